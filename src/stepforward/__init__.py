@@ -1,0 +1,1 @@
+"""Adapt a trained network to your own data: forward passes only, in integers."""

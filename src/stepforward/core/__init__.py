@@ -1,0 +1,1 @@
+"""The C core: freestanding C99, no heap, caller-owned memory."""

@@ -1,0 +1,1 @@
+"""Labelled data from folders, .npz and CSV; preprocessing."""

@@ -1,0 +1,1 @@
+"""Engines: they evaluate losses under perturbations and apply votes to the weights."""

@@ -1,0 +1,1 @@
+"""Read a trained network into one canonical float graph."""

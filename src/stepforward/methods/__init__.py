@@ -1,0 +1,1 @@
+"""Training methods, each written against the engine protocol."""

@@ -1,0 +1,126 @@
+"""The program in memory: a flat list of integer operators over tensors, and the weights (docs/file-formats.md, section 1)."""
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+
+DTYPES = ("s8", "s16", "s4", "s32")
+BITS = {"s8": 8, "s16": 16, "s4": 4, "s32": 32}
+KINDS = (
+    "conv",
+    "depthwise",
+    "fully_connected",
+    "add",
+    "rescale",
+    "max_pool",
+    "average_pool",
+    "pad",
+    "concat",
+    "transpose",
+    "reshape",
+)
+"""Operator kinds; the code in a file is the index plus one."""
+
+PARAMETRIC = ("conv", "depthwise", "fully_connected")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of one sample (batch left out), or one parameter in its stored layout.
+
+    Attributes:
+        shape: 1 to 4 dimensions; images are (H, W, C).
+        dtype: "s8", "s16", "s4" or "s32".
+        scale: one float, or one per output channel (parameters only).
+        offset: bytes from the start of the weights section (parameters) or of one sample's arena (activations);
+            -1 for the network's input, which the caller owns.
+        channel_rule: "one", "divide" (channel = element // channel_divisor) or "modulo".
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: tuple[float, ...]
+    zero_point: int = 0
+    offset: int = 0
+    channel_rule: str = "one"
+    channel_divisor: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory; two s4 elements share one."""
+        return (self.elements * BITS[self.dtype] + 7) // 8
+
+    @property
+    def q_max(self) -> int:
+        """Largest magnitude of a parameter (symmetric)."""
+        return 2 ** (BITS[self.dtype] - 1) - 1
+
+
+@dataclass(frozen=True)
+class Op:
+    """One integer operator; the fields are those of the operator record in docs/file-formats.md."""
+
+    kind: str
+    name: str
+    inputs: tuple[int, ...]
+    output: int
+    weight: int = -1
+    bias: int = -1
+    rescale: tuple[tuple[int, int], ...] = ()
+    lo: int = -128
+    hi: int = 127
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    axis: int = 0  # concat; average_pool: 1 when padding is counted
+    value: int = 0  # fill of a pad
+    permutation: tuple[int, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[int, ...]:
+        """Indices of the parameter tensors this operator reads."""
+        return tuple(index for index in (self.weight, self.bias) if index >= 0)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an engine executes.
+
+    Attributes:
+        tensors: parameters first (0 .. parameter_count-1), then activations.
+        ops: in execution order.
+        weights: the weights section: every parameter at its offset.
+        loss_rescale: (mult, shift) of the integer cross-entropy (contract, section 5).
+        arena_bytes: activations of one sample, planned for `cut`.
+        cut: leading operators that no perturbation touches.
+        metadata: names, preprocessing, class names, bits.
+    """
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    input: int
+    output: int
+    parameter_count: int
+    weights: bytes
+    loss_rescale: tuple[int, int]
+    arena_bytes: int = 0
+    cut: int = 0
+    metadata: dict = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The parameter tensors, in the order the direction generator numbers them."""
+        return self.tensors[: self.parameter_count]
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the weights section: the identity of a model in a journal."""
+        return hashlib.sha256(self.weights).hexdigest()

@@ -1,0 +1,1 @@
+"""The definition: the arithmetic contract in NumPy int64."""
