@@ -1,0 +1,60 @@
+"""Plan one arena for the activations of one sample: who is alive when, and where it lies."""
+
+from dataclasses import replace
+
+from stepforward.program.model import Program
+
+ALIGNMENT = 8
+
+
+def lifetimes(program: Program, cut: int = 0) -> dict[int, tuple[int, int]]:
+    """First and last operator during which each activation is alive, by tensor index.
+
+    With `cut` > 0 the operators from `cut` on run again and again: what they read of the earlier ones stays alive.
+    The network's input is the caller's and is left out.
+    """
+    spans: dict[int, list[int]] = {}
+    last = len(program.ops) - 1
+    for position, op in enumerate(program.ops):
+        spans[op.output] = [position, position]
+        for index in op.inputs:
+            if index != program.input:
+                kept = position >= cut > spans[index][0]
+                spans[index][1] = last if kept else max(spans[index][1], position)
+    spans[program.output][1] = last
+    return {index: (first, final) for index, (first, final) in spans.items()}
+
+
+def plan_arena(program: Program, cut: int = 0) -> Program:
+    """The program with activation offsets and arena size planned for perturbations from operator `cut` on.
+
+    Largest tensors are placed first, each at the lowest offset free during its whole lifetime. The result never
+    needs more than the sum of the tensors and on chains reaches the floor: the largest pair of neighbours.
+    """
+    spans = lifetimes(program, cut)
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    offsets = {}
+    for index in sorted(spans, key=lambda i: (-program.tensors[i].bytes, spans[i])):
+        first, last = spans[index]
+        size = -(-program.tensors[index].bytes // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for start, end, other_first, other_last in sorted(placed):
+            overlaps_in_time = other_first <= last and first <= other_last
+            if overlaps_in_time and start < offset + size and offset < end:
+                offset = end
+        placed.append((offset, offset + size, first, last))
+        offsets[index] = offset
+    tensors = tuple(
+        replace(tensor, offset=offsets[index]) if index in offsets else tensor
+        for index, tensor in enumerate(program.tensors)
+    )
+    return replace(program, tensors=tensors, arena_bytes=max(end for _, end, _, _ in placed), cut=cut)
+
+
+def arena_floor(program: Program, cut: int = 0) -> int:
+    """Bytes that must be alive at the worst operator: no plan can need less."""
+    spans = lifetimes(program, cut)
+    return max(
+        sum(program.tensors[i].bytes for i, (first, last) in spans.items() if first <= position <= last)
+        for position in range(len(program.ops))
+    )

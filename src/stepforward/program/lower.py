@@ -1,0 +1,281 @@
+"""Lower a quantized graph to a program: one integer operator per node, every real ratio a (mult, shift) pair."""
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from stepforward.errors import StepforwardError
+from stepforward.program.arena import plan_arena
+from stepforward.program.layout import (
+    STORED_OF,
+    same_order,
+    stored_permutation,
+    stored_shape,
+    weight_to_onnx,
+    weight_to_stored,
+)
+from stepforward.program.model import BITS, Op, Program, Tensor
+from stepforward.program.weights import pack, unpack_all
+from stepforward.quantize.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
+from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier
+
+
+def lower(graph: QuantizedGraph, metadata: dict | None = None) -> Program:
+    """The program of a quantized graph, its arena planned for inference.
+
+    Args:
+        graph: from `quantize.read.read_quantized`.
+        metadata: preprocessing, class names and bits, kept in the program.
+
+    Raises:
+        StepforwardError: a node this release cannot lower, or a ratio of scales outside the arithmetic.
+    """
+    return plan_arena(_Lowering(graph).program(metadata or {}))
+
+
+class _Lowering:
+    """Collects tensors and operators while it walks the nodes once."""
+
+    def __init__(self, graph: QuantizedGraph):
+        self.graph = graph
+        self.parameters: list[Tensor] = []
+        self.sections: list[bytes] = []
+        self.activations: list[Tensor] = []
+        self.ops: list[Op] = []
+        self.index: dict[str, int] = {}  # value name -> activation number
+        self.readers = Counter(
+            (name, node.op_type == "Gemm") for node in graph.nodes for name in node.inputs
+        )
+
+    def program(self, metadata: dict) -> Program:
+        self.index[self.graph.input] = self.activation(self.graph.input, self.graph.formats[self.graph.input])
+        for node in self.graph.nodes:
+            try:
+                self.node(node)
+            except ValueError as error:
+                raise StepforwardError(
+                    f"node {node.name} ({node.op_type}): {error}",
+                    "calibrate on data that covers the network's real range, or check this layer's weights",
+                ) from error
+        logits = self.graph.formats[self.graph.output]
+        first = len(self.parameters)
+        return Program(
+            tensors=(*self.parameters, *self.activations),
+            ops=tuple(_shifted(op, first) for op in self.ops),
+            input=first + self.index[self.graph.input],
+            output=first + self.index[self.graph.output],
+            parameter_count=first,
+            weights=b"".join(self.sections),
+            loss_rescale=_loss_rescale(logits),
+            metadata={"name": self.graph.name, **metadata},
+        )
+
+    def activation(self, name: str, form: Format, shape: tuple[int, ...] | None = None) -> int:
+        """A new activation in a given format; returns its number."""
+        shape = stored_shape(form.shape) if shape is None else shape
+        offset = -1 if not self.activations else 0
+        self.activations.append(
+            Tensor(name, shape, form.dtype, (form.scale,), zero_point=form.zero_point, offset=offset)
+        )
+        return len(self.activations) - 1
+
+    def parameter(self, p: QuantizedParameter, kind: str) -> int:
+        """A new parameter tensor in stored layout; returns its index."""
+        stored = np.ascontiguousarray(weight_to_stored(kind, p.q) if p.dtype != "s32" else p.q)
+        rule, divisor = "one", 1
+        if len(p.scale) > 1:
+            rule = "modulo" if kind == "depthwise" and p.dtype != "s32" else "divide"
+            divisor = len(p.scale) if rule == "modulo" else stored.size // len(p.scale)
+        offset = sum(len(section) for section in self.sections)
+        tensor = Tensor(p.name, stored.shape, p.dtype, p.scale, 0, offset, rule, divisor)
+        content = pack(tensor, stored)
+        self.sections.append(content + bytes(-len(content) % 4))
+        self.parameters.append(tensor)
+        return len(self.parameters) - 1
+
+    def emit(self, kind: str, node: QuantizedNode, inputs: list[int], output: int, **fields) -> None:
+        self.ops.append(Op(kind, node.name, tuple(inputs), output, **fields))
+
+    def node(self, node: QuantizedNode) -> None:
+        """Lower one node."""
+        inputs = [self.index[name] for name in node.inputs]
+        form = self.graph.formats[node.output]
+        lower = {
+            "Conv": self.conv,
+            "Gemm": self.gemm,
+            "Add": self.add,
+            "Clip": self.clip,
+            "MaxPool": self.max_pool,
+            "AveragePool": self.average_pool,
+            "GlobalAveragePool": self.average_pool,
+            "Pad": self.pad,
+            "Concat": self.concat,
+            "Reshape": self.reshape,
+            "Flatten": self.reshape,
+            "Transpose": self.transpose,
+        }.get(node.op_type)
+        if lower is None:
+            raise StepforwardError(f"node {node.name} has unsupported operator {node.op_type}", "remove or replace it")
+        lower(node, inputs, form)
+
+    def result(self, node: QuantizedNode, form: Format) -> int:
+        """The activation that holds the node's output."""
+        self.index[node.output] = self.activation(node.output, form)
+        return self.index[node.output]
+
+    def conv(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        a, w = node.attributes, node.weight
+        channels = self.graph.formats[node.inputs[0]].shape[0]
+        is_depthwise = a["group"] == channels == w.q.shape[0] and channels > 1
+        kind = "depthwise" if is_depthwise else "conv"
+        self.parametric(
+            kind,
+            node,
+            inputs,
+            form,
+            kernel=tuple(a["kernel_shape"]),
+            stride=tuple(a["strides"]),
+            padding=tuple(a["pads"]),
+            dilation=tuple(a["dilations"]),
+            groups=a["group"],
+        )
+
+    def gemm(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        self.parametric("fully_connected", node, inputs, form)
+
+    def parametric(self, kind: str, node: QuantizedNode, inputs: list[int], form: Format, **fields) -> None:
+        x = self.graph.formats[node.inputs[0]]
+        weight = self.parameter(node.weight, kind)
+        bias = self.parameter(node.bias, kind)
+        pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in node.weight.scale)
+        lo, hi = _bounds(node, form)
+        output = self.result(node, form)
+        self.emit(kind, node, inputs, output, weight=weight, bias=bias, rescale=pairs, lo=lo, hi=hi, **fields)
+
+    def add(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        a, b = (self.graph.formats[name].scale / form.scale for name in node.inputs)
+        lo, hi = _bounds(node, form)
+        self.emit("add", node, inputs, self.result(node, form), rescale=add_multipliers(a, b), lo=lo, hi=hi)
+
+    def clip(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        pair = quantize_multiplier(self.graph.formats[node.inputs[0]].scale / form.scale)
+        lo, hi = _bounds(node, form)
+        self.emit("rescale", node, inputs, self.result(node, form), rescale=(pair,), lo=lo, hi=hi)
+
+    def max_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        a = node.attributes
+        window = {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "padding": tuple(a["pads"])}
+        window["dilation"] = tuple(a["dilations"])
+        self.moved("max_pool", node, inputs, form, **window)
+
+    def moved(self, kind: str, node: QuantizedNode, inputs: list[int], form: Format, **fields) -> None:
+        """An operator that moves integers; if its output has another format, a rescale follows."""
+        source = self.graph.formats[node.inputs[0]]
+        same = (source.scale, source.zero_point, source.dtype) == (form.scale, form.zero_point, form.dtype)
+        kept = Format(source.scale, source.zero_point, source.dtype, form.shape)
+        lo, hi = _range(kept)
+        if same:
+            self.emit(kind, node, inputs, self.result(node, form), lo=lo, hi=hi, **fields)
+            return
+        between = self.activation(f"{node.output}.moved", kept)
+        self.emit(kind, node, inputs, between, lo=lo, hi=hi, **fields)
+        self.clip(node, [between], form)
+
+    def average_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        a, x = node.attributes, self.graph.formats[node.inputs[0]]
+        whole = node.op_type == "GlobalAveragePool"
+        kernel = x.shape[1:] if whole else tuple(a["kernel_shape"])
+        stride = (1, 1) if whole else tuple(a["strides"])
+        padding = (0, 0, 0, 0) if whole else tuple(a["pads"])
+        counted = whole or bool(a["count_include_pad"])
+        full = math.prod(kernel)
+        counts = [full] if counted or not any(padding) else range(1, full + 1)
+        pairs = tuple(quantize_multiplier(x.scale / (n * form.scale)) for n in counts)
+        lo, hi = _bounds(node, form)
+        window = {"kernel": kernel, "stride": stride, "padding": padding, "axis": int(counted)}
+        self.emit("average_pool", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, **window)
+
+    def pad(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        pads, x = node.attributes["pads"], self.graph.formats[node.inputs[0]]
+        lo, hi = _range(x)
+        value = max(lo, min(hi, x.zero_point + round(node.attributes["value"] / x.scale)))
+        _, c0, top, left, _, c1, bottom, right = pads
+        self.moved("pad", node, inputs, form, padding=(top, left, bottom, right), kernel=(c0, c1), value=value)
+
+    def concat(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        scales = [self.graph.formats[name].scale for name in node.inputs]
+        pairs = tuple(quantize_multiplier(scale / form.scale) for scale in scales)
+        axis = STORED_OF[len(form.shape)][node.attributes["axis"] - 1]
+        lo, hi = _bounds(node, form)
+        self.emit("concat", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, axis=axis)
+
+    def transpose(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        perm = tuple(axis - 1 for axis in node.attributes["perm"][1:])
+        self.moved("transpose", node, inputs, form, permutation=stored_permutation(perm))
+
+    def reshape(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+        """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
+        x = self.graph.formats[node.inputs[0]]
+        lo, hi = _range(x)
+        if not same_order(x.shape):
+            flat = self.activation(f"{node.output}.chw", x, x.shape)
+            self.emit("transpose", node, inputs, flat, lo=lo, hi=hi, permutation=(2, 0, 1))
+            inputs = [flat]
+        same = (x.scale, x.zero_point, x.dtype) == (form.scale, form.zero_point, form.dtype)
+        only_gemms = not self.readers[node.output, False]
+        if same and only_gemms and len(form.shape) == 1:
+            self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
+            return
+        if same_order(form.shape):
+            self.moved("reshape", node, inputs, form)
+            return
+        shaped = self.activation(f"{node.output}.chw", x, form.shape)
+        self.emit("reshape", node, inputs, shaped, lo=lo, hi=hi)
+        self.moved("transpose", node, [shaped], form, permutation=(1, 2, 0))
+
+
+def _shifted(op: Op, first: int) -> Op:
+    """Activation numbers become tensor indices, after the parameters."""
+    return Op(
+        **{
+            **op.__dict__,
+            "inputs": tuple(first + number for number in op.inputs),
+            "output": first + op.output,
+        }
+    )
+
+
+def _range(form: Format) -> tuple[int, int]:
+    top = 2 ** (BITS[form.dtype] - 1)
+    return -top, top - 1
+
+
+def _bounds(node: QuantizedNode, form: Format) -> tuple[int, int]:
+    """The integers an output may take: the type's, cut by a fused ReLU or clip."""
+    lo, hi = _range(form)
+    low, high = node.clip
+    if low is not None:
+        lo = max(lo, min(hi, form.zero_point + round(low / form.scale)))
+    if high is not None:
+        hi = min(hi, max(lo, form.zero_point + round(high / form.scale)))
+    return lo, hi
+
+
+def _loss_rescale(logits: Format) -> tuple[int, int]:
+    try:
+        return quantize_multiplier(logits.scale * math.log2(math.e) * 65536)
+    except ValueError as error:
+        raise StepforwardError(
+            f"the logits span too wide a range for the integer loss (scale {logits.scale:g})",
+            "quantize the logits to 16 bits (the default)",
+        ) from error
+
+
+def onnx_weights(program: Program, section: bytes | None = None) -> dict[str, np.ndarray]:
+    """Integers of every parameter in ONNX layout, by name: what goes back into the QDQ file."""
+    kinds = {op.weight: op.kind for op in program.ops if op.weight >= 0}
+    values = unpack_all(program, section)
+    return {
+        program.tensors[index].name: weight_to_onnx(kinds.get(index, "bias"), q) for index, q in values.items()
+    }

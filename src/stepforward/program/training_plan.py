@@ -1,0 +1,209 @@
+"""Training settings reduced to integers for one program (docs/file-formats.md, section 2)."""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stepforward.errors import StepforwardError
+from stepforward.program.model import Program
+from stepforward.reference.directions import DISTRIBUTIONS
+from stepforward.reference.fixedpoint import quantize_multiplier
+from stepforward.reference.tables import DELTA_Z
+
+PERTURBATIONS = ("exact", "paper")
+ROUNDINGS = ("nearest", "floor", "stochastic")
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """The numbers of a QZO-FF run that decide every bit of it, as a person gives them.
+
+    Attributes:
+        steps: T, total steps; the learning-rate schedule is stretched over them.
+        epsilon: size of the perturbation, real units.
+        lr: peak learning rate, real units.
+        directions: m, directions per step.
+        seed: 64-bit seed of directions and sample order.
+        momentum: 0 for plain SGD, below 1.
+        warmup: steps of linear warm-up.
+    """
+
+    steps: int
+    epsilon: float = 1e-3
+    lr: float = 1e-3
+    directions: int = 1
+    seed: int = 0
+    momentum: float = 0.0
+    distribution: str = "normal"
+    perturbation: str = "exact"
+    rounding: str = "nearest"
+    schedule: str = "cosine"
+    warmup: int = 0
+
+    def __post_init__(self):
+        def need(condition: bool, what: str, remedy: str) -> None:
+            if not condition:
+                raise StepforwardError(what, remedy)
+
+        need(1 <= self.steps < 2**32, f"steps = {self.steps}", "give a number of steps from 1 up")
+        need(0 < self.epsilon < 10, f"epsilon = {self.epsilon}", "give a small positive number, such as 1e-3")
+        need(0 < self.lr < 100, f"learning rate = {self.lr}", "give a small positive number, such as 1e-3")
+        need(1 <= self.directions <= 255, f"directions = {self.directions}", "give a number from 1 to 255")
+        need(0 <= self.seed < 2**64, f"seed = {self.seed}", "give a number from 0 to 2^64 - 1")
+        need(0 <= self.momentum < 1, f"momentum = {self.momentum}", "give a number from 0 up to, not including, 1")
+        need(0 <= self.warmup <= self.steps, f"warm-up = {self.warmup} steps", "give at most the number of steps")
+        for name, value, known in (
+            ("distribution", self.distribution, DISTRIBUTIONS),
+            ("perturbation", self.perturbation, PERTURBATIONS),
+            ("rounding", self.rounding, ROUNDINGS),
+            ("schedule", self.schedule, SCHEDULES),
+        ):
+            need(value in known, f"{name} = {value!r}", f"choose one of {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """One trainable tensor; the four lists hold one entry, or one per output channel.
+
+    `perturb_mult` is eps_q in the paper's perturbation, where `perturb_shift` is 0 and unused.
+    """
+
+    tensor: int
+    first_element: int
+    perturb_mult: tuple[int, ...]
+    perturb_shift: tuple[int, ...]
+    update_mult: tuple[int, ...]
+    update_shift: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What the reference, the core and the firmware read; see docs/file-formats.md for the fields.
+
+    `elements` counts the trainable parameters.
+    """
+
+    seed: int
+    directions: int
+    distribution: str
+    perturbation: str
+    rounding: str
+    momentum: int
+    momentum_bits: int
+    schedule: str
+    steps: int
+    warmup: int
+    first_op: int
+    z_rescale: tuple[int, int]
+    trainable: tuple[Trainable, ...]
+    elements: int
+
+    @property
+    def momentum_elements(self) -> int:
+        """Elements of the s16 momentum buffer; 0 without momentum."""
+        return self.elements if self.momentum else 0
+
+    def to_bytes(self) -> bytes:
+        """The plan as a `.sft` file."""
+        entries, scalers = [], []
+        for t in self.trainable:
+            entries.append((t.tensor, len(scalers), len(t.perturb_mult), t.first_element))
+            scalers += zip(t.perturb_mult, t.perturb_shift, t.update_mult, t.update_shift, strict=True)
+        fields = (
+            *(self.seed & 0xFFFFFFFF, self.seed >> 32, self.directions, DISTRIBUTIONS.index(self.distribution)),
+            *(PERTURBATIONS.index(self.perturbation), ROUNDINGS.index(self.rounding)),
+            *(self.momentum, self.momentum_bits, SCHEDULES.index(self.schedule), self.steps, self.warmup),
+            *(len(entries), len(scalers), self.first_op, *self.z_rescale),
+        )
+        rows = [value for row in [*entries, *scalers] for value in row]
+        body = struct.pack(f"<{len(fields) + len(rows)}I", *fields, *rows)
+        return struct.pack("<4s3I", b"SFT1", 1, 16 + len(body), zlib.crc32(body)) + body
+
+
+def plan_training(program: Program, trainable: Sequence[int], settings: StepSettings) -> TrainingPlan:
+    """Reduce settings to integers.
+
+    Args:
+        program: the program to train.
+        trainable: parameter indices that move, in any order.
+        settings: real-valued settings.
+
+    Raises:
+        StepforwardError: nothing is trainable, or a number does not fit the arithmetic.
+    """
+    chosen = sorted(set(trainable))
+    if not chosen:
+        raise StepforwardError("no tensor is trainable", "choose --train all, head, last:k, bias or a name pattern")
+    bits = _momentum_bits(settings)
+    entries, element = [], 0
+    for index in chosen:
+        entries.append(_trainable(program, index, element, settings, bits))
+        element += program.tensors[index].elements
+    return TrainingPlan(
+        seed=settings.seed,
+        directions=settings.directions,
+        distribution=settings.distribution,
+        perturbation=settings.perturbation,
+        rounding=settings.rounding,
+        momentum=round(settings.momentum * 32768),
+        momentum_bits=bits,
+        schedule=settings.schedule,
+        steps=settings.steps,
+        warmup=settings.warmup,
+        first_op=next(i for i, op in enumerate(program.ops) if set(op.parameters) & set(chosen)),
+        z_rescale=quantize_multiplier(DELTA_Z),
+        trainable=tuple(entries),
+        elements=element,
+    )
+
+
+def _momentum_bits(settings: StepSettings) -> int:
+    if not settings.momentum:
+        return 0
+    bits = 0
+    while 127 * settings.directions * 2 ** (bits + 1) <= 32767 * (1 - settings.momentum):
+        bits += 1
+    return bits
+
+
+def _trainable(program: Program, index: int, element: int, settings: StepSettings, bits: int) -> Trainable:
+    tensor = program.tensors[index]
+    share = settings.directions * 2**bits
+    try:
+        updates = [quantize_multiplier(settings.lr * DELTA_Z / (scale * share)) for scale in tensor.scale]
+        if settings.perturbation == "paper":
+            probes = [(round(settings.epsilon / scale), 0) for scale in tensor.scale]
+        else:
+            probes = [quantize_multiplier(settings.epsilon * DELTA_Z / scale) for scale in tensor.scale]
+    except ValueError as error:
+        raise StepforwardError(
+            f"epsilon {settings.epsilon:g} or learning rate {settings.lr:g} is too large for the scale of {tensor.name}: {error}",
+            "use smaller values",
+        ) from error
+    if max(mult for mult, _ in probes) >= 2**24:
+        raise StepforwardError(f"epsilon {settings.epsilon:g} is too large for {tensor.name}", "use a smaller one")
+    return Trainable(
+        tensor=index,
+        first_element=element,
+        perturb_mult=tuple(mult for mult, _ in probes),
+        perturb_shift=tuple(shift for _, shift in probes),
+        update_mult=tuple(mult for mult, _ in updates),
+        update_shift=tuple(shift for _, shift in updates),
+    )
+
+
+def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
+    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves."""
+    result = {}
+    for entry in plan.trainable:
+        if plan.perturbation == "paper":
+            probe = max(entry.perturb_mult)
+        else:
+            pairs = zip(entry.perturb_mult, entry.perturb_shift, strict=True)
+            probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
+        pairs = zip(entry.update_mult, entry.update_shift, strict=True)
+        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits
+        result[program.tensors[entry.tensor].name] = (probe, step)
+    return result

@@ -1,0 +1,97 @@
+"""Perturbed weights and the sign-m-SPSA-SGD step (contract, sections 7 and 8)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.program.model import Tensor
+from stepforward.reference.directions import STOCHASTIC_ROUNDING, direction, half_words
+from stepforward.reference.fixedpoint import Int, clamp, multiply, shift_right
+from stepforward.reference.tables import ONE_Z, cos_table
+
+
+def channels(tensor: Tensor) -> NDArray[np.int64]:
+    """Index into the tensor's scales for each element, in stored order."""
+    element = np.arange(tensor.elements)
+    if tensor.channel_rule == "divide":
+        return element // tensor.channel_divisor
+    if tensor.channel_rule == "modulo":
+        return element % tensor.channel_divisor
+    return np.zeros_like(element)
+
+
+def _per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
+    values = np.array(values, dtype=np.int64)
+    return values[channels(tensor)] if len(values) > 1 else values[[0] * tensor.elements]
+
+
+def perturb(plan, entry, tensor: Tensor, w: Int, step: int, index: int, sign: int) -> Int:
+    """w +- eps*z on w's own grid, w in stored order and flat; w itself does not change.
+
+    Args:
+        plan: `program.training_plan.TrainingPlan`.
+        entry: the tensor's `Trainable` in the plan.
+        tensor: the parameter.
+        w: its integers, shape (elements,).
+        step: step number.
+        index: direction number.
+        sign: +1 or -1.
+    """
+    z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+    amount = _per_element(tensor, entry.perturb_mult)
+    if plan.perturbation == "paper":
+        mult, shift = plan.z_rescale
+        moved = multiply(w * ONE_Z + sign * amount * z, mult, shift)
+    else:
+        moved = w + sign * multiply(z, amount, _per_element(tensor, entry.perturb_shift))
+    return clamp(moved, -tensor.q_max, tensor.q_max)
+
+
+def rate(schedule: str, step: int, steps: int, warmup: int) -> int:
+    """The learning rate's factor in Q15 at one step.
+
+    >>> [rate("cosine", t, steps=4, warmup=0) for t in range(4)]
+    [32768, 27969, 16384, 4799]
+    """
+    value = 32768
+    if schedule == "linear":
+        value = 32768 * (steps - step) // steps
+    elif schedule == "cosine":
+        table, position = cos_table(), step * 65536 // steps
+        i, r = position >> 8, position & 255
+        value = int(table[i] + (((table[i + 1] - table[i]) * r) >> 8))
+    return value * (step + 1) // warmup if step < warmup else value
+
+
+def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int, votes: Sequence[int]) -> Int:
+    """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
+
+    Args:
+        plan: `program.training_plan.TrainingPlan`.
+        entry: the tensor's `Trainable` in the plan.
+        tensor: the parameter.
+        w: its integers, shape (elements,).
+        velocity: momentum buffer, shape (elements,), or None.
+        step: step number.
+        votes: one s8 per direction.
+    """
+    n = tensor.elements
+    g = np.zeros(n, dtype=np.int64)
+    for index, vote in enumerate(votes):
+        if vote:
+            g += vote * direction(plan.distribution, plan.seed, step, index, entry.tensor, n)
+    if velocity is not None:
+        faded = shift_right(velocity * plan.momentum, 15)
+        velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
+    product = g * _per_element(tensor, entry.update_mult) * rate(plan.schedule, step, plan.steps, plan.warmup)
+    shift = _per_element(tensor, entry.update_shift) + 15
+    if plan.rounding == "nearest":
+        move = shift_right(product, shift)
+    elif plan.rounding == "floor":
+        move = product >> shift
+    else:
+        u = half_words(plan.seed, step, STOCHASTIC_ROUNDING, entry.tensor, n)
+        noise = np.where(shift >= 16, u << np.maximum(shift - 16, 0), u >> np.maximum(16 - shift, 0))
+        move = (product + noise) >> shift
+    return clamp(w - move, -tensor.q_max, tensor.q_max)
