@@ -1,0 +1,226 @@
+"""The journal: base model, settings and one sign per direction (docs/file-formats.md, section 3). It is the checkpoint.
+
+A run appends; a killed run leaves at most one torn record at the end, which resuming drops and computes again.
+"""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepforward.errors import StepforwardError
+
+MAGIC, VERSION = b"SFJ1", 1
+SIGNS, TERNARY, RAW, EVALUATION, END = 1, 2, 3, 4, 5
+STEPS_PER_RECORD = 64
+REASONS = ("all steps done", "early stop")
+_EVALUATION, _END = struct.Struct("<Iq"), struct.Struct("<IB")
+_CODES = {0: 0, 1: 1, -1: 3}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Validation after `step` steps."""
+
+    step: int
+    correct: int
+    loss: int
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What a journal file says.
+
+    Attributes:
+        settings: the header's settings.
+        directions: m.
+        votes: one tuple of m votes per step.
+        evaluations: in order.
+        kept: the step whose weights were kept, None if the run did not end.
+        reason: why it ended, an entry of `REASONS`.
+        good_bytes: length of the file up to the last whole record.
+        torn_bytes: bytes of a record cut short behind it.
+        check: running checksum at `good_bytes`.
+    """
+
+    settings: dict
+    directions: int
+    votes: tuple[tuple[int, ...], ...]
+    evaluations: tuple[Evaluation, ...]
+    kept: int | None
+    reason: str | None
+    good_bytes: int
+    torn_bytes: int
+    check: int
+
+
+def header(settings: dict, directions: int) -> bytes:
+    """The first bytes of a journal."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    body = struct.pack("<4sHHI", MAGIC, VERSION, directions, len(text)) + text
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def _bits(values: Sequence[int], width: int) -> bytes:
+    number = sum(value << (width * position) for position, value in enumerate(values))
+    return number.to_bytes((len(values) * width + 7) // 8, "little")
+
+
+def votes_record(steps: Sequence[Sequence[int]]) -> tuple[int, int, bytes]:
+    """(type, count, payload) of up to 255 steps' votes, in the smallest form that holds them."""
+    flat = [vote for step in steps for vote in step]
+    if all(vote in (-1, 1) for vote in flat):
+        return SIGNS, len(steps), _bits([int(vote < 0) for vote in flat], 1)
+    if all(vote in _CODES for vote in flat):
+        return TERNARY, len(steps), _bits([_CODES[vote] for vote in flat], 2)
+    return RAW, len(steps), struct.pack(f"<{len(flat)}b", *flat)
+
+
+def _payload_size(kind: int, count: int, directions: int) -> int:
+    n = count * directions
+    sizes = {SIGNS: (n + 7) // 8, TERNARY: (2 * n + 7) // 8, RAW: n, EVALUATION: _EVALUATION.size, END: _END.size}
+    return sizes[kind]
+
+
+def _votes(kind: int, count: int, payload: bytes, directions: int) -> list[tuple[int, ...]]:
+    n = count * directions
+    if kind == RAW:
+        flat = list(struct.unpack(f"<{n}b", payload))
+    else:
+        number, width = int.from_bytes(payload, "little"), kind
+        meaning = {0: 1, 1: -1} if kind == SIGNS else {0: 0, 1: 1, 3: -1}
+        flat = [meaning[(number >> (width * i)) & (2**width - 1)] for i in range(n)]
+    return [tuple(flat[i : i + directions]) for i in range(0, n, directions)]
+
+
+def parse(content: bytes, source: str = "journal") -> Journal:
+    """Read a journal's bytes.
+
+    Raises:
+        StepforwardError: not a journal, another version, damaged (other than a record cut short at the end).
+    """
+    if len(content) < 12 or content[:4] != MAGIC:
+        raise StepforwardError(f"{source} is not a stepforward journal", "give the file `journal` of a run folder")
+    _, version, directions, size = struct.unpack_from("<4sHHI", content)
+    if version != VERSION:
+        raise StepforwardError(f"{source} has format version {version}", f"this release reads version {VERSION}")
+    start = 12 + size
+    damaged = StepforwardError(
+        f"{source} is damaged: its header does not match its checksum", "restore it from a copy, or start a new run"
+    )
+    if len(content) < start + 4 or directions < 1:
+        raise damaged
+    check = zlib.crc32(content[:start])
+    if struct.unpack_from("<I", content, start)[0] != check:
+        raise damaged
+    settings = json.loads(content[12:start])
+
+    position, votes, evaluations, kept, reason = start + 4, [], [], None, None
+    while position + 2 <= len(content) and kept is None:
+        kind, count = content[position], content[position + 1]
+        if not SIGNS <= kind <= END:
+            raise _broken(source, position)
+        end = position + 2 + _payload_size(kind, count, directions)
+        if end + 4 > len(content):
+            break
+        next_check = zlib.crc32(content[position:end], check)
+        if struct.unpack_from("<I", content, end)[0] != next_check:
+            raise _broken(source, position)
+        payload = content[position + 2 : end]
+        if kind == EVALUATION:
+            evaluations.append(Evaluation(len(votes), *_EVALUATION.unpack(payload)))
+        elif kind == END:
+            kept, code = _END.unpack(payload)
+            reason = REASONS[code]
+        else:
+            votes += _votes(kind, count, payload, directions)
+        position, check = end + 4, next_check
+    torn = len(content) - position
+    if kept is not None and torn:
+        raise _broken(source, position)
+    return Journal(settings, directions, tuple(votes), tuple(evaluations), kept, reason, position, torn, check)
+
+
+def _broken(source: str, position: int) -> StepforwardError:
+    return StepforwardError(
+        f"{source} is damaged at byte {position}: the record does not match its checksum",
+        "restore the journal from a copy, or start a new run; nothing was changed",
+    )
+
+
+def read(path: str | Path) -> Journal:
+    """Read a journal file."""
+    try:
+        return parse(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise StepforwardError(f"cannot read journal {path}: {error.strerror}", "check the path") from error
+
+
+class JournalWriter:
+    """Appends to a journal; every record is synced to disk before the next step goes on."""
+
+    def __init__(self, path: Path, directions: int, check: int, steps: int):
+        self.path, self.directions, self.check = path, directions, check
+        self.steps = steps
+        self.pending: list[tuple[int, ...]] = []
+        self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+
+    @classmethod
+    def create(cls, path: str | Path, settings: dict, directions: int) -> "JournalWriter":
+        """Start a new journal."""
+        path, first = Path(path), header(settings, directions)
+        writer = cls(path, directions, zlib.crc32(first[:-4]), 0)
+        writer._append(first)
+        return writer
+
+    @classmethod
+    def resume(cls, path: str | Path, journal: Journal) -> "JournalWriter":
+        """Go on behind the last whole record of `journal`, which was read from `path`."""
+        os.truncate(path, journal.good_bytes)
+        return cls(Path(path), journal.directions, journal.check, len(journal.votes))
+
+    def votes(self, votes: Sequence[int]) -> None:
+        """Add one step."""
+        self.pending.append(tuple(votes))
+        self.steps += 1
+        if len(self.pending) == STEPS_PER_RECORD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the steps that wait for a full record."""
+        if self.pending:
+            self._record(*votes_record(self.pending))
+            self.pending = []
+
+    def evaluation(self, correct: int, loss: int) -> None:
+        """Record a validation after the steps so far."""
+        self.flush()
+        self._record(EVALUATION, 0, _EVALUATION.pack(correct, loss))
+
+    def end(self, kept: int, reason: str) -> None:
+        """Close the run: which step's weights were kept, and why it ended."""
+        self.flush()
+        self._record(END, 0, _END.pack(kept, REASONS.index(reason)))
+
+    def close(self) -> None:
+        """Close the file; steps still waiting are left to be computed again."""
+        self.file.close()
+
+    def _record(self, kind: int, count: int, payload: bytes) -> None:
+        body = bytes([kind, count]) + payload
+        self.check = zlib.crc32(body, self.check)
+        self._append(body + struct.pack("<I", self.check))
+
+    def _append(self, content: bytes) -> None:
+        try:
+            if self.file.write(content) != len(content):
+                raise OSError(None, "the disk is full")
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            raise StepforwardError(
+                f"cannot append to {self.path}: {error.strerror}",
+                "free some disk space and go on with --resume; nothing recorded so far is lost",
+            ) from error
