@@ -1,1 +1,1 @@
-"""Labelled data from folders, .npz and CSV; preprocessing."""
+"""Labelled samples from folders, CSV and .npz files, turned into what the network reads."""

@@ -1,0 +1,135 @@
+"""Samples in an .npz file."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.data import preprocessing as prep
+from stepforward.data.dataset import Dataset
+from stepforward.data.names import unknown_class
+from stepforward.errors import StepforwardError
+
+_MOST_CLASSES = 65536  # of data without names for a model without names: a stray label must not make millions
+
+
+def read_arrays(
+    path: Path, settings: dict, class_names: Sequence[str] | None, shape: tuple[int, ...] | None
+) -> Dataset:
+    """Read `x`, `y` and, if there, `class_names` from an .npz.
+
+    With `class_names` in the file, labels index those and are matched to the model's by name.
+
+    Args:
+        settings: checked preprocessing settings; kind "image" also takes uint8 (N, H, W, C).
+        class_names: the model's, or None to take the file's (or "0", "1", ... without any).
+        shape: the (C, H, W) the model reads, or None if any will do.
+
+    Raises:
+        StepforwardError: not a plain .npz, or x, y or class_names have the wrong shape, type or range.
+    """
+    arrays = _read(path)
+    x, y = arrays["x"], arrays["y"]
+    if y.ndim != 1 or y.dtype.kind not in "iu":
+        raise StepforwardError(
+            f"{path}: y is {y.dtype} of shape {y.shape}, not one whole number per sample",
+            "save y as int64 class indices of shape (N,)",
+        )
+    if x.ndim == 0 or len(x) != len(y):
+        raise StepforwardError(
+            f"{path}: x holds {len(x) if x.ndim else 'no'} samples but y {len(y)} labels",
+            "save one label per sample",
+        )
+    if not len(y):
+        raise StepforwardError(f"{path} holds no samples", "add samples of the classes to adapt to")
+    names, y = _match_classes(path, y.astype(np.int64), arrays.get("class_names"), class_names)
+    if x.dtype == np.uint8 and settings["kind"] == "image":
+        inputs = _pictures(path, x, settings)
+    else:
+        inputs = _inputs(path, x, shape)
+    return Dataset(inputs, y, names, tuple(f"{path.name}[{row}]" for row in range(len(y))))
+
+
+def _read(path: Path) -> dict[str, NDArray]:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ("x", "y", "class_names") if name in file.files}
+            present = ", ".join(file.files)
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("an entry is not a NumPy array")
+    except (
+        OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, NotImplementedError, RuntimeError,
+        MemoryError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        raise StepforwardError(
+            f"{path} cannot be read as an .npz ({error})",
+            "save plain arrays with numpy.savez(file, x=.., y=..); object arrays are never loaded",
+        ) from error
+    for name in ("x", "y"):
+        if name not in arrays:
+            raise StepforwardError(f"{path} has no array {name!r} (it has: {present})", "save x and y")
+    return arrays
+
+
+def _match_classes(
+    path: Path, y: NDArray[np.int64], own: NDArray | None, model: Sequence[str] | None
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    if own is not None and (own.ndim != 1 or own.dtype.kind != "U"):
+        raise StepforwardError(
+            f"{path}: class_names is {own.dtype} of shape {own.shape}, not a list of names",
+            "save class_names as a one-dimensional array of text",
+        )
+    own_names = None if own is None else tuple(own.tolist())
+    known = own_names or (tuple(model) if model is not None else None)
+    count = len(known) if known else min(max(int(y.max()) + 1, 1), _MOST_CLASSES)
+    wrong = np.flatnonzero((y < 0) | (y >= count))
+    if len(wrong):
+        raise StepforwardError(
+            f"{path}: label {y[wrong[0]]} of sample {wrong[0]} is outside 0 .. {count - 1}",
+            f"use labels from 0 to {count - 1}, in the order of the class names",
+        )
+    if model is None:
+        return known or tuple(str(label) for label in range(count)), y
+    model = tuple(model)
+    if own_names is None or own_names == model:
+        return model, y
+    target = np.zeros(count, dtype=np.int64)
+    for label in np.unique(y).tolist():
+        if own_names[label] not in model:
+            raise unknown_class(own_names[label], f"{path}, class_names[{label}]", model)
+        target[label] = model.index(own_names[label])
+    return model, target[y]
+
+
+def _pictures(path: Path, x: NDArray[np.uint8], settings: dict) -> NDArray[np.float32]:
+    channels = settings["channels"]
+    if x.ndim != 4 or x.shape[3] != channels or 0 in x.shape:
+        raise StepforwardError(
+            f"{path}: x is uint8 of shape {x.shape}; this model reads pictures (N, H, W, {channels})",
+            "save the pictures in that shape",
+        )
+    return np.stack([prep.apply(settings, picture) for picture in x])
+
+
+def _inputs(path: Path, x: NDArray, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    if x.dtype.kind != "f":
+        raise StepforwardError(
+            f"{path}: x is {x.dtype}; the network's input is float32",
+            "save x as float32, normalised as in training (uint8 is for models that read pictures)",
+        )
+    wanted = f"(N, {', '.join(map(str, shape))})" if shape else "(N, C, H, W)"
+    if x.ndim != 4 or 0 in x.shape or (shape is not None and x.shape[1:] != tuple(shape)):
+        raise StepforwardError(
+            f"{path}: x has shape {x.shape}; the model reads {wanted}", "save x in that shape"
+        )
+    with np.errstate(over="ignore"):
+        inputs = np.ascontiguousarray(x, dtype=np.float32)
+    broken = np.flatnonzero(~np.isfinite(inputs).all(axis=(1, 2, 3)))
+    if len(broken):
+        raise StepforwardError(
+            f"{path}: sample {broken[0]} holds NaN or Inf", "remove it, or compute its features again"
+        )
+    return inputs

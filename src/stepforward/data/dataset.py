@@ -1,0 +1,34 @@
+"""Labelled samples in memory, ready for the network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples, labels and where they came from.
+
+    Attributes:
+        x: network inputs, float32, shape (N, C, H, W).
+        y: class indices into `class_names`, int64, shape (N,).
+        class_names: the model's classes, in the order of its outputs.
+        sources: one file name or row label per sample, for messages and reports.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Dataset":
+        """The samples at `indices`, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return Dataset(
+            self.x[chosen], self.y[chosen], self.class_names, tuple(self.sources[i] for i in chosen.tolist())
+        )

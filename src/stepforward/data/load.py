@@ -1,0 +1,103 @@
+"""Read labelled data from a folder, a CSV or an .npz, check it, and say clearly what is wrong with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from stepforward.data import preprocessing as prep
+from stepforward.data.arrays import read_arrays
+from stepforward.data.dataset import Dataset
+from stepforward.data.listing import LabelledFile, list_csv, list_folder
+from stepforward.data.names import unknown_class
+from stepforward.errors import StepforwardError
+
+Purpose = Literal["adapt", "test"]
+
+
+def load(
+    path: str | Path,
+    preprocessing: dict,
+    class_names: Sequence[str] | None = None,
+    purpose: Purpose = "adapt",
+    input_shape: Sequence[int] | None = None,
+) -> Dataset:
+    """Load labelled samples as network inputs.
+
+    `path` is one of
+
+    - a folder with one sub-folder per class, holding .png/.jpg/.jpeg or .wav files as the model reads;
+    - a `.csv` of `path,label` rows, paths relative to the CSV, label a class name, header optional;
+    - a `.npz` with `x` and `y` (class indices) and optionally `class_names`; x is float32 (N, C, H, W), the
+      network's input itself, or uint8 pictures (N, H, W, C) for a model that reads pictures.
+
+    Samples come class by class in the model's order, files by name (folder), or as given (CSV, .npz).
+
+    Args:
+        preprocessing: the model's settings (see `preprocessing`).
+        class_names: the model's classes in the order of its outputs; None takes the data's own, sorted.
+        purpose: "adapt" also refuses data of one class and fewer samples than classes.
+        input_shape: the model's (C, H, W), checked against an .npz.
+
+    Raises:
+        StepforwardError: anything missing, damaged, mislabelled or of the wrong shape or type, by name.
+    """
+    path, settings = Path(path), prep.check(preprocessing)
+    if not path.exists():
+        raise StepforwardError(f"{path} does not exist", "check the path given as data")
+    shape = tuple(input_shape) if input_shape else prep.input_shape(settings)
+    if path.is_dir():
+        dataset = _from_files(list_folder(path, settings), path, settings, class_names)
+    elif path.suffix.lower() == ".csv":
+        dataset = _from_files(list_csv(path), path, settings, class_names)
+    elif path.suffix.lower() == ".npz":
+        dataset = read_arrays(path, settings, class_names, shape)
+    else:
+        raise StepforwardError(
+            f"{path} is neither a folder, a .csv nor an .npz",
+            "give a folder with one sub-folder per class, a CSV of path,label, or an .npz with x and y",
+        )
+    _check_amount(dataset, path, purpose)
+    return dataset
+
+
+def _from_files(
+    files: list[LabelledFile], path: Path, settings: dict, class_names: Sequence[str] | None
+) -> Dataset:
+    if not files:
+        raise StepforwardError(f"{path} holds no samples", "add samples of the classes to adapt to")
+    found = sorted({file.label for file in files})
+    names = tuple(found if class_names is None else class_names)
+    index = {name: position for position, name in enumerate(names)}
+    for file in files:
+        if file.label not in index:
+            raise unknown_class(file.label, file.where, names)
+    if path.is_dir():
+        files = sorted(files, key=lambda file: index[file.label])
+    x = np.stack([_input(file, settings) for file in files])
+    y = np.array([index[file.label] for file in files], dtype=np.int64)
+    return Dataset(x, y, names, tuple(file.source for file in files))
+
+
+def _input(file: LabelledFile, settings: dict) -> np.ndarray:
+    try:
+        return prep.apply(settings, prep.read(settings, file.path))
+    except StepforwardError as error:
+        raise StepforwardError(f"{file.where}: {error.what}", error.remedy) from error
+
+
+def _check_amount(dataset: Dataset, path: Path, purpose: Purpose) -> None:
+    if purpose == "test":
+        return
+    present = np.unique(dataset.y)
+    if len(present) < 2:
+        raise StepforwardError(
+            f"{path} holds one class only ({dataset.class_names[present[0]]!r})",
+            "add samples of other classes: with one class the network would only learn to always name it",
+        )
+    if len(dataset) < len(dataset.class_names):
+        raise StepforwardError(
+            f"{path} holds {len(dataset)} samples for {len(dataset.class_names)} classes",
+            "add samples: at least one per class, better five to ten",
+        )

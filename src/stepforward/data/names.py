@@ -1,0 +1,22 @@
+"""Matching the data's class names to the model's."""
+
+import difflib
+from collections.abc import Sequence
+
+from stepforward.errors import StepforwardError
+
+
+def unknown_class(label: str, where: str, names: Sequence[str]) -> StepforwardError:
+    """The error for a label the model does not have.
+
+    Args:
+        where: the folder, row or array the label was found in.
+        names: the model's classes.
+    """
+    close = difflib.get_close_matches(label, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return StepforwardError(
+        f"{where}: the model has no class {label!r}{hint}",
+        f"rename or remove it; the model's classes are: {shown}",
+    )

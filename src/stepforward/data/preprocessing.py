@@ -1,0 +1,131 @@
+"""How raw samples become network inputs; the settings travel inside the model file.
+
+{"kind": "image", "height", "width", "channels": 1 | 3, "mean": [..], "std": [..]}        see images.fit_image
+{"kind": "log_mel", "sample_rate", "samples", "window", "hop", "fft", "mels", "fmin", "fmax",
+ "mean", "std", "floor"}                                                                   see audio.log_mel
+{"kind": "array"}                                                     samples are already the network's input
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.data.audio import log_mel, read_wav
+from stepforward.data.images import fit_image, read_image
+from stepforward.errors import StepforwardError
+
+_COUNTS = {
+    "image": ("height", "width", "channels"),
+    "log_mel": ("sample_rate", "samples", "window", "hop", "fft", "mels"),
+    "array": (),
+}
+_NUMBERS = {"image": (), "log_mel": ("fmin", "fmax", "mean", "std", "floor"), "array": ()}
+_LISTS = {"image": ("mean", "std"), "log_mel": (), "array": ()}
+SUFFIXES = {"image": (".png", ".jpg", ".jpeg"), "log_mel": (".wav",), "array": ()}
+"""File name endings a model of each kind reads."""
+
+
+def check(settings: dict) -> dict:
+    """Return `settings` unchanged if they are complete and sensible.
+
+    Raises:
+        StepforwardError: the kind is unknown, or a setting is missing, of the wrong type or out of range.
+    """
+    kind = settings.get("kind") if isinstance(settings, dict) else None
+    if kind not in _COUNTS:
+        raise _refused(f"kind is {kind!r}; known kinds are {', '.join(_COUNTS)}")
+    for name in _COUNTS[kind]:
+        value = settings.get(name)
+        if not (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 2**24):
+            raise _refused(f"{name} is {value!r}, not a whole number from 1")
+    for name in _NUMBERS[kind]:
+        if not _is_number(settings.get(name)):
+            raise _refused(f"{name} is {settings.get(name)!r}, not a number")
+    for name in _LISTS[kind]:
+        values = settings.get(name)
+        right = isinstance(values, list | tuple) and len(values) == settings["channels"]
+        if not (right and all(_is_number(value) for value in values)):
+            raise _refused(f"{name} is {values!r}, not a list of one number per channel")
+    for problem in _RANGES[kind](settings):
+        raise _refused(problem)
+    return settings
+
+
+def input_shape(settings: dict) -> tuple[int, int, int] | None:
+    """Shape (C, H, W) these settings produce; None for "array", which takes what comes."""
+    if settings["kind"] == "image":
+        return settings["channels"], settings["height"], settings["width"]
+    if settings["kind"] == "log_mel":
+        return 1, settings["mels"], settings["samples"] // settings["hop"]
+    return None
+
+
+def read(settings: dict, path: str | Path) -> NDArray:
+    """Read one file into what `apply` takes: uint8 (H, W, C) for pictures, a float64 waveform for sounds.
+
+    Raises:
+        StepforwardError: the file is damaged, or these settings read no files.
+    """
+    if settings["kind"] == "image":
+        return read_image(path, settings["channels"])
+    if settings["kind"] == "log_mel":
+        return read_wav(path, settings["sample_rate"])
+    raise StepforwardError(
+        f"{path}: this model takes ready-made arrays and has no preprocessing for files",
+        "give the samples as an .npz with x and y, or set the model's preprocessing metadata",
+    )
+
+
+def apply(settings: dict, raw: NDArray) -> NDArray[np.float32]:
+    """Turn one raw sample into one network input.
+
+    Args:
+        settings: checked settings.
+        raw: image: uint8 (H, W, C); log_mel: float64 waveform at the model's rate; array: float (C, H, W).
+
+    Returns:
+        float32, shape (C, H, W).
+    """
+    if settings["kind"] == "image":
+        return fit_image(raw, settings)
+    if settings["kind"] == "log_mel":
+        return log_mel(raw, settings)
+    return np.asarray(raw, dtype=np.float32)
+
+
+def _image_ranges(settings: dict) -> list[str]:
+    problems = []
+    if settings["channels"] not in (1, 3):
+        problems.append(f"channels is {settings['channels']}, not 1 or 3")
+    if min(settings["std"]) <= 0:
+        problems.append(f"std is {settings['std']}; it divides and must be above 0")
+    return problems
+
+
+def _log_mel_ranges(settings: dict) -> list[str]:
+    problems = []
+    if not settings["hop"] <= settings["window"] <= settings["fft"]:
+        problems.append("hop, window and fft must not decrease in this order")
+    if settings["samples"] < settings["hop"]:
+        problems.append("samples is less than one hop")
+    if not 0 <= settings["fmin"] < settings["fmax"] <= settings["sample_rate"] / 2:
+        problems.append("fmin and fmax must rise, and lie between 0 and half the sample rate")
+    if settings["std"] <= 0 or settings["floor"] <= 0:
+        problems.append("std and floor must be above 0")
+    return problems
+
+
+_RANGES = {"image": _image_ranges, "log_mel": _log_mel_ranges, "array": lambda settings: []}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refused(problem: str) -> StepforwardError:
+    return StepforwardError(
+        f"the model's preprocessing settings cannot be used: {problem}",
+        "correct the metadata property stepforward.preprocessing of the model file",
+    )

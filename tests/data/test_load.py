@@ -1,0 +1,238 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from stepforward.data.load import load
+from stepforward.errors import StepforwardError
+
+IMAGE = {"kind": "image", "height": 4, "width": 4, "channels": 1, "mean": [0.0], "std": [1.0]}
+SOUND = {
+    "kind": "log_mel",
+    "sample_rate": 8000,
+    "samples": 1600,
+    "window": 256,
+    "hop": 160,
+    "fft": 256,
+    "mels": 16,
+    "fmin": 60.0,
+    "fmax": 4000.0,
+    "mean": 0.0,
+    "std": 1.0,
+    "floor": 1e-6,
+}
+ARRAY = {"kind": "array"}
+NAMES = ("dog", "cat", "bird")
+
+
+def save_picture(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    for position, name in enumerate(sorted(NAMES)):
+        for take in range(2):
+            save_picture(folder / name / f"{take}.png", 100 * position + take)
+    return folder
+
+
+def refuses(match, path, settings=ARRAY, names=NAMES, **options):
+    with pytest.raises(StepforwardError, match=match) as caught:
+        load(path, settings, names, **options)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_folder_in_the_models_order(pictures):
+    (pictures / "cat" / "Thumbs.db").write_bytes(b"not a sample")
+    (pictures / ".hidden").mkdir()
+    data = load(pictures, IMAGE, NAMES)
+    assert data.class_names == NAMES
+    assert data.y.tolist() == [0, 0, 1, 1, 2, 2]
+    assert data.y.dtype == np.int64
+    assert data.x.shape == (6, 1, 4, 4)
+    assert data.x.dtype == np.float32
+    assert data.sources == ("dog/0.png", "dog/1.png", "cat/0.png", "cat/1.png", "bird/0.png", "bird/1.png")
+    np.testing.assert_array_equal(data.x[:, 0, 0, 0] * 255, np.float32([200, 201, 100, 101, 0, 1]))
+
+
+def test_without_a_model_the_data_names_its_classes(pictures):
+    assert load(pictures, IMAGE).class_names == ("bird", "cat", "dog")
+
+
+def test_take_keeps_samples_labels_and_sources_together(pictures):
+    taken = load(pictures, IMAGE, NAMES).take([5, 0])
+    assert taken.y.tolist() == [2, 0]
+    assert taken.sources == ("bird/1.png", "dog/0.png")
+    assert len(taken) == 2
+
+
+def test_sounds(tmp_path):
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "a.WAV", np.zeros(400), 16000, format="WAV")
+    assert load(tmp_path, SOUND, NAMES).x.shape == (3, 1, 16, 10)
+
+
+def test_one_damaged_file_among_good_ones_is_named(pictures):
+    whole = (pictures / "cat" / "0.png").read_bytes()
+    (pictures / "cat" / "0.png").write_bytes(whole[: len(whole) // 2])
+    refuses(r"cat/0\.png.*not a readable", pictures, IMAGE)
+
+
+def test_unknown_class_lists_the_models_and_guesses(pictures):
+    (pictures / "bird").rename(pictures / "birds")
+    error = refuses("no class 'birds'; did you mean 'bird'", pictures, IMAGE)
+    assert "dog, cat, bird" in error.remedy
+
+
+def test_absent_classes_are_fine_but_empty_folders_are_not(pictures):
+    for file in (pictures / "bird").iterdir():
+        file.unlink()
+    refuses("bird holds no .png", pictures, IMAGE, purpose="test")
+    (pictures / "bird").rmdir()
+    assert set(load(pictures, IMAGE, NAMES, purpose="test").y) == {0, 1}
+
+
+def test_media_the_model_does_not_read_is_refused(pictures):
+    (pictures / "cat" / "meow.flac").write_bytes(b"")
+    refuses(r"meow\.flac: this model reads \.png", pictures, IMAGE)
+
+
+def test_amounts_that_cannot_adapt_are_refused(tmp_path):
+    save_picture(tmp_path / "dog" / "a.png", 1)
+    refuses("one class only", tmp_path, IMAGE)
+    save_picture(tmp_path / "cat" / "a.png", 1)
+    refuses("2 samples for 3 classes", tmp_path, IMAGE)
+    assert len(load(tmp_path, IMAGE, NAMES, purpose="test")) == 2
+
+
+def test_missing_flat_and_foreign_paths(tmp_path, pictures):
+    refuses("does not exist", tmp_path / "nowhere", IMAGE)
+    refuses("no sub-folders", pictures / "cat", IMAGE)
+    refuses("ready-made arrays", pictures, ARRAY)
+    refuses("neither a folder", pictures / "cat" / "0.png", IMAGE)
+
+
+def test_csv_with_and_without_header(pictures):
+    rows = "cat/0.png,cat\n\ndog/1.png , dog\nbird/0.png,bird\n"
+    (pictures / "plain.csv").write_text(rows)
+    (pictures / "headed.csv").write_text("\ufeffPath,Label\n" + rows, encoding="utf-8")
+    plain, headed = (load(pictures / name, IMAGE, NAMES) for name in ("plain.csv", "headed.csv"))
+    assert plain.y.tolist() == [1, 0, 2]
+    assert plain.sources == ("cat/0.png", "dog/1.png", "bird/0.png")
+    np.testing.assert_array_equal(plain.x, headed.x)
+    assert plain.sources == headed.sources
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (b"cat/0.png,cat\ncat/1.png\n", "line 2: 'cat/1.png' is not a path and a label"),
+        (b"cat/0.png,cat,extra\n", "line 1"),
+        (b"path,label\ncat/0.png,\n", "line 2"),
+        (b"cat/0.png,cat\ncat/9.png,cat\n", "line 2: there is no file"),
+        (b"cat/0.png,cat\ndog/0.png,wolf\n", "line 2: the model has no class 'wolf'"),
+        (b"\xff\xfe\x00", "cannot be read as a CSV"),
+        (b'"cat/0.png,cat\n', "cannot be read as a CSV"),
+        (b"", "holds no samples"),
+        (b"path,label\n", "holds no samples"),
+    ],
+)
+def test_broken_csv_rows_have_line_numbers(pictures, text, match):
+    (pictures / "list.csv").write_bytes(text)
+    refuses(match, pictures / "list.csv", IMAGE)
+
+
+def test_damaged_file_of_a_csv_has_its_line(pictures):
+    (pictures / "cat" / "0.png").write_bytes(b"")
+    (pictures / "list.csv").write_text("dog/0.png,dog\ncat/0.png,cat\n")
+    refuses(r"list\.csv, line 2: .*cat/0\.png", pictures / "list.csv", IMAGE)
+
+
+GOOD = {"x": np.arange(48, dtype=np.float32).reshape(3, 1, 4, 4), "y": np.array([2, 0, 1])}
+
+
+def saved(tmp_path, **arrays):
+    np.savez(tmp_path / "data.npz", **arrays)
+    return tmp_path / "data.npz"
+
+
+def test_npz(tmp_path):
+    data = load(saved(tmp_path, **GOOD), ARRAY, NAMES, input_shape=(1, 4, 4))
+    np.testing.assert_array_equal(data.x, GOOD["x"])
+    assert data.y.tolist() == [2, 0, 1]
+    assert data.sources == ("data.npz[0]", "data.npz[1]", "data.npz[2]")
+    assert load(saved(tmp_path, **GOOD), ARRAY).class_names == ("0", "1", "2")
+
+
+def test_npz_classes_are_matched_by_name(tmp_path):
+    path = saved(tmp_path, **GOOD, class_names=np.array(["bird", "cat", "dog"]))
+    assert load(path, ARRAY, NAMES).y.tolist() == [0, 2, 1]
+    assert load(path, ARRAY).class_names == ("bird", "cat", "dog")
+    path = saved(tmp_path, **GOOD, class_names=np.array(["bird", "cat", "cow"]))
+    refuses("no class 'cow'", path)
+
+
+def test_npz_of_pictures_goes_through_the_preprocessing(tmp_path):
+    pixels = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8, 1)
+    assert load(saved(tmp_path, x=pixels, y=GOOD["y"]), IMAGE, NAMES).x.shape == (3, 1, 4, 4)
+    refuses("shape", saved(tmp_path, x=pixels[..., 0], y=GOOD["y"]), IMAGE)
+
+
+def nan_at(row):
+    x = GOOD["x"].copy()
+    x[row, 0, 1, 1] = np.nan
+    return x
+
+
+@pytest.mark.parametrize(
+    ("arrays", "match"),
+    [
+        ({"x": GOOD["x"]}, r"no array 'y' \(it has: x\)"),
+        ({"x": GOOD["x"][:2], "y": GOOD["y"]}, "2 samples but y 3 labels"),
+        ({"x": np.float32(1), "y": GOOD["y"]}, "no samples but y 3 labels"),
+        ({"x": GOOD["x"][:0], "y": GOOD["y"][:0]}, "holds no samples"),
+        ({"x": GOOD["x"].astype(np.int32), "y": GOOD["y"]}, "x is int32"),
+        ({"x": GOOD["x"].astype(np.uint8), "y": GOOD["y"]}, "x is uint8"),
+        ({"x": GOOD["x"][:, 0], "y": GOOD["y"]}, r"shape \(3, 4, 4\); the model reads \(N, 1, 4, 4\)"),
+        ({"x": GOOD["x"][:, :, :3], "y": GOOD["y"]}, "the model reads"),
+        ({"x": GOOD["x"], "y": GOOD["y"].astype(float)}, "y is float64"),
+        ({"x": GOOD["x"], "y": GOOD["y"][:, None]}, r"y is int64 of shape \(3, 1\)"),
+        ({"x": GOOD["x"], "y": np.array([0, 3, 1])}, "label 3 of sample 1 is outside 0 .. 2"),
+        ({"x": GOOD["x"], "y": np.array([0, 1, -1])}, "label -1 of sample 2"),
+        ({"x": nan_at(1), "y": GOOD["y"]}, "sample 1 holds NaN or Inf"),
+        ({"x": np.full((3, 1, 4, 4), 1e300), "y": GOOD["y"]}, "sample 0 holds NaN or Inf"),
+        ({"x": np.array([None] * 3), "y": GOOD["y"]}, "object arrays are never loaded|cannot be read"),
+        ({**GOOD, "class_names": np.array([1, 2, 3])}, "class_names is int64"),
+    ],
+)
+def test_broken_npz_content_is_named(tmp_path, arrays, match):
+    refuses(match, saved(tmp_path, **arrays), input_shape=(1, 4, 4))
+
+
+def test_files_that_are_no_npz(tmp_path):
+    whole = io.BytesIO()
+    np.savez_compressed(whole, **GOOD)
+    whole = bytearray(whole.getvalue())
+    path = tmp_path / "data.npz"
+    path.write_bytes(b"")
+    refuses("cannot be read as an .npz", path)
+    path.write_bytes(whole[: len(whole) // 2])
+    refuses("cannot be read as an .npz", path)
+    whole[80] ^= 0xFF
+    path.write_bytes(whole)
+    refuses("cannot be read as an .npz", path)
+    np.save(tmp_path / "one.npy", GOOD["x"])
+    path.write_bytes((tmp_path / "one.npy").read_bytes())
+    refuses("cannot be read as an .npz", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"no array")
+        archive.writestr("y.npy", b"no array")
+    refuses("cannot be read as an .npz", path)

@@ -1,0 +1,65 @@
+import json
+
+import numpy as np
+import pytest
+
+from stepforward.data.preprocessing import apply, check, input_shape, read
+from stepforward.errors import StepforwardError
+
+IMAGE = {"kind": "image", "height": 8, "width": 6, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
+LOG_MEL = {
+    "kind": "log_mel",
+    "sample_rate": 8000,
+    "samples": 8000,
+    "window": 256,
+    "hop": 160,
+    "fft": 256,
+    "mels": 32,
+    "fmin": 60.0,
+    "fmax": 4000.0,
+    "mean": -8.0,
+    "std": 3.0,
+    "floor": 1e-6,
+}
+
+
+def test_shapes_are_as_announced():
+    assert apply(IMAGE, np.zeros((20, 30, 3), np.uint8)).shape == input_shape(IMAGE) == (3, 8, 6)
+    assert apply(LOG_MEL, np.zeros(5000)).shape == input_shape(LOG_MEL) == (1, 32, 50)
+    assert input_shape({"kind": "array"}) is None
+    assert apply({"kind": "array"}, np.zeros((1, 2, 3))).dtype == np.float32
+
+
+@pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, {"kind": "array"}])
+def test_settings_survive_json(settings):
+    assert check(json.loads(json.dumps(settings))) == settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({}, "kind is None"),
+        ({"kind": "video"}, "kind is 'video'"),
+        ("log_mel", "kind is None"),
+        ({key: value for key, value in LOG_MEL.items() if key != "hop"}, "hop is None"),
+        (LOG_MEL | {"mels": "32"}, "mels is '32'"),
+        (LOG_MEL | {"mels": True}, "mels is True"),
+        (LOG_MEL | {"floor": 0.0}, "floor"),
+        (LOG_MEL | {"mean": float("nan")}, "mean is nan"),
+        (LOG_MEL | {"fmax": 5000.0}, "fmax"),
+        (LOG_MEL | {"fft": 128}, "fft"),
+        (LOG_MEL | {"samples": 100}, "samples"),
+        (IMAGE | {"channels": 2, "mean": [0, 0], "std": [1, 1]}, "channels is 2"),
+        (IMAGE | {"mean": [0.5]}, "mean"),
+        (IMAGE | {"std": [1.0, 0.0, 1.0]}, "std"),
+        (IMAGE | {"height": 0}, "height is 0"),
+    ],
+)
+def test_broken_settings_are_refused_by_name(settings, names):
+    with pytest.raises(StepforwardError, match=names):
+        check(settings)
+
+
+def test_array_models_read_no_files(tmp_path):
+    with pytest.raises(StepforwardError, match="ready-made arrays"):
+        read({"kind": "array"}, tmp_path / "a.wav")
