@@ -81,7 +81,13 @@ def votes_record(steps: Sequence[Sequence[int]]) -> tuple[int, int, bytes]:
 
 def _payload_size(kind: int, count: int, directions: int) -> int:
     n = count * directions
-    sizes = {SIGNS: (n + 7) // 8, TERNARY: (2 * n + 7) // 8, RAW: n, EVALUATION: _EVALUATION.size, END: _END.size}
+    sizes = {
+        SIGNS: (n + 7) // 8,
+        TERNARY: (2 * n + 7) // 8,
+        RAW: n,
+        EVALUATION: _EVALUATION.size,
+        END: _END.size,
+    }
     return sizes[kind]
 
 
@@ -103,13 +109,18 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         StepforwardError: not a journal, another version, damaged (other than a record cut short at the end).
     """
     if len(content) < 12 or content[:4] != MAGIC:
-        raise StepforwardError(f"{source} is not a stepforward journal", "give the file `journal` of a run folder")
+        raise StepforwardError(
+            f"{source} is not a stepforward journal", "give the file `journal` of a run folder"
+        )
     _, version, directions, size = struct.unpack_from("<4sHHI", content)
     if version != VERSION:
-        raise StepforwardError(f"{source} has format version {version}", f"this release reads version {VERSION}")
+        raise StepforwardError(
+            f"{source} has format version {version}", f"this release reads version {VERSION}"
+        )
     start = 12 + size
     damaged = StepforwardError(
-        f"{source} is damaged: its header does not match its checksum", "restore it from a copy, or start a new run"
+        f"{source} is damaged: its header does not match its checksum",
+        "restore it from a copy, or start a new run",
     )
     if len(content) < start + 4 or directions < 1:
         raise damaged
@@ -141,7 +152,9 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     torn = len(content) - position
     if kept is not None and torn:
         raise _broken(source, position)
-    return Journal(settings, directions, tuple(votes), tuple(evaluations), kept, reason, position, torn, check)
+    return Journal(
+        settings, directions, tuple(votes), tuple(evaluations), kept, reason, position, torn, check
+    )
 
 
 def _broken(source: str, position: int) -> StepforwardError:
@@ -218,7 +231,8 @@ class JournalWriter:
         try:
             if self.file.write(content) != len(content):
                 raise OSError(None, "the disk is full")
-            os.fsync(self.file.fileno())
+            if self.path != Path(os.devnull):
+                os.fsync(self.file.fileno())
         except OSError as error:
             raise StepforwardError(
                 f"cannot append to {self.path}: {error.strerror}",

@@ -32,7 +32,9 @@ def select(program: Program, train: str) -> tuple[int, ...]:
         matched = {i for i, t in enumerate(program.parameters) if fnmatchcase(t.name, pattern)}
         if not matched:
             names = ", ".join(t.name for t in program.parameters)
-            raise StepforwardError(f"--train {pattern!r} matches no parameter", f"use {WORDS}; parameters: {names}")
+            raise StepforwardError(
+                f"--train {pattern!r} matches no parameter", f"use {WORDS}; parameters: {names}"
+            )
         chosen |= matched
     return tuple(sorted(chosen))
 
@@ -40,5 +42,7 @@ def select(program: Program, train: str) -> tuple[int, ...]:
 def _layer_count(train: str, layers: int) -> int:
     text = train.removeprefix("last:")
     if not text.isdigit() or not 1 <= int(text) <= layers:
-        raise StepforwardError(f"--train {train!r}: the network has {layers} layers", f"give last:1 to last:{layers}")
+        raise StepforwardError(
+            f"--train {train!r}: the network has {layers} layers", f"give last:1 to last:{layers}"
+        )
     return int(text)

@@ -7,11 +7,12 @@ from stepforward.engines.protocol import Engine, Perturbation
 
 
 class Step(NamedTuple):
-    """One step that was taken: its number, the votes, and the mean of all 2m losses (an integer sum, not divided)."""
+    """One step that was taken: its number, m votes, 2m losses (summed over the batch), samples in the batch."""
 
     number: int
     votes: tuple[int, ...]
     losses: tuple[int, ...]
+    samples: int
 
 
 def sign(value: int) -> int:
@@ -46,4 +47,4 @@ def qzo_ff(
         losses = engine.losses(x, y, probes)
         votes = tuple(sign(up - down) for up, down in zip(losses[::2], losses[1::2], strict=True))
         engine.update(number, votes)
-        yield Step(number, votes, tuple(losses))
+        yield Step(number, votes, tuple(losses), len(y))

@@ -130,7 +130,9 @@ def from_bytes(content: bytes, source: str = "program") -> Program:
     extra = json.loads(metadata)
     names, op_names = extra.pop("tensors"), extra.pop("ops")
     constants = np.frombuffer(content, "<i4", constant_bytes // 4, constants_at).tolist()
-    tensor_rows = np.frombuffer(content, "<i4", tensor_count * TENSOR_WORDS, tensors_at).reshape(-1, TENSOR_WORDS)
+    tensor_rows = np.frombuffer(content, "<i4", tensor_count * TENSOR_WORDS, tensors_at).reshape(
+        -1, TENSOR_WORDS
+    )
     op_rows = np.frombuffer(content, "<i4", op_count * OP_WORDS, ops_at).reshape(-1, OP_WORDS)
     tensors = tuple(_tensor(row, name) for row, name in zip(tensor_rows.tolist(), names, strict=True))
     ops = zip(op_rows.tolist(), op_names, strict=True)

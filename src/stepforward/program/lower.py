@@ -44,9 +44,7 @@ class _Lowering:
         self.activations: list[Tensor] = []
         self.ops: list[Op] = []
         self.index: dict[str, int] = {}  # value name -> activation number
-        self.readers = Counter(
-            (name, node.op_type == "Gemm") for node in graph.nodes for name in node.inputs
-        )
+        self.readers = Counter((name, node.op_type == "Gemm") for node in graph.nodes for name in node.inputs)
 
     def program(self, metadata: dict) -> Program:
         self.index[self.graph.input] = self.activation(self.graph.input, self.graph.formats[self.graph.input])
@@ -116,7 +114,9 @@ class _Lowering:
             "Transpose": self.transpose,
         }.get(node.op_type)
         if lower is None:
-            raise StepforwardError(f"node {node.name} has unsupported operator {node.op_type}", "remove or replace it")
+            raise StepforwardError(
+                f"node {node.name} has unsupported operator {node.op_type}", "remove or replace it"
+            )
         lower(node, inputs, form)
 
     def result(self, node: QuantizedNode, form: Format) -> int:
@@ -165,7 +165,11 @@ class _Lowering:
 
     def max_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         a = node.attributes
-        window = {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "padding": tuple(a["pads"])}
+        window = {
+            "kernel": tuple(a["kernel_shape"]),
+            "stride": tuple(a["strides"]),
+            "padding": tuple(a["pads"]),
+        }
         window["dilation"] = tuple(a["dilations"])
         self.moved("max_pool", node, inputs, form, **window)
 
@@ -194,14 +198,18 @@ class _Lowering:
         pairs = tuple(quantize_multiplier(x.scale / (n * form.scale)) for n in counts)
         lo, hi = _bounds(node, form)
         window = {"kernel": kernel, "stride": stride, "padding": padding, "axis": int(counted)}
-        self.emit("average_pool", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, **window)
+        self.emit(
+            "average_pool", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, **window
+        )
 
     def pad(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         pads, x = node.attributes["pads"], self.graph.formats[node.inputs[0]]
         lo, hi = _range(x)
         value = max(lo, min(hi, x.zero_point + round(node.attributes["value"] / x.scale)))
         _, c0, top, left, _, c1, bottom, right = pads
-        self.moved("pad", node, inputs, form, padding=(top, left, bottom, right), kernel=(c0, c1), value=value)
+        self.moved(
+            "pad", node, inputs, form, padding=(top, left, bottom, right), kernel=(c0, c1), value=value
+        )
 
     def concat(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         scales = [self.graph.formats[name].scale for name in node.inputs]
@@ -277,5 +285,6 @@ def onnx_weights(program: Program, section: bytes | None = None) -> dict[str, np
     kinds = {op.weight: op.kind for op in program.ops if op.weight >= 0}
     values = unpack_all(program, section)
     return {
-        program.tensors[index].name: weight_to_onnx(kinds.get(index, "bias"), q) for index, q in values.items()
+        program.tensors[index].name: weight_to_onnx(kinds.get(index, "bias"), q)
+        for index, q in values.items()
     }

@@ -1,4 +1,4 @@
-"""The program in memory: a flat list of integer operators over tensors, and the weights (docs/file-formats.md, section 1)."""
+"""The program in memory: integer operators over tensors, and the weights (docs/file-formats.md, section 1)."""
 
 import hashlib
 import math

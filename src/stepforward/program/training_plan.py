@@ -52,8 +52,16 @@ class StepSettings:
         need(0 < self.lr < 100, f"learning rate = {self.lr}", "give a small positive number, such as 1e-3")
         need(1 <= self.directions <= 255, f"directions = {self.directions}", "give a number from 1 to 255")
         need(0 <= self.seed < 2**64, f"seed = {self.seed}", "give a number from 0 to 2^64 - 1")
-        need(0 <= self.momentum < 1, f"momentum = {self.momentum}", "give a number from 0 up to, not including, 1")
-        need(0 <= self.warmup <= self.steps, f"warm-up = {self.warmup} steps", "give at most the number of steps")
+        need(
+            0 <= self.momentum < 1,
+            f"momentum = {self.momentum}",
+            "give a number from 0 up to, not including, 1",
+        )
+        need(
+            0 <= self.warmup <= self.steps,
+            f"warm-up = {self.warmup} steps",
+            "give at most the number of steps",
+        )
         for name, value, known in (
             ("distribution", self.distribution, DISTRIBUTIONS),
             ("perturbation", self.perturbation, PERTURBATIONS),
@@ -112,7 +120,12 @@ class TrainingPlan:
             entries.append((t.tensor, len(scalers), len(t.perturb_mult), t.first_element))
             scalers += zip(t.perturb_mult, t.perturb_shift, t.update_mult, t.update_shift, strict=True)
         fields = (
-            *(self.seed & 0xFFFFFFFF, self.seed >> 32, self.directions, DISTRIBUTIONS.index(self.distribution)),
+            *(
+                self.seed & 0xFFFFFFFF,
+                self.seed >> 32,
+                self.directions,
+                DISTRIBUTIONS.index(self.distribution),
+            ),
             *(PERTURBATIONS.index(self.perturbation), ROUNDINGS.index(self.rounding)),
             *(self.momentum, self.momentum_bits, SCHEDULES.index(self.schedule), self.steps, self.warmup),
             *(len(entries), len(scalers), self.first_op, *self.z_rescale),
@@ -135,7 +148,9 @@ def plan_training(program: Program, trainable: Sequence[int], settings: StepSett
     """
     chosen = sorted(set(trainable))
     if not chosen:
-        raise StepforwardError("no tensor is trainable", "choose --train all, head, last:k, bias or a name pattern")
+        raise StepforwardError(
+            "no tensor is trainable", "choose --train all, head, last:k, bias or a name pattern"
+        )
     bits = _momentum_bits(settings)
     entries, element = [], 0
     for index in chosen:
@@ -179,11 +194,13 @@ def _trainable(program: Program, index: int, element: int, settings: StepSetting
             probes = [quantize_multiplier(settings.epsilon * DELTA_Z / scale) for scale in tensor.scale]
     except ValueError as error:
         raise StepforwardError(
-            f"epsilon {settings.epsilon:g} or learning rate {settings.lr:g} is too large for the scale of {tensor.name}: {error}",
+            f"epsilon {settings.epsilon:g} or learning rate {settings.lr:g} is too large for {tensor.name}: {error}",
             "use smaller values",
         ) from error
     if max(mult for mult, _ in probes) >= 2**24:
-        raise StepforwardError(f"epsilon {settings.epsilon:g} is too large for {tensor.name}", "use a smaller one")
+        raise StepforwardError(
+            f"epsilon {settings.epsilon:g} is too large for {tensor.name}", "use a smaller one"
+        )
     return Trainable(
         tensor=index,
         first_element=element,

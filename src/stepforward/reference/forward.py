@@ -32,7 +32,11 @@ def _apply(program: Program, op: Op, weights: Mapping[int, Int], values: Mapping
     formats = [program.tensors[index] for index in op.inputs]
     x, x_tensor, y = inputs[0], formats[0], program.tensors[op.output]
     if op.weight >= 0:
-        kernel = {"conv": kernels.conv, "depthwise": kernels.depthwise, "fully_connected": kernels.fully_connected}
+        kernel = {
+            "conv": kernels.conv,
+            "depthwise": kernels.depthwise,
+            "fully_connected": kernels.fully_connected,
+        }
         return kernel[op.kind](x, weights[op.weight], weights[op.bias], op, x_tensor, y)
     match op.kind:
         case "add":

@@ -40,7 +40,7 @@ def normal_weights() -> list[int]:
     half = [65536 * (below((k + 0.5) * DELTA_Z) - below((k - 0.5) * DELTA_Z)) for k in range(1, 127)]
     half.append(65536 * (1 - below(126.5 * DELTA_Z)))
     counts = [round(weight) for weight in half]  # z = 1 .. 127; the same for -1 .. -127
-    return counts[::-1] + [65536 - 2 * sum(counts)] + counts
+    return [*counts[::-1], 65536 - 2 * sum(counts), *counts]
 
 
 @cache

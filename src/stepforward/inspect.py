@@ -1,0 +1,79 @@
+"""Say what a model is made of and what it will need, before any work."""
+
+from pathlib import Path
+from typing import Any
+
+from stepforward.engines.core import device_stage_bytes
+from stepforward.memory import memory, multiply_accumulates
+from stepforward.models import open_model, to_program
+from stepforward.program import fileformat
+from stepforward.program.arena import arena_floor, plan_arena
+from stepforward.program.model import Op, Program
+from stepforward.program.training_plan import StepSettings, plan_training, quanta
+from stepforward.trainable import select
+
+
+def inspect(model: Any, *, train: str = "all", epsilon: float = 1e-3, lr: float = 1e-3) -> dict:
+    """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
+
+    Args:
+        model: path to a quantized `.onnx` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
+        train: trainable set the training figures are for.
+        epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1.
+        lr: for `quanta`: the same for a step.
+
+    Returns:
+        A dictionary of plain values; see the command `stepforward inspect --json`.
+
+    Raises:
+        StepforwardError: the model is damaged, or is a float model.
+    """
+    program = _program(model)
+    plan = plan_training(program, select(program, train), StepSettings(1, epsilon=epsilon, lr=lr))
+    trained = [program.tensors[entry.tensor].name for entry in plan.trainable]
+    height, width, channels = program.tensors[program.input].shape
+    ops = [_op(program, op) for op in program.ops]
+    return {
+        "name": program.metadata.get("name", ""),
+        "bits": program.metadata.get("bits", "custom"),
+        "class_names": program.metadata.get("class_names"),
+        "preprocessing": program.metadata.get("preprocessing"),
+        "input_shape": [channels, height, width],
+        "ops": ops,
+        "macs": sum(op["macs"] for op in ops),
+        "parameters": sum(tensor.elements for tensor in program.parameters),
+        "train": train,
+        "trainable": trained,
+        "trainable_parameters": plan.elements,
+        "weights_sha256": program.weights_sha256,
+        **memory(program, plan),
+        "arena_bytes": plan_arena(program).arena_bytes,
+        "arena_floor_bytes": arena_floor(program),
+        "row_tile_bytes": device_stage_bytes(program),
+        "cut": plan.first_op,
+        "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
+    }
+
+
+def _program(model: Any) -> Program:
+    if isinstance(model, Program):
+        return model
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
+        return fileformat.load(model)
+    return to_program(open_model(model))
+
+
+def _op(program: Program, op: Op) -> dict:
+    parameters = [program.tensors[index] for index in op.parameters]
+    output = program.tensors[op.output]
+    weights = f" x {parameters[0].dtype}" if parameters else ""
+    return {
+        "kind": op.kind,
+        "name": op.name,
+        "output_shape": list(output.shape),
+        "format": f"{program.tensors[op.inputs[0]].dtype}{weights} -> {output.dtype}",
+        "macs": multiply_accumulates(program, op),
+        "parameters": sum(tensor.elements for tensor in parameters),
+        "weight_bytes": sum(tensor.bytes for tensor in parameters),
+        "trainable": [tensor.name for tensor in parameters],
+    }

@@ -1,0 +1,50 @@
+"""What a program needs of a device's memory, for inference and for training."""
+
+from stepforward.engines.core import device_scratch_bytes
+from stepforward.journal import STEPS_PER_RECORD
+from stepforward.program.arena import plan_arena
+from stepforward.program.model import Op, Program
+from stepforward.program.training_plan import TrainingPlan
+
+
+def memory(program: Program, plan: TrainingPlan) -> dict:
+    """Bytes by purpose, for a device that loops over single samples.
+
+    Returns:
+        weight_bytes, scratch_bytes_inference, scratch_bytes_training, backprop_scratch_bytes (calculated),
+        other_ram: what else a device must hold in RAM while it trains.
+    """
+    moving = sum(program.tensors[entry.tensor].bytes for entry in plan.trainable)
+    return {
+        "weight_bytes": len(program.weights),
+        "scratch_bytes_inference": device_scratch_bytes(plan_arena(program)),
+        "scratch_bytes_training": device_scratch_bytes(plan_arena(program, plan.first_op)),
+        "backprop_scratch_bytes": backprop_bytes(program, plan),
+        "other_ram": {
+            "trainable weights (they change, so they cannot stay in flash)": moving,
+            "momentum buffer": 2 * plan.momentum_elements,
+            "losses of one step": 16 * plan.directions,
+            "journal record": 6 + STEPS_PER_RECORD * plan.directions,
+            "one input sample, if not in flash": program.tensors[program.input].bytes,
+        },
+    }
+
+
+def backprop_bytes(program: Program, plan: TrainingPlan) -> int:
+    """Scratch of float32 backpropagation over the same trainable set, one sample, calculated.
+
+    Every activation that a weight gradient or a later derivative needs is kept (the inputs of all operators from the
+    first trainable one on), plus one gradient per trainable parameter.
+    """
+    kept = {index for op in program.ops[plan.first_op :] for index in (*op.inputs, op.output)}
+    return 4 * sum(program.tensors[index].elements for index in kept) + 4 * plan.elements
+
+
+def multiply_accumulates(program: Program, op: Op) -> int:
+    """Multiplications of one sample in one operator; 0 for operators without weights."""
+    if op.weight < 0:
+        return 0
+    weight, output = program.tensors[op.weight], program.tensors[op.output]
+    if op.kind == "fully_connected":
+        return weight.elements
+    return weight.elements * output.shape[0] * output.shape[1]

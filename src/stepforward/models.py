@@ -1,0 +1,81 @@
+"""Open whatever the user has as a model: an ONNX file, an onnx_ir model, or a torch module."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.canonical import canonicalize
+from stepforward.frontend.metadata import get_class_names, get_preprocessing
+from stepforward.frontend.onnx import is_quantized, load_onnx
+from stepforward.program.lower import lower
+from stepforward.program.model import Program
+from stepforward.quantize.read import read_quantized
+
+BITS_KEY = "stepforward.bits"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model ready to use.
+
+    Attributes:
+        graph: the canonical float graph, or the QDQ graph.
+        quantized: which of the two.
+        preprocessing: from raw data to the network's input; {"kind": "array"} where the file says nothing.
+        class_names: in the order of the logits, or None where the file says nothing.
+        source: where it came from, for messages and records.
+    """
+
+    graph: ir.Model
+    quantized: bool
+    preprocessing: dict
+    class_names: tuple[str, ...] | None
+    source: str
+
+    @property
+    def bits(self) -> str:
+        """Format such as "16w8a", or "float32"."""
+        return self.graph.metadata_props.get(BITS_KEY, "custom") if self.quantized else "float32"
+
+
+def open_model(model: Any) -> Opened:
+    """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `frontend.torch.from_torch` gave.
+
+    Raises:
+        StepforwardError: the file is missing, damaged, or holds something unsupported.
+    """
+    if isinstance(model, Opened):
+        return model
+    source = str(model) if isinstance(model, (str, Path)) else (model.graph.name or "model")
+    graph = load_onnx(model) if isinstance(model, (str, Path)) else model
+    quantized = is_quantized(graph)
+    if not quantized:
+        graph = canonicalize(graph)
+    names = get_class_names(graph)
+    return Opened(
+        graph=graph,
+        quantized=quantized,
+        preprocessing=get_preprocessing(graph) or {"kind": "array"},
+        class_names=tuple(names) if names else None,
+        source=source,
+    )
+
+
+def to_program(opened: Opened) -> Program:
+    """Lower a quantized model.
+
+    Raises:
+        StepforwardError: the model is not quantized yet.
+    """
+    if not opened.quantized:
+        raise StepforwardError(
+            f"{opened.source} is a float model",
+            "quantize it first: stepforward quantize MODEL --data DATA --out FILE",
+        )
+    metadata = {"bits": opened.bits, "preprocessing": opened.preprocessing}
+    if opened.class_names:
+        metadata["class_names"] = list(opened.class_names)
+    return lower(read_quantized(opened.graph), metadata)
