@@ -1,0 +1,158 @@
+"""The canonical float graph: few operator kinds, one way to write each."""
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import constant, describe, dims, remove_unused, replace_node
+from stepforward.frontend.onnx import is_quantized
+from stepforward.frontend.passes.drop_softmax import drop_softmax
+from stepforward.frontend.passes.explicit_pads import explicit_pads
+from stepforward.frontend.passes.fold_affine import fold_affine
+from stepforward.frontend.passes.fold_constants import fold_constants
+from stepforward.frontend.passes.global_pool import global_pool
+from stepforward.frontend.passes.keep_biases import keep_biases
+from stepforward.frontend.passes.matmul_to_gemm import matmul_to_gemm
+from stepforward.frontend.passes.merge_pad import merge_pad
+from stepforward.frontend.passes.name_everything import name_everything
+from stepforward.frontend.passes.normalize_clip import normalize_clip
+from stepforward.frontend.passes.normalize_reshape import normalize_reshape
+from stepforward.frontend.passes.remove_noops import remove_noops
+from stepforward.frontend.passes.strided_slice import strided_slice
+from stepforward.frontend.passes.unshare import unshare
+from stepforward.frontend.shapes import fix_batch, free_batch, infer_shapes
+
+OPSET = 21
+IR_VERSION = 10
+
+CANONICAL = (
+    *("Conv", "Gemm", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"),
+    *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
+)
+"""Operators of the canonical graph."""
+
+REWRITTEN = (
+    *(
+        "BatchNormalization",
+        "Cast",
+        "CastLike",
+        "Constant",
+        "Div",
+        "Dropout",
+        "Expand",
+        "Gather",
+        "GlobalMaxPool",
+    ),
+    *("Identity", "LogSoftmax", "MatMul", "Max", "Min", "Mul", "ReduceMean", "Shape", "Slice", "Softmax"),
+    *("Squeeze", "Sub", "Sum", "Unsqueeze"),
+)
+"""Operators that are read where a pass can rewrite them in canonical ones."""
+
+
+def canonicalize(model: ir.Model) -> ir.Model:
+    """Rewrite a float model as a canonical graph; a quantized model is returned as it is.
+
+    The result has one input (N, C, H, W) (or (N, features)), one output (N, classes), only the operators in
+    `CANONICAL`, a bias in every Conv and Gemm, readable unique names and known shapes. The argument stays
+    as it is.
+
+    Raises:
+        StepforwardError: an operator or a use of one that is not supported, by name, with what to do.
+    """
+    if is_quantized(model):
+        return model
+    model = InlinePass()(model.clone()).model
+    graph = model.graph
+    for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
+        graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on
+    batch = fix_batch(model)
+    infer_shapes(model)
+    while fold_constants(graph):
+        infer_shapes(model)
+    _sums_to_adds(graph)
+    remove_noops(graph)
+    drop_softmax(model)
+    _check_operators(graph, (*CANONICAL, *REWRITTEN))
+    unshare(graph)
+    normalize_clip(graph)
+    normalize_reshape(graph, batch)
+    strided_slice(graph)
+    infer_shapes(model)
+    global_pool(graph)
+    matmul_to_gemm(graph)
+    explicit_pads(graph)
+    fold_affine(graph)
+    merge_pad(graph)
+    keep_biases(graph)
+    remove_unused(graph)
+    unshare(graph)
+    graph.sort()
+    graph.opset_imports.clear()
+    graph.opset_imports[""] = OPSET
+    model.ir_version = IR_VERSION
+    infer_shapes(model)
+    _check_operators(graph, CANONICAL)
+    _check_contract(graph, batch)
+    name_everything(graph)
+    free_batch(model)
+    _forget_origin(model)
+    return model
+
+
+def _sums_to_adds(graph):
+    for node in list(graph):
+        if node.op_type == "Sum" and len(node.inputs) == 2:
+            replace_node(node, "Add", list(node.inputs))
+
+
+def _check_operators(graph, known):
+    for node in graph:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in known:
+            raise StepforwardError(
+                f"{describe(node)} is not supported",
+                f"stepforward runs {', '.join(CANONICAL)}, and rewrites {', '.join(REWRITTEN)} where it can; "
+                "replace the operator, or export the part of the network before it",
+            )
+
+
+def _check_contract(graph, batch):
+    """Hold the result to what the later packages rely on."""
+    for node in graph:
+        shape = dims(node.outputs[0], node)
+        if shape[0] != batch:
+            raise StepforwardError(
+                f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
+                "keep the batch as the first axis throughout the network",
+            )
+        needed = 1 if node.op_type not in ("Add", "Concat") else len(node.inputs)
+        if any(constant(value) is not None for value in node.inputs[:needed]):
+            raise StepforwardError(
+                f"{describe(node)} joins a tensor with a constant",
+                "only tensors computed from the input can be joined",
+            )
+        if node.op_type == "Add" and len({dims(value, node) for value in node.inputs}) > 1:
+            shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
+            raise StepforwardError(
+                f"{describe(node)} adds tensors of different shapes {shapes}", "add tensors of equal shape"
+            )
+    if len(dims(graph.outputs[0])) != 2:
+        raise StepforwardError(
+            f"the output {graph.outputs[0].name!r} has shape {dims(graph.outputs[0])}, not (N, classes)",
+            "export a classifier: one logit per class for each sample",
+        )
+
+
+def _forget_origin(model):
+    """Drop the exporter's traces: source lines and paths of the machine that exported."""
+    graph = model.graph
+    graph.doc_string = None
+    model.doc_string = None
+    graph.metadata_props.clear()
+    values = [
+        *graph.inputs,
+        *graph.initializers.values(),
+        *(value for node in graph for value in node.outputs),
+    ]
+    for item in (*graph, *values):
+        item.metadata_props.clear()
+        item.doc_string = None

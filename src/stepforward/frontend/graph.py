@@ -1,0 +1,172 @@
+"""Small operations on an onnx_ir graph that the passes share."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+
+
+def constant(value: ir.Value | None) -> np.ndarray | None:
+    """The array of an initialiser, or None where `value` is computed, fed or absent."""
+    if value is None or value.const_value is None or value.is_graph_input():
+        return None
+    return value.const_value.numpy()
+
+
+def dims(value: ir.Value, reader: ir.Node | None = None, batched: bool = False) -> tuple[int, ...]:
+    """The static shape of a value, batch first; with `batched` the batch may be dynamic and reads as 0.
+
+    Raises:
+        StepforwardError: the shape is unknown or depends on something else than the batch.
+    """
+    shape = value.shape
+    if shape is not None and batched and not isinstance(shape[0], int):
+        shape = ir.Shape([0, *shape.dims[1:]])
+    if shape is None or not all(isinstance(dim, int) for dim in shape):
+        where = f" read by {describe(reader)}" if reader is not None else ""
+        raise StepforwardError(
+            f"the shape of tensor {value.name!r}{where} is not known before the network runs: {shape}",
+            "export the model with fixed height, width and channels; only the batch may vary",
+        )
+    return tuple(int(dim) for dim in shape)
+
+
+def describe(node: ir.Node) -> str:
+    """How messages name a node: its operator and its name."""
+    operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+    return f"{operator} node {node.name or node.outputs[0].name!r}"
+
+
+def attribute(node: ir.Node, name: str, default=None):
+    """The Python value of an attribute, or `default`; integer lists become tuples."""
+    found = node.attributes.get(name)
+    if found is None:
+        return default
+    return found.as_string() if found.type == ir.AttributeType.STRING else found.value
+
+
+def set_attributes(node: ir.Node, **values) -> None:
+    """Write attributes; None removes one."""
+    for name, value in values.items():
+        if value is None:
+            node.attributes.pop(name, None)
+        else:
+            node.attributes[name] = ir.convenience.convert_attribute(name, value)
+
+
+def add_initializer(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
+    """Register an array as a new initialiser under `name`, or `name_2`, ... where it is taken."""
+    name = unused_name(name, graph.initializers)
+    value = ir.Value(name=name, const_value=ir.tensor(np.asarray(array, order="C"), name=name))
+    value.shape = ir.Shape(array.shape)
+    value.dtype = value.const_value.dtype
+    graph.register_initializer(value)
+    return value
+
+
+def unused_name(name: str, taken: Iterable[str]) -> str:
+    """`name`, or the first of `name_2`, `name_3`, ... that is not taken; a parameter suffix stays last.
+
+    >>> unused_name("conv1.weight", {"conv1.weight"})
+    'conv1_2.weight'
+    """
+    base, dot, suffix = name.rpartition(".")
+    if suffix not in ("weight", "bias"):
+        base, dot, suffix = name, "", ""
+    count, candidate = 1, name
+    while candidate in taken:
+        count += 1
+        candidate = f"{base}_{count}{dot}{suffix}"
+    return candidate
+
+
+def set_constant(node: ir.Node, index: int, array: np.ndarray, fallback_name: str) -> ir.Value:
+    """Make input `index` of `node` the given array; it keeps its name where only this node reads it."""
+    graph, old = node.graph, node.inputs[index] if index < len(node.inputs) else None
+    if old is not None and old.is_initializer() and len(old.uses()) == 1:
+        array = np.asarray(array, order="C")
+        old.const_value = ir.tensor(array, name=old.name)
+        old.shape = ir.Shape(array.shape)
+        old.dtype = old.const_value.dtype
+        return old
+    value = add_initializer(
+        graph, old.name if old is not None and old.is_initializer() else fallback_name, array
+    )
+    if index >= len(node.inputs):
+        node.resize_inputs(index + 1)
+    node.replace_input_with(index, value)
+    return value
+
+
+def sole_consumer(value: ir.Value) -> ir.Node | None:
+    """The only node that reads `value`, or None where several do or the network returns it."""
+    if value.is_graph_output() or len(value.uses()) != 1:
+        return None
+    return value.uses()[0].node
+
+
+def is_non_negative(value: ir.Value) -> bool:
+    """Whether the operator that computes `value` never gives a negative number."""
+    node = value.producer()
+    if node is None:
+        return False
+    if node.op_type == "Relu":
+        return True
+    if node.op_type == "Clip":
+        lower = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+        return lower is not None and bool(lower >= 0)
+    if node.op_type == "Pad":
+        fill = constant(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(())
+        return fill is not None and bool(fill >= 0) and is_non_negative(node.inputs[0])
+    if node.op_type in ("MaxPool", "AveragePool", "GlobalAveragePool", "Reshape", "Flatten", "Transpose"):
+        return is_non_negative(node.inputs[0])
+    return node.op_type in ("Add", "Concat") and all(is_non_negative(source) for source in node.inputs)
+
+
+def insert_after(value: ir.Value, op_type: str, inputs: list, attributes: dict, shape, name: str) -> ir.Node:
+    """Put a new node behind the node that computes `value`; readers of `value` are left as they are."""
+    node = ir.node(op_type, inputs, attributes, name=name)
+    node.outputs[0].shape = ir.Shape(shape)
+    node.outputs[0].dtype = ir.DataType.FLOAT
+    producer = value.producer()
+    if producer is None:
+        raise ValueError(f"{value.name} has no producer")
+    producer.graph.insert_after(producer, node)
+    return node
+
+
+def replace_node(old: ir.Node, op_type: str, inputs: list, attributes: dict | None = None) -> ir.Node:
+    """Put a new one-output node in the place of `old`; it takes over name, output name, shape and readers."""
+    graph, result = old.graph, old.outputs[0]
+    node = ir.node(op_type, inputs, attributes or {}, name=old.name)
+    node.outputs[0].shape = result.shape
+    node.outputs[0].dtype = result.dtype
+    graph.insert_before(old, node)
+    bypass(old, node.outputs[0])
+    return node
+
+
+def bypass(node: ir.Node, replacement: ir.Value) -> None:
+    """Remove a one-output node; its readers read `replacement`, which inherits a graph output's name."""
+    result = node.outputs[0]
+    name, was_output = result.name, result.is_graph_output()
+    if was_output and replacement.is_graph_input():
+        raise StepforwardError(
+            f"the network's output {name!r} is its input", "export the model that computes the logits"
+        )
+    result.replace_all_uses_with(replacement, replace_graph_outputs=True)
+    node.graph.remove(node, safe=True)
+    if was_output:
+        replacement.name = name
+
+
+def remove_unused(graph: ir.Graph) -> None:
+    """Drop nodes whose results nobody reads, then initialisers nobody reads."""
+    for node in reversed(list(graph)):
+        if not any(result.uses() or result.is_graph_output() for result in node.outputs):
+            graph.remove(node, safe=True)
+    for name, value in list(graph.initializers.items()):
+        if not value.uses() and not value.is_graph_output():
+            del graph.initializers[name]

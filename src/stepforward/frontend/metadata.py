@@ -1,0 +1,83 @@
+"""What travels inside the model file beside the network: preprocessing, class names, notes."""
+
+import json
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+
+PREPROCESSING = "stepforward.preprocessing"
+CLASS_NAMES = "stepforward.class_names"
+NOTES = "stepforward.notes"
+BITS = "stepforward.bits"
+
+
+def get_preprocessing(model: ir.Model) -> dict:
+    """The preprocessing settings stored in the model; {} where there are none.
+
+    Raises:
+        StepforwardError: the entry is not a JSON object.
+    """
+    return _read(model, PREPROCESSING, dict, {})
+
+
+def set_preprocessing(model: ir.Model, settings: dict) -> None:
+    """Store preprocessing settings (a JSON object) in the model."""
+    model.metadata_props[PREPROCESSING] = json.dumps(settings, sort_keys=True)
+
+
+def get_class_names(model: ir.Model) -> list[str]:
+    """The class names, in the order of the logits; [] where there are none.
+
+    Raises:
+        StepforwardError: the entry is not a JSON list of different strings.
+    """
+    names = _read(model, CLASS_NAMES, list, [])
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise _damaged(CLASS_NAMES, "it is not a list of different strings")
+    return names
+
+
+def set_class_names(model: ir.Model, names: list[str]) -> None:
+    """Store the class names, one per logit and in their order.
+
+    Raises:
+        StepforwardError: a name appears twice.
+    """
+    names = [str(name) for name in names]
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise StepforwardError(
+            f"class name {doubles[0]!r} appears twice", "give every class a name of its own"
+        )
+    model.metadata_props[CLASS_NAMES] = json.dumps(names, ensure_ascii=False)
+
+
+def get_notes(model: ir.Model) -> list[str]:
+    """What the import changed that a user should know, e.g. a dropped Softmax."""
+    return [str(note) for note in _read(model, NOTES, list, [])]
+
+
+def add_note(model: ir.Model, note: str) -> None:
+    """Append one sentence to the notes."""
+    model.metadata_props[NOTES] = json.dumps([*get_notes(model), note], ensure_ascii=False)
+
+
+def _read(model, key, kind, default):
+    text = model.metadata_props.get(key)
+    if text is None:
+        return default
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise _damaged(key, "it is not JSON") from error
+    if not isinstance(value, kind):
+        raise _damaged(key, f"it is not a JSON {'object' if kind is dict else 'list'}")
+    return value
+
+
+def _damaged(key, why):
+    return StepforwardError(
+        f"the model's metadata entry {key!r} cannot be read: {why}",
+        "write the model again with stepforward, or delete the entry",
+    )

@@ -1,0 +1,26 @@
+"""An initialiser read in several places becomes several: each layer trains its own."""
+
+import onnx_ir as ir
+
+from stepforward.frontend.graph import add_initializer, constant
+from stepforward.frontend.passes.fold_affine import bias_name_of
+
+
+def unshare(graph: ir.Graph) -> None:
+    """Give every reader of a shared weight or bias a copy; a bias is named after its layer's weight.
+
+    The first reader keeps the name.
+    """
+    for node in graph:
+        for index, value in enumerate(list(node.inputs)):
+            if value is None or not value.is_initializer() or len(value.uses()) < 2:
+                continue
+            name = value.name
+            if node.op_type in ("Conv", "Gemm") and index == 2:
+                name = bias_name_of(node.inputs[1].name)
+            elif value.uses()[0].node is node and value.uses()[0].idx == index:
+                continue
+            node.replace_input_with(index, add_initializer(graph, name, constant(value).copy()))
+    for name, value in list(graph.initializers.items()):
+        if not value.uses():
+            del graph.initializers[name]
