@@ -1,0 +1,23 @@
+"""The command that makes a run again."""
+
+import shlex
+
+_NOT_OURS = ("minutes", "threads")  # the steps say what the minutes came to; threads change no result
+
+
+def command_line(result: dict) -> str | None:
+    """The `stepforward adapt` command of a result, every setting spelled out; None for data that came as arrays.
+
+    >>> command_line({"model": "my net.onnx", "data": "clips", "settings": {"steps": 100, "lr": 0.001}})
+    "stepforward adapt 'my net.onnx' --data clips --steps 100 --lr 0.001"
+    """
+    model, data, test = result.get("model"), result.get("data"), result.get("test")
+    if not model or not data or "arrays" in (data, test):
+        return None
+    words = ["stepforward", "adapt", str(model), "--data", str(data)]
+    if test:
+        words += ["--test", str(test)]
+    for name, value in (result.get("settings") or {}).items():
+        if value is not None and name not in _NOT_OURS:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -1,0 +1,105 @@
+"""The learning curve: accuracy and loss against steps, as an SVG data URI."""
+
+import base64
+import io
+import math
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from stepforward.report.units import show_percent
+
+LIGHT = {"ink": "#374151", "grid": "#e2e5ea", "blue": "#2563eb", "orange": "#c2410c", "grey": "#6b7280"}
+DARK = {"ink": "#d1d5db", "grid": "#353c49", "blue": "#7aa7ff", "orange": "#fb923c", "grey": "#9ca3af"}
+
+# No mathematics in text (a name may hold a dollar sign), and the same bytes for the same result.
+_SETTINGS = {"text.parse_math": False, "svg.hashsalt": "stepforward", "font.size": 10}
+
+
+def curve(result: dict, colours: dict[str, str]) -> str | None:
+    """Draw the curve of a result; None when it has fewer than two points.
+
+    Args:
+        result: what `adapt` returns.
+        colours: `LIGHT` or `DARK`; the background is transparent.
+    """
+    points = result.get("curve") or []
+    if len(points) < 2:
+        return None
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(10.4, 5.6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        _accuracy(above, result, points, colours)
+        _losses(below, points, colours)
+        below.set_xlabel("steps")
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes, columns in ((above, 2), (below, 3)):
+            _mark_kept(axes, result.get("kept_step"), colours)
+            _dress(axes, columns, colours)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _column(points: list[dict], key: str, factor: float = 1.0) -> list[float]:
+    values = (point.get(key) for point in points)
+    return [math.nan if value is None else factor * value for value in values]
+
+
+def _accuracy(axes: Axes, result: dict, points: list[dict], colours: dict[str, str]) -> None:
+    steps, accuracy = _column(points, "step"), _column(points, "validation_accuracy", 100)
+    samples, measured = result.get("samples") or {}, result.get("measured_on", "validation")
+    axes.plot(
+        steps,
+        accuracy,
+        color=colours["blue"],
+        label=_with_count("validation accuracy", samples, "validation"),
+    )
+    on = _with_count(f"on {measured} samples", samples, measured)
+    for name, key, style in (("zero-shot", "zero_shot_accuracy", ":"), ("adapted", "adapted_accuracy", "--")):
+        value = result.get(key)
+        if value is not None:
+            label = f"{name} {on}: {show_percent(value)}"
+            axes.axhline(100 * value, color=colours["grey"], linestyle=style, linewidth=1.4, label=label)
+    axes.set_ylabel("accuracy, %")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -2), min(high, 102))
+
+
+def _with_count(text: str, samples: dict, key: str) -> str:
+    return f"{text} ({samples[key]:,})" if samples.get(key) else text
+
+
+def _losses(axes: Axes, points: list[dict], colours: dict[str, str]) -> None:
+    steps = _column(points, "step")
+    training = _column(points, "train_loss")
+    axes.plot(steps, training, color=colours["orange"], linewidth=1.3, label="training loss")
+    axes.plot(steps, _column(points, "validation_loss"), color=colours["blue"], label="validation loss")
+    axes.set_ylabel("loss, nats")
+    axes.set_ylim(bottom=0)
+
+
+def _mark_kept(axes: Axes, step: int | None, colours: dict[str, str]) -> None:
+    if step is not None:
+        axes.axvline(step, color=colours["ink"], linewidth=1, alpha=0.55, label=f"kept: step {step:,}")
+
+
+def _dress(axes: Axes, columns: int, colours: dict[str, str]) -> None:
+    axes.grid(color=colours["grid"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(colours["grey"])
+    axes.tick_params(colors=colours["ink"])
+    axes.xaxis.label.set_color(colours["ink"])
+    axes.yaxis.label.set_color(colours["ink"])
+    # Above the axes, where it can cover no line.
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        frameon=False,
+        labelcolor=colours["ink"],
+        borderaxespad=0.2,
+    )

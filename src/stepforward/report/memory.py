@@ -1,0 +1,40 @@
+"""The memory of a run, line by line: what the device holds, and what backpropagation would need."""
+
+from typing import NamedTuple
+
+from stepforward.report.units import show_bytes, show_ratio
+
+
+class MemoryLine(NamedTuple):
+    """One bar: label, bytes, the bytes as text, what it is."""
+
+    label: str
+    bytes: int
+    value: str
+    meaning: str
+
+
+def memory_lines(result: dict) -> list[MemoryLine]:
+    """The memory figures of a result; those it lacks are left out.
+
+    Args:
+        result: what `adapt` returns.
+    """
+    training, inference = result.get("scratch_bytes_training"), result.get("scratch_bytes_inference")
+    ratio = show_ratio(training, inference)
+    known = (
+        ("weights", "weight_bytes", "all parameters, trained in place"),
+        ("scratch, inference", "scratch_bytes_inference", "activations of one sample"),
+        ("scratch, training", "scratch_bytes_training", f"{ratio} times that of inference"),
+        (
+            "scratch, backpropagation",
+            "backprop_scratch_bytes",
+            "calculated: float32 activations kept for the backward pass and gradients, one sample",
+        ),
+        ("journal", "journal_bytes", "on disk: rebuilds the adapted weights from the base model"),
+    )
+    return [
+        MemoryLine(label, result[key], show_bytes(result[key]), meaning)
+        for label, key, meaning in known
+        if result.get(key) is not None
+    ]

@@ -1,0 +1,138 @@
+"""The tables a person reads at the end of a command."""
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stepforward.report.confusion import class_scores
+from stepforward.report.memory import memory_lines
+from stepforward.report.units import (
+    show_bytes,
+    show_count,
+    show_loss,
+    show_percent,
+    show_points,
+    show_seconds,
+)
+
+_MOST_CLASSES = 40
+
+
+def adaptation(result: dict) -> RenderableType:
+    """The outcome of `adapt`: accuracy before and after, what was kept, memory, time."""
+    before, after = result.get("zero_shot_accuracy"), result.get("adapted_accuracy")
+    measured = result.get("measured_on", "validation")
+    count = (result.get("samples") or {}).get(measured)
+    where = f"on {show_count(count)} {measured} samples"
+    if measured != "test":
+        where += ", which also chose the weights: optimistic (--test DATA measures on others)"
+    points = show_points(before, after)
+    difference = "bold green" if points.startswith("+") else "bold red" if points.startswith("-") else "bold"
+    rows = [
+        ("zero-shot", show_percent(before), where),
+        ("adapted", Text(show_percent(after), "bold"), where),
+        ("difference", Text(points, difference), ""),
+        ("kept", str(result.get("kept")), f"{show_count(result.get('steps'))} steps taken"),
+        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+        ("time", show_seconds(result.get("seconds")), _speed(result)),
+        ("forward passes", show_count(result.get("forward_passes")), "samples sent through the network"),
+    ]
+    notes = [Text(f"note: {note}", "yellow") for note in result.get("notes") or ()]
+    return Group(_three_columns(rows), *notes, *_where(result))
+
+
+def _speed(result: dict) -> str:
+    speed = result.get("steps_per_second")
+    return f"{speed:.1f} steps/s" if speed else ""
+
+
+def _where(result: dict) -> list[Text]:
+    return [Text(f"report: {result['report']}", no_wrap=True)] if result.get("report") else []
+
+
+def evaluation(result: dict) -> RenderableType:
+    """The outcome of `evaluate`: accuracy, loss, accuracy per class."""
+    rows = [
+        ("accuracy", Text(show_percent(result["accuracy"]), "bold"), _right(result)),
+        ("loss", f"{show_loss(result['loss'])} nats", "mean per sample"),
+        ("format", str(result.get("bits", "")), ""),
+        ("time", show_seconds(result.get("seconds")), ""),
+    ]
+    names = [str(name) for name in result.get("class_names") or range(len(result["confusion"]))]
+    scores = sorted(class_scores(result["confusion"], None, names), key=lambda score: score.samples == 0)
+    table = _table(("class", "left"), ("samples", "right"), ("accuracy", "right"))
+    for score in scores[:_MOST_CLASSES]:
+        table.add_row(Text(score.name), show_count(score.samples), show_percent(score.before))
+    hidden = len(scores) - _MOST_CLASSES
+    more = [Text(f"and {hidden} more classes (--json has all)")] if hidden > 0 else []
+    return Group(_three_columns(rows), table, *more)
+
+
+def _right(result: dict) -> str:
+    return f"{show_count(result['correct'])} of {show_count(result['count'])} samples"
+
+
+def inspection(result: dict) -> RenderableType:
+    """The outcome of `inspect`: operators, totals, memory, trainable tensors."""
+    ops = _table(
+        ("operator", "left"),
+        ("name", "left"),
+        ("output", "left"),
+        ("format", "left"),
+        ("MACs", "right"),
+        ("parameters", "right"),
+        ("weights", "right"),
+    )
+    for op in result["ops"]:
+        ops.add_row(
+            op["kind"],
+            Text(str(op["name"])),
+            "x".join(str(d) for d in op["output_shape"]),
+            str(op["format"]),
+            show_count(op["macs"]),
+            show_count(op["parameters"]),
+            show_bytes(op["weight_bytes"]),
+        )
+    rows = [
+        ("multiply-accumulates", show_count(result["macs"]), "per sample"),
+        (
+            "parameters",
+            show_count(result["parameters"]),
+            f"{show_count(result['trainable_parameters'])} trainable",
+        ),
+        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+        *(
+            (what, show_bytes(count), "RAM held besides")
+            for what, count in (result.get("other_ram") or {}).items()
+        ),
+    ]
+    quanta = _table(("trainable tensor", "left"), ("a probe moves", "right"), ("a step moves", "right"))
+    for name, (probe, step) in result["quanta"].items():
+        quanta.add_row(Text(str(name)), _quanta(probe), _quanta(step))
+    explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
+    return Group(ops, _three_columns(rows), quanta, explanation)
+
+
+def _quanta(value: float) -> Text:
+    # Below half a quantum a move rounds to nothing for most elements.
+    return Text(f"{value:,.2f}", "yellow" if value < 0.5 else "")
+
+
+def _three_columns(rows: Iterable[tuple]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim")
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return table
+
+
+def _table(*columns: tuple[str, str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold")
+    return table

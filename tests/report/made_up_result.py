@@ -1,0 +1,63 @@
+"""Results as `adapt` returns them, for the renderers' tests."""
+
+
+def confusion(classes: int, right: int, wrong: int) -> list[list[int]]:
+    """`right` of each class named right, `wrong` taken for the next class."""
+    matrix = [[0] * classes for _ in range(classes)]
+    for i in range(classes):
+        matrix[i][i] += right
+        matrix[i][(i + 1) % classes] += wrong
+    return matrix
+
+
+def result(classes: int = 10, **changes) -> dict:
+    """A run of 1,500 steps on `classes` classes; `changes` replace single entries."""
+    curve = [
+        {
+            "step": step,
+            "train_loss": 0.3 + 1.5 / (1 + step / 150) if step else None,
+            "validation_loss": 0.4 + 1.4 / (1 + step / 150),
+            "validation_accuracy": 0.9 - 0.35 / (1 + step / 150),
+        }
+        for step in range(0, 1501, 50)
+    ]
+    return {
+        "zero_shot_accuracy": 0.58,
+        "adapted_accuracy": 0.927,
+        "measured_on": "test",
+        "method": "qzo-ff",
+        "bits": "16w8a",
+        "train": "all",
+        "steps": 1500,
+        "directions": 4,
+        "trainable_parameters": 12970,
+        "weight_bytes": 26836,
+        "scratch_bytes_inference": 16384,
+        "scratch_bytes_training": 16384,
+        "backprop_scratch_bytes": 187000,
+        "other_ram": {"one sample": 1960, "momentum, s16": 25940, "journal buffer": 64},
+        "journal_bytes": 1312,
+        "seconds": 31.4,
+        "steps_per_second": 47.8,
+        "forward_passes": 960000,
+        "weights_sha256": "ab" * 32,
+        "base_sha256": "cd" * 32,
+        "kept": "step 1400",
+        "kept_step": 1400,
+        "stopped": "all steps done",
+        "class_names": [f"class {i}" for i in range(classes)],
+        "samples": {"train": 80, "validation": 20, "test": 30 * classes},
+        "confusion_before": confusion(classes, 17, 13),
+        "confusion_after": confusion(classes, 28, 2),
+        "zero_shot_loss": 1.62,
+        "adapted_loss": 0.31,
+        "curve": curve,
+        "settings": {"seed": 7, "epsilon": 0.001, "lr": 0.002, "momentum": 0.9, "minutes": None},
+        "split": {"train": ["a.wav"], "validation": ["b.wav"]},
+        "model": "digits.onnx",
+        "data": "clips",
+        "test": "other_clips",
+        "stepforward": "0.1.0",
+        "notes": ["epsilon is below one quantum of conv1.bias"],
+        **changes,
+    }

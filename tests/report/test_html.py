@@ -1,0 +1,135 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from made_up_result import confusion, result
+
+from stepforward.errors import StepforwardError
+from stepforward.report.html import render, write_report
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text a reader sees."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data + " "
+
+    def sources(self) -> list[str]:
+        return [
+            a[key] for _, a in self.tags for key in ("src", "srcset", "href", "action", "data") if key in a
+        ]
+
+
+def test_the_headline_figures_are_on_the_page():
+    text = Page(render(result())).text
+    for figure in (
+        "58.0 %",
+        "92.7 %",
+        "+34.7 points",
+        "step 1400",
+        "26.2 KiB",
+        "1.00",
+        "1,312 B",
+        "300 test samples",
+    ):
+        assert figure in text
+
+
+def test_the_page_fetches_nothing_and_runs_nothing():
+    page = Page(render(result()))
+    assert page.sources()
+    assert all(source.startswith("data:image/") for source in page.sources())
+    assert not {"script", "link", "iframe", "form", "base"} & {tag for tag, _ in page.tags}
+
+
+@pytest.mark.parametrize("classes", [2, 10, 41, 1000])
+def test_any_number_of_classes(classes):
+    page = Page(render(result(classes)))
+    tables = sum(tag == "table" and attrs.get("class") == "matrix" for tag, attrs in page.tags)
+    pictures = sum(attrs.get("class") == "heat" for _, attrs in page.tags)
+    assert (tables, pictures) == ((2, 0) if classes <= 40 else (0, 2))
+
+
+def test_names_cannot_inject_markup_or_mathematics():
+    hostile = "<script>alert(1)</script>\"'><img src=http://x onerror=y> $\\frac{1}$ {{ 7*7 }}"
+    page = Page(
+        render(
+            result(
+                2,
+                class_names=[hostile, "two"],
+                model=hostile,
+                data=hostile,
+                kept=hostile,
+                notes=[hostile],
+                settings={hostile: hostile},
+                other_ram={hostile: 1},
+            )
+        )
+    )
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert all(source.startswith("data:image/") for source in page.sources())
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    assert hostile in page.text
+
+
+def test_a_measurement_on_validation_samples_says_that_it_is_optimistic():
+    text = Page(
+        render(result(measured_on="validation", test=None, samples={"train": 80, "validation": 20}))
+    ).text
+    assert "optimistic" in text
+    assert "used for nothing else" not in text
+
+
+def test_what_a_result_lacks_is_left_out():
+    text = Page(render(result(confusion_before=None, confusion_after=None, curve=[], notes=[]))).text
+    assert "Confusion" not in text
+    assert "Notes" not in text
+    assert "too few validations" in text
+    render({"zero_shot_accuracy": 0.5, "adapted_accuracy": 0.5})
+
+
+def test_losses_that_are_not_numbers_are_drawn_around():
+    curve = [
+        {"step": 0, "train_loss": None, "validation_loss": float("inf"), "validation_accuracy": 0.1},
+        {"step": 9, "train_loss": float("nan"), "validation_loss": 1.0, "validation_accuracy": 0.2},
+    ]
+    assert "data:image/svg+xml" in render(result(curve=curve, adapted_loss=float("nan")))
+
+
+def test_the_command_reproduces_the_run_and_is_quoted():
+    text = Page(
+        render(result(model="my net.onnx", settings={"seed": 7, "evaluate_every": 50, "minutes": 2.0}))
+    ).text
+    assert (
+        "stepforward adapt 'my net.onnx' --data clips --test other_clips --seed 7 --evaluate-every 50" in text
+    )
+
+
+def test_the_same_result_gives_the_same_page():
+    assert render(result()) == render(result())
+
+
+def test_a_report_replaces_an_older_one_whole_or_not_at_all(tmp_path):
+    write_report(result(), tmp_path / "report.html")
+    first = (tmp_path / "report.html").read_text("utf-8")
+    with pytest.raises(StepforwardError, match="cannot write"):
+        write_report(result(), tmp_path / "missing" / "report.html")
+    write_report(result(adapted_accuracy=0.6), tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text("utf-8") != first
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_every_count_of_the_matrices_is_on_the_page():
+    page = render(result(3, confusion_before=confusion(3, 11, 7), confusion_after=confusion(3, 17, 1)))
+    before, after = re.findall(r'<table class="matrix">(.*?)</table>', page, re.DOTALL)
+    assert re.findall(r"<td[^>]*>(.*?)</td>", before) == ["11", "7", "·", "·", "11", "7", "7", "·", "11"]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", after) == ["17", "1", "·", "·", "17", "1", "1", "·", "17"]

@@ -1,0 +1,65 @@
+import io
+
+from made_up_result import result
+from rich.console import Console
+
+from stepforward.report import terminal
+
+
+def shown(renderable, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_an_adaptation_in_one_table():
+    text = shown(terminal.adaptation(result(report="runs/digits-1/report.html")))
+    for figure in (
+        "58.0 %",
+        "92.7 %",
+        "+34.7 points",
+        "step 1400",
+        "26.2 KiB",
+        "1,312 B",
+        "on 300 test samples",
+    ):
+        assert figure in text
+    assert "runs/digits-1/report.html" in text
+    assert "epsilon is below one quantum" in text
+
+
+def test_an_adaptation_without_test_data_says_so():
+    assert "optimistic" in shown(terminal.adaptation(result(measured_on="validation")))
+
+
+def test_names_are_shown_as_they_are():
+    text = shown(
+        terminal.evaluation(
+            {"accuracy": 0.5, "correct": 1, "count": 2, "loss": 0.7, "seconds": 0.1, "bits": "16w8a"}
+            | {"confusion": [[1, 0], [1, 0]], "class_names": ["[red]stop[/red]", "[/oops]"]}
+        )
+    )
+    assert "[red]stop[/red]" in text
+    assert "[/oops]" in text
+    assert "1 of 2 samples" in text
+
+
+def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
+    op = {"kind": "conv", "name": "conv1", "output_shape": [8, 8, 4], "format": "s8 x s16 -> s8"}
+    text = shown(
+        terminal.inspection(
+            {
+                "ops": [op | {"macs": 12345, "parameters": 100, "weight_bytes": 232}],
+                "macs": 12345,
+                "parameters": 100,
+                "trainable_parameters": 100,
+                "weight_bytes": 232,
+                "scratch_bytes_inference": 640,
+                "scratch_bytes_training": 640,
+                "other_ram": {"one input sample": 64},
+                "quanta": {"conv1.weight": [12.5, 0.25]},
+            }
+        )
+    )
+    for part in ("conv1", "8x8x4", "12,345", "232 B", "640 B", "12.50", "0.25", "one input sample"):
+        assert part in text
