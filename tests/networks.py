@@ -38,7 +38,11 @@ class DSCNN(nn.Module):
 class MobileNetV1(nn.Module):
     def __init__(self, classes=10, alpha=0.25):
         super().__init__()
-        plan = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
+        plan = (
+            [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)]
+            + [(512, 1)] * 5
+            + [(1024, 2), (1024, 1)]
+        )
         width = int(32 * alpha)
         layers = [nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU6()]
         for channels, stride in plan:

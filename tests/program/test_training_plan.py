@@ -1,0 +1,78 @@
+import math
+import struct
+import zlib
+
+import pytest
+from small import small_program
+
+from stepforward.errors import StepforwardError
+from stepforward.program.training_plan import StepSettings, plan_training, quanta
+from stepforward.reference.tables import DELTA_Z
+
+
+def test_scalers_are_the_real_ratios():
+    program = small_program(per_channel=True)
+    plan = plan_training(program, [0, 1], StepSettings(10, epsilon=2e-3, lr=5e-4, directions=3))
+    for entry in plan.trainable:
+        scales = program.tensors[entry.tensor].scale
+        for i, scale in enumerate(scales):
+            probe = entry.perturb_mult[i] / 2 ** entry.perturb_shift[i]
+            step = entry.update_mult[i] / 2 ** entry.update_shift[i]
+            assert math.isclose(probe, 2e-3 * DELTA_Z / scale, rel_tol=1e-4)
+            assert math.isclose(step, 5e-4 * DELTA_Z / scale / 3, rel_tol=1e-4)
+
+
+def test_the_first_operator_and_the_elements_follow_the_trainable_set():
+    program = small_program()
+    everything = plan_training(program, range(8), StepSettings(1))
+    head = plan_training(program, [6, 7], StepSettings(1, momentum=0.9))
+    assert (everything.first_op, everything.momentum_elements) == (0, 0)
+    assert (head.first_op, head.elements, head.momentum_elements) == (6, 52, 52)
+    assert everything.elements == sum(t.elements for t in program.parameters)
+
+
+def test_the_momentum_buffer_cannot_saturate_on_a_constant_gradient():
+    plan = plan_training(small_program(), [0], StepSettings(1, momentum=0.9, directions=4))
+    assert 4 * 127 * 2**plan.momentum_bits * 10 <= 32768 * 1.001
+
+
+def test_quanta_say_when_nothing_moves():
+    program = small_program("s8")
+    coarse = quanta(program, plan_training(program, [0], StepSettings(1, epsilon=1e-3)))
+    fine = quanta(small_program(), plan_training(small_program(), [0], StepSettings(1, epsilon=1e-3)))
+    assert coarse["stem.weight"][0] < 0.5 < fine["stem.weight"][0]
+
+
+def test_the_file_is_checked():
+    content = plan_training(small_program(), range(8), StepSettings(1)).to_bytes()
+    magic, version, size, check = struct.unpack_from("<4s3I", content)
+    assert (magic, version, size, check) == (b"SFT1", 1, len(content), zlib.crc32(content[16:]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"epsilon": 0.0}, "epsilon"),
+        ({"epsilon": math.nan}, "epsilon"),
+        ({"lr": -1.0}, "learning rate"),
+        ({"directions": 256}, "directions"),
+        ({"momentum": 1.0}, "momentum"),
+        ({"seed": -1}, "seed"),
+        ({"schedule": "step"}, "schedule"),
+        ({"warmup": 11}, "warm-up"),
+        ({"steps": 0}, "steps"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(changes, named):
+    with pytest.raises(StepforwardError, match=named):
+        StepSettings(**{"steps": 10, **changes})
+
+
+def test_an_epsilon_that_leaves_the_arithmetic_names_the_tensor():
+    with pytest.raises(StepforwardError, match=r"too large for stem\.weight"):
+        plan_training(small_program(), [0], StepSettings(1, epsilon=9.0, lr=99.0))
+
+
+def test_nothing_trainable_is_refused():
+    with pytest.raises(StepforwardError, match="no tensor is trainable"):
+        plan_training(small_program(), [], StepSettings(1))

@@ -1,0 +1,76 @@
+"""A small complete network: strided and padded convolutions, depthwise, residual add, pooling, flatten, two layers."""
+
+import numpy as np
+
+from stepforward.program.lower import lower
+from stepforward.program.model import Program
+from stepforward.quantize.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
+
+CLASSES = 4
+INPUT = (2, 9, 7)
+
+
+def _parameter(rng, name, shape, dtype="s16", channels=0):
+    q_max = {"s16": 32767, "s8": 127, "s4": 7}[dtype]
+    real = 0.5 / q_max
+    scale = tuple(real * (1 + 0.1 * c) for c in range(channels)) if channels else (real,)
+    return QuantizedParameter(name, rng.integers(-q_max, q_max + 1, shape), dtype, scale)
+
+
+def _bias(rng, name, x, weight):
+    scale = tuple(x.scale * s for s in weight.scale)
+    return QuantizedParameter(name, rng.integers(-20000, 20001, (weight.q.shape[0],)), "s32", scale)
+
+
+def _window(kernel, stride=1, pads=(0, 0, 0, 0), **more):
+    return {
+        "kernel_shape": (kernel, kernel),
+        "strides": (stride, stride),
+        "pads": pads,
+        "dilations": (1, 1),
+        **more,
+    }
+
+
+def small_graph(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> QuantizedGraph:
+    """The network as a quantized graph."""
+    rng = np.random.default_rng(seed)
+    formats = {
+        "x": Format(0.02, -3, "s8", INPUT),
+        "a": Format(0.03, -128, "s8", (6, 5, 4)),
+        "b": Format(0.05, 4, "s8", (6, 5, 4)),
+        "c": Format(0.06, -128, "s8", (6, 5, 4)),
+        "m": Format(0.06, -128, "s8", (6, 2, 2)),
+        "d": Format(0.1, 0, "s8", (3, 2, 2)),
+        "f": Format(0.1, 0, "s8", (12,)),
+        "y": Format(0.001, 0, "s16", (CLASSES,)),
+    }
+    nodes = []
+
+    def layer(op_type, name, source, target, shape, clip=(None, None), **attributes):
+        weight = _parameter(rng, f"{name}.weight", shape, dtype, shape[0] if per_channel else 0)
+        bias = _bias(rng, f"{name}.bias", formats[source], weight)
+        nodes.append(QuantizedNode(op_type, name, (source,), target, attributes, weight, bias, clip))
+
+    layer("Conv", "stem", "x", "a", (6, 2, 3, 3), (0.0, None), **_window(3, 2, (1, 0, 1, 2), group=1))
+    layer("Conv", "depthwise", "a", "b", (6, 1, 3, 3), **_window(3, 1, (1, 1, 1, 1), group=6))
+    nodes.append(QuantizedNode("Add", "join", ("a", "b"), "c", {}, clip=(0.0, 6.0)))
+    nodes.append(QuantizedNode("MaxPool", "pool", ("c",), "m", _window(2, 2)))
+    layer("Conv", "point", "m", "d", (3, 6, 1, 1), **_window(1, group=1))
+    nodes.append(QuantizedNode("Flatten", "flatten", ("d",), "f", {"axis": 1}))
+    layer("Gemm", "head", "f", "y", (CLASSES, 12))
+    return QuantizedGraph("x", "y", tuple(nodes), "small", formats)
+
+
+def small_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
+    """The network lowered."""
+    return lower(
+        small_graph(dtype, per_channel, seed), {"class_names": ["a", "b", "c", "d"], "bits": "16w8a"}
+    )
+
+
+def samples(program: Program, n: int, seed: int = 1):
+    """n random inputs and labels."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, (n, *program.tensors[program.input].shape)).astype(np.int8)
+    return x, rng.integers(0, CLASSES, n).astype(np.int32)

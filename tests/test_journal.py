@@ -1,0 +1,116 @@
+import errno
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepforward import journal as journals
+from stepforward.errors import StepforwardError
+
+SETTINGS = {"base_sha256": "00", "steps": 500}
+
+
+def write(path, votes, directions, evaluate_every=100):
+    writer = journals.JournalWriter.create(path, SETTINGS, directions)
+    for step, vote in enumerate(votes, 1):
+        writer.votes(vote)
+        if step % evaluate_every == 0:
+            writer.evaluation(step % 7, -step)
+    return writer
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 150), st.sampled_from([1, 2, 127]), st.data())
+def test_votes_come_back(tmp_path_factory, directions, steps, largest, data):
+    vote = st.integers(-largest, largest)
+    votes = data.draw(st.lists(st.tuples(*[vote] * directions), min_size=steps, max_size=steps))
+    path = tmp_path_factory.mktemp("journal") / "journal"
+    writer = write(path, votes, directions)
+    writer.end(steps, "early stop")
+    writer.close()
+    journal = journals.read(path)
+    assert list(journal.votes) == votes
+    assert [e.step for e in journal.evaluations] == list(range(100, steps + 1, 100))
+    assert (journal.kept, journal.reason, journal.torn_bytes) == (steps, "early stop", 0)
+
+
+def test_two_thousand_steps_take_less_than_a_kibibyte(tmp_path):
+    writer = write(tmp_path / "journal", [(1,), (-1,)] * 1000, 1)
+    writer.end(2000, "all steps done")
+    writer.close()
+    header = len(journals.header(SETTINGS, 1))
+    assert os.path.getsize(tmp_path / "journal") - header < 1024
+
+
+def test_a_run_cut_off_anywhere_goes_on_to_the_same_bytes(tmp_path):
+    votes = [((-1) ** (step * step // 3),) for step in range(250)]
+    writer = write(tmp_path / "whole", votes, 1)
+    writer.end(200, "all steps done")
+    writer.close()
+    whole = (tmp_path / "whole").read_bytes()
+    start = len(journals.header(SETTINGS, 1))
+    for length in range(start, len(whole)):
+        path = tmp_path / "cut"
+        path.write_bytes(whole[:length])
+        recorded = journals.read(path)
+        resumed = journals.JournalWriter.resume(path, recorded)
+        evaluated = {e.step for e in recorded.evaluations}
+        for step in range(1, 251):
+            if step > len(recorded.votes):
+                resumed.votes(votes[step - 1])
+            if step % 100 == 0 and step not in evaluated:
+                resumed.evaluation(step % 7, -step)
+        if recorded.kept is None:
+            resumed.end(200, "all steps done")
+        resumed.close()
+        assert path.read_bytes() == whole
+
+
+def test_a_changed_byte_is_noticed(tmp_path):
+    writer = write(tmp_path / "journal", [(1,)] * 130, 1)
+    writer.close()
+    content = (tmp_path / "journal").read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 0x10
+        try:
+            journal = journals.parse(bytes(changed))
+        except StepforwardError:
+            continue
+        # the only change that passes makes the last record look longer than the file: the same as torn
+        assert journal.torn_bytes > 0 and len(journal.votes) < 128
+
+
+def test_removed_and_swapped_records_are_noticed(tmp_path):
+    writer = write(tmp_path / "journal", [(1,)] * 192, 1, evaluate_every=1000)
+    writer.close()
+    content = (tmp_path / "journal").read_bytes()
+    start = len(journals.header(SETTINGS, 1))
+    size = (len(content) - start) // 3
+    a, b, c = (content[start + i * size : start + (i + 1) * size] for i in range(3))
+    for order in (b + c, a + c, b + a + c):
+        with pytest.raises(StepforwardError, match="damaged at byte"):
+            journals.parse(content[:start] + order)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"SFP1" + bytes(40)])
+def test_other_files_are_refused(content):
+    with pytest.raises(StepforwardError, match="not a stepforward journal"):
+        journals.parse(content)
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):
+    writer = write(tmp_path / "journal", [(1,)] * 64, 1)
+    before = (tmp_path / "journal").read_bytes()
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StepforwardError, match="No space left"):
+        for _ in range(64):
+            writer.votes((1,))
+    writer.close()
+    assert (tmp_path / "journal").read_bytes().startswith(before)
+    assert len(journals.read(tmp_path / "journal").votes) >= 64
