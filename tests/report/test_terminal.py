@@ -13,7 +13,7 @@ def shown(renderable, width: int = 120) -> str:
 
 
 def test_an_adaptation_in_one_table():
-    text = shown(terminal.adaptation(result(report="runs/digits-1/report.html")))
+    text = shown(terminal.adaptation(result(out="runs/digits-1")))
     for figure in (
         "58.0 %",
         "92.7 %",

@@ -22,7 +22,7 @@ def write_report(result: dict, path: str | Path) -> None:
     Raises:
         StepforwardError: the file cannot be written; what was there stays.
     """
-    write_atomically(path, render(result).encode("utf-8"))
+    write_atomically(path, render(result).encode("utf-8", "backslashreplace"))
 
 
 def render(result: dict) -> str:

@@ -1,6 +1,7 @@
 """The tables a person reads at the end of a command."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -50,7 +51,37 @@ def _speed(result: dict) -> str:
 
 
 def _where(result: dict) -> list[Text]:
-    return [Text(f"report: {result['report']}", no_wrap=True)] if result.get("report") else []
+    return [Text(f"report: {Path(result['out']) / 'report.html'}", no_wrap=True)] if result.get("out") else []
+
+
+def quantization(result: dict) -> RenderableType:
+    """The outcome of `quantize`: what was written, and what it takes."""
+    rows = [
+        ("format", str(result["bits"]), "weights and activations"),
+        ("parameters", show_count(result["parameters"]), ""),
+        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+    ]
+    written = [Text(f"written: {result[key]}", no_wrap=True) for key in ("out", "program") if result.get(key)]
+    return Group(_three_columns(rows), *written)
+
+
+def replayed(result: dict) -> RenderableType:
+    """The outcome of `replay`."""
+    kept = f"step {result['kept']}" if result["kept"] else "the base"
+    rows = [
+        ("kept", kept, f"of {show_count(result['steps'])} recorded steps"),
+        ("weights, SHA-256", "", result["weights_sha256"]),
+        ("time", show_seconds(result["seconds"]), ""),
+    ]
+    written = [Text(f"written: {result['out']}", no_wrap=True)] if result.get("out") else []
+    return Group(_three_columns(rows), *written)
+
+
+def exported(result: dict) -> RenderableType:
+    """The outcome of `demo --export-clips`: where the recordings are."""
+    return Group(
+        Text(f"to adapt: {result['data']}", no_wrap=True), Text(f"to measure: {result['test']}", no_wrap=True)
+    )
 
 
 def evaluation(result: dict) -> RenderableType:

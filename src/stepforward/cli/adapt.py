@@ -1,0 +1,225 @@
+"""`stepforward adapt`."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.cli.options import (
+    DEFAULTS,
+    Bits,
+    Calibration,
+    Data,
+    Epsilon,
+    Json,
+    Lr,
+    Model,
+    Threads,
+    Train,
+)
+from stepforward.cli.outcome import Outcome, StoppedError
+from stepforward.cli.progress import watch
+from stepforward.errors import StepforwardError
+
+_TIME, _HOLD, _OUT = "How long", "Validation", "Output"
+
+
+def adapt(
+    context: typer.Context,
+    model: Model,
+    data: Data,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            help="Other labelled samples to measure on, before and after; used for nothing else.",
+            show_default="measure on the validation samples, which is optimistic",
+        ),
+    ] = None,
+    train: Train = DEFAULTS.train,
+    bits: Bits = DEFAULTS.bits,
+    calibration: Calibration = DEFAULTS.calibration,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Steps to take; the learning-rate schedule is stretched over them. Not with --minutes.",
+            show_default="2000",
+            rich_help_panel=_TIME,
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="Time to spend, in minutes; the number of steps is measured from it before the run. Not with --steps.",
+            rich_help_panel=_TIME,
+        ),
+    ] = None,
+    threads: Threads = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help="qzo-ff: forward passes only, in integers. backprop: the float32 baseline on the same "
+            "trainable set; needs stepforward\\[torch].",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.method,
+    directions: Annotated[
+        int,
+        typer.Option(
+            metavar="m",
+            help="Random directions per step, 1 to 255; each costs two forward passes and one bit of journal. "
+            "More: a better step, fewer of them per minute.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.directions,
+    epsilon: Epsilon = DEFAULTS.epsilon,
+    lr: Lr = DEFAULTS.lr,
+    batch: Annotated[
+        int,
+        typer.Option(
+            metavar="B",
+            help="Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.batch,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="S",
+            help="Of directions, sample order and split: the same seed gives the same weights to the last bit.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.seed,
+    momentum: Annotated[
+        float,
+        typer.Option(
+            metavar="BETA",
+            help="0 to below 1. 0.9 smooths steps; costs two bytes of RAM per trainable parameter.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.momentum,
+    distribution: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Of the directions: normal, rademacher or binomial.", rich_help_panel=METHOD
+        ),
+    ] = DEFAULTS.distribution,
+    perturbation: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="exact: weights plus and minus the probe. paper: its formula (6), which shrinks them a little.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.perturbation,
+    rounding: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Of the update: nearest, floor (the paper) or stochastic (moves below one quantum count on average).",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.rounding,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Of the learning rate: constant, linear or cosine.", rich_help_panel=METHOD
+        ),
+    ] = DEFAULTS.schedule,
+    warmup: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Steps over which the learning rate rises from 0.", rich_help_panel=METHOD
+        ),
+    ] = DEFAULTS.warmup,
+    validation: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of DATA held out to choose the weights that are kept; it moves no weights.",
+            rich_help_panel=_HOLD,
+        ),
+    ] = DEFAULTS.validation,
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Steps between validations.",
+            show_default="40 validations in a run",
+            rich_help_panel=_HOLD,
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="End after this many validations without improvement.",
+            show_default="never before the last step",
+            rich_help_panel=_HOLD,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Run folder: adapted.onnx, adapted.sfp, journal, result.json, report.html.",
+            show_default="a new folder runs/MODEL-n",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the stopped run in --out, with the same model, data and options; "
+            "the weights come out the same to the last bit.",
+            rich_help_panel=_OUT,
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> Outcome:
+    """Adapt a network to your own samples, by forward passes only.
+
+    Part of DATA is held out to choose the weights that are kept: if nothing helped, you get back what you gave.
+
+    [bold]Example:[/bold] stepforward adapt digits.onnx --data my_clips --test other_clips --steps 1500 --directions 4
+    """
+    settings = {name: value for name, value in locals().items() if name in DEFAULTS.__dataclass_fields__}
+    if steps is not None and minutes is not None:
+        raise StepforwardError("both --steps and --minutes are given", "give one of them")
+    if resume and out is None:
+        raise StepforwardError("--resume without --out", "name the folder of the stopped run with --out DIR")
+    folder = out or _new_folder(model)
+
+    from stepforward.adapt import adapt as verb
+    from stepforward.report.terminal import adaptation
+
+    with watch() as progress:
+        try:
+            result = verb(model, data, test=test, out=folder, resume=resume, on_progress=progress, **settings)
+        except KeyboardInterrupt:
+            raise _stopped(progress.step, folder, context.find_root().obj) from None
+    return Outcome({**result, "out": str(folder)}, adaptation)
+
+
+def _new_folder(model: Path) -> Path:
+    number = 1
+    while (folder := Path("runs") / f"{model.stem}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _stopped(step: int, folder: Path, words: list[str]) -> StoppedError:
+    """What a person who pressed Ctrl-C needs: the same command, with --resume."""
+    if not (folder / "journal").exists():
+        return StoppedError("stopped; no journal was kept", "give the command again")
+    again = ["stepforward", *(word for word in words if word not in ("--resume", "--json"))]
+    if not any(word.split("=")[0] == "--out" for word in words):
+        again += ["--out", str(folder)]
+    return StoppedError(
+        f"stopped after step {step:,}; nothing is lost", f"go on with: {shlex.join([*again, '--resume'])}"
+    )

@@ -1,0 +1,17 @@
+"""`stepforward evaluate`."""
+
+from stepforward.cli.options import Data, Json, Model, Threads
+from stepforward.cli.outcome import Outcome
+
+
+def evaluate(model: Model, data: Data, threads: Threads = None, as_json: Json = False) -> Outcome:
+    """Measure a network on labelled samples: accuracy, loss, accuracy per class.
+
+    A quantized network is run in integers, a float one in float32.
+
+    [bold]Example:[/bold] stepforward evaluate runs/digits-1/adapted.onnx --data other_clips
+    """
+    from stepforward.evaluate import evaluate as verb
+    from stepforward.report.terminal import evaluation
+
+    return Outcome(verb(model, data, threads=threads), evaluation)

@@ -1,0 +1,28 @@
+"""`stepforward inspect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.cli.options import DEFAULTS, Epsilon, Json, Lr, Train
+from stepforward.cli.outcome import Outcome
+
+
+def inspect(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A quantized .onnx file, or a program (.sfp).")
+    ],
+    train: Train = DEFAULTS.train,
+    epsilon: Epsilon = DEFAULTS.epsilon,
+    lr: Lr = DEFAULTS.lr,
+    as_json: Json = False,
+) -> Outcome:
+    """Show operators, formats, memory, and how far probes and steps would move each weight.
+
+    [bold]Example:[/bold] stepforward inspect digits.onnx --train last:2 --epsilon 1e-3
+    """
+    from stepforward.inspect import inspect as verb
+    from stepforward.report.terminal import inspection
+
+    return Outcome(verb(model, train=train, epsilon=epsilon, lr=lr), inspection)

@@ -1,0 +1,75 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.settings import Settings
+
+DEFAULTS = Settings()
+METHOD = "Method"
+
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="The network: an .onnx file, float or quantized (QDQ).")
+]
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Labelled samples: a folder with one sub-folder per class of .png/.jpg or .wav files, "
+        "an .npz with x and y (optionally class_names), or a CSV of path,label.",
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
+]
+Train = Annotated[
+    str,
+    typer.Option(
+        metavar="SET",
+        help="What may move: all, head (the last layer), last:k (the last k layers), bias, "
+        "or name patterns such as 'layer3.*' separated by commas. Less moves, faster steps: "
+        "layers before the first that moves run once per batch.",
+        rich_help_panel=METHOD,
+    ),
+]
+Bits = Annotated[
+    str,
+    typer.Option(
+        metavar="WwAa",
+        help="For a float model: bits of weights (16, 8, 4) and activations (8). More bits, finer steps.",
+    ),
+]
+Calibration = Annotated[
+    str,
+    typer.Option(
+        metavar="METHOD",
+        help="For a float model: how ranges are read off the data. minmax: the extremes; "
+        "percentile: nearly all values; mse: the least squared error.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Threads of the integer core. Never changes a result.", show_default="all cores"
+    ),
+]
+Epsilon = Annotated[
+    float,
+    typer.Option(
+        metavar="E",
+        help="Size of the probes, in units of the weights. Too small: probes vanish below one quantum; "
+        "too large: the losses compared are far from the weights.",
+        rich_help_panel=METHOD,
+    ),
+]
+Lr = Annotated[
+    float,
+    typer.Option(
+        metavar="R",
+        help="Peak learning rate, in units of the weights: how far a step moves them.",
+        rich_help_panel=METHOD,
+    ),
+]

@@ -1,0 +1,82 @@
+"""What a person sees while an adaptation runs: a bar on a terminal, now and then a line in a log. Always on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import TaskID as Task
+
+from stepforward.progress import Progress as Event
+from stepforward.report.units import show_loss, show_percent, show_seconds
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Watcher:
+    """Receives the progress of a run; `step` is the last step seen."""
+
+    def __init__(self):
+        self.step = 0
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one step."""
+        self.step = event.step
+
+
+class _Lines(Watcher):
+    """A line at the start, every few seconds, and at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = float("-inf")
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        now = time.monotonic()
+        if now - self.last >= SECONDS_BETWEEN_LINES or event.step == event.steps:
+            self.last = now
+            print(describe(event), file=sys.stderr, flush=True)
+
+
+class _Bar(Watcher):
+    def __init__(self, bar: Progress):
+        super().__init__()
+        self.bar = bar
+        self.task: Task = bar.add_task("preparing", total=None, details="")
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        self.bar.update(
+            self.task,
+            total=event.steps,
+            completed=event.step,
+            description=f"{event.step}/{event.steps}",
+            details=_details(event),
+        )
+
+
+def describe(event: Event) -> str:
+    """One line about the state of a run."""
+    return f"step {event.step}/{event.steps}  {_details(event)}"
+
+
+def _details(event: Event) -> str:
+    return (
+        f"loss {show_loss(event.train_loss)}  validation {show_percent(event.validation_accuracy)}  "
+        f"best: step {event.best_step}  {event.steps_per_second:.1f} steps/s  {show_seconds(event.seconds_left)} left"
+    )
+
+
+@contextmanager
+def watch() -> Iterator[Watcher]:
+    """Show the progress of the run inside; what it gives is the run's `on_progress`."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[details]}")
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as bar:
+        yield _Bar(bar)

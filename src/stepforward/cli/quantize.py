@@ -1,0 +1,54 @@
+"""`stepforward quantize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.cli.options import DEFAULTS, Bits, Calibration, Data, Json, Model
+from stepforward.cli.outcome import Outcome
+from stepforward.errors import StepforwardError
+
+
+def quantize(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the quantized (QDQ) .onnx file.")],
+    bits: Bits = DEFAULTS.bits,
+    calibration: Calibration = DEFAULTS.calibration,
+    symmetric: Annotated[
+        bool,
+        typer.Option(
+            "--symmetric", help="Zero points of 0 everywhere, as in the paper; a ReLU output loses one bit."
+        ),
+    ] = False,
+    program: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.sfp", help="Also write the program that devices run (docs/file-formats.md)."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> Outcome:
+    """Turn a float network into integers, with ranges seen on your data.
+
+    The result is an ordinary QDQ ONNX file: ONNX Runtime runs it, Netron opens it.
+
+    [bold]Example:[/bold] stepforward quantize digits_float.onnx --data my_clips --out digits.onnx --program digits.sfp
+    """
+    from stepforward.inspect import inspect
+    from stepforward.models import open_model, to_program
+    from stepforward.program import fileformat
+    from stepforward.quantize.verb import quantize as verb
+    from stepforward.report.terminal import quantization
+
+    if program is not None and program.resolve() == out.resolve():
+        raise StepforwardError(
+            f"--out and --program both name {out}", "give the program another name, such as model.sfp"
+        )
+    graph = verb(model, data, bits=bits, calibration=calibration, symmetric=symmetric, out=out)
+    lowered = to_program(open_model(graph))
+    if program is not None:
+        fileformat.save(lowered, program)
+    result = {**inspect(lowered), "out": str(out), "program": None if program is None else str(program)}
+    return Outcome(result, quantization)

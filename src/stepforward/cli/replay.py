@@ -1,0 +1,34 @@
+"""`stepforward replay`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.cli.options import Json
+from stepforward.cli.outcome import Outcome
+
+
+def replay(
+    base: Annotated[
+        Path, typer.Argument(metavar="BASE", help="The quantized .onnx file the run started from.")
+    ],
+    journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="The file journal of the run folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write the adapted .onnx file.",
+            show_default="write none, print its hash",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> Outcome:
+    """Rebuild an adapted network from its base and a journal of a few kilobytes, without the data.
+
+    [bold]Example:[/bold] stepforward replay digits.onnx runs/digits-1/journal --out again.onnx
+    """
+    from stepforward.replay import replay as verb
+    from stepforward.report.terminal import replayed
+
+    return Outcome(verb(base, journal, out=out), replayed)
