@@ -4,10 +4,12 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import constant, describe, dims, remove_unused, replace_node
+from stepforward.frontend.contract import check_contract
+from stepforward.frontend.graph import describe, remove_unused, replace_node
 from stepforward.frontend.onnx import is_quantized
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.explicit_pads import explicit_pads
+from stepforward.frontend.passes.flatten_output import flatten_output
 from stepforward.frontend.passes.fold_affine import fold_affine
 from stepforward.frontend.passes.fold_constants import fold_constants
 from stepforward.frontend.passes.global_pool import global_pool
@@ -75,14 +77,15 @@ def canonicalize(model: ir.Model) -> ir.Model:
     _check_operators(graph, (*CANONICAL, *REWRITTEN))
     unshare(graph)
     normalize_clip(graph)
+    global_pool(graph)
     normalize_reshape(graph, batch)
     strided_slice(graph)
     infer_shapes(model)
-    global_pool(graph)
     matmul_to_gemm(graph)
     explicit_pads(graph)
     fold_affine(graph)
     merge_pad(graph)
+    flatten_output(graph)
     keep_biases(graph)
     remove_unused(graph)
     unshare(graph)
@@ -92,7 +95,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     model.ir_version = IR_VERSION
     infer_shapes(model)
     _check_operators(graph, CANONICAL)
-    _check_contract(graph, batch)
+    check_contract(graph, batch)
     name_everything(graph)
     free_batch(model)
     _forget_origin(model)
@@ -113,33 +116,6 @@ def _check_operators(graph, known):
                 f"stepforward runs {', '.join(CANONICAL)}, and rewrites {', '.join(REWRITTEN)} where it can; "
                 "replace the operator, or export the part of the network before it",
             )
-
-
-def _check_contract(graph, batch):
-    """Hold the result to what the later packages rely on."""
-    for node in graph:
-        shape = dims(node.outputs[0], node)
-        if shape[0] != batch:
-            raise StepforwardError(
-                f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
-                "keep the batch as the first axis throughout the network",
-            )
-        needed = 1 if node.op_type not in ("Add", "Concat") else len(node.inputs)
-        if any(constant(value) is not None for value in node.inputs[:needed]):
-            raise StepforwardError(
-                f"{describe(node)} joins a tensor with a constant",
-                "only tensors computed from the input can be joined",
-            )
-        if node.op_type == "Add" and len({dims(value, node) for value in node.inputs}) > 1:
-            shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
-            raise StepforwardError(
-                f"{describe(node)} adds tensors of different shapes {shapes}", "add tensors of equal shape"
-            )
-    if len(dims(graph.outputs[0])) != 2:
-        raise StepforwardError(
-            f"the output {graph.outputs[0].name!r} has shape {dims(graph.outputs[0])}, not (N, classes)",
-            "export a classifier: one logit per class for each sample",
-        )
 
 
 def _forget_origin(model):

@@ -21,6 +21,8 @@ def explicit_pads(graph: ir.Graph) -> None:
 
 
 def _rewrite(node):
+    if len(node.outputs) == 2 and not node.outputs[1].uses():
+        node.resize_outputs(1)  # the positions of the maxima
     shape = dims(node.inputs[0], node)
     weight = constant(node.inputs[1]) if node.op_type == "Conv" else None
     if len(shape) != 4 or (node.op_type == "Conv" and (weight is None or weight.ndim != 4)):

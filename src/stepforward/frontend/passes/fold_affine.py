@@ -39,8 +39,9 @@ def fold_affine(graph: ir.Graph) -> None:
             and sole_consumer(source) is node
             and constant(producer.inputs[1]) is not None
         ):
-            _fold_back(producer, scale, shift, shift_name)
             bypass(node, source)
+            _forget(producer.graph, shift_name)
+            _fold_back(producer, scale, shift, shift_name)
         elif len(dims(source, node)) == 4:
             _depthwise(node, source, scale, shift)
         else:
@@ -95,6 +96,12 @@ def _per_channel(node, array, shape):
     return np.broadcast_to(full.reshape(-1), (shape[1],)).astype(np.float64)
 
 
+def _forget(graph, name):
+    """Free the name of a constant that is about to become a bias."""
+    if name in graph.initializers and not graph.initializers[name].uses():
+        del graph.initializers[name]
+
+
 def _fold_back(producer, scale, shift, shift_name):
     weight = constant(producer.inputs[1]).astype(np.float64)
     has_bias = len(producer.inputs) > 2 and producer.inputs[2] is not None
@@ -134,6 +141,7 @@ def _fold_forward(node, source, scale, shift):
 
 def _depthwise(node, source, scale, shift):
     channels = len(scale)
+    name = node.inputs[1].name if node.op_type == "BatchNormalization" else f"{node.outputs[0].name}.weight"
     conv = replace_node(
         node,
         "Conv",
@@ -146,8 +154,8 @@ def _depthwise(node, source, scale, shift):
             "group": channels,
         },
     )
-    set_constant(conv, 1, _finite(conv, scale.reshape(channels, 1, 1, 1)), f"{conv.name}.weight")
-    set_constant(conv, 2, _finite(conv, shift), f"{conv.name}.bias")
+    set_constant(conv, 1, _finite(conv, scale.reshape(channels, 1, 1, 1)), name)
+    set_constant(conv, 2, _finite(conv, shift), bias_name_of(name))
 
 
 def _finite(node, array):

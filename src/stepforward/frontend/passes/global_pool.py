@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, constant, describe, dims, insert_after, replace_node
+from stepforward.frontend.graph import attribute, constant, describe, dims, replace_node
 
 
 def global_pool(graph: ir.Graph) -> None:
@@ -35,10 +35,8 @@ def _rewrite_mean(node):
     if attribute(node, "keepdims", 1):
         replace_node(node, "GlobalAveragePool", [node.inputs[0]])
         return
-    pool = insert_after(
-        node.outputs[0], "GlobalAveragePool", [node.inputs[0]], {}, (*shape[:2], 1, 1), f"{node.name}_pool"
-    )
-    graph = node.graph
-    graph.remove(pool)
-    graph.insert_before(node, pool)
+    pool = ir.node("GlobalAveragePool", [node.inputs[0]], name=f"{node.name}_pool")
+    pool.outputs[0].shape = ir.Shape([*shape[:2], 1, 1])
+    pool.outputs[0].dtype = ir.DataType.FLOAT
+    node.graph.insert_before(node, pool)
     replace_node(node, "Flatten", [pool.outputs[0]], {"axis": 1})

@@ -55,10 +55,10 @@ def _normalize(node):
     if alpha != 1.0:
         changed = (changed * np.float32(alpha)).astype(np.float32)
     if changed is not weight:
-        set_constant(node, 1, changed, f"{node.name}.weight")
+        set_constant(node, 1, changed, f"{node.outputs[0].name}.weight")
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         bias = constant(node.inputs[2])
         wanted = np.broadcast_to((bias * np.float32(beta)).reshape(-1), (len(changed),)).astype(np.float32)
         if beta != 1.0 or bias.shape != wanted.shape:
-            set_constant(node, 2, wanted, f"{node.name}.bias")
+            set_constant(node, 2, wanted, f"{node.outputs[0].name}.bias")
     set_attributes(node, alpha=1.0, beta=1.0, transA=0, transB=1)

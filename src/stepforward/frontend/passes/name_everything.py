@@ -45,7 +45,7 @@ def _name_parameters(graph):
             continue
         weight, bias = node.inputs[1:3]
         if _MADE_UP.match(weight.name):
-            base = (node.name or node.op_type.lower()).removeprefix("node_")
+            base = (node.name or _snake_case(node.op_type)).removeprefix("node_")
             weight.name = unused_name(f"{base}.weight", graph.initializers)
         if _MADE_UP.match(bias.name) or _MADE_UP.match(bias.name.removesuffix(".bias")):
             bias.name = unused_name(bias_name_of(weight.name), graph.initializers)

@@ -4,13 +4,13 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import add_initializer, describe, dims, insert_after, replace_node
+from stepforward.frontend.graph import add_initializer, describe, dims, replace_node
 
 _KINDS = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 def normalize_reshape(graph: ir.Graph, batch: int) -> None:
-    """Rewrite every change of shape so that it holds for any batch; end the network in (N, classes).
+    """Rewrite every change of shape so that it holds for any batch.
 
     Args:
         batch: the size that stands for the batch in the inferred shapes.
@@ -33,21 +33,3 @@ def normalize_reshape(graph: ir.Graph, batch: int) -> None:
             target = np.array([0, *shape[1:]], np.int64)
             values = add_initializer(graph, f"{node.outputs[0].name}.shape", target)
             replace_node(node, "Reshape", [node.inputs[0], values])
-    _flatten_output(graph)
-
-
-def _flatten_output(graph):
-    output = graph.outputs[0]
-    shape = dims(output)
-    if len(shape) == 2 or output.producer() is None:
-        return
-    if len(shape) < 2 or any(dim != 1 for dim in shape[2:]):
-        raise StepforwardError(
-            f"the output {output.name!r} has shape (N, {', '.join(map(str, shape[1:]))}), not (N, classes)",
-            "export a classifier: one logit per class for each sample",
-        )
-    name = output.name
-    node = insert_after(output, "Flatten", [output], {"axis": 1}, shape[:2], "flatten_output")
-    graph.outputs[0] = node.outputs[0]
-    output.name = f"{name}.unflattened"
-    node.outputs[0].name = name

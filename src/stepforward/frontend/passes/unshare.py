@@ -9,15 +9,18 @@ from stepforward.frontend.passes.fold_affine import bias_name_of
 def unshare(graph: ir.Graph) -> None:
     """Give every reader of a shared weight or bias a copy; a bias is named after its layer's weight.
 
-    The first reader keeps the name.
+    The first reader of a weight keeps its name.
     """
+    shared = {value for value in graph.initializers.values() if len(value.uses()) > 1}
     for node in graph:
         for index, value in enumerate(list(node.inputs)):
-            if value is None or not value.is_initializer() or len(value.uses()) < 2:
+            if value not in shared:
                 continue
             name = value.name
             if node.op_type in ("Conv", "Gemm") and index == 2:
                 name = bias_name_of(node.inputs[1].name)
+                if name == value.name:
+                    continue
             elif value.uses()[0].node is node and value.uses()[0].idx == index:
                 continue
             node.replace_input_with(index, add_initializer(graph, name, constant(value).copy()))

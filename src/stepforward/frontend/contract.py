@@ -1,0 +1,51 @@
+"""What every later package may rely on in a canonical graph, checked."""
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import attribute, constant, describe, dims
+
+
+def check_contract(graph: ir.Graph, batch: int) -> None:
+    """Hold a canonical graph to known shapes with the batch first, finite weights that fit, and computed inputs.
+
+    Raises:
+        StepforwardError: naming the node.
+    """
+    for node in graph:
+        shape = dims(node.outputs[0], node)
+        if shape[0] != batch:
+            raise StepforwardError(
+                f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
+                "keep the batch as the first axis throughout the network",
+            )
+        activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
+        if any(constant(value) is not None for value in activations):
+            raise StepforwardError(
+                f"{describe(node)} joins a tensor with a constant",
+                "only tensors computed from the input can be joined",
+            )
+        if node.op_type == "Add" and len({dims(value, node) for value in node.inputs}) > 1:
+            shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
+            raise StepforwardError(
+                f"{describe(node)} adds tensors of different shapes {shapes}", "add tensors of equal shape"
+            )
+        if node.op_type in ("Conv", "Gemm"):
+            _check_parameters(node)
+
+
+def _check_parameters(node):
+    weight, bias = (constant(value) for value in node.inputs[1:3])
+    group, channels = attribute(node, "group", 1), dims(node.inputs[0], node)[1]
+    if weight.shape[1] * group != channels or len(weight) % group or bias.shape != weight.shape[:1]:
+        raise StepforwardError(
+            f"the weight {weight.shape} and bias {bias.shape} of {describe(node)} do not fit its {channels} input "
+            f"channels in {group} group(s)",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise StepforwardError(
+            f"the weight or bias of {describe(node)} contains NaN or Inf",
+            "the training diverged or the file is damaged: use an earlier checkpoint",
+        )

@@ -1,0 +1,279 @@
+"""Each pass alone: the same function, fewer kinds of operators, kept names."""
+
+import numpy as np
+import pytest
+from onnx_graphs import canonical_like, parameters, parse, ramp
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.canonical import canonicalize
+from stepforward.frontend.metadata import get_notes
+
+HEAD = "g = GlobalAveragePool(c)\ny = Flatten(g)"
+
+
+def test_shape_arithmetic_of_a_dynamic_batch_is_folded():
+    model = parse(
+        """s = Shape(x)
+        zero = Constant<value_int=0>()
+        n = Gather(s, zero)
+        axes = Constant<value_ints=[0]>()
+        n1 = Unsqueeze(n, axes)
+        rest = Constant<value_ints=[-1]>()
+        shape = Concat<axis=0>(n1, rest)
+        f = Reshape(x, shape)
+        y = Gemm<transB=1>(f, fc__weight)""".replace("__", "."),
+        fc__weight=ramp(4, 72),
+    )
+    canonical = canonical_like(model, "Flatten Gemm")
+    assert canonical.graph.outputs[0].shape.dims[1] == 4
+
+
+def test_fixed_batch_becomes_dynamic():
+    model = parse(
+        "shape = Constant<value_ints=[1, 72]>()\nf = Reshape(x, shape)\ny = Gemm<transB=1>(f, w)",
+        input_shape="1,2,6,6",
+        w=ramp(4, 72),
+    )
+    canonical = canonical_like(model, "Flatten Gemm")
+    assert not isinstance(canonical.graph.inputs[0].shape[0], int)
+
+
+def test_transposed_weight_keeps_its_name():
+    model = parse(
+        "f = Flatten(x)\nt = Transpose<perm=[1, 0]>(fc.weight)\nm = MatMul(f, t)\ny = Add(m, fc.bias)",
+        fc__weight=ramp(4, 72),
+        fc__bias=ramp(4),
+    )
+    canonical = canonical_like(model, "Flatten Gemm")
+    assert set(parameters(canonical)) == {"fc.weight", "fc.bias"}
+    assert np.array_equal(parameters(canonical)["fc.weight"], ramp(4, 72))
+
+
+def test_gemm_is_normalized():
+    model = parse(
+        "f = Flatten(x)\ny = Gemm<alpha=0.5, beta=2.0>(f, fc.weight, c)",
+        fc__weight=ramp(72, 4),
+        c=np.float32(0.25),
+    )
+    canonical = canonical_like(model, "Flatten Gemm")
+    found = parameters(canonical)
+    assert np.array_equal(found["fc.weight"], ramp(72, 4).T * np.float32(0.5))
+    assert [array.shape for array in found.values()] == [(4, 72), (4,)]
+
+
+BATCH_NORM = {
+    "bn__weight": ramp(4) + 1,
+    "bn__bias": ramp(4),
+    "bn__running_mean": ramp(4, scale=0.5),
+    "bn__running_var": ramp(4, scale=0.5) + 1,
+}
+NORM = "BatchNormalization({}, bn.weight, bn.bias, bn.running_mean, bn.running_var)"
+
+
+def test_batch_norm_folds_into_the_convolution_before_it():
+    model = parse(
+        f"k = Conv<pads=[1,1,1,1]>(x, conv1.weight)\nc = {NORM.format('k')}\n{HEAD}",
+        conv1__weight=ramp(4, 2, 3, 3),
+        **BATCH_NORM,
+    )
+    canonical = canonical_like(model, "Conv GlobalAveragePool Flatten")
+    assert set(parameters(canonical)) == {"conv1.weight", "conv1.bias"}
+
+
+def test_batch_norm_folds_into_gemms_around_it():
+    model = parse(
+        f"f = Flatten(x)\na = Gemm<transB=1>(f, a.weight)\nb = {NORM.format('a')}\nr = Relu(b)\n"
+        f"n = {NORM.format('r')}\ny = Gemm<transB=1>(n, b.weight)",
+        a__weight=ramp(4, 72),
+        b__weight=ramp(3, 4),
+        **BATCH_NORM,
+    )
+    canonical_like(model, "Flatten Gemm Relu Gemm")
+
+
+def test_lone_batch_norm_becomes_a_depthwise_convolution():
+    model = parse(f"c = {NORM.format('x')}\n{HEAD}", input_shape="N,4,6,6", **BATCH_NORM)
+    canonical = canonical_like(model, "Conv GlobalAveragePool Flatten")
+    assert canonical.graph[0].attributes["group"].value == 4
+
+
+def test_batch_norm_of_a_tensor_read_twice_stays_apart():
+    model = parse(
+        f"k = Conv(x, w)\nb = {NORM.format('k')}\nc = Add(k, b)\n{HEAD}", w=ramp(4, 2, 3, 3), **BATCH_NORM
+    )
+    canonical_like(model, "Conv Conv Add GlobalAveragePool Flatten")
+
+
+@pytest.mark.parametrize(
+    "arithmetic",
+    ["b = Add(k, v)\nc = Mul(b, s)", "b = Sub(v, k)\nc = Div(b, s)", "b = Mul(s, k)\nc = Sub(b, v)"],
+)
+def test_arithmetic_with_constants_is_folded(arithmetic):
+    model = parse(
+        f"k = Conv(x, w)\n{arithmetic}\n{HEAD}",
+        w=ramp(4, 2, 3, 3),
+        v=ramp(4, 1, 1),
+        s=np.float32(1.5),
+    )
+    canonical_like(model, "Conv GlobalAveragePool Flatten")
+
+
+def test_constant_that_varies_between_positions_is_refused():
+    model = parse(f"c = Add(x, v)\n{HEAD}", v=ramp(2, 6, 6))
+    with pytest.raises(StepforwardError, match="differ between channels only"):
+        canonicalize(model)
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+def test_auto_pad_becomes_explicit(auto_pad):
+    model = parse(
+        f'k = Conv<auto_pad="{auto_pad}", strides=[2,2]>(x, w)\n'
+        f'c = AveragePool<auto_pad="{auto_pad}", kernel_shape=[2,2]>(k)\n{HEAD}',
+        input_shape="N,2,9,8",
+        w=ramp(4, 2, 3, 3),
+    )
+    canonical = canonical_like(model, "Conv AveragePool GlobalAveragePool Flatten")
+    assert all("auto_pad" not in node.attributes for node in canonical.graph)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+def test_ceil_mode_becomes_padding(kind):
+    model = parse(
+        f"c = {kind}<kernel_shape=[3,3], strides=[2,2], ceil_mode=1>(x)\n{HEAD}", input_shape="N,2,8,7"
+    )
+    canonical_like(model, f"{kind} GlobalAveragePool Flatten")
+
+
+def test_zero_pad_merges_into_its_readers():
+    model = parse(
+        "p = Pad(x, pads)\na = Conv<pads=[0,1,0,1]>(p, v)\nb = Conv<pads=[0,1,0,1]>(p, w)\nc = Add(a, b)\n"
+        + HEAD,
+        pads=np.array([0, 0, 0, 1, 0, 0, 2, 1]),
+        v=ramp(4, 2, 3, 3),
+        w=ramp(4, 2, 3, 3, scale=0.2),
+    )
+    canonical = canonical_like(model, "Conv Conv Add GlobalAveragePool Flatten")
+    assert canonical.graph[0].attributes["pads"].value == (0, 2, 2, 2)
+
+
+def test_pad_before_a_pool_merges_only_where_exact():
+    pads = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    pool = f"c = MaxPool<kernel_shape=[3,3]>(p)\n{HEAD}"
+    canonical_like(
+        parse(f"r = Relu(x)\np = Pad(r, pads)\n{pool}", pads=pads), "Relu MaxPool GlobalAveragePool Flatten"
+    )
+    canonical_like(parse(f"p = Pad(x, pads)\n{pool}", pads=pads), "Pad MaxPool GlobalAveragePool Flatten")
+    average = f"p = Pad(x, pads)\nc = AveragePool<kernel_shape=[3,3]>(p)\n{HEAD}"
+    canonical_like(parse(average, pads=pads), "AveragePool GlobalAveragePool Flatten")
+
+
+def test_pad_of_channels_stays_with_constants():
+    model = parse(
+        f"c = Pad(x, pads, v, axes)\n{HEAD}", pads=np.array([1, 2]), v=np.float32(0.5), axes=np.array([1])
+    )
+    pad = canonical_like(model, "Pad GlobalAveragePool Flatten").graph[0]
+    assert pad.inputs[1].const_value.numpy().tolist() == [0, 1, 0, 0, 0, 2, 0, 0]
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_mean_over_the_image_becomes_global_average_pool(keep):
+    body = f"y = ReduceMean<keepdims={keep}>(x, axes)"
+    canonical_like(parse(body, axes=np.array([-1, 2])), "GlobalAveragePool Flatten")
+    old = f"y = ReduceMean<keepdims={keep}, axes=[2, 3]>(x)"
+    canonical_like(parse(old, opset=13), "GlobalAveragePool Flatten")
+
+
+def test_mean_over_channels_is_refused():
+    with pytest.raises(StepforwardError, match=r"ReduceMean node .* averages over axes \[1\]"):
+        canonicalize(parse("y = ReduceMean(x, axes)", axes=np.array([1])))
+
+
+def test_strided_slices_become_one_pool():
+    model = parse(
+        f"a = Slice(x, zero, end, two, step)\nc = Slice(a, zero, end, three, step)\n{HEAD}",
+        zero=np.array([0]),
+        end=np.array([2**63 - 1]),
+        two=np.array([2]),
+        three=np.array([3]),
+        step=np.array([2]),
+        input_shape="N,2,7,6",
+    )
+    canonical = canonical_like(model, "MaxPool GlobalAveragePool Flatten")
+    assert canonical.graph[0].attributes["strides"].value == (2, 2)
+
+
+def test_slice_of_channels_is_refused():
+    model = parse(f"c = Slice(x, a, b, b)\n{HEAD}", a=np.array([0]), b=np.array([1]))
+    with pytest.raises(StepforwardError, match=r"Slice node 'c' cuts a part out"):
+        canonicalize(model)
+
+
+def test_clips_are_normalized():
+    model = parse(
+        "a = Clip(x, lo, six)\nb = Clip(a, , six)\nd = Clip(b, lo)\ne = Max(d, lo)\nf = Min(lo, e)\n"
+        "i = Clip(f, low, inf)\ng = GlobalAveragePool(i)\ny = Flatten(g)",
+        lo=np.float32(0),
+        six=np.float32(6),
+        low=np.float32(np.finfo(np.float32).min),
+        inf=np.float32(np.inf),
+    )
+    canonical_like(model, "Clip Clip Relu Relu Clip GlobalAveragePool Flatten")
+
+
+def test_every_layer_gets_a_bias():
+    model = parse(f"c = Conv(x, stem.conv.weight)\n{HEAD}", stem__conv__weight=ramp(4, 2, 3, 3))
+    found = parameters(canonical_like(model, "Conv GlobalAveragePool Flatten"))
+    assert not found["stem.conv.bias"].any() and found["stem.conv.bias"].shape == (4,)
+
+
+def test_shared_parameters_become_separate():
+    model = parse(
+        f"a = Conv<pads=[1,1,1,1]>(x, tied.weight, zero)\nb = Conv<pads=[1,1,1,1]>(a, tied.weight, zero)\n"
+        f"c = Conv<pads=[1,1,1,1]>(b, own.weight, zero)\n{HEAD}",
+        tied__weight=ramp(2, 2, 3, 3),
+        own__weight=ramp(2, 2, 3, 3),
+        zero=np.zeros(2, np.float32),
+    )
+    canonical = canonical_like(model, "Conv Conv Conv GlobalAveragePool Flatten")
+    names = list(parameters(canonical))
+    assert names[::2] == ["tied.weight", "tied_2.weight", "own.weight"]
+    assert names[1::2] == ["tied.bias", "tied_2.bias", "own.bias"]
+
+
+def test_final_softmax_is_dropped_with_a_note():
+    model = parse("f = Flatten(x)\nl = Gemm<transB=1>(f, w)\ny = Softmax<axis=1>(l)", w=ramp(4, 72))
+    canonical = canonicalize(model)
+    assert [node.op_type for node in canonical.graph] == ["Flatten", "Gemm"]
+    assert canonical.graph.outputs[0].name == "logits"
+    assert "Softmax" in get_notes(canonical)[0]
+
+
+def test_what_changes_nothing_is_removed():
+    model = parse(
+        "a = Identity(x)\nd = Dropout(a)\ns = Reshape(d, same)\nt = Transpose<perm=[0,1,2,3]>(s)\n"
+        "p = Pad(t, none)\nu = Cast<to=1>(p)\nc = Sum(u, u)\ng = GlobalMaxPool(c)\ny = Squeeze(g, hw)",
+        same=np.array([0, 2, 6, 6]),
+        none=np.zeros(8, np.int64),
+        hw=np.array([2, 3]),
+    )
+    canonical_like(model, "Add MaxPool Flatten")
+
+
+def test_concat_transpose_and_reshape_survive():
+    model = parse(
+        "a = Relu(x)\nb = Concat<axis=1>(a, x)\nt = Transpose<perm=[0,2,3,1]>(b)\nc = Reshape(t, shape)\n"
+        + HEAD,
+        shape=np.array([-1, 8, 6, 3]),
+    )
+    canonical = canonical_like(model, "Relu Concat Transpose Reshape GlobalAveragePool Flatten")
+    assert canonical.graph[3].inputs[1].const_value.numpy().tolist() == [0, 8, 6, 3]
+
+
+def test_dilated_grouped_asymmetric_convolution():
+    model = parse(
+        f"c = Conv<group=2, dilations=[2,1], strides=[1,2], pads=[2,0,1,1]>(x, w, b)\n{HEAD}",
+        input_shape="N,4,7,6",
+        w=ramp(6, 2, 3, 2),
+        b=ramp(6),
+    )
+    canonical_like(model, "Conv GlobalAveragePool Flatten")
