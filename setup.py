@@ -10,8 +10,10 @@ setup(
     ext_modules=[
         Extension(
             "stepforward.core._core",  # found with importlib and opened with ctypes, never imported
-            sources=sorted(str(path) for path in [*CORE.glob("*.c"), *CORE.glob("kernels/*.c")]),
-            depends=sorted(str(path) for path in CORE.glob("include/*.h")),
+            sources=sorted(
+                str(path) for path in [*CORE.glob("*.c"), *CORE.glob("kernels/*.c"), *CORE.glob("host/*.c")]
+            ),
+            depends=sorted(str(path) for path in [*CORE.glob("*.h"), *CORE.glob("include/*.h")]),
             include_dirs=[str(CORE / "include")],
             extra_compile_args=["-std=c99", "-O3", "-Wall", "-Wextra", "-Wconversion", "-pthread"],
             extra_link_args=["-pthread"],

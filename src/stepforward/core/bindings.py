@@ -1,0 +1,166 @@
+"""The C core's shared library through ctypes: the declarations of `include/stepforward.h`."""
+
+import ctypes
+import importlib.util
+from ctypes import POINTER, c_char_p, c_int, c_int8, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
+from functools import cache
+
+from stepforward.errors import StepforwardError
+
+DEVICE_ROWS = 4
+SHA256_BYTES = 32
+
+
+class ProgramHandle(ctypes.Structure):
+    """`sf_program`."""
+
+    _fields_ = (
+        *[(name, c_void_p) for name in ("file", "tensors", "ops", "constants")],
+        *[
+            (name, c_uint32)
+            for name in (
+                *("file_bytes", "tensor_count", "op_count", "constant_count", "parameter_count"),
+                *("weights_offset", "weights_bytes", "metadata_offset", "metadata_bytes"),
+                *(
+                    "input",
+                    "output",
+                    "arena_bytes",
+                    "cut",
+                    "loss_mult",
+                    "loss_shift",
+                    "classes",
+                    "input_bytes",
+                ),
+            )
+        ],
+    )
+
+
+class PlanHandle(ctypes.Structure):
+    """`sf_plan`."""
+
+    _fields_ = (
+        ("trainables", c_void_p),
+        ("scalers", c_void_p),
+        ("seed", ctypes.c_uint64),
+        *[
+            (name, c_uint32)
+            for name in (
+                *(
+                    "trainable_count",
+                    "scaler_count",
+                    "directions",
+                    "distribution",
+                    "perturbation",
+                    "rounding",
+                ),
+                *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
+                *("delta_mult", "delta_shift", "momentum_elements"),
+            )
+        ],
+    )
+
+
+class Scratch(ctypes.Structure):
+    """`sf_scratch`."""
+
+    _fields_ = (("memory", c_void_p), ("bytes", c_size_t), ("block", c_uint32), ("row_tile", c_uint32))
+
+
+class Probe(ctypes.Structure):
+    """`sf_perturbation`."""
+
+    _fields_ = (("step", c_uint32), ("direction", c_uint32), ("sign", c_int32))
+
+
+class JournalHandle(ctypes.Structure):
+    """`sf_journal`."""
+
+    _fields_ = (
+        *[(name, c_void_p) for name in ("sink", "context", "buffer")],
+        *[(name, c_uint32) for name in ("check", "directions", "steps_per_record", "steps_held")],
+    )
+
+
+class Trainer(ctypes.Structure):
+    """`sf_trainer`."""
+
+    _fields_ = (
+        ("program", POINTER(ProgramHandle)),
+        ("plan", POINTER(PlanHandle)),
+        ("weights", c_void_p),
+        ("momentum", c_void_p),
+        ("scratch", Scratch),
+        ("journal", POINTER(JournalHandle)),
+        ("step", c_uint32),
+        ("votes", c_int8 * 256),
+    )
+
+
+SINK = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
+
+_PROGRAM, _PLAN, _SCRATCH = POINTER(ProgramHandle), POINTER(PlanHandle), POINTER(Scratch)
+_JOURNAL = POINTER(JournalHandle)
+_SIGNATURES = {
+    "sf_status_text": (c_char_p, (c_int,)),
+    "sf_program_open": (c_int, (_PROGRAM, c_void_p, c_size_t)),
+    "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
+    "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
+    "sf_losses_threaded": (
+        c_int,
+        (
+            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, c_void_p, c_void_p, c_uint32),
+            *(POINTER(Probe), c_uint32, POINTER(c_int64)),
+        ),
+    ),
+    "sf_logits_threaded": (
+        c_int,
+        (_PROGRAM, c_void_p, _SCRATCH, c_uint32, c_void_p, c_uint32, c_void_p),
+    ),
+    "sf_update": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8))),
+    "sf_train_step": (c_int, (POINTER(Trainer), c_void_p, c_void_p, c_uint32)),
+    "sf_journal_buffer_bytes": (c_size_t, (c_uint32, c_uint32)),
+    "sf_journal_open": (
+        c_int,
+        (_JOURNAL, c_uint32, c_uint32, c_void_p, c_char_p, c_uint32, SINK, c_void_p),
+    ),
+    "sf_journal_votes": (c_int, (_JOURNAL, POINTER(c_int8))),
+    "sf_journal_flush": (c_int, (_JOURNAL,)),
+    "sf_journal_evaluation": (c_int, (_JOURNAL, c_uint32, c_int64)),
+    "sf_journal_end": (c_int, (_JOURNAL, c_uint32, c_uint8)),
+    "sf_directions": (
+        None,
+        (c_uint32, ctypes.c_uint64, *(c_uint32,) * 5, c_void_p),
+    ),
+    "sf_sha256": (None, (c_char_p, c_size_t, POINTER(c_uint8))),
+}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The C core, loaded once.
+
+    Raises:
+        StepforwardError: the package was installed without building it.
+    """
+    found = importlib.util.find_spec("stepforward.core._core")
+    if found is None or found.origin is None:
+        raise StepforwardError(
+            "the C core of stepforward is not built", "install a C compiler and run: pip install stepforward"
+        )
+    core = ctypes.CDLL(found.origin)
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(core, name)
+        function.restype, function.argtypes = result, arguments
+    return core
+
+
+def check(status: int, doing: str) -> None:
+    """Raise for a status that is not SF_OK.
+
+    Raises:
+        StepforwardError: the core refused; the message is its own.
+    """
+    if status:
+        text = library().sf_status_text(status).decode()
+        raise StepforwardError(f"{doing}: {text}", "write the program and the training plan again")

@@ -1,0 +1,184 @@
+/* Running operators on a block of samples, and the two things a caller wants from it: logits and losses. */
+#include "internal.h"
+
+typedef void (*kernel)(const sf_call* call);
+
+static kernel kernel_of(int32_t kind)
+{
+    switch (kind) {
+    case SF_CONV: return sf_conv_s8;
+    case SF_DEPTHWISE: return sf_depthwise_s8;
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8;
+    case SF_ADD: return sf_add_s8;
+    case SF_RESCALE: return sf_rescale_s8;
+    case SF_MAX_POOL: return sf_max_pool_s8;
+    case SF_AVERAGE_POOL: return sf_average_pool_s8;
+    case SF_PAD: return sf_pad;
+    case SF_CONCAT: return sf_concat_s8;
+    case SF_TRANSPOSE: return sf_transpose;
+    default: return sf_reshape;
+    }
+}
+
+static uint64_t work_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const sf_tensor* in = program->tensors + op->inputs[0];
+    const sf_tensor* out = program->tensors + op->output;
+    const uint32_t taps = (uint32_t)op->kernel_h * (uint32_t)op->kernel_w;
+    switch (op->kind) {
+    case SF_CONV:
+        return sf_tile_bytes(row_tile, (uint32_t)(out->dims[2] / op->groups),
+                             taps * (uint32_t)(in->dims[2] / op->groups));
+    case SF_DEPTHWISE: return sf_depthwise_bytes(row_tile, (uint32_t)in->dims[2], taps);
+    case SF_FULLY_CONNECTED: return sf_tile_bytes(row_tile, (uint32_t)out->elements, (uint32_t)in->elements);
+    default: return 0;
+    }
+}
+
+/* Activations of a block; what follows them is aligned, on hosts to a cache line. */
+static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+{
+    const size_t align = row_tile < SF_PANEL ? 8 : 64;
+    return ((size_t)program->arena_bytes * block + align - 1) & ~(align - 1);
+}
+
+size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+{
+    if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
+        (row_tile != SF_DEVICE_ROWS && row_tile % SF_PANEL != 0))
+        return 0;
+    if (program->arena_bytes > 0 && block > (SIZE_MAX / 2) / program->arena_bytes)
+        return 0;
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < program->op_count; i++) {
+        const uint64_t bytes = work_bytes(program, program->ops + i, row_tile);
+        if (bytes > work)
+            work = bytes;
+    }
+    const size_t arena = arena_bytes(program, block, row_tile);
+    return work > SIZE_MAX / 2 ? 0 : arena + (size_t)work;
+}
+
+static sf_status check(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x)
+{
+    if (program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
+        return SF_BAD_ARGUMENT;
+    if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0)
+        return SF_MISALIGNED;
+    const size_t need = sf_scratch_bytes(program, scratch->block, scratch->row_tile);
+    if (need == 0)
+        return SF_BAD_ARGUMENT;
+    return scratch->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
+}
+
+static void* data_of(const sf_program* program, const sf_scratch* scratch, const int8_t* x, uint32_t n, int32_t tensor)
+{
+    if ((uint32_t)tensor == program->input)
+        return (void*)(uintptr_t)x; /* only ever read: no operator writes the network's input */
+    return (uint8_t*)scratch->memory + (size_t)program->tensors[tensor].offset * n;
+}
+
+static void run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
+{
+    const sf_program* program = pass->program;
+    sf_call call = {0};
+    call.pass = pass;
+    call.n = n;
+    call.row_tile = scratch->row_tile;
+    call.work = (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
+    for (uint32_t i = first; i < last; i++) {
+        const sf_op* op = program->ops + i;
+        call.op = op;
+        call.in = program->tensors + op->inputs[0];
+        call.out = program->tensors + op->output;
+        for (int32_t j = 0; j < op->input_count; j++)
+            call.inputs[j] = data_of(program, scratch, x, n, op->inputs[j]);
+        call.x = call.inputs[0];
+        call.y = data_of(program, scratch, x, n, op->output);
+        kernel_of(op->kind)(&call);
+    }
+}
+
+sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                     const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation)
+{
+    const sf_status status = check(program, weights, scratch, x);
+    if (status != SF_OK)
+        return status;
+    if (n > scratch->block || first > last || last > program->op_count)
+        return SF_BAD_ARGUMENT;
+    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation};
+    run(&pass, scratch, x, n, first, last);
+    return SF_OK;
+}
+
+static int32_t logit(const sf_program* program, const void* data, size_t index)
+{
+    return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
+}
+
+sf_status sf_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                    int32_t* logits)
+{
+    const sf_status status = check(program, weights, scratch, x);
+    if (status != SF_OK)
+        return status;
+    if (logits == NULL)
+        return SF_BAD_ARGUMENT;
+    const sf_pass pass = {program, NULL, (const uint8_t*)weights, NULL};
+    for (uint32_t at = 0, count; at < n; at += count) {
+        count = sf_min_u32(scratch->block, n - at);
+        const int8_t* block = x + (size_t)at * program->input_bytes;
+        run(&pass, scratch, block, count, 0, program->op_count);
+        const void* data = data_of(program, scratch, block, count, (int32_t)program->output);
+        for (size_t i = 0; i < (size_t)count * program->classes; i++)
+            logits[(size_t)at * program->classes + i] = logit(program, data, i);
+    }
+    return SF_OK;
+}
+
+/* The cross-entropy of contract, section 5, straight from the output tensor. */
+static int64_t block_loss(const sf_program* program, const void* data, const int32_t* labels, uint32_t n)
+{
+    int64_t loss = 0;
+    for (uint32_t s = 0; s < n; s++) {
+        const size_t first = (size_t)s * program->classes;
+        loss += program->tensors[program->output].dtype == SF_S16
+                    ? sf_cross_entropy_s16((const int16_t*)data + first, program->classes, (uint32_t)labels[s],
+                                           program->loss_mult, program->loss_shift)
+                    : sf_cross_entropy_s8((const int8_t*)data + first, program->classes, (uint32_t)labels[s],
+                                          program->loss_mult, program->loss_shift);
+    }
+    return loss;
+}
+
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                    int64_t* losses)
+{
+    const sf_status status = check(program, weights, scratch, x);
+    if (status != SF_OK)
+        return status;
+    if (labels == NULL || losses == NULL || (count > 0 && perturbations == NULL))
+        return SF_BAD_ARGUMENT;
+    for (uint32_t i = 0; i < n; i++)
+        if (labels[i] < 0 || (uint32_t)labels[i] >= program->classes)
+            return SF_BAD_LABEL;
+    for (uint32_t j = 0; j < count; j++) {
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && plan == NULL))
+            return SF_BAD_ARGUMENT;
+        losses[j] = 0;
+    }
+    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL};
+    for (uint32_t at = 0, size; at < n; at += size) {
+        size = sf_min_u32(scratch->block, n - at);
+        const int8_t* block = x + (size_t)at * program->input_bytes;
+        run(&plain, scratch, block, size, 0, program->cut);
+        for (uint32_t j = 0; j < count; j++) {
+            const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j};
+            run(&pass, scratch, block, size, program->cut, program->op_count);
+            losses[j] += block_loss(program, data_of(program, scratch, block, size, (int32_t)program->output), labels + at, size);
+        }
+    }
+    return SF_OK;
+}

@@ -1,0 +1,342 @@
+/* stepforward.h - adapt a quantized network by forward passes only, in integer arithmetic.
+ *
+ * Freestanding C99: no heap, no global state, no floating point; every buffer belongs to the caller. The arithmetic is
+ * docs/arithmetic.md and the files are docs/file-formats.md. Little-endian machines only.
+ *
+ * A device adapts its network like this:
+ *
+ *     sf_program program;  sf_plan plan;
+ *     sf_program_open(&program, sfp, sfp_bytes);                      the program may stay in flash
+ *     sf_plan_open(&plan, &program, sft, sft_bytes);
+ *     copy sf_program_weights(&program) into a RAM buffer             program.weights_bytes, 4-byte aligned
+ *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};        bytes >= sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS)
+ *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, journal or NULL, 0, {0}};
+ *     sf_train_step(&trainer, samples, labels, count);                as often as the plan says
+ *     sf_logits(&program, weights, &scratch, sample, 1, logits);
+ */
+#ifndef STEPFORWARD_H
+#define STEPFORWARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
+#define SF_MAX_INPUTS 8       /* inputs of one operator */
+#define SF_MAX_DIRECTIONS 255 /* directions of one step */
+#define SF_SHA256_BYTES 32
+
+/* ---------------------------------------------------------------------------------------------------- status */
+
+typedef enum sf_status {
+    SF_OK = 0,
+    SF_MISALIGNED,        /* a pointer is not aligned as documented */
+    SF_TRUNCATED,         /* fewer bytes than the file says it has */
+    SF_BAD_MAGIC,         /* not a file of this kind */
+    SF_BAD_VERSION,       /* a version this code does not know */
+    SF_BAD_CHECKSUM,      /* a stored CRC-32 does not match */
+    SF_BAD_HEADER,        /* sections or header fields contradict each other */
+    SF_BAD_TENSOR,        /* a tensor record contradicts itself or its section */
+    SF_BAD_OPERATOR,      /* an operator record contradicts its tensors */
+    SF_UNSUPPORTED,       /* a valid combination that this core has no kernel for */
+    SF_TOO_LARGE,         /* sizes beyond what this core, or this machine's address space, can hold */
+    SF_BAD_PLAN,          /* a training plan contradicts itself */
+    SF_PLAN_MISMATCH,     /* a training plan was made for another program */
+    SF_SCRATCH_TOO_SMALL, /* fewer scratch bytes than sf_scratch_bytes() asks for */
+    SF_BAD_LABEL,         /* a label is not in 0 .. classes-1 */
+    SF_BAD_ARGUMENT,      /* a null pointer or a number out of range */
+    SF_SINK_FAILED,       /* the journal's sink refused a record */
+    SF_NO_THREAD          /* the operating system gave no thread */
+} sf_status;
+
+/* One English phrase for a status; never NULL. */
+const char* sf_status_text(sf_status status);
+
+/* --------------------------------------------------------------------------------------------------- program */
+
+enum { SF_S8 = 0, SF_S16 = 1, SF_S4 = 2, SF_S32 = 3 };
+
+enum {
+    SF_CONV = 1,
+    SF_DEPTHWISE,
+    SF_FULLY_CONNECTED,
+    SF_ADD,
+    SF_RESCALE,
+    SF_MAX_POOL,
+    SF_AVERAGE_POOL,
+    SF_PAD,
+    SF_CONCAT,
+    SF_TRANSPOSE,
+    SF_RESHAPE
+};
+
+/* One tensor record, as it lies in the file. */
+typedef struct sf_tensor {
+    int32_t dtype;
+    int32_t rank;
+    int32_t dims[4];
+    int32_t zero_point;
+    int32_t offset;
+    int32_t bytes;
+    int32_t elements;
+    int32_t channel_rule;
+    int32_t channel_divisor;
+} sf_tensor;
+
+/* One operator record, as it lies in the file. */
+typedef struct sf_op {
+    int32_t kind;
+    int32_t input_count;
+    int32_t inputs[SF_MAX_INPUTS];
+    int32_t output;
+    int32_t weight;
+    int32_t bias;
+    int32_t rescale_first;
+    int32_t rescale_count;
+    int32_t lo;
+    int32_t hi;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t pad_bottom;
+    int32_t pad_right;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t groups;
+    int32_t axis;
+    int32_t value;
+    int32_t permutation;
+    int32_t reserved;
+} sf_op;
+
+/* An opened program: pointers into the file plus the header's numbers. Read it, do not write it. */
+typedef struct sf_program {
+    const uint8_t* file;
+    const sf_tensor* tensors;
+    const sf_op* ops;
+    const int32_t* constants;
+    uint32_t file_bytes;
+    uint32_t tensor_count;
+    uint32_t op_count;
+    uint32_t constant_count;
+    uint32_t parameter_count;
+    uint32_t weights_offset;
+    uint32_t weights_bytes; /* size of the weights buffer a caller provides */
+    uint32_t metadata_offset;
+    uint32_t metadata_bytes;
+    uint32_t input;
+    uint32_t output;
+    uint32_t arena_bytes; /* activations of one sample */
+    uint32_t cut;         /* leading operators that no perturbation touches */
+    uint32_t loss_mult;
+    uint32_t loss_shift;
+    uint32_t classes;      /* elements of the output tensor */
+    uint32_t input_bytes;  /* bytes of one sample, s8 */
+} sf_program;
+
+/* Parse and check a .sfp file in place. Every index, offset and shape is checked here, so that nothing a file contains
+ * can make a later call read or write outside the caller's buffers.
+ * file: 4-byte aligned, stays readable and unchanged as long as the program is used. bytes: at least the file's size. */
+sf_status sf_program_open(sf_program* program, const void* file, size_t bytes);
+
+/* The weights section inside the file: program->weights_bytes bytes to start from. */
+const void* sf_program_weights(const sf_program* program);
+
+/* ---------------------------------------------------------------------------------------------- training plan */
+
+enum { SF_NORMAL = 0, SF_RADEMACHER = 1, SF_BINOMIAL = 2 };
+enum { SF_EXACT = 0, SF_PAPER = 1 };
+enum { SF_NEAREST = 0, SF_FLOOR = 1, SF_STOCHASTIC = 2 };
+enum { SF_CONSTANT = 0, SF_LINEAR = 1, SF_COSINE = 2 };
+
+/* One trainable tensor record, as it lies in the file. */
+typedef struct sf_trainable {
+    uint32_t tensor;
+    uint32_t scaler_first;
+    uint32_t scaler_count;
+    uint32_t momentum_first;
+} sf_trainable;
+
+/* One scaler record, as it lies in the file. */
+typedef struct sf_scaler {
+    uint32_t perturb_mult; /* eps_q when the perturbation is the paper's */
+    uint32_t perturb_shift;
+    uint32_t update_mult;
+    uint32_t update_shift;
+} sf_scaler;
+
+/* An opened training plan. Read it, do not write it. */
+typedef struct sf_plan {
+    const sf_trainable* trainables;
+    const sf_scaler* scalers;
+    uint64_t seed;
+    uint32_t trainable_count;
+    uint32_t scaler_count;
+    uint32_t directions;
+    uint32_t distribution;
+    uint32_t perturbation;
+    uint32_t rounding;
+    uint32_t beta;
+    uint32_t fraction_bits;
+    uint32_t schedule;
+    uint32_t steps;
+    uint32_t warmup;
+    uint32_t first_op;
+    uint32_t delta_mult;
+    uint32_t delta_shift;
+    uint32_t momentum_elements; /* int16 elements of the momentum buffer; 0 without momentum */
+} sf_plan;
+
+/* Parse and check a .sft file in place, against the program it was made for.
+ * file: 4-byte aligned, stays readable and unchanged as long as the plan is used. */
+sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* file, size_t bytes);
+
+/* ----------------------------------------------------------------------------------------------- forward passes */
+
+/* Working memory of one caller (or one thread): holds no state between calls. */
+typedef struct sf_scratch {
+    void* memory;      /* 8-byte aligned; 64 bytes are faster on a host */
+    size_t bytes;      /* at least sf_scratch_bytes(program, block, row_tile) */
+    uint32_t block;    /* samples run together; 1 on a device. Results do not depend on it */
+    uint32_t row_tile; /* weight rows staged together: SF_DEVICE_ROWS, or a multiple of 16. Results do not depend on it */
+} sf_scratch;
+
+/* Add sign * eps * z(plan seed, step, direction) to the trainable weights. sign is +1 or -1; 0 leaves them as they are. */
+typedef struct sf_perturbation {
+    uint32_t step;
+    uint32_t direction;
+    int32_t sign;
+} sf_perturbation;
+
+/* Bytes of working memory, the same for inference and training. 0 when block or row_tile is not allowed, or the sum does
+ * not fit into size_t. */
+size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile);
+
+/* Run operators first .. last-1 on n <= scratch->block samples.
+ * plan and perturbation may be NULL: plain weights. x: n * input_bytes. Activations stay in scratch->memory. */
+sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                     const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation);
+
+/* Integer logits of n samples (any number): logits[n * classes]. weights: program->weights_bytes, 4-byte aligned. */
+sf_status sf_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                    int32_t* logits);
+
+/* Summed loss of n samples under each of `count` perturbations: losses[count], in 2^-16 bit. Operators before
+ * program->cut run once per block. labels[n] in 0 .. classes-1. plan may be NULL if every sign is 0. */
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                    int64_t* losses);
+
+/* Integer cross-entropy of one sample: logits[classes], the program's loss multiplier and shift. */
+int64_t sf_cross_entropy(const int32_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
+
+/* -------------------------------------------------------------------------------------------------- directions */
+
+/* Philox4x32-10. */
+void sf_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]);
+
+/* z for elements first .. first+count-1 of one parameter tensor, into z[count]. */
+void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
+                   uint32_t count, int8_t* z);
+
+/* The uniform half-words under the same elements (stochastic rounding uses direction 0xFFFFFFFF), into u[count]. */
+void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first, uint32_t count,
+                  uint16_t* u);
+
+/* ------------------------------------------------------------------------------------------------------ update */
+
+/* Learning-rate schedule in Q15 (0 .. 32768) at one step. */
+uint32_t sf_rate(const sf_plan* plan, uint32_t step);
+
+/* Move the trainable weights by one step: votes[plan->directions].
+ * momentum: plan->momentum_elements of int16, zero before the first step; NULL when there are none. */
+sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+                    const int8_t* votes);
+
+/* ----------------------------------------------------------------------------------------------------- journal */
+
+/* Receives whole pieces of a journal file, in order. Returns 0 when the bytes are kept, anything else to stop. */
+typedef int (*sf_sink)(void* context, const void* bytes, size_t count);
+
+/* A journal writer. Fill it with sf_journal_open(). */
+typedef struct sf_journal {
+    sf_sink sink;
+    void* context;
+    uint8_t* buffer;
+    uint32_t check;
+    uint32_t directions;
+    uint32_t steps_per_record;
+    uint32_t steps_held;
+} sf_journal;
+
+/* Bytes of the buffer a journal needs. steps_per_record: 1 .. 255; a step is lost with power at most that late. */
+size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record);
+
+/* Begin a journal: writes the header with the caller's settings (canonical JSON, docs/file-formats.md, section 3). */
+sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
+                          const void* settings, uint32_t settings_bytes, sf_sink sink, void* context);
+
+/* Go on with a journal whose last record ended with `check`, without a header. */
+sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
+                            uint32_t check, sf_sink sink, void* context);
+
+/* Keep the votes of one step; writes a record when steps_per_record are held. */
+sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes);
+
+/* Write what is held. */
+sf_status sf_journal_flush(sf_journal* journal);
+
+/* Flush, then record a validation after the steps so far. */
+sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t loss);
+
+/* Flush, then record the end: the step whose weights were kept, and why the run stopped (0 all steps, 1 early stop). */
+sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason);
+
+/* -------------------------------------------------------------------------------------------------------- step */
+
+/* Everything a training loop holds. The caller fills it once; step counts up by itself. */
+typedef struct sf_trainer {
+    const sf_program* program;
+    const sf_plan* plan;
+    void* weights;     /* program->weights_bytes, 4-byte aligned */
+    int16_t* momentum; /* plan->momentum_elements, or NULL */
+    sf_scratch scratch;
+    sf_journal* journal; /* or NULL */
+    uint32_t step;
+    int8_t votes[SF_MAX_DIRECTIONS + 1]; /* of the last step */
+} sf_trainer;
+
+/* One whole step on n samples: for each direction two forward passes over the samples, one vote; then the update and the
+ * journal. The journal is written first: a step that is not in the journal did not happen, and on SF_SINK_FAILED the
+ * weights are as they were. */
+sf_status sf_train_step(sf_trainer* trainer, const int8_t* x, const int32_t* labels, uint32_t n);
+
+/* ---------------------------------------------------------------------------------------------------- checksums */
+
+/* CRC-32 (IEEE 802.3) of bytes, continuing from `check` (0 to start). */
+uint32_t sf_crc32(uint32_t check, const void* bytes, size_t count);
+
+/* SHA-256 of bytes, e.g. of the weights section. */
+void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES]);
+
+/* -------------------------------------------------------------------------------- threads (hosted builds only) */
+
+/* sf_losses() and sf_logits() on `threads` threads. scratch->memory holds `threads` working memories, each of
+ * sf_scratch_bytes() rounded up to 64, one after the other. The results do not depend on the number of threads. */
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                             uint32_t threads, const int8_t* x, const int32_t* labels, uint32_t n,
+                             const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
+sf_status sf_logits_threaded(const sf_program* program, const void* weights, const sf_scratch* scratch, uint32_t threads,
+                             const int8_t* x, uint32_t n, int32_t* logits);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,187 @@
+/* What the core's own files share. */
+#ifndef SF_INTERNAL_H
+#define SF_INTERNAL_H
+
+#include "stepforward.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the core reads little-endian files in place"
+#endif
+
+/* Built-ins, so that a freestanding compiler may expand small copies instead of calling a library. */
+#define sf_copy __builtin_memcpy
+#define sf_move __builtin_memmove
+#define sf_fill __builtin_memset
+
+#define SF_INLINE static inline __attribute__((always_inline))
+
+#if defined(__x86_64__) && defined(__linux__) && __STDC_HOSTED__ && defined(__GNUC__) && !defined(SF_PLAIN)
+#define SF_X86 1
+#include <features.h>
+#else
+#define SF_X86 0
+#endif
+
+/* Hot loops are compiled once per instruction set on hosts whose loader can choose (glibc), and once elsewhere. */
+#if SF_X86 && !defined(__clang__) && defined(__GLIBC__)
+#define SF_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define SF_CLONES
+#endif
+
+/* Elements that are widened, perturbed or updated together; a multiple of a Philox block of every distribution on hosts.
+ * Devices keep it small because it lives on the stack. */
+#if __STDC_HOSTED__
+#define SF_CHUNK 128u
+#else
+#define SF_CHUNK 32u
+#endif
+
+#define SF_PANEL 16u  /* rows of a panel on a host */
+#define SF_PATCHES 4u /* patches multiplied together on a host */
+#define SF_BLOCK 256u /* products that fit into int32: 256 * 32768 * 255 < 2^31 */
+
+SF_INLINE uint32_t sf_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+SF_INLINE uint32_t sf_max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
+SF_INLINE int32_t sf_clamp(int32_t v, int32_t lo, int32_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+
+/* requantize() of the contract, section 2. |acc| < 2^46, mult < 2^16, shift <= 47. */
+SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo, int32_t hi)
+{
+    int64_t half = shift > 0 ? (int64_t)1 << (shift - 1) : 0;
+    int64_t v = ((acc * mult + half) >> shift) + zero_point;
+    return v < lo ? lo : v > hi ? hi : (int32_t)v;
+}
+
+/* One pass over a block of samples: the weights, and what to add to them. */
+typedef struct sf_pass {
+    const sf_program* program;
+    const sf_plan* plan;
+    const uint8_t* weights;
+    const sf_perturbation* perturbation; /* NULL: plain weights */
+} sf_pass;
+
+/* One operator of a pass, with its tensors resolved. */
+typedef struct sf_call {
+    const sf_pass* pass;
+    const sf_op* op;
+    const sf_tensor* in;  /* first input */
+    const sf_tensor* out;
+    const void* x; /* first input's data */
+    const void* inputs[SF_MAX_INPUTS];
+    void* y;
+    void* work; /* what the operator's own layout asks for, 8-byte aligned */
+    uint32_t n;
+    uint32_t row_tile;
+} sf_call;
+
+SF_INLINE const int32_t* sf_rescale_pair(const sf_program* program, const sf_op* op, uint32_t index)
+{
+    return program->constants + op->rescale_first + 2 * (int32_t)index;
+}
+
+SF_INLINE void sf_store(void* data, int32_t dtype, size_t index, int32_t value)
+{
+    if (dtype == SF_S16)
+        ((int16_t*)data)[index] = (int16_t)value;
+    else
+        ((int8_t*)data)[index] = (int8_t)value;
+}
+
+/* Half-open range of kernel taps whose input position lies inside [0, size): tap t reads origin + t * dilation. */
+SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t size, int32_t* first, int32_t* last)
+{
+    *first = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation;
+    *last = origin >= size ? 0 : (size - 1 - origin) / dilation + 1;
+    if (*last > kernel)
+        *last = kernel;
+    if (*first > *last)
+        *first = *last;
+}
+
+/* stage.c: elements first .. first+count-1 of a parameter, widened and perturbed. */
+void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
+void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
+
+/* stage.c: the scaler of element e, and in *run how many elements from e on (at most count) share it. */
+const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
+                              uint32_t* run);
+
+/* requantize.c: how rows (output channels) turn accumulators into outputs. */
+typedef struct sf_rows {
+    int32_t* bias;
+    int32_t* mult;
+    int32_t* half; /* rounding term of the 32-bit path */
+    int32_t* shift;
+    int64_t* reach; /* largest magnitude an accumulator of this row can have */
+    int32_t zero_point;
+    int32_t lo;
+    int32_t hi;
+    int32_t dtype;
+    int32_t narrow; /* the whole row set is proven to stay inside int32 */
+} sf_rows;
+
+uint64_t sf_rows_bytes(uint32_t rows);
+uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
+void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t first, uint32_t count, void* y, size_t at);
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t first, uint32_t count, void* y, size_t at);
+
+/* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
+typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
+                       size_t acc_stride);
+void sf_dot_1x4(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
+                size_t acc_stride);
+void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
+                 size_t acc_stride);
+sf_dot sf_dot_4x16_x86(void); /* NULL when this machine has no faster one */
+
+/* tile.c: a tile of weight rows, and the product of patches with it. */
+typedef struct sf_tile {
+    sf_rows rows;
+    int16_t* words;  /* [panel][pair][row of the panel][2] */
+    int16_t* patches; /* [patch][stride] */
+    void* acc;       /* int32 or int64, [patch][capacity] */
+    uint32_t length; /* elements of a row */
+    uint32_t pairs;
+    uint32_t stride; /* elements of a patch: 2 * pairs */
+    uint32_t width;  /* rows of a panel */
+    uint32_t patch_count;
+    uint32_t capacity; /* rows */
+    uint32_t count;    /* rows staged */
+    sf_dot dot;
+} sf_tile;
+
+uint64_t sf_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t length);
+void sf_tile_open(sf_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t length);
+void sf_tile_stage(sf_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
+void sf_tile_multiply(const sf_tile* tile, uint32_t patches, void* y, size_t at, size_t step);
+
+
+/* Kernels. */
+void sf_conv_s8(const sf_call* call);
+void sf_depthwise_s8(const sf_call* call);
+void sf_fully_connected_s8(const sf_call* call);
+void sf_add_s8(const sf_call* call);
+void sf_rescale_s8(const sf_call* call);
+void sf_max_pool_s8(const sf_call* call);
+void sf_average_pool_s8(const sf_call* call);
+void sf_pad(const sf_call* call);
+void sf_concat_s8(const sf_call* call);
+void sf_transpose(const sf_call* call);
+void sf_reshape(const sf_call* call);
+
+uint64_t sf_depthwise_bytes(uint32_t row_tile, uint32_t channels, uint32_t taps);
+
+/* loss.c: like sf_cross_entropy(). */
+int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
+int64_t sf_cross_entropy_s8(const int8_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
+
+/* tables.c (written by tools/make_tables.py) */
+extern const int32_t sf_table_exp2[257];
+extern const int32_t sf_table_log2[257];
+extern const int32_t sf_table_cos[257];
+extern const uint8_t sf_table_keep[256];
+extern const int8_t sf_table_alias[256];
+
+#endif

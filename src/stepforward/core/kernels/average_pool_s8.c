@@ -1,0 +1,62 @@
+/* Average pool: the exact sum of a window, divided by the number of samples counted through (mult, shift). */
+#include "../internal.h"
+
+#define LANES 16
+
+/* Sums `lanes` channels of one window in int32: at most 2^22 samples of at most 255 (checked when the program is opened). */
+SF_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t row, size_t step, int32_t zero,
+                         const uint32_t lanes, int32_t* sum)
+{
+    for (uint32_t i = 0; i < lanes; i++)
+        sum[i] = 0;
+    for (int32_t ky = 0; ky < taps_y; ky++)
+        for (int32_t kx = 0; kx < taps_x; kx++) {
+            const int8_t* at = x + (size_t)ky * row + (size_t)kx * step;
+            for (uint32_t i = 0; i < lanes; i++)
+                sum[i] += at[i] - zero;
+        }
+}
+
+SF_CLONES
+static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair, size_t at)
+{
+    const uint32_t channels = (uint32_t)call->in->dims[2];
+    const size_t row = (size_t)call->op->dilation_h * (size_t)call->in->dims[1] * channels;
+    const size_t step = (size_t)call->op->dilation_w * channels;
+    int32_t sum[LANES];
+    for (uint32_t c = 0; c < channels; c += LANES) {
+        const uint32_t lanes = sf_min_u32(LANES, channels - c);
+        if (lanes == LANES)
+            sum_lanes(x + c, taps_y, taps_x, row, step, call->in->zero_point, LANES, sum);
+        else
+            sum_lanes(x + c, taps_y, taps_x, row, step, call->in->zero_point, lanes, sum);
+        for (uint32_t i = 0; i < lanes; i++)
+            sf_store(call->y, call->out->dtype, at + c + i,
+                     sf_requantize(sum[i], pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
+    }
+}
+
+void sf_average_pool_s8(const sf_call* call)
+{
+    const sf_op* op = call->op;
+    const sf_tensor *in = call->in, *out = call->out;
+    const size_t channels = (size_t)in->dims[2];
+    size_t at = 0;
+    for (uint32_t s = 0; s < call->n; s++) {
+        const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements;
+        for (int32_t oy = 0; oy < out->dims[0]; oy++)
+            for (int32_t ox = 0; ox < out->dims[1]; ox++, at += channels) {
+                const int32_t y0 = oy * op->stride_h - op->pad_top, x0 = ox * op->stride_w - op->pad_left;
+                int32_t ky0, ky1, kx0, kx1;
+                sf_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
+                sf_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
+                const int32_t n = (ky1 - ky0) * (kx1 - kx0);
+                const int8_t* from = x;
+                if (n > 0)
+                    from += ((size_t)(y0 + ky0 * op->dilation_h) * (size_t)in->dims[1] +
+                             (size_t)(x0 + kx0 * op->dilation_w)) * channels;
+                const uint32_t which = op->rescale_count > 1 ? (uint32_t)n - 1 : 0;
+                window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sf_rescale_pair(call->pass->program, op, which), at);
+            }
+    }
+}

@@ -1,0 +1,139 @@
+/* Depthwise convolution: one input channel per output channel, vectorised over the channels. */
+#include "../internal.h"
+
+#define LANES 16
+
+typedef struct depthwise {
+    sf_rows rows;
+    int16_t* words; /* [tap][channel of the tile] */
+    int64_t* acc;   /* or int32 */
+    uint32_t capacity;
+} depthwise;
+
+static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
+{
+    return sf_min_u32(sf_max_u32(row_tile, LANES), (channels + 3u) & ~3u);
+}
+
+uint64_t sf_depthwise_bytes(uint32_t row_tile, uint32_t channels, uint32_t taps)
+{
+    const uint64_t tile = tile_channels(row_tile, channels);
+    return sf_rows_bytes((uint32_t)tile) + tile * sizeof(int64_t) + tile * taps * sizeof(int16_t);
+}
+
+static void stage(depthwise* d, const sf_call* call, uint32_t first, uint32_t count)
+{
+    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
+    const uint32_t runs = count == channels ? 1 : taps, length = count == channels ? taps * count : count;
+    for (uint32_t run = 0; run < runs; run++)
+        for (uint32_t i = 0; i < length;) {
+            const uint32_t e = run * channels + first + i, size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, length - i);
+            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, d->words + (size_t)run * count + i);
+            i += size;
+        }
+    for (uint32_t c = 0; c < count; c++) {
+        int64_t sum = 0;
+        for (uint32_t t = 0; t < taps; t++) {
+            const int32_t w = d->words[(size_t)t * count + c];
+            sum += w < 0 ? -w : w;
+        }
+        d->rows.reach[c] = sum;
+    }
+    sf_rows_prepare(&d->rows, call, first, count);
+}
+
+/* The taps of one output position: words and input of the first one, and how far it is to the next. */
+typedef struct window {
+    const int16_t* w;
+    const int8_t* x;
+    int32_t taps_y, taps_x;
+    size_t w_row, w_step, x_row, x_step;
+    int32_t zero;
+} window;
+
+SF_INLINE void sum_lanes(const window* v, uint32_t c, const uint32_t lanes, int32_t* acc)
+{
+    int32_t sum[LANES] = {0};
+    for (int32_t ky = 0; ky < v->taps_y; ky++) {
+        const int16_t* w = v->w + (size_t)ky * v->w_row + c;
+        const int8_t* x = v->x + (size_t)ky * v->x_row + c;
+        for (int32_t kx = 0; kx < v->taps_x; kx++, w += v->w_step, x += v->x_step)
+            for (uint32_t i = 0; i < lanes; i++)
+                sum[i] += w[i] * (x[i] - v->zero);
+    }
+    for (uint32_t i = 0; i < lanes; i++)
+        acc[c + i] = sum[i];
+}
+
+SF_CLONES
+static void sum_narrow(const window* v, uint32_t count, int32_t* acc)
+{
+    uint32_t c = 0;
+    for (; c + LANES <= count; c += LANES)
+        sum_lanes(v, c, LANES, acc);
+    for (; c < count; c++)
+        sum_lanes(v, c, 1, acc);
+}
+
+static void sum_wide(const window* v, uint32_t count, int64_t* acc)
+{
+    for (uint32_t c = 0; c < count; c++) {
+        acc[c] = 0;
+        for (int32_t ky = 0; ky < v->taps_y; ky++)
+            for (int32_t kx = 0; kx < v->taps_x; kx++)
+                acc[c] += (int64_t)v->w[(size_t)ky * v->w_row + (size_t)kx * v->w_step + c] *
+                          (v->x[(size_t)ky * v->x_row + (size_t)kx * v->x_step + c] - v->zero);
+    }
+}
+
+static void run_channels(const depthwise* d, const sf_call* call, uint32_t first, uint32_t count)
+{
+    const sf_op* op = call->op;
+    const int32_t in_h = call->in->dims[0], in_w = call->in->dims[1], out_h = call->out->dims[0], out_w = call->out->dims[1];
+    const size_t channels = (size_t)call->in->dims[2], sample = (size_t)call->in->elements;
+    const size_t line = (size_t)in_w * channels;
+    window v = {0};
+    v.w_row = (size_t)op->kernel_w * count;
+    v.w_step = count;
+    v.x_row = (size_t)op->dilation_h * line;
+    v.x_step = (size_t)op->dilation_w * channels;
+    v.zero = call->in->zero_point;
+    size_t at = first;
+    for (uint32_t s = 0; s < call->n; s++) {
+        const int8_t* x = (const int8_t*)call->x + (size_t)s * sample + first;
+        for (int32_t oy = 0; oy < out_h; oy++)
+            for (int32_t ox = 0; ox < out_w; ox++, at += channels) {
+                const int32_t y0 = oy * op->stride_h - op->pad_top, x0 = ox * op->stride_w - op->pad_left;
+                int32_t ky0, ky1, kx0, kx1;
+                sf_taps(y0, op->dilation_h, op->kernel_h, in_h, &ky0, &ky1);
+                sf_taps(x0, op->dilation_w, op->kernel_w, in_w, &kx0, &kx1);
+                v.taps_y = kx1 > kx0 ? ky1 - ky0 : 0;
+                v.taps_x = kx1 - kx0;
+                if (v.taps_y > 0) {
+                    v.w = d->words + (size_t)(ky0 * op->kernel_w + kx0) * count;
+                    v.x = x + (size_t)(y0 + ky0 * op->dilation_h) * line + (size_t)(x0 + kx0 * op->dilation_w) * channels;
+                }
+                if (d->rows.narrow) {
+                    sum_narrow(&v, count, (int32_t*)(void*)d->acc);
+                    sf_rows_narrow(&d->rows, (const int32_t*)(void*)d->acc, 0, count, call->y, at);
+                } else {
+                    sum_wide(&v, count, d->acc);
+                    sf_rows_wide(&d->rows, d->acc, 0, count, call->y, at);
+                }
+            }
+    }
+}
+
+void sf_depthwise_s8(const sf_call* call)
+{
+    const uint32_t channels = (uint32_t)call->out->dims[2];
+    depthwise d;
+    d.capacity = tile_channels(call->row_tile, channels);
+    d.acc = (int64_t*)(void*)sf_rows_carve(&d.rows, (uint8_t*)call->work, d.capacity);
+    d.words = (int16_t*)(void*)(d.acc + d.capacity);
+    for (uint32_t c = 0; c < channels; c += d.capacity) {
+        const uint32_t count = sf_min_u32(d.capacity, channels - c);
+        stage(&d, call, c, count);
+        run_channels(&d, call, c, count);
+    }
+}

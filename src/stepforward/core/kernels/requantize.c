@@ -1,0 +1,81 @@
+/* How the rows of a kernel (its output channels) turn accumulators into outputs. */
+#include "../internal.h"
+
+uint64_t sf_rows_bytes(uint32_t rows) { return (uint64_t)rows * (4 * sizeof(int32_t) + sizeof(int64_t)); }
+
+/* Lay the arrays out in memory (8-byte aligned); returns what follows them. */
+uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
+{
+    rows->reach = (int64_t*)(void*)memory;
+    rows->bias = (int32_t*)(void*)(memory + (size_t)count * sizeof(int64_t));
+    rows->mult = rows->bias + count;
+    rows->half = rows->mult + count;
+    rows->shift = rows->half + count;
+    return memory + (size_t)sf_rows_bytes(count);
+}
+
+/* Stage the biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row.
+ *
+ * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product, which
+ * is formed without its low half: with acc = h*2^16 + l, 0 <= l < 2^16, and shift >= 17,
+ *     (acc*mult + 2^(shift-1)) >> shift  =  (h*mult + ((l*mult) >> 16) + 2^(shift-17)) >> (shift-16)
+ * because 2^(shift-1) is a multiple of 2^16. The bracket is floor(acc*mult / 2^16) + 2^(shift-17). */
+void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+{
+    const sf_op* op = call->op;
+    const int64_t zero = call->in->zero_point, largest = 127 - zero > 128 + zero ? 127 - zero : 128 + zero;
+    rows->zero_point = call->out->zero_point;
+    rows->lo = op->lo;
+    rows->hi = op->hi;
+    rows->dtype = call->out->dtype;
+    rows->narrow = 1;
+    sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
+    for (uint32_t r = 0; r < count; r++) {
+        const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row + r);
+        const int64_t bias = rows->bias[r];
+        rows->mult[r] = pair[0];
+        rows->shift[r] = pair[1];
+        rows->half[r] = pair[1] >= 17 ? (int32_t)1 << (pair[1] - 17) : 0;
+        rows->reach[r] = rows->reach[r] * largest + (bias < 0 ? -bias : bias);
+        if (pair[1] < 17 || rows->reach[r] > INT32_MAX ||
+            ((rows->reach[r] * pair[0]) >> 16) + rows->half[r] + 65538 > INT32_MAX)
+            rows->narrow = 0;
+    }
+}
+
+/* Outputs y[at ..] of rows first .. first+count-1 from accumulators without bias. */
+SF_CLONES
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t first, uint32_t count, void* y, size_t at)
+{
+    const int32_t *bias = rows->bias + first, *mult = rows->mult + first, *half = rows->half + first;
+    const int32_t* shift = rows->shift + first;
+    const int32_t zero = rows->zero_point, lo = rows->lo, hi = rows->hi;
+    int8_t* y8 = (int8_t*)y + at;
+    int16_t* y16 = (int16_t*)y + at;
+#define SF_NARROW(r)                                                                                              \
+    const int32_t a = acc[r] + bias[r];                                                                           \
+    const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult[r]) >> 16);                           \
+    const int32_t v = (((a >> 16) * mult[r] + low + half[r]) >> (shift[r] - 16)) + zero;
+    if (rows->dtype == SF_S16)
+        for (uint32_t r = 0; r < count; r++) {
+            SF_NARROW(r)
+            y16[r] = (int16_t)sf_clamp(v, lo, hi);
+        }
+    else
+        for (uint32_t r = 0; r < count; r++) {
+            SF_NARROW(r)
+            y8[r] = (int8_t)sf_clamp(v, lo, hi);
+        }
+#undef SF_NARROW
+}
+
+/* The same in 64 bits, for any accumulator of the contract. */
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t first, uint32_t count, void* y, size_t at)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t r = first + i;
+        const int32_t v =
+            sf_requantize(acc[i] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo, rows->hi);
+        sf_store(y, rows->dtype, at + i, v);
+    }
+}

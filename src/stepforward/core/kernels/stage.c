@@ -1,0 +1,121 @@
+/* Weights on their way into a kernel: widened, and perturbed where the plan trains them (contract, section 7).
+ * The stored weights never change. Inference stages too, so that training needs no more memory than inference. */
+#include "../internal.h"
+
+#define ONE_Z 36 /* the number one on the grid of z */
+
+static const sf_trainable* find_trainable(const sf_pass* pass, uint32_t tensor)
+{
+    if (pass->plan == NULL || pass->perturbation == NULL || pass->perturbation->sign == 0)
+        return NULL;
+    for (uint32_t i = 0; i < pass->plan->trainable_count; i++)
+        if (pass->plan->trainables[i].tensor == tensor)
+            return &pass->plan->trainables[i];
+    return NULL;
+}
+
+static void draw(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
+{
+    sf_directions(pass->plan->distribution, pass->plan->seed, pass->perturbation->step, pass->perturbation->direction, tensor,
+                  first, count, z);
+}
+
+/* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
+const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
+                              uint32_t* run)
+{
+    const sf_scaler* scalers = plan->scalers + entry->scaler_first;
+    const uint32_t divisor = (uint32_t)t->channel_divisor;
+    *run = count;
+    if (entry->scaler_count == 1)
+        return scalers;
+    if (t->channel_rule == 1) {
+        *run = sf_min_u32(count, divisor - e % divisor);
+        return scalers + e / divisor;
+    }
+    *run = 1;
+    return scalers + e % divisor;
+}
+
+/* delta = (z*mult + half) >> shift stays in 32 bits: |z*mult| < 2^23, so every shift from 24 up gives 0 like 24 does. */
+SF_INLINE int32_t exact_delta(int32_t z, int32_t mult, int32_t half, int32_t shift) { return (z * mult + half) >> shift; }
+
+SF_CLONES
+static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign, int32_t q_max)
+{
+    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sf_min_u32(s->perturb_shift, 24);
+    const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        w[i] = (int16_t)sf_clamp(w[i] + sign * exact_delta(z[i], mult, half, shift), -q_max, q_max);
+}
+
+static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int32_t sign, int64_t q_max)
+{
+    const int64_t half = plan->delta_shift > 0 ? (int64_t)1 << (plan->delta_shift - 1) : 0;
+    int64_t v = ((w * ONE_Z + sign * (int64_t)s->perturb_mult * z) * (int64_t)plan->delta_mult + half) >> plan->delta_shift;
+    return v < -q_max ? -q_max : v > q_max ? q_max : v;
+}
+
+static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint32_t count, int16_t* out)
+{
+    if (t->dtype == SF_S16) {
+        sf_copy(out, data + 2 * (size_t)first, 2 * (size_t)count);
+    } else if (t->dtype == SF_S8) {
+        const int8_t* w = (const int8_t*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            out[i] = w[i];
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t e = first + i, nibble = ((uint32_t)data[e >> 1] >> (4u * (e & 1u))) & 15u;
+            out[i] = (int16_t)((int32_t)(nibble ^ 8u) - 8);
+        }
+    }
+}
+
+/* count <= SF_CHUNK. */
+void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out)
+{
+    const sf_tensor* t = pass->program->tensors + tensor;
+    const sf_trainable* entry = find_trainable(pass, tensor);
+    widen(t, pass->weights + t->offset, first, count, out);
+    if (entry == NULL)
+        return;
+
+    int8_t z[SF_CHUNK];
+    draw(pass, tensor, first, count, z);
+    const int32_t sign = pass->perturbation->sign, q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    for (uint32_t at = 0, run; at < count; at += run) {
+        const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at, count - at, &run);
+        if (pass->plan->perturbation == SF_EXACT)
+            perturb_exact_s16(out + at, z + at, run, s, sign, q_max);
+        else
+            for (uint32_t i = at; i < at + run; i++)
+                out[i] = (int16_t)paper_weight(pass->plan, out[i], z[i], s, sign, q_max);
+    }
+}
+
+/* Any count. */
+void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out)
+{
+    const sf_tensor* t = pass->program->tensors + tensor;
+    const sf_trainable* entry = find_trainable(pass, tensor);
+    sf_copy(out, pass->weights + t->offset + 4 * (size_t)first, 4 * (size_t)count);
+    if (entry == NULL)
+        return;
+
+    int8_t z[SF_CHUNK];
+    const int32_t sign = pass->perturbation->sign;
+    for (uint32_t at = 0; at < count; at++) {
+        uint32_t run;
+        if (at % SF_CHUNK == 0)
+            draw(pass, tensor, first + at, sf_min_u32(SF_CHUNK, count - at), z);
+        const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at, 1, &run);
+        const int32_t shift = (int32_t)sf_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
+        int64_t v;
+        if (pass->plan->perturbation == SF_EXACT)
+            v = out[at] + (int64_t)sign * exact_delta(z[at % SF_CHUNK], (int32_t)s->perturb_mult, half, shift);
+        else
+            v = paper_weight(pass->plan, out[at], z[at % SF_CHUNK], s, sign, INT32_MAX);
+        out[at] = v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v;
+    }
+}

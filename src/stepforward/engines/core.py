@@ -1,0 +1,241 @@
+"""The C core as an engine: exact like the reference, threaded, and nothing allocated after it is made."""
+
+import ctypes
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.core.bindings import DEVICE_ROWS, PlanHandle, Probe, ProgramHandle, Scratch, check, library
+from stepforward.engines.protocol import Perturbation
+from stepforward.errors import StepforwardError
+from stepforward.program.fileformat import to_bytes
+from stepforward.program.model import Program
+from stepforward.program.training_plan import TrainingPlan
+
+ARENA_TARGET = 512 * 1024
+"""Activations of one block of samples: they should stay in a core's second-level cache."""
+
+TILE_TARGET = 128 * 1024
+"""Staged weight rows: they should stay there as well."""
+
+MAX_BLOCK = 64
+MAX_THREADS = 64
+MAX_ROWS = 256
+
+
+class CoreEngine:
+    """Runs a program in C; see `engines.protocol.Engine` for the methods.
+
+    Args:
+        program: what to run.
+        plan: training plan; without one only `logits`, plain losses and weights work.
+        threads: worker threads; all processors this process may use if None. Results do not depend on it.
+        block: samples run together per thread; chosen by the size of the activations if None. Results do not
+            depend on it.
+
+    Raises:
+        StepforwardError: the core refuses the program or the plan.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        plan: TrainingPlan | None = None,
+        threads: int | None = None,
+        block: int | None = None,
+    ):
+        self.program, self.plan = program, plan
+        self._threads = _count("threads", threads or len(os.sched_getaffinity(0)), MAX_THREADS)
+        self._core = library()
+        self._handle, self._file = open_program(program)
+        self._plan_handle, self._plan_file = open_plan(self._handle, plan) if plan else (None, None)
+        self._row_tile = _row_tile(self._handle)
+        automatic = max(1, min(MAX_BLOCK, ARENA_TARGET // max(1, program.arena_bytes)))
+        self._block = _count("block", block or automatic, 1 << 16)
+        self._slice = -(-self._core.sf_scratch_bytes(self._handle, self._block, self._row_tile) // 64) * 64
+        self._scratch = aligned_bytes(self._slice * self._threads)
+        self._weights = aligned_bytes(len(program.weights))
+        self.restore(program.weights)
+        self._momentum = np.zeros(plan.momentum_elements if plan else 0, dtype=np.int16)
+
+    @property
+    def scratch_bytes(self) -> int:
+        """Bytes of working memory on this host, all threads together."""
+        return self._scratch.size
+
+    def losses(
+        self, x: NDArray[np.int8], y: NDArray[np.int32], perturbations: Sequence[Perturbation | None]
+    ) -> list[int]:
+        """Loss of one batch under each perturbation, as exact integers.
+
+        Raises:
+            StepforwardError: x or y has a wrong shape, type or label, or there is no plan to perturb by.
+        """
+        x, y = self._inputs(x), self._labels(y, len(x))
+        if self.plan is None and any(perturbation is not None for perturbation in perturbations):
+            raise StepforwardError(
+                "this engine has no training plan to perturb weights by",
+                "make it with CoreEngine(program, plan)",
+            )
+        count = len(perturbations)
+        probes = (Probe * count)(*((0, 0, 0) if p is None else tuple(p) for p in perturbations))
+        sums = (ctypes.c_int64 * count)()
+        status = self._core.sf_losses_threaded(
+            *(self._handle, self._plan_handle, self._weights.ctypes.data, self._scratch_for(len(x))),
+            *(self._threads, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
+        )
+        check(status, "computing losses")
+        return list(sums)
+
+    def update(self, step: int, votes: Sequence[int]) -> None:
+        """Move the trainable weights by one step along the directions of `step`.
+
+        Raises:
+            StepforwardError: no plan, another number of votes than directions, a vote that is not an s8, or a step
+                behind the last one of the plan.
+        """
+        if self.plan is None:
+            raise StepforwardError(
+                "this engine has no training plan to update by", "make it with CoreEngine(program, plan)"
+            )
+        if len(votes) != self.plan.directions or not all(-128 <= vote <= 127 for vote in votes):
+            raise StepforwardError(
+                f"a step of this plan takes {self.plan.directions} votes from -128 to 127, not {list(votes)}",
+                "give one vote per direction",
+            )
+        if not 0 <= step < self.plan.steps:
+            raise StepforwardError(
+                f"step {step} is outside the plan's {self.plan.steps} steps", "make a plan with more steps"
+            )
+        status = self._core.sf_update(
+            *(self._handle, self._plan_handle, self._weights.ctypes.data, self._momentum.ctypes.data),
+            *(step, (ctypes.c_int8 * len(votes))(*votes)),
+        )
+        check(status, "updating weights")
+
+    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+        """Integer logits, shape (n, classes).
+
+        Raises:
+            StepforwardError: x has a wrong shape or type.
+        """
+        x = self._inputs(x)
+        result = np.empty((len(x), self._handle.classes), dtype=np.int32)
+        status = self._core.sf_logits_threaded(
+            *(self._handle, self._weights.ctypes.data, self._scratch_for(len(x)), self._threads),
+            *(x.ctypes.data, len(x), result.ctypes.data),
+        )
+        check(status, "computing logits")
+        return result
+
+    def weights(self) -> bytes:
+        """Snapshot of the weights section."""
+        return self._weights.tobytes()
+
+    def restore(self, weights: bytes) -> None:
+        """Put a snapshot back. A momentum buffer is not touched.
+
+        Raises:
+            StepforwardError: the snapshot has another size than the program's weights.
+        """
+        if len(weights) != self._weights.size:
+            raise StepforwardError(
+                f"a snapshot of {len(weights)} bytes does not fit the program's {self._weights.size} bytes of weights",
+                "restore a snapshot of the same program",
+            )
+        self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
+
+    def _scratch_for(self, n: int) -> Scratch:
+        """The working memory, in blocks that share n samples evenly among the threads."""
+        rounds = -(-n // (self._block * self._threads))
+        block = max(1, -(-n // max(1, rounds * self._threads)))
+        return Scratch(self._scratch.ctypes.data, self._scratch.size, block, self._row_tile)
+
+    def _inputs(self, x: NDArray[np.int8]) -> NDArray[np.int8]:
+        shape = self.program.tensors[self.program.input].shape
+        x = np.asarray(x)
+        if x.dtype != np.int8 or x.shape[1:] != shape or x.ndim != len(shape) + 1:
+            raise StepforwardError(
+                f"the program takes int8 samples of shape (n, {', '.join(map(str, shape))}), "
+                f"not {x.dtype} of shape {x.shape}",
+                "bring the samples into the program's input format first",
+            )
+        return np.ascontiguousarray(x)
+
+    def _labels(self, y: NDArray[np.int32], n: int) -> NDArray[np.int32]:
+        y = np.asarray(y)
+        if y.shape != (n,) or not np.issubdtype(y.dtype, np.integer):
+            raise StepforwardError(
+                f"{n} samples need {n} integer labels, not {y.dtype} of shape {y.shape}",
+                "give one label per sample",
+            )
+        if n and (y.min() < 0 or y.max() >= self._handle.classes):
+            raise StepforwardError(
+                f"labels go from {y.min()} to {y.max()}, but the program has classes 0 to {self._handle.classes - 1}",
+                "use the class numbers of the model",
+            )
+        return np.ascontiguousarray(y, dtype=np.int32)
+
+
+def aligned_bytes(size: int) -> NDArray[np.uint8]:
+    """Zeroed bytes whose address is a multiple of 64."""
+    buffer = np.zeros(size + 64, dtype=np.uint8)
+    skip = -buffer.ctypes.data % 64
+    return buffer[skip : skip + size]
+
+
+def _aligned_copy(content: bytes) -> NDArray[np.uint8]:
+    buffer = aligned_bytes(len(content))
+    buffer[:] = np.frombuffer(content, dtype=np.uint8)
+    return buffer
+
+
+def open_program(program: Program) -> tuple[ProgramHandle, NDArray[np.uint8]]:
+    """The core's handle of a program, and the file bytes that must outlive it.
+
+    Raises:
+        StepforwardError: the core refuses the program.
+    """
+    file, handle = _aligned_copy(to_bytes(program)), ProgramHandle()
+    check(library().sf_program_open(handle, file.ctypes.data, file.size), "opening the program")
+    return handle, file
+
+
+def open_plan(handle: ProgramHandle, plan: TrainingPlan) -> tuple[PlanHandle, NDArray[np.uint8]]:
+    """The core's handle of a training plan, and the file bytes that must outlive it.
+
+    Raises:
+        StepforwardError: the plan does not belong to the program.
+    """
+    file, plan_handle = _aligned_copy(plan.to_bytes()), PlanHandle()
+    check(
+        library().sf_plan_open(plan_handle, handle, file.ctypes.data, file.size), "opening the training plan"
+    )
+    return plan_handle, file
+
+
+def _row_tile(handle: ProgramHandle) -> int:
+    """As many rows as keep the staged weights within TILE_TARGET, at least one panel."""
+    rows = MAX_ROWS
+    while rows > 16 and library().sf_scratch_bytes(handle, 1, rows) - handle.arena_bytes > TILE_TARGET:
+        rows -= 16
+    return rows
+
+
+def _count(name: str, value: int, most: int) -> int:
+    if not 1 <= value <= most:
+        raise StepforwardError(f"{name} = {value}", f"give a number from 1 to {most}")
+    return value
+
+
+def device_scratch_bytes(program: Program) -> int:
+    """Working memory of a device that runs one sample at a time: `sf_scratch_bytes(program, 1, SF_DEVICE_ROWS)`."""
+    handle, _file = open_program(program)
+    return library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)
+
+
+def device_stage_bytes(program: Program) -> int:
+    """What of `device_scratch_bytes` is staged weights and patches, beside the activations."""
+    return device_scratch_bytes(program) - -(-program.arena_bytes // 8) * 8

@@ -1,0 +1,34 @@
+"""Writes the C core's constant tables from the reference: `python tools/make_tables.py` after the contract changes."""
+
+from pathlib import Path
+
+from stepforward.reference.tables import alias_table, cos_table, exp2_table, log2_table
+
+TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "tables.c"
+
+
+def _array(declaration: str, values) -> str:
+    numbers = [str(int(value)) for value in values]
+    lines = [", ".join(numbers[i : i + 10]) for i in range(0, len(numbers), 10)]
+    return f"const {declaration} = {{\n    " + ",\n    ".join(lines) + "};\n"
+
+
+def tables_source() -> str:
+    """The whole text of `tables.c`."""
+    keep, alias = alias_table()
+    arrays = [
+        _array("int32_t sf_table_exp2[257]", exp2_table()),
+        _array("int32_t sf_table_log2[257]", log2_table()),
+        _array("int32_t sf_table_cos[257]", cos_table()),
+        _array("uint8_t sf_table_keep[256]", keep),
+        _array("int8_t sf_table_alias[256]", alias),
+    ]
+    head = (
+        "/* Written by tools/make_tables.py from stepforward.reference.tables; do not edit. */\n"
+        '#include "internal.h"\n'
+    )
+    return "\n".join([head, *arrays])
+
+
+if __name__ == "__main__":
+    TARGET.write_text(tables_source())
