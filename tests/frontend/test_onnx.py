@@ -55,7 +55,7 @@ def test_truncated_files(tmp_path):
             load_onnx(tmp_path / "a.onnx")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_flipped_bytes_give_a_model_or_a_clear_error(tmp_path_factory, data):
     content = bytearray(ir.to_proto(small()).SerializeToString())

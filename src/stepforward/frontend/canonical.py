@@ -5,7 +5,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.contract import check_contract
-from stepforward.frontend.graph import describe, remove_unused, replace_node
+from stepforward.frontend.graph import copy_model, describe, remove_unused, replace_node
 from stepforward.frontend.onnx import is_quantized
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.explicit_pads import explicit_pads
@@ -63,7 +63,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     """
     if is_quantized(model):
         return model
-    model = InlinePass()(model.clone()).model
+    model = InlinePass()(copy_model(model)).model
     graph = model.graph
     for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
         graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on

@@ -8,6 +8,11 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 
 
+def copy_model(model: ir.Model) -> ir.Model:
+    """A copy that shares nothing with `model` (Model.clone shares the types of values)."""
+    return ir.from_proto(ir.to_proto(model))
+
+
 def constant(value: ir.Value | None) -> np.ndarray | None:
     """The array of an initialiser, or None where `value` is computed, fed or absent."""
     if value is None or value.const_value is None or value.is_graph_input():

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.files import write_atomically
-from stepforward.frontend.graph import constant, describe
+from stepforward.frontend.graph import constant, copy_model, describe
 from stepforward.frontend.metadata import BITS
 
 MIN_OPSET = 13
@@ -41,7 +41,8 @@ def load_onnx(path: str | Path) -> ir.Model:
     _check_opset(path, proto)
     try:
         onnx.checker.check_model(proto, full_check=False)
-        model = ir.from_proto(proto)
+        # Writing it once more finds what parsing lets pass: names that are not UTF-8, unreadable tensors.
+        model = copy_model(ir.from_proto(proto))
         for value in model.graph.initializers.values():
             value.const_value.numpy()
     except Exception as error:

@@ -3,21 +3,19 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import bypass, constant, remove_unused
+from stepforward.frontend.graph import bypass, constant, copy_model, remove_unused
 from stepforward.frontend.metadata import BITS
-from stepforward.frontend.onnx import is_quantized
+from stepforward.quantize.read import read_quantized
 
 
 def to_float(model: ir.Model) -> ir.Model:
     """The canonical float graph of a quantized model: weights are float32(q) * scale, activations are not rounded.
 
     Raises:
-        StepforwardError: the model is not quantized.
+        StepforwardError: the model is not quantized, or damaged.
     """
-    if not is_quantized(model):
-        raise StepforwardError("the model is not quantized", "use it as it is")
-    model = model.clone()
+    read_quantized(model)  # refuses what does not fit together
+    model = copy_model(model)
     graph = model.graph
     output = graph.outputs[0].name
     for node in [node for node in graph if node.op_type in ("QuantizeLinear", "DequantizeLinear")]:

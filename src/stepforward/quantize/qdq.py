@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import add_initializer, constant, is_non_negative
+from stepforward.frontend.graph import add_initializer, constant, copy_model, is_non_negative
 from stepforward.frontend.metadata import BITS
 from stepforward.frontend.onnx import is_quantized
 from stepforward.quantize.calibrate import calibrate
@@ -54,7 +54,7 @@ def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | No
             "use it as it is, or give the float model it was made from",
         )
     settings = settings or QuantizationSettings()
-    model = model.clone()
+    model = copy_model(model)
     graph = model.graph
     points = _choose_points(graph, calibrate(model, x, settings), settings)
     values = quantized_values(graph)

@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import CANONICAL
-from stepforward.frontend.graph import attribute, constant, describe, dims
+from stepforward.frontend.graph import constant, describe, dims
 from stepforward.frontend.onnx import is_quantized
 from stepforward.quantize.fusion import FORMAT_OF_INPUT
 from stepforward.quantize.parameters import bias_scale
@@ -110,16 +110,10 @@ def read_quantized(model: ir.Model) -> QuantizedGraph:
     graph = model.graph
     reader = _Reader(graph.inputs[0])
     for node in graph:
-        if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer():
-            reader.parameters[node.outputs[0]] = _parameter(node)
-        elif node.op_type == "DequantizeLinear":
-            reader.read(node)
-        elif node.op_type == "QuantizeLinear":
-            reader.write(node)
-        elif node.op_type in CANONICAL:
-            reader.compute(node)
-        else:
-            raise damaged(f"{describe(node)} does not belong in it")
+        try:
+            reader.take(node)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise damaged(f"{describe(node)} lacks an input or an attribute") from error
     output = reader.activations.get(graph.outputs[0])
     if output is None or reader.input is None:
         raise damaged("its input or output is not quantized")
@@ -138,6 +132,18 @@ class _Reader:
         self.written = {}
         self.formats = {}
         self.nodes = []
+
+    def take(self, node):
+        if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer():
+            self.parameters[node.outputs[0]] = _parameter(node)
+        elif node.op_type == "DequantizeLinear":
+            self.read(node)
+        elif node.op_type == "QuantizeLinear":
+            self.write(node)
+        elif node.op_type in CANONICAL:
+            self.compute(node)
+        else:
+            raise damaged(f"{describe(node)} does not belong in it")
 
     def compute(self, node):
         source, result = node.inputs[0], node.outputs[0]
@@ -244,8 +250,8 @@ def _format(node, value):
 def _clip_bounds(node):
     if node.op_type == "Relu":
         return 0.0, None
-    bounds = [constant(value) for value in node.inputs[1:]] + [None, None]
-    return tuple(None if bound is None else float(bound.reshape(())) for bound in bounds[:2])
+    bounds = [None if value is None else float(constant(value).reshape(())) for value in node.inputs[1:]]
+    return (*bounds, None, None)[:2]
 
 
 def _attributes(node):
@@ -253,7 +259,7 @@ def _attributes(node):
     if node.op_type == "Pad":
         pads, value = (constant(item) for item in node.inputs[1:3])
         return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
-    return {name: attribute(node, name) for name in _ATTRIBUTES.get(node.op_type, ())}
+    return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
 
 
 _ATTRIBUTES = {

@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import copy_model
 from stepforward.quantize.read import DTYPES, Q_MAX
 
 
@@ -16,7 +17,7 @@ def with_weights(model: ir.Model, weights: dict[str, np.ndarray]) -> ir.Model:
     Raises:
         StepforwardError: an unknown name, another shape, or integers outside the type's symmetric range.
     """
-    model = model.clone()
+    model = copy_model(model)
     for name, array in weights.items():
         value = model.graph.initializers.get(name)
         dtype = DTYPES.get(value.dtype) if value is not None else None
