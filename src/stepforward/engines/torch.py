@@ -1,0 +1,171 @@
+"""The float baseline: runs a canonical float graph in torch, with gradients. Needs the extra `stepforward[torch]`."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import attribute, constant, copy_model
+
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError as error:
+    raise StepforwardError(
+        "the float baseline needs torch, which is not installed", "pip install 'stepforward[torch]'"
+    ) from error
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+class TorchEngine:
+    """One network and its float32 weights.
+
+    Args:
+        model: canonical float graph (`frontend.canonical.canonicalize`, or `quantize.dequantized.to_float`).
+        trainable: names of the parameters that get gradients and may be moved.
+
+    Raises:
+        StepforwardError: a trainable name is not a parameter of the network.
+    """
+
+    def __init__(self, model: ir.Model, trainable: Sequence[str]):
+        self._model = model
+        self._parameters = {
+            value.name: torch.tensor(constant(value))
+            for node in model.graph
+            if node.op_type in ("Conv", "Gemm")
+            for value in node.inputs[1:3]
+        }
+        unknown = [name for name in trainable if name not in self._parameters]
+        if unknown:
+            raise StepforwardError(
+                f"the network has no parameter called {unknown[0]!r}",
+                f"its parameters are: {', '.join(self._parameters)}",
+            )
+        self.trainable = tuple(trainable)
+        for name in self.trainable:
+            self._parameters[name].requires_grad_()
+
+    def logits(self, x: NDArray[np.float32], block: int = 256) -> NDArray[np.float32]:
+        """Logits (N, classes) of float32 inputs (N, C, H, W), `block` samples at a time."""
+        with torch.no_grad():
+            parts = [self._forward(x[start : start + block]) for start in range(0, len(x), block)]
+        return torch.cat(parts).numpy()
+
+    def loss(self, x: NDArray[np.float32], y: NDArray[np.integer]) -> float:
+        """Mean cross-entropy in nats."""
+        return F.cross_entropy(torch.from_numpy(self.logits(x)), _labels(y)).item()
+
+    def gradients(self, x: NDArray[np.float32], y: NDArray[np.integer]) -> tuple[float, Arrays]:
+        """Mean cross-entropy of a batch in nats, and its gradient for each trainable parameter, by name."""
+        loss = F.cross_entropy(self._forward(x), _labels(y))
+        gradients = torch.autograd.grad(loss, [self._parameters[name] for name in self.trainable])
+        return loss.item(), dict(zip(self.trainable, (g.numpy() for g in gradients), strict=True))
+
+    def move(self, steps: Mapping[str, NDArray[np.float32]]) -> None:
+        """Add an array to each parameter named."""
+        with torch.no_grad():
+            for name, step in steps.items():
+                self._parameters[name] += torch.from_numpy(step)
+
+    def weights(self) -> Arrays:
+        """Snapshot of the trainable parameters, by name."""
+        return {name: self._parameters[name].detach().numpy().copy() for name in self.trainable}
+
+    def restore(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Put a snapshot back."""
+        with torch.no_grad():
+            for name, array in weights.items():
+                self._parameters[name].copy_(torch.from_numpy(array))
+
+    def model(self) -> ir.Model:
+        """A copy of the graph that holds the present weights."""
+        model = copy_model(self._model)
+        for name, array in self.weights().items():
+            model.graph.initializers[name].const_value = ir.tensor(array, name=name)
+        return model
+
+    def _forward(self, x):
+        graph = self._model.graph
+        values = {graph.inputs[0].name: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))}
+        for node in graph:
+            arguments = [self._value(value, values) for value in node.inputs]
+            values[node.outputs[0].name] = _OPERATORS[node.op_type](node, *arguments)
+        return values[graph.outputs[0].name]
+
+    def _value(self, value, values):
+        if value is None:
+            return None
+        if value.name in values:
+            return values[value.name]
+        if value.name in self._parameters:
+            return self._parameters[value.name]
+        return constant(value)
+
+
+def _labels(y):
+    return torch.from_numpy(np.asarray(y, dtype=np.int64))
+
+
+def _padded(node, x, fill):
+    top, left, bottom, right = attribute(node, "pads")
+    return F.pad(x, (left, right, top, bottom), value=fill) if top or left or bottom or right else x
+
+
+def _conv(node, x, weight, bias):
+    return F.conv2d(
+        _padded(node, x, 0.0),
+        weight,
+        bias,
+        stride=tuple(attribute(node, "strides")),
+        dilation=tuple(attribute(node, "dilations")),
+        groups=attribute(node, "group"),
+    )
+
+
+def _max_pool(node, x):
+    return F.max_pool2d(
+        _padded(node, x, float("-inf")),
+        tuple(attribute(node, "kernel_shape")),
+        tuple(attribute(node, "strides")),
+        dilation=tuple(attribute(node, "dilations")),
+    )
+
+
+def _average_pool(node, x):
+    kernel, strides = tuple(attribute(node, "kernel_shape")), tuple(attribute(node, "strides"))
+    mean = F.avg_pool2d(_padded(node, x, 0.0), kernel, strides)
+    if attribute(node, "count_include_pad"):
+        return mean
+    return mean / F.avg_pool2d(_padded(node, torch.ones(1, 1, *x.shape[2:]), 0.0), kernel, strides)
+
+
+def _pad(node, x, pads, value=None):
+    pads = [int(pad) for pad in pads]
+    rank = x.ndim
+    widths = [width for axis in reversed(range(rank)) for width in (pads[axis], pads[axis + rank])]
+    return F.pad(x, widths, value=0.0 if value is None else float(value))
+
+
+def _clip(node, x, lo=None, hi=None):
+    return torch.clamp(x, None if lo is None else float(lo), None if hi is None else float(hi))
+
+
+_OPERATORS = {
+    "Conv": _conv,
+    "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
+    "Relu": lambda node, x: torch.relu(x),
+    "Clip": _clip,
+    "Add": lambda node, a, b: a + b,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": lambda node, x: x.mean((2, 3), keepdim=True),
+    "Pad": _pad,
+    "Concat": lambda node, *parts: torch.cat(parts, dim=attribute(node, "axis")),
+    "Reshape": lambda node, x, shape: x.reshape(len(x), *shape[1:].tolist()),
+    "Flatten": lambda node, x: x.flatten(1),
+    "Transpose": lambda node, x: x.permute(*attribute(node, "perm")),
+}
