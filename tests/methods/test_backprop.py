@@ -62,6 +62,7 @@ def test_steps_are_numbered_and_warm_up():
 def test_the_demo_network_learns_the_new_speaker():
     model = canonicalize(load_onnx(model_path()))
     clips = load_clips("adapt", get_preprocessing(model))
+    clips = clips.take(range(0, 100, 5))
     engine = TorchEngine(model, tuple(name for name in model.graph.initializers if name.endswith("bias")))
     frozen = engine.model().graph.initializers["stem.weight"].const_value.numpy().copy()
     losses = [
