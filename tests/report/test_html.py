@@ -2,7 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from made_up_result import confusion, result
+from report.made_up_result import confusion, result
 
 from stepforward.errors import StepforwardError
 from stepforward.report.html import render, write_report

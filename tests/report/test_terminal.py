@@ -1,6 +1,6 @@
 import io
 
-from made_up_result import result
+from report.made_up_result import result
 from rich.console import Console
 
 from stepforward.report import terminal

@@ -8,6 +8,7 @@ import typer
 
 from stepforward.cli.options import (
     DEFAULTS,
+    METHOD,
     Bits,
     Calibration,
     Data,
@@ -44,6 +45,7 @@ def adapt(
         int | None,
         typer.Option(
             metavar="N",
+            min=1,
             help="Steps to take; the learning-rate schedule is stretched over them. Not with --minutes.",
             show_default="2000",
             rich_help_panel=_TIME,

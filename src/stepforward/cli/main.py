@@ -26,7 +26,6 @@ app = typer.Typer(
     help="Adapt a trained network to your own data: forward passes only, in integers, in the memory of inference.",
     epilog="Start with: stepforward demo",
     rich_markup_mode="rich",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -59,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for what a user can put right, 70 for a bug, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    words = words or ["--help"]
     as_json = "--json" in words
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -87,9 +87,20 @@ def _run(words: list[str], as_json: bool) -> int:
     if as_json:
         print(json_line(outcome.result), flush=True)
     else:
-        Console().print(outcome.draw(outcome.result))
-        sys.stdout.flush()
+        _show(outcome)
     return 0
+
+
+def _show(outcome: Outcome) -> None:
+    console = Console()
+    drawing = outcome.draw(outcome.result)
+    if console.is_terminal:
+        console.print(drawing)
+        return
+    console.width = 120  # a file or a pipe has no width of its own
+    with console.capture() as captured:
+        console.print(drawing)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
 def _fail(error: BaseException, as_json: bool) -> int:

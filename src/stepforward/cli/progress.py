@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.progress import TaskID as Task
 
 from stepforward.progress import Progress as Event
 from stepforward.report.units import show_loss, show_percent, show_seconds
@@ -45,7 +44,7 @@ class _Bar(Watcher):
     def __init__(self, bar: Progress):
         super().__init__()
         self.bar = bar
-        self.task: Task = bar.add_task("preparing", total=None, details="")
+        self.task = bar.add_task("adapt", total=None, details="preparing")
 
     def __call__(self, event: Event) -> None:
         super().__call__(event)
@@ -53,20 +52,20 @@ class _Bar(Watcher):
             self.task,
             total=event.steps,
             completed=event.step,
-            description=f"{event.step}/{event.steps}",
-            details=_details(event),
+            details=(
+                f"{event.step}/{event.steps}  loss {show_loss(event.train_loss)}  "
+                f"val {show_percent(event.validation_accuracy)} (best at {event.best_step})  "
+                f"{event.steps_per_second:.1f} steps/s  {show_seconds(event.seconds_left)} left"
+            ),
         )
 
 
 def describe(event: Event) -> str:
     """One line about the state of a run."""
-    return f"step {event.step}/{event.steps}  {_details(event)}"
-
-
-def _details(event: Event) -> str:
     return (
-        f"loss {show_loss(event.train_loss)}  validation {show_percent(event.validation_accuracy)}  "
-        f"best: step {event.best_step}  {event.steps_per_second:.1f} steps/s  {show_seconds(event.seconds_left)} left"
+        f"step {event.step}/{event.steps}: training loss {show_loss(event.train_loss)}, "
+        f"validation accuracy {show_percent(event.validation_accuracy)}, best at step {event.best_step}, "
+        f"{event.steps_per_second:.1f} steps/s, {show_seconds(event.seconds_left)} left"
     )
 
 
@@ -77,6 +76,6 @@ def watch() -> Iterator[Watcher]:
     if not console.is_terminal:
         yield _Lines()
         return
-    columns = TextColumn("{task.description}"), BarColumn(bar_width=16), TextColumn("{task.fields[details]}")
-    with Progress(*columns, console=console, transient=True, refresh_per_second=4) as bar:
+    columns = BarColumn(bar_width=None), TextColumn("{task.fields[details]}")
+    with Progress(*columns, console=console, expand=True, transient=True, refresh_per_second=4) as bar:
         yield _Bar(bar)

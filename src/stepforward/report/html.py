@@ -8,7 +8,6 @@ from jinja2 import Environment, StrictUndefined
 from stepforward.files import write_atomically
 from stepforward.report import confusion, units
 from stepforward.report.command import command_line
-from stepforward.report.curve import DARK, LIGHT, curve
 from stepforward.report.memory import memory_lines
 
 
@@ -38,6 +37,12 @@ def render(result: dict) -> str:
 
 
 def _context(result: dict) -> dict:
+    from stepforward.report.curve import (
+        DARK,
+        LIGHT,
+        curve,
+    )  # matplotlib is slow to import, and --help needs none
+
     names = [str(name) for name in result.get("class_names") or ()]
     before, after = result.get("confusion_before"), result.get("confusion_after")
     if before and not names:

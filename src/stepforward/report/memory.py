@@ -27,11 +27,11 @@ def memory_lines(result: dict) -> list[MemoryLine]:
         ("scratch, inference", "scratch_bytes_inference", "activations of one sample"),
         ("scratch, training", "scratch_bytes_training", f"{ratio} times that of inference"),
         (
-            "scratch, backpropagation",
+            "scratch, backprop",
             "backprop_scratch_bytes",
-            "calculated: float32 activations kept for the backward pass and gradients, one sample",
+            "calculated: float32 activations and gradients, one sample",
         ),
-        ("journal", "journal_bytes", "on disk: rebuilds the adapted weights from the base model"),
+        ("journal", "journal_bytes", "on disk: base and journal give the adapted weights"),
     )
     return [
         MemoryLine(label, result[key], show_bytes(result[key]), meaning)

@@ -27,22 +27,23 @@ def adaptation(result: dict) -> RenderableType:
     before, after = result.get("zero_shot_accuracy"), result.get("adapted_accuracy")
     measured = result.get("measured_on", "validation")
     count = (result.get("samples") or {}).get(measured)
-    where = f"on {show_count(count)} {measured} samples"
-    if measured != "test":
-        where += ", which also chose the weights: optimistic (--test DATA measures on others)"
     points = show_points(before, after)
     difference = "bold green" if points.startswith("+") else "bold red" if points.startswith("-") else "bold"
     rows = [
-        ("zero-shot", show_percent(before), where),
-        ("adapted", Text(show_percent(after), "bold"), where),
+        ("zero-shot", show_percent(before), f"on {show_count(count)} {measured} samples"),
+        ("adapted", Text(show_percent(after), "bold"), "on the same"),
         ("difference", Text(points, difference), ""),
         ("kept", str(result.get("kept")), f"{show_count(result.get('steps'))} steps taken"),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
         ("time", show_seconds(result.get("seconds")), _speed(result)),
         ("forward passes", show_count(result.get("forward_passes")), "samples sent through the network"),
     ]
-    notes = [Text(f"note: {note}", "yellow") for note in result.get("notes") or ()]
-    return Group(_three_columns(rows), *notes, *_where(result))
+    notes = [str(note) for note in result.get("notes") or ()]
+    if measured != "test":
+        notes.append(
+            "the samples measured on also chose the weights: optimistic; --test DATA measures on others"
+        )
+    return Group(_three_columns(rows), *(Text(f"note: {note}", "yellow") for note in notes), *_where(result))
 
 
 def _speed(result: dict) -> str:
@@ -114,7 +115,7 @@ def inspection(result: dict) -> RenderableType:
         ("output", "left"),
         ("format", "left"),
         ("MACs", "right"),
-        ("parameters", "right"),
+        ("params", "right"),
         ("weights", "right"),
     )
     for op in result["ops"]:
@@ -122,7 +123,7 @@ def inspection(result: dict) -> RenderableType:
             op["kind"],
             Text(str(op["name"])),
             "x".join(str(d) for d in op["output_shape"]),
-            str(op["format"]),
+            str(op["format"]).replace(" x ", "×").replace(" -> ", "→"),
             show_count(op["macs"]),
             show_count(op["parameters"]),
             show_bytes(op["weight_bytes"]),
@@ -135,16 +136,16 @@ def inspection(result: dict) -> RenderableType:
             f"{show_count(result['trainable_parameters'])} trainable",
         ),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
-        *(
-            (what, show_bytes(count), "RAM held besides")
-            for what, count in (result.get("other_ram") or {}).items()
-        ),
     ]
+    besides = Table.grid(padding=(0, 2))
+    for what, count in (result.get("other_ram") or {}).items():
+        if count:
+            besides.add_row(Text(show_bytes(count), justify="right"), Text(what))
     quanta = _table(("trainable tensor", "left"), ("a probe moves", "right"), ("a step moves", "right"))
     for name, (probe, step) in result["quanta"].items():
         quanta.add_row(Text(str(name)), _quanta(probe), _quanta(step))
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
-    return Group(ops, _three_columns(rows), quanta, explanation)
+    return Group(ops, _three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation)
 
 
 def _quanta(value: float) -> Text:
@@ -165,5 +166,8 @@ def _three_columns(rows: Iterable[tuple]) -> Table:
 def _table(*columns: tuple[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold")
+        may_fold = name in ("name", "class")
+        table.add_column(
+            name, justify=justify, overflow="fold", no_wrap=not may_fold, min_width=12 if may_fold else None
+        )
     return table
