@@ -12,6 +12,9 @@ from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.errors import StepforwardError  # noqa: E402
 from stepforward.frontend.canonical import canonicalize  # noqa: E402
 from stepforward.frontend.onnx import load_onnx  # noqa: E402
+from stepforward.quantize.dequantized import to_float  # noqa: E402
+from stepforward.quantize.formats import QuantizationSettings  # noqa: E402
+from stepforward.quantize.qdq import quantize  # noqa: E402
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
@@ -87,6 +90,15 @@ def test_moved_weights_are_restored_and_written_back():
     np.testing.assert_array_equal(TorchEngine(model, ()).logits(x), logits)
     engine.restore(before)
     np.testing.assert_array_equal(engine.logits(x), logits)
+
+
+def test_a_quantized_model_runs_as_floats():
+    model = canonicalize(load_onnx(model_path()))
+    x = np.sin(np.arange(4 * 32 * 50, dtype=np.float32)).reshape(4, 1, 32, 50)
+    quantized = quantize(model, x, QuantizationSettings.parse("16w8a"))
+    engine = TorchEngine(to_float(quantized), ("head.weight",))
+    np.testing.assert_allclose(engine.logits(x), TorchEngine(model, ()).logits(x), rtol=1e-2, atol=1e-2)
+    assert engine.weights()["head.weight"].shape == (10, 48)
 
 
 def test_unknown_parameters_are_named():
