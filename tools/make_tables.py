@@ -20,8 +20,7 @@ def tables_source() -> str:
         _array("int32_t sf_table_exp2[257]", exp2_table()),
         _array("int32_t sf_table_log2[257]", log2_table()),
         _array("int32_t sf_table_cos[257]", cos_table()),
-        _array("uint8_t sf_table_keep[256]", keep),
-        _array("int8_t sf_table_alias[256]", alias),
+        _array("uint16_t sf_table_alias[256]", keep + 256 * (alias + 128)),
     ]
     head = (
         "/* Written by tools/make_tables.py from stepforward.reference.tables; do not edit. */\n"

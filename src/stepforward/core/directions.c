@@ -52,10 +52,12 @@ SF_INLINE uint32_t popcount16(uint32_t u)
     return (u + (u >> 8)) & 0x1fu;
 }
 
+/* Without a branch: which way it goes is a coin toss. */
 SF_INLINE int8_t normal(uint32_t u)
 {
-    uint32_t slot = u & 255u;
-    return (u >> 8) < sf_table_keep[slot] ? (int8_t)((int32_t)slot - 128) : sf_table_alias[slot];
+    const uint32_t slot = u & 255u, entry = sf_table_alias[slot];
+    const uint32_t keep = 0u - (uint32_t)((u >> 8) < (entry & 255u)), other = entry >> 8;
+    return (int8_t)((int32_t)(other ^ ((other ^ slot) & keep)) - 128);
 }
 
 SF_INLINE int8_t binomial(uint32_t u) { return (int8_t)sf_clamp(18 * ((int32_t)popcount16(u) - 8), -127, 127); }

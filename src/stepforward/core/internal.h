@@ -53,6 +53,17 @@ SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
+/* x - zero as s16. Blocks of a constant size, so that short runs are vectors as well. */
+SF_INLINE void sf_widen(const int8_t* x, int32_t count, int32_t zero, int16_t* out)
+{
+    int32_t i = 0;
+    for (; i + 16 <= count; i += 16)
+        for (int32_t j = i; j < i + 16; j++)
+            out[j] = (int16_t)(x[j] - zero);
+    for (; i < count; i++)
+        out[i] = (int16_t)(x[i] - zero);
+}
+
 /* One pass over a block of samples: the weights, and what to add to them. */
 typedef struct sf_pass {
     const sf_program* program;
@@ -124,8 +135,8 @@ typedef struct sf_rows {
 uint64_t sf_rows_bytes(uint32_t rows);
 uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t first, uint32_t count, void* y, size_t at);
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t first, uint32_t count, void* y, size_t at);
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at);
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at);
 
 /* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
 typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
@@ -155,6 +166,7 @@ typedef struct sf_tile {
 uint64_t sf_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t length);
 void sf_tile_open(sf_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t length);
 void sf_tile_stage(sf_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
+void sf_tile_patches(const sf_tile* tile, const int8_t* x, uint32_t count, int32_t zero);
 void sf_tile_multiply(const sf_tile* tile, uint32_t patches, void* y, size_t at, size_t step);
 
 
@@ -181,7 +193,6 @@ int64_t sf_cross_entropy_s8(const int8_t* logits, uint32_t classes, uint32_t lab
 extern const int32_t sf_table_exp2[257];
 extern const int32_t sf_table_log2[257];
 extern const int32_t sf_table_cos[257];
-extern const uint8_t sf_table_keep[256];
-extern const int8_t sf_table_alias[256];
+extern const uint16_t sf_table_alias[256]; /* KEEP + 256 * (ALIAS + 128) */
 
 #endif

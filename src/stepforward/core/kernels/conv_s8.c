@@ -8,18 +8,6 @@ typedef struct geometry {
     int32_t group_in;
 } geometry;
 
-SF_INLINE void widen(const int8_t* x, int32_t count, int32_t zero, int16_t* out)
-{
-    for (int32_t i = 0; i < count; i++)
-        out[i] = (int16_t)(x[i] - zero);
-}
-
-SF_CLONES
-static void widen_rows(const int8_t* x, uint32_t rows, uint32_t length, uint32_t stride, int32_t zero, int16_t* out)
-{
-    for (uint32_t r = 0; r < rows; r++)
-        widen(x + (size_t)r * length, (int32_t)length, zero, out + (size_t)r * stride);
-}
 
 /* The patch of output (oy, ox), channels of one group, as s16 with zeros in the padding. x: one sample. */
 SF_CLONES
@@ -39,10 +27,10 @@ static void gather(const geometry* g, const sf_op* op, const int8_t* x, int32_t 
         for (int32_t i = 0; i < kx0 * g->group_in; i++)
             out[i] = 0;
         if (op->groups == 1 && op->dilation_w == 1)
-            widen(line + (size_t)(x0 + kx0) * (size_t)g->in_c, (kx1 - kx0) * g->in_c, g->zero, out + kx0 * g->in_c);
+            sf_widen(line + (size_t)(x0 + kx0) * (size_t)g->in_c, (kx1 - kx0) * g->in_c, g->zero, out + kx0 * g->in_c);
         else
             for (int32_t kx = kx0; kx < kx1; kx++)
-                widen(line + (size_t)(x0 + kx * op->dilation_w) * (size_t)g->in_c, g->group_in, g->zero, out + kx * g->group_in);
+                sf_widen(line + (size_t)(x0 + kx * op->dilation_w) * (size_t)g->in_c, g->group_in, g->zero, out + kx * g->group_in);
         for (int32_t i = kx1 * g->group_in; i < row; i++)
             out[i] = 0;
     }
@@ -60,7 +48,7 @@ static void run_rows(const sf_call* call, const geometry* g, const sf_tile* tile
     for (size_t at = 0; at < positions; at += tile->patch_count) {
         const uint32_t count = (uint32_t)(positions - at < tile->patch_count ? positions - at : tile->patch_count);
         if (pointwise)
-            widen_rows(x + at * (size_t)g->in_c, count, tile->length, tile->stride, g->zero, tile->patches);
+            sf_tile_patches(tile, x + at * (size_t)g->in_c, count, g->zero);
         else
             for (uint32_t p = 0; p < count; p++) {
                 gather(g, op, x, oy, ox, channel, tile->patches + (size_t)p * tile->stride);

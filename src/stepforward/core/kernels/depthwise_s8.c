@@ -1,7 +1,7 @@
 /* Depthwise convolution: one input channel per output channel, vectorised over the channels. */
-#include "../internal.h"
+#include "depthwise_s8.h"
 
-#define LANES 16
+#define LANES 16 /* channels of the smallest tile */
 
 typedef struct depthwise {
     sf_rows rows;
@@ -42,40 +42,23 @@ static void stage(depthwise* d, const sf_call* call, uint32_t first, uint32_t co
     sf_rows_prepare(&d->rows, call, first, count);
 }
 
-/* The taps of one output position: words and input of the first one, and how far it is to the next. */
-typedef struct window {
-    const int16_t* w;
-    const int8_t* x;
-    int32_t taps_y, taps_x;
-    size_t w_row, w_step, x_row, x_step;
-    int32_t zero;
-} window;
-
-SF_INLINE void sum_lanes(const window* v, uint32_t c, const uint32_t lanes, int32_t* acc)
-{
-    int32_t sum[LANES] = {0};
-    for (int32_t ky = 0; ky < v->taps_y; ky++) {
-        const int16_t* w = v->w + (size_t)ky * v->w_row + c;
-        const int8_t* x = v->x + (size_t)ky * v->x_row + c;
-        for (int32_t kx = 0; kx < v->taps_x; kx++, w += v->w_step, x += v->x_step)
-            for (uint32_t i = 0; i < lanes; i++)
-                sum[i] += w[i] * (x[i] - v->zero);
-    }
-    for (uint32_t i = 0; i < lanes; i++)
-        acc[c + i] = sum[i];
-}
-
 SF_CLONES
-static void sum_narrow(const window* v, uint32_t count, int32_t* acc)
+void sf_window_sum(const sf_window* v, uint32_t first, uint32_t count, int32_t* acc)
 {
-    uint32_t c = 0;
-    for (; c + LANES <= count; c += LANES)
-        sum_lanes(v, c, LANES, acc);
-    for (; c < count; c++)
-        sum_lanes(v, c, 1, acc);
+    for (uint32_t c = first; c < count; c++)
+        acc[c] = 0;
+    for (int32_t ky = 0; ky < v->taps_y; ky++)
+        for (int32_t kx = 0; kx < v->taps_x; kx++) {
+            const int16_t* w = v->w + (size_t)ky * v->w_row + (size_t)kx * v->w_step;
+            const int8_t* x = v->x + (size_t)ky * v->x_row + (size_t)kx * v->x_step;
+            for (uint32_t c = first; c < count; c++)
+                acc[c] += w[c] * (x[c] - v->zero);
+        }
 }
 
-static void sum_wide(const window* v, uint32_t count, int64_t* acc)
+static void sum_plain(const sf_window* v, uint32_t count, int32_t* acc) { sf_window_sum(v, 0, count, acc); }
+
+static void sum_wide(const sf_window* v, uint32_t count, int64_t* acc)
 {
     for (uint32_t c = 0; c < count; c++) {
         acc[c] = 0;
@@ -92,12 +75,13 @@ static void run_channels(const depthwise* d, const sf_call* call, uint32_t first
     const int32_t in_h = call->in->dims[0], in_w = call->in->dims[1], out_h = call->out->dims[0], out_w = call->out->dims[1];
     const size_t channels = (size_t)call->in->dims[2], sample = (size_t)call->in->elements;
     const size_t line = (size_t)in_w * channels;
-    window v = {0};
+    sf_window v = {0};
     v.w_row = (size_t)op->kernel_w * count;
     v.w_step = count;
     v.x_row = (size_t)op->dilation_h * line;
     v.x_step = (size_t)op->dilation_w * channels;
     v.zero = call->in->zero_point;
+    const sf_window_kernel fast = sf_window_x86(), sum_narrow = fast != NULL ? fast : sum_plain;
     size_t at = first;
     for (uint32_t s = 0; s < call->n; s++) {
         const int8_t* x = (const int8_t*)call->x + (size_t)s * sample + first;
@@ -115,10 +99,10 @@ static void run_channels(const depthwise* d, const sf_call* call, uint32_t first
                 }
                 if (d->rows.narrow) {
                     sum_narrow(&v, count, (int32_t*)(void*)d->acc);
-                    sf_rows_narrow(&d->rows, (const int32_t*)(void*)d->acc, 0, count, call->y, at);
+                    sf_rows_narrow(&d->rows, (const int32_t*)(void*)d->acc, count, call->y, at);
                 } else {
                     sum_wide(&v, count, d->acc);
-                    sf_rows_wide(&d->rows, d->acc, 0, count, call->y, at);
+                    sf_rows_wide(&d->rows, d->acc, count, call->y, at);
                 }
             }
     }

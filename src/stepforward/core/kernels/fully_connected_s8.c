@@ -1,14 +1,6 @@
 /* Fully connected: reads its input flat, whatever its shape; output s8 or s16. */
 #include "../internal.h"
 
-SF_CLONES
-static void widen(const int8_t* x, uint32_t samples, uint32_t length, uint32_t stride, int32_t zero, int16_t* out)
-{
-    for (uint32_t s = 0; s < samples; s++)
-        for (uint32_t i = 0; i < length; i++)
-            out[(size_t)s * stride + i] = (int16_t)(x[(size_t)s * length + i] - zero);
-}
-
 void sf_fully_connected_s8(const sf_call* call)
 {
     const uint32_t rows = (uint32_t)call->out->elements, length = (uint32_t)call->in->elements;
@@ -19,7 +11,7 @@ void sf_fully_connected_s8(const sf_call* call)
         sf_tile_stage(&tile, call, r, sf_min_u32(tile.capacity, rows - r));
         for (uint32_t s = 0; s < call->n; s += tile.patch_count) {
             const uint32_t count = sf_min_u32(tile.patch_count, call->n - s);
-            widen(x + (size_t)s * length, count, length, tile.stride, call->in->zero_point, tile.patches);
+            sf_tile_patches(&tile, x + (size_t)s * length, count, call->in->zero_point);
             sf_tile_multiply(&tile, count, call->y, (size_t)s * rows + r, rows);
         }
     }

@@ -43,39 +43,51 @@ void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uin
     }
 }
 
-/* Outputs y[at ..] of rows first .. first+count-1 from accumulators without bias. */
-SF_CLONES
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t first, uint32_t count, void* y, size_t at)
+#define LANES 16
+
+/* `lanes` rows from r on. A constant number of lanes keeps the vectors as wide as int32 needs them, however few bytes leave. */
+SF_INLINE void narrow_lanes(const sf_rows* rows, const int32_t* acc, uint32_t r, const uint32_t lanes, int32_t* out)
 {
-    const int32_t *bias = rows->bias + first, *mult = rows->mult + first, *half = rows->half + first;
-    const int32_t* shift = rows->shift + first;
-    const int32_t zero = rows->zero_point, lo = rows->lo, hi = rows->hi;
-    int8_t* y8 = (int8_t*)y + at;
-    int16_t* y16 = (int16_t*)y + at;
-#define SF_NARROW(r)                                                                                              \
-    const int32_t a = acc[r] + bias[r];                                                                           \
-    const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult[r]) >> 16);                           \
-    const int32_t v = (((a >> 16) * mult[r] + low + half[r]) >> (shift[r] - 16)) + zero;
-    if (rows->dtype == SF_S16)
-        for (uint32_t r = 0; r < count; r++) {
-            SF_NARROW(r)
-            y16[r] = (int16_t)sf_clamp(v, lo, hi);
-        }
+    const int32_t *bias = rows->bias + r, *mult = rows->mult + r, *half = rows->half + r, *shift = rows->shift + r;
+    for (uint32_t i = 0; i < lanes; i++) {
+        const int32_t a = acc[i] + bias[i];
+        const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult[i]) >> 16);
+        const int32_t v = (((a >> 16) * mult[i] + low + half[i]) >> (shift[i] - 16)) + rows->zero_point;
+        out[i] = sf_clamp(v, rows->lo, rows->hi);
+    }
+}
+
+SF_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at, const uint32_t lanes)
+{
+    if (dtype == SF_S16)
+        for (uint32_t i = 0; i < lanes; i++)
+            ((int16_t*)y)[at + i] = (int16_t)v[i];
     else
-        for (uint32_t r = 0; r < count; r++) {
-            SF_NARROW(r)
-            y8[r] = (int8_t)sf_clamp(v, lo, hi);
-        }
-#undef SF_NARROW
+        for (uint32_t i = 0; i < lanes; i++)
+            ((int8_t*)y)[at + i] = (int8_t)v[i];
+}
+
+/* Outputs y[at ..] of the first `count` rows from accumulators without bias. */
+SF_CLONES
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+{
+    const sf_rows local = *rows; /* y may not alias it, for all the compiler knows */
+    int32_t v[LANES];
+    uint32_t r = 0;
+    for (; r + LANES <= count; r += LANES) {
+        narrow_lanes(&local, acc + r, r, LANES, v);
+        store_lanes(v, local.dtype, y, at + r, LANES);
+    }
+    for (; r < count; r++) {
+        narrow_lanes(&local, acc + r, r, 1, v);
+        store_lanes(v, local.dtype, y, at + r, 1);
+    }
 }
 
 /* The same in 64 bits, for any accumulator of the contract. */
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t first, uint32_t count, void* y, size_t at)
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t r = first + i;
-        const int32_t v =
-            sf_requantize(acc[i] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo, rows->hi);
-        sf_store(y, rows->dtype, at + i, v);
-    }
+    for (uint32_t r = 0; r < count; r++)
+        sf_store(y, rows->dtype, at + r,
+                 sf_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo, rows->hi));
 }

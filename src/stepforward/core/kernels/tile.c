@@ -99,6 +99,17 @@ void sf_tile_stage(sf_tile* tile, const sf_call* call, uint32_t first_row, uint3
     sf_rows_prepare(&tile->rows, call, first_row, count);
 }
 
+/* Fill the first `count` patches with rows that lie one after the other. */
+SF_CLONES
+void sf_tile_patches(const sf_tile* tile, const int8_t* x, uint32_t count, int32_t zero)
+{
+    if (tile->stride == tile->length)
+        sf_widen(x, (int32_t)(count * tile->length), zero, tile->patches);
+    else
+        for (uint32_t p = 0; p < count; p++)
+            sf_widen(x + (size_t)p * tile->length, (int32_t)tile->length, zero, tile->patches + (size_t)p * tile->stride);
+}
+
 static void multiply_narrow(const sf_tile* tile, uint32_t patches, void* y, size_t at, size_t step)
 {
     int32_t* acc = (int32_t*)tile->acc;
@@ -106,7 +117,7 @@ static void multiply_narrow(const sf_tile* tile, uint32_t patches, void* y, size
     for (uint32_t r = 0; r < tile->count; r += tile->width)
         tile->dot(tile->words + r / tile->width * panel, tile->patches, tile->stride, tile->pairs, acc + r, tile->capacity);
     for (uint32_t p = 0; p < patches; p++)
-        sf_rows_narrow(&tile->rows, acc + (size_t)p * tile->capacity, 0, tile->count, y, at + p * step);
+        sf_rows_narrow(&tile->rows, acc + (size_t)p * tile->capacity, tile->count, y, at + p * step);
 }
 
 /* Blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64. */
@@ -125,7 +136,7 @@ static void multiply_wide(const sf_tile* tile, uint32_t patches, void* y, size_t
                     acc[(size_t)p * tile->capacity + r + i] += part[p * tile->width + i];
         }
     for (uint32_t p = 0; p < patches; p++)
-        sf_rows_wide(&tile->rows, acc + (size_t)p * tile->capacity, 0, tile->count, y, at + p * step);
+        sf_rows_wide(&tile->rows, acc + (size_t)p * tile->capacity, tile->count, y, at + p * step);
 }
 
 /* Outputs of the first `patches` patches: patch p writes the staged rows to y[at + p*step ..]. */
