@@ -98,3 +98,12 @@ def test_help_and_version(run):
     assert "adapt" in run("--help")[1]
     code, out, _ = run("--version")
     assert (code, out.split()[0]) == (0, "stepforward")
+
+
+def test_a_terminal_gets_a_bar(run, task, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    code, _, err = run("adapt", task.model, "--data", task.data, *ADAPT)
+    assert code == 0
+    for part in ("40/40", "loss", "val", "best at", "steps/s", "left"):
+        assert part in err

@@ -133,3 +133,9 @@ def test_every_count_of_the_matrices_is_on_the_page():
     before, after = re.findall(r'<table class="matrix">(.*?)</table>', page, re.DOTALL)
     assert re.findall(r"<td[^>]*>(.*?)</td>", before) == ["11", "7", "·", "·", "11", "7", "7", "·", "11"]
     assert re.findall(r"<td[^>]*>(.*?)</td>", after) == ["17", "1", "·", "·", "17", "1", "1", "·", "17"]
+
+
+def test_a_fall_is_shown_as_one():
+    page = Page(render(result(adapted_accuracy=0.5)))
+    assert "-8.0 points" in page.text
+    assert "down" in [attrs.get("class") for tag, attrs in page.tags if tag == "b"]

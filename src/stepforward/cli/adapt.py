@@ -1,6 +1,5 @@
 """`stepforward adapt`."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +18,9 @@ from stepforward.cli.options import (
     Threads,
     Train,
 )
-from stepforward.cli.outcome import Outcome, StoppedError
+from stepforward.cli.outcome import Outcome
 from stepforward.cli.progress import watch
+from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
 
 _TIME, _HOLD, _OUT = "How long", "Validation", "Output"
@@ -204,7 +204,7 @@ def adapt(
         try:
             result = verb(model, data, test=test, out=folder, resume=resume, on_progress=progress, **settings)
         except KeyboardInterrupt:
-            raise _stopped(progress.step, folder, context.find_root().obj) from None
+            raise stopped(progress.step, folder, context.find_root().obj) from None
     return Outcome({**result, "out": str(folder)}, adaptation)
 
 
@@ -213,15 +213,3 @@ def _new_folder(model: Path) -> Path:
     while (folder := Path("runs") / f"{model.stem}-{number}").exists():
         number += 1
     return folder
-
-
-def _stopped(step: int, folder: Path, words: list[str]) -> StoppedError:
-    """What a person who pressed Ctrl-C needs: the same command, with --resume."""
-    if not (folder / "journal").exists():
-        return StoppedError("stopped; no journal was kept", "give the command again")
-    again = ["stepforward", *(word for word in words if word not in ("--resume", "--json"))]
-    if not any(word.split("=")[0] == "--out" for word in words):
-        again += ["--out", str(folder)]
-    return StoppedError(
-        f"stopped after step {step:,}; nothing is lost", f"go on with: {shlex.join([*again, '--resume'])}"
-    )

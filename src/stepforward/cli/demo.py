@@ -6,14 +6,18 @@ from typing import Annotated
 import typer
 
 from stepforward.cli.options import Json
-from stepforward.cli.outcome import Outcome, StoppedError
+from stepforward.cli.outcome import Outcome
 from stepforward.cli.progress import watch
+from stepforward.cli.stopped import stopped
+from stepforward.errors import StepforwardError
 
 
 def demo(
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Run folder; an earlier demo in it is refused.")
+        Path, typer.Option(metavar="DIR", help="Run folder: adapted.onnx, journal, result.json, report.html.")
     ] = Path("stepforward-demo"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in DIR.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped demo in DIR.")] = False,
     export_clips: Annotated[
         Path | None,
         typer.Option(
@@ -34,12 +38,19 @@ def demo(
         adapting, testing = export(export_clips)
         return Outcome({"data": str(adapting), "test": str(testing)}, exported)
 
+    if resume and overwrite:
+        raise StepforwardError("both --resume and --overwrite are given", "give one of them")
+    if (out / "journal").exists() and not (resume or overwrite):
+        raise StepforwardError(
+            f"{out} already holds a run",
+            "replace it with --overwrite, go on with --resume, or choose another --out",
+        )
     from stepforward.demo.run import demo as verb
     from stepforward.report.terminal import adaptation
 
     with watch() as progress:
         try:
-            result = verb(out=out, on_progress=progress)
+            result = verb(out=out, overwrite=overwrite, resume=resume, on_progress=progress)
         except KeyboardInterrupt:
-            raise StoppedError(f"stopped after step {progress.step:,}", "give the command again") from None
+            raise stopped(progress.step, out, ["demo", "--out", str(out)]) from None
     return Outcome({**result, "out": str(out)}, adaptation)

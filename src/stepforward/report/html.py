@@ -89,5 +89,4 @@ def _matrices(before: list | None, after: list | None, names: list[str]) -> list
 
 
 def _shown(settings: dict) -> list[tuple[str, str]]:
-    """Settings as text; what is None was left to the program."""
-    return [(name, "default" if value is None else str(value)) for name, value in settings.items()]
+    return [(name, "not set" if value is None else str(value)) for name, value in settings.items()]
