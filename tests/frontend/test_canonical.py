@@ -69,6 +69,7 @@ def test_the_argument_is_not_changed(exported):
         ("y = Identity(x)", "is its input"),
         ("y = Identity(w)", "does not depend on its input"),
         ("f = Reshape(x, s)\ny = Flatten(f)", "mixes the batch"),
+        ("f = Reshape(x, u)\ny = Flatten(f)", "changes the number of elements"),
         ("y = MatMul(x, m)", r"expected \(N, features\)"),
         ("f = Flatten(x)\nt = Transpose(f)\ny = MatMul(f, t)", "not a constant matrix"),
         ("c = Add(x, r)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "differ between channels only"),
@@ -81,6 +82,7 @@ def test_what_cannot_run_is_refused_by_name(body, message):
         w=ramp(1, 12, 2),
         m=ramp(6, 6),
         s=np.array([-1, 2, 2, 2]),
+        u=np.array([0, 2, 6, 5]),
         r=ramp(1, 2, 6, 6),
         w3=ramp(4, 3, 3, 3),
     )

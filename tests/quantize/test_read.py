@@ -72,6 +72,10 @@ def float_weight(proto):
     proto.graph.initializer.append(onnx.numpy_helper.from_array(ramp(3, 2, 3, 3), "a.float"))
 
 
+def wrong_channels(proto):
+    replace(proto, "a.weight", np.ones((3, 1, 3, 3), np.int16))
+
+
 def missing_zero_point(proto):
     del node(proto, "relu.dq").input[2]
 
@@ -87,6 +91,7 @@ def missing_zero_point(proto):
         reading_in_another_format,
         skipped_format,
         float_weight,
+        wrong_channels,
         missing_zero_point,
     ],
 )
@@ -97,6 +102,17 @@ def test_changed_files_are_refused(tamper, proto, tmp_path):
     with pytest.raises(StepforwardError) as caught:
         read_quantized(load_onnx(tmp_path / "a.onnx"))
     assert caught.value.remedy
+
+
+def test_shapes_claimed_by_the_file_are_not_trusted(proto):
+    expected = read_quantized(ir.from_proto(proto)).formats
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    for info in (item for item in proto.graph.value_info if item.name not in weights):
+        for dim in info.type.tensor_type.shape.dim:
+            dim.dim_value = 7
+    assert read_quantized(ir.from_proto(proto)).formats == expected
+    del proto.graph.value_info[:]
+    assert read_quantized(ir.from_proto(proto)).formats == expected
 
 
 @settings(max_examples=40, deadline=None)

@@ -20,15 +20,13 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
     return value.const_value.numpy()
 
 
-def dims(value: ir.Value, reader: ir.Node | None = None, batched: bool = False) -> tuple[int, ...]:
-    """The static shape of a value, batch first; with `batched` the batch may be dynamic and reads as 0.
+def dims(value: ir.Value, reader: ir.Node | None = None) -> tuple[int, ...]:
+    """The static shape of a value, batch first.
 
     Raises:
         StepforwardError: the shape is unknown or depends on something else than the batch.
     """
     shape = value.shape
-    if shape is not None and batched and not isinstance(shape[0], int):
-        shape = ir.Shape([0, *shape.dims[1:]])
     if shape is None or not all(isinstance(dim, int) for dim in shape):
         where = f" read by {describe(reader)}" if reader is not None else ""
         raise StepforwardError(

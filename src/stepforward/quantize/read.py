@@ -1,5 +1,6 @@
 """A quantized (QDQ) graph as a list of nodes with their integers: what lowering walks."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,8 +8,9 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import CANONICAL
-from stepforward.frontend.graph import constant, describe, dims
+from stepforward.frontend.graph import attribute, constant, copy_model, describe, dims
 from stepforward.frontend.onnx import is_quantized
+from stepforward.frontend.shapes import fix_batch, infer_shapes
 from stepforward.quantize.fusion import FORMAT_OF_INPUT
 from stepforward.quantize.parameters import bias_scale
 
@@ -107,6 +109,10 @@ def read_quantized(model: ir.Model) -> QuantizedGraph:
     """
     if not is_quantized(model):
         raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
+    # Shapes are computed again: those noted in a file could claim anything.
+    model = copy_model(model)
+    fix_batch(model)
+    infer_shapes(model)
     graph = model.graph
     reader = _Reader(graph.inputs[0])
     for node in graph:
@@ -183,6 +189,10 @@ class _Reader:
             self.formats[before.inputs[0]]
         ):
             raise damaged(f"{before.op_type} node {before.name!r} changes the format of the tensor it moves")
+        if before.op_type in ("Reshape", "Flatten") and math.prod(self.formats[name].shape) != math.prod(
+            self.formats[before.inputs[0]].shape
+        ):
+            raise damaged(f"{before.op_type} node {before.name!r} changes the number of elements")
         self.nodes.append(replace(before, output=name))
 
     def read(self, node):
@@ -226,6 +236,9 @@ def _check_parameters(node, weight, bias, source):
     if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
         raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
     expected = bias_scale(source.scale, np.array(weight.scale))
+    group = attribute(node, "group", 1)
+    if weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group:
+        raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
     if bias.q.shape != weight.q.shape[:1] or bias.scale != tuple(float(s) for s in expected):
         raise damaged(f"bias {bias.name!r} does not have the scale of its input times its weight")
 
@@ -244,7 +257,7 @@ def _format(node, value):
     scale = float(scale.reshape(()))
     if not (np.isfinite(scale) and scale > 0):
         raise damaged(f"the scale of {describe(node)} is {scale}")
-    return Format(scale, int(zero_point.reshape(())), dtype, dims(value, node, batched=True)[1:])
+    return Format(scale, int(zero_point.reshape(())), dtype, dims(value, node)[1:])
 
 
 def _clip_bounds(node):

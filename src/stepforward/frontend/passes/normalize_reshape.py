@@ -1,5 +1,7 @@
 """Squeeze, Unsqueeze, Flatten and Reshape become Flatten (one axis left) or Reshape with a constant shape."""
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
@@ -26,6 +28,11 @@ def normalize_reshape(graph: ir.Graph, batch: int) -> None:
             raise StepforwardError(
                 f"{describe(node)} mixes the batch with other axes: {dims(node.inputs[0], node)} -> {shape}",
                 "keep the batch as the first axis: x.flatten(1), or x.reshape(x.shape[0], ...)",
+            )
+        if math.prod(shape) != math.prod(dims(node.inputs[0], node)):
+            raise StepforwardError(
+                f"{describe(node)} changes the number of elements: {dims(node.inputs[0], node)} -> {shape}",
+                "check that the model runs in ONNX Runtime on one sample, then export it again",
             )
         if len(shape) == 2:
             replace_node(node, "Flatten", [node.inputs[0]], {"axis": 1})
