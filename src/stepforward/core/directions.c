@@ -7,20 +7,17 @@
 #define LANES 1u
 #endif
 
-/* Blocks first_block .. first_block+LANES-1 of one stream. words[lane * 4 + word]. */
-SF_INLINE void philox(uint32_t first_block, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t k0, uint32_t k1,
-                      uint32_t* words, const uint32_t lanes)
+/* Keeps a loop over lanes a loop until the vectoriser sees it. */
+#define FOR_LANES _Pragma("GCC unroll 1") for (uint32_t i = 0; i < lanes; i++)
+
+/* Philox4x32-10 of some blocks: word j of block i is at words[j * lanes + i], before (counter) and after (output). */
+SF_INLINE void philox(uint32_t* words, const uint32_t lanes, uint32_t k0, uint32_t k1)
 {
-    uint32_t a[LANES], b[LANES], c[LANES], d[LANES];
-    for (uint32_t i = 0; i < lanes; i++) {
-        a[i] = first_block + i;
-        b[i] = c1;
-        c[i] = c2;
-        d[i] = c3;
-    }
+    uint32_t *a = words, *b = words + lanes, *c = words + 2 * lanes, *d = words + 3 * lanes;
     for (uint32_t round = 0; round < 10; round++) {
-        for (uint32_t i = 0; i < lanes; i++) {
-            uint64_t p = (uint64_t)0xD2511F53u * a[i], q = (uint64_t)0xCD9E8D57u * c[i];
+        FOR_LANES
+        {
+            const uint64_t p = (uint64_t)0xD2511F53u * a[i], q = (uint64_t)0xCD9E8D57u * c[i];
             a[i] = (uint32_t)(q >> 32) ^ b[i] ^ k0;
             b[i] = (uint32_t)q;
             c[i] = (uint32_t)(p >> 32) ^ d[i] ^ k1;
@@ -29,20 +26,42 @@ SF_INLINE void philox(uint32_t first_block, uint32_t c1, uint32_t c2, uint32_t c
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    for (uint32_t i = 0; i < lanes; i++) {
-        words[4 * i] = a[i];
-        words[4 * i + 1] = b[i];
-        words[4 * i + 2] = c[i];
-        words[4 * i + 3] = d[i];
-    }
 }
 
 void sf_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4])
 {
-    philox(counter[0], counter[1], counter[2], counter[3], key[0], key[1], words, 1);
+    uint32_t block[4] = {counter[0], counter[1], counter[2], counter[3]};
+    philox(block, 1, key[0], key[1]);
+    sf_copy(words, block, sizeof block);
 }
 
-SF_INLINE uint32_t half_of(const uint32_t* words, uint32_t index) { return (words[index >> 1] >> (16u * (index & 1u))) & 0xffffu; }
+/* A stream of the contract: all of a counter but the block, and the key. */
+typedef struct stream {
+    uint64_t seed;
+    uint32_t step, direction, tensor;
+} stream;
+
+/* Output words of blocks first .. first+lanes-1, one block after the other. */
+SF_INLINE void draw(const stream* s, uint32_t first, const uint32_t lanes, uint32_t* words)
+{
+    uint32_t lane_words[4 * LANES];
+    FOR_LANES
+    {
+        lane_words[i] = first + i;
+        lane_words[lanes + i] = s->tensor;
+        lane_words[2 * lanes + i] = s->direction;
+        lane_words[3 * lanes + i] = s->step;
+    }
+    philox(lane_words, lanes, (uint32_t)s->seed, (uint32_t)(s->seed >> 32));
+    for (uint32_t i = 0; i < lanes; i++)
+        for (uint32_t j = 0; j < 4; j++)
+            words[4 * i + j] = lane_words[j * lanes + i];
+}
+
+SF_INLINE uint32_t half_of(const uint32_t* words, uint32_t index)
+{
+    return (words[index >> 1] >> (16u * (index & 1u))) & 0xffffu;
+}
 
 SF_INLINE uint32_t popcount16(uint32_t u)
 {
@@ -62,56 +81,67 @@ SF_INLINE int8_t normal(uint32_t u)
 
 SF_INLINE int8_t binomial(uint32_t u) { return (int8_t)sf_clamp(18 * ((int32_t)popcount16(u) - 8), -127, 127); }
 
-/* Where `count` elements from `first` lie inside LANES blocks of `per_block` elements each. */
-typedef struct window {
-    uint32_t block; /* first block */
-    uint32_t skip;  /* elements of it to leave out */
-    uint32_t take;
-} window;
-
-SF_INLINE window next_window(uint32_t first, uint32_t count, uint32_t per_block)
+/* Half-words of elements first .. first+count-1; returns how many fit into one draw. */
+SF_INLINE uint32_t draw_halves(const stream* s, uint32_t first, uint32_t count, uint32_t* words)
 {
-    window w = {first / per_block, first % per_block, 0};
-    w.take = sf_min_u32(count, LANES * per_block - w.skip);
-    return w;
+    draw(s, first / 8, LANES, words);
+    return sf_min_u32(count, 8 * LANES - first % 8);
 }
 
 SF_CLONES
+static void fill_normal(const stream* s, uint32_t first, uint32_t count, int8_t* z)
+{
+    uint32_t words[4 * LANES];
+    for (uint32_t took; count > 0; z += took, first += took, count -= took) {
+        took = draw_halves(s, first, count, words);
+        for (uint32_t i = 0; i < took; i++)
+            z[i] = normal(half_of(words, first % 8 + i));
+    }
+}
+
+SF_CLONES
+static void fill_binomial(const stream* s, uint32_t first, uint32_t count, int8_t* z)
+{
+    uint32_t words[4 * LANES];
+    for (uint32_t took; count > 0; z += took, first += took, count -= took) {
+        took = draw_halves(s, first, count, words);
+        for (uint32_t i = 0; i < took; i++)
+            z[i] = binomial(half_of(words, first % 8 + i));
+    }
+}
+
+static void fill_rademacher(const stream* s, uint32_t first, uint32_t count, int8_t* z)
+{
+    uint32_t words[4];
+    for (uint32_t took; count > 0; z += took, first += took, count -= took) {
+        draw(s, first / 128, 1, words);
+        took = sf_min_u32(count, 128 - first % 128);
+        for (uint32_t i = 0, bit = first % 128; i < took; i++, bit++)
+            z[i] = (int8_t)(72 * (int32_t)((words[bit >> 5] >> (bit & 31u)) & 1u) - 36);
+    }
+}
+
 void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
                    uint32_t count, int8_t* z)
 {
-    uint32_t words[4 * LANES];
-    const uint32_t per_block = distribution == SF_RADEMACHER ? 128u : 8u;
-    while (count > 0) {
-        const window w = next_window(first, count, per_block);
-        philox(w.block, tensor, direction, step, (uint32_t)seed, (uint32_t)(seed >> 32), words, LANES);
-        if (distribution == SF_NORMAL)
-            for (uint32_t i = 0; i < w.take; i++)
-                z[i] = normal(half_of(words, w.skip + i));
-        else if (distribution == SF_BINOMIAL)
-            for (uint32_t i = 0; i < w.take; i++)
-                z[i] = binomial(half_of(words, w.skip + i));
-        else
-            for (uint32_t i = 0; i < w.take; i++)
-                z[i] = (words[(w.skip + i) >> 5] >> ((w.skip + i) & 31u)) & 1u ? 36 : -36;
-        z += w.take;
-        first += w.take;
-        count -= w.take;
-    }
+    const stream s = {seed, step, direction, tensor};
+    if (distribution == SF_NORMAL)
+        fill_normal(&s, first, count, z);
+    else if (distribution == SF_BINOMIAL)
+        fill_binomial(&s, first, count, z);
+    else
+        fill_rademacher(&s, first, count, z);
 }
 
 SF_CLONES
 void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first, uint32_t count,
                   uint16_t* u)
 {
+    const stream s = {seed, step, direction, tensor};
     uint32_t words[4 * LANES];
-    while (count > 0) {
-        const window w = next_window(first, count, 8u);
-        philox(w.block, tensor, direction, step, (uint32_t)seed, (uint32_t)(seed >> 32), words, LANES);
-        for (uint32_t i = 0; i < w.take; i++)
-            u[i] = (uint16_t)half_of(words, w.skip + i);
-        u += w.take;
-        first += w.take;
-        count -= w.take;
+    for (uint32_t took; count > 0; u += took, first += took, count -= took) {
+        took = draw_halves(&s, first, count, words);
+        for (uint32_t i = 0; i < took; i++)
+            u[i] = (uint16_t)half_of(words, first % 8 + i);
     }
 }

@@ -61,7 +61,8 @@ AVX2 static void sum_avx2(const sf_window* v, uint32_t count, int32_t* acc)
         sum_blocks(v, c, 3, acc);
     for (; c + 16 <= count; c += 16)
         sum_blocks(v, c, 1, acc);
-    sf_window_sum(v, c, count, acc);
+    if (c < count)
+        sf_window_sum(v, c, count, acc);
 }
 
 sf_window_kernel sf_window_x86(void) { return __builtin_cpu_supports("avx2") ? sum_avx2 : NULL; }
