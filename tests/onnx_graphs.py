@@ -8,7 +8,7 @@ import onnx_ir as ir
 import onnxruntime
 
 from stepforward.frontend.canonical import canonicalize
-from stepforward.quantize.float_forward import run
+from stepforward.quantization.float_forward import run
 
 
 def parse(body, input_shape="N,2,6,6", output_shape="N,M", opset=21, **weights):

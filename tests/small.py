@@ -4,7 +4,7 @@ import numpy as np
 
 from stepforward.program.lower import lower
 from stepforward.program.model import Program
-from stepforward.quantize.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
+from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
 
 CLASSES = 4
 INPUT = (2, 9, 7)

@@ -1,3 +1,41 @@
-"""Adapt a trained network to your own data: forward passes only, in integers."""
+"""Adapt a trained network to your own data: forward passes only, in integers.
+
+The verbs, the same as on the command line:
+
+    quantize   choose a fixed-point format for every tensor of a float network
+    inspect    operators, formats, memory, trainable tensors
+    evaluate   accuracy and loss on labelled data
+    adapt      train on a user's samples; returns weights that are never worse on held-out samples
+    replay     rebuild an adapted network from its base and a journal
+    demo       all of it on real speech that ships with the package
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOME = {
+    "Dataset": "data.dataset",
+    "Settings": "run.settings",
+    "StepforwardError": "errors",
+    "adapt": "verbs.adapt",
+    "demo": "demo.run",
+    "evaluate": "verbs.evaluate",
+    "from_torch": "frontend.torch",
+    "inspect": "verbs.inspect",
+    "load": "data.load",
+    "load_onnx": "frontend.onnx",
+    "quantize": "verbs.quantize",
+    "replay": "verbs.replay",
+    "save_onnx": "frontend.onnx",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a verb when it is first used, so that `stepforward --help` answers at once."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'stepforward' has no attribute {name!r}")
+    return getattr(import_module(f"stepforward.{_HOME[name]}"), name)

@@ -1,8 +1,9 @@
-"""Writing files so that a crash, a full disk or Ctrl-C never leaves half of one."""
+"""Writing files: whole or not at all, and JSON that any parser reads."""
 
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from stepforward.errors import StepforwardError
 
@@ -37,3 +38,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON can say it: NumPy as lists, NaN and Inf as null, everything else unknown as text."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy
+        return plain(value.tolist())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -8,13 +8,11 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
-from stepforward.frontend.metadata import get_class_names, get_preprocessing
+from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
 from stepforward.frontend.onnx import is_quantized, load_onnx
 from stepforward.program.lower import lower
 from stepforward.program.model import Program
-from stepforward.quantize.read import read_quantized
-
-BITS_KEY = "stepforward.bits"
+from stepforward.quantization.read import read_quantized
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,14 @@ class Opened:
     source: str
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, (C, H, W)."""
+        return tuple(int(size) for size in self.graph.graph.inputs[0].shape[1:])
+
+    @property
     def bits(self) -> str:
         """Format such as "16w8a", or "float32"."""
-        return self.graph.metadata_props.get(BITS_KEY, "custom") if self.quantized else "float32"
+        return self.graph.metadata_props.get(BITS, "custom") if self.quantized else "float32"
 
 
 def open_model(model: Any) -> Opened:

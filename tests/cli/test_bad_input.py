@@ -327,7 +327,7 @@ def test_a_bug_shows_its_traceback(run, run_json, task, monkeypatch):
     def broken(*args, **kwargs):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(sys.modules["stepforward.evaluate"], "evaluate", broken)
+    monkeypatch.setattr(sys.modules["stepforward.verbs.evaluate"], "evaluate", broken)
     code, _, err = run("evaluate", task.model, "--data", task.data)
     assert code == 70
     assert "Traceback" in err

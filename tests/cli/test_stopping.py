@@ -19,7 +19,7 @@ def start(*words, **options) -> subprocess.Popen:
 @pytest.fixture(scope="session")
 def uninterrupted(task, tmp_path_factory) -> str:
     """The weights of a run that nobody stopped."""
-    from stepforward.adapt import adapt
+    from stepforward.verbs.adapt import adapt
 
     options = {"steps": 2000, "directions": 4, "lr": 0.001, "evaluate_every": 100}
     return adapt(task.model, task.data, out=tmp_path_factory.mktemp("whole") / "run", **options)[

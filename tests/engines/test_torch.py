@@ -12,9 +12,9 @@ from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.errors import StepforwardError  # noqa: E402
 from stepforward.frontend.canonical import canonicalize  # noqa: E402
 from stepforward.frontend.onnx import load_onnx  # noqa: E402
-from stepforward.quantize.dequantized import to_float  # noqa: E402
-from stepforward.quantize.formats import QuantizationSettings  # noqa: E402
-from stepforward.quantize.qdq import quantize  # noqa: E402
+from stepforward.quantization.dequantized import to_float  # noqa: E402
+from stepforward.quantization.formats import QuantizationSettings  # noqa: E402
+from stepforward.quantization.qdq import quantize  # noqa: E402
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)

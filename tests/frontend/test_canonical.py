@@ -9,7 +9,7 @@ from onnx_graphs import parse, ramp
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import CANONICAL, canonicalize
 from stepforward.frontend.onnx import load_onnx, save_onnx
-from stepforward.quantize.float_forward import run
+from stepforward.quantization.float_forward import run
 
 torch = pytest.importorskip("torch")
 networks = pytest.importorskip("networks")

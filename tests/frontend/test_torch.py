@@ -6,7 +6,7 @@ import pytest
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
 from stepforward.frontend.torch import from_torch
-from stepforward.quantize.float_forward import run
+from stepforward.quantization.float_forward import run
 
 torch = pytest.importorskip("torch")
 

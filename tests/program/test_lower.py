@@ -6,7 +6,7 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.program.lower import lower, onnx_weights
 from stepforward.program.weights import unpack_all
-from stepforward.quantize.read import Format, QuantizedGraph, QuantizedNode
+from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode
 
 
 def real_forward(graph: QuantizedGraph, x: np.ndarray) -> np.ndarray:

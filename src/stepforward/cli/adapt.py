@@ -197,8 +197,8 @@ def adapt(
         raise StepforwardError("--resume without --out", "name the folder of the stopped run with --out DIR")
     folder = out or _new_folder(model)
 
-    from stepforward.adapt import adapt as verb
     from stepforward.report.terminal import adaptation
+    from stepforward.verbs.adapt import adapt as verb
 
     with watch() as progress:
         try:

@@ -11,7 +11,7 @@ def evaluate(model: Model, data: Data, threads: Threads = None, as_json: Json = 
 
     [bold]Example:[/bold] stepforward evaluate runs/digits-1/adapted.onnx --data other_clips
     """
-    from stepforward.evaluate import evaluate as verb
     from stepforward.report.terminal import evaluation
+    from stepforward.verbs.evaluate import evaluate as verb
 
     return Outcome(verb(model, data, threads=threads), evaluation)

@@ -22,7 +22,7 @@ def inspect(
 
     [bold]Example:[/bold] stepforward inspect digits.onnx --train last:2 --epsilon 1e-3
     """
-    from stepforward.inspect import inspect as verb
     from stepforward.report.terminal import inspection
+    from stepforward.verbs.inspect import inspect as verb
 
     return Outcome(verb(model, train=train, epsilon=epsilon, lr=lr), inspection)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.settings import Settings
+from stepforward.run.settings import Settings
 
 DEFAULTS = Settings()
 METHOD = "Method"

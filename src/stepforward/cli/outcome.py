@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import RenderableType
+
+from stepforward.files import plain
 
 
 class Outcome(NamedTuple):
@@ -24,16 +26,4 @@ class StoppedError(Exception):
 
 def json_line(content: dict) -> str:
     """One line of JSON that any parser and any locale reads: ASCII, no NaN, no line breaks."""
-    return json.dumps(_plain(content), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "tolist"):  # NumPy
-        return _plain(value.tolist())
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    return json.dumps(plain(content), allow_nan=False)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from stepforward.progress import Progress as Event
 from stepforward.report.units import show_loss, show_percent, show_seconds
+from stepforward.run.progress import Progress as Event
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -36,11 +36,11 @@ def quantize(
 
     [bold]Example:[/bold] stepforward quantize digits_float.onnx --data my_clips --out digits.onnx --program digits.sfp
     """
-    from stepforward.inspect import inspect
     from stepforward.models import open_model, to_program
     from stepforward.program import fileformat
-    from stepforward.quantize.verb import quantize as verb
     from stepforward.report.terminal import quantization
+    from stepforward.verbs.inspect import inspect
+    from stepforward.verbs.quantize import quantize as verb
 
     if program is not None and program.resolve() == out.resolve():
         raise StepforwardError(

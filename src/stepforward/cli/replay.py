@@ -28,7 +28,7 @@ def replay(
 
     [bold]Example:[/bold] stepforward replay digits.onnx runs/digits-1/journal --out again.onnx
     """
-    from stepforward.replay import replay as verb
     from stepforward.report.terminal import replayed
+    from stepforward.verbs.replay import replay as verb
 
     return Outcome(verb(base, journal, out=out), replayed)

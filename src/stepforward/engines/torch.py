@@ -24,7 +24,7 @@ class TorchEngine:
     """One network and its float32 weights.
 
     Args:
-        model: canonical float graph (`frontend.canonical.canonicalize`, or `quantize.dequantized.to_float`).
+        model: canonical float graph (`frontend.canonical.canonicalize`, or `quantization.dequantized.to_float`).
         trainable: names of the parameters that get gradients and may be moved.
 
     Raises:

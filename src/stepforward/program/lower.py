@@ -17,7 +17,7 @@ from stepforward.program.layout import (
 )
 from stepforward.program.model import BITS, Op, Program, Tensor
 from stepforward.program.weights import pack, unpack_all
-from stepforward.quantize.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
+from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
 from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier
 
 
@@ -25,7 +25,7 @@ def lower(graph: QuantizedGraph, metadata: dict | None = None) -> Program:
     """The program of a quantized graph, its arena planned for inference.
 
     Args:
-        graph: from `quantize.read.read_quantized`.
+        graph: from `quantization.read.read_quantized`.
         metadata: preprocessing, class names and bits, kept in the program.
 
     Raises:

@@ -1,13 +1,18 @@
 """Run a program by the contract: a dictionary of tensors and one kernel after another."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.program.model import Op, Program
 from stepforward.reference import kernels
 from stepforward.reference.fixedpoint import Int
+
+if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
+    from stepforward.program.model import Op, Program
 
 
 def run(

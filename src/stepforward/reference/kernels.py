@@ -1,11 +1,16 @@
 """The operators (contract, section 4), for a batch: activations (n, H, W, C) or (n, C), int64 throughout."""
 
+from __future__ import annotations
+
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stepforward.program.model import Op, Tensor
 from stepforward.reference.fixedpoint import Int, clamp, requantize
+
+if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
+    from stepforward.program.model import Op, Tensor
 
 
 def _pairs(op: Op) -> tuple[Int, Int]:

@@ -1,14 +1,19 @@
 """Perturbed weights and the sign-m-SPSA-SGD step (contract, sections 7 and 8)."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.program.model import Tensor
 from stepforward.reference.directions import STOCHASTIC_ROUNDING, direction, half_words
 from stepforward.reference.fixedpoint import Int, clamp, multiply, shift_right
 from stepforward.reference.tables import ONE_Z, cos_table
+
+if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
+    from stepforward.program.model import Tensor
 
 
 def channels(tensor: Tensor) -> NDArray[np.int64]:

@@ -1,0 +1,48 @@
+"""What every benchmark shares: where data is, what machine this is, how a result is written down."""
+
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+DATA = Path(os.environ.get("STEPFORWARD_DATA", ROOT.parent / "shared" / "data"))
+
+
+def machine() -> dict:
+    """The machine the figures are from."""
+    model = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def write(name: str, content: dict) -> None:
+    """Write `benchmarks/results/NAME.json`, with the machine and the command that made it."""
+    command = " ".join(["python", str(Path(sys.argv[0])), *sys.argv[1:]])
+    record = {"command": command, "machine": machine(), **content}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def table(rows: list[dict], columns: dict[str, str]) -> str:
+    """A Markdown table; `columns` maps keys to headings."""
+    lines = ["| " + " | ".join(columns.values()) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines += ["| " + " | ".join(str(row[key]) for key in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,101 @@
+"""ResNet-20 meets corrupted pictures: CIFAR-10 with noise or low contrast, `--train bias` and `--train all`.
+
+Needs the CIFAR-10 subset and the pre-trained ResNet-20 (STEPFORWARD_DATA, see docs/benchmarks.md), and the extra
+[torch] to read the network once. The adaptation itself runs in integers, forward only.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+import torch
+from common import DATA, ROOT, percent, table, write
+
+import stepforward as sf
+
+sys.path.insert(0, str(ROOT / "tests"))
+from networks import ResNet20  # the definition the tests use
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def noise(images, rng):
+    """Additive Gaussian noise on [0, 1] pixels."""
+    return np.clip(images + rng.normal(0, 0.08, images.shape), 0, 1)
+
+
+def contrast(images, rng):
+    """Contrast lowered to a fifth, around each picture's mean."""
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    return np.clip((images - mean) * 0.2 + mean, 0, 1)
+
+
+CORRUPTIONS = {"noise": noise, "contrast": contrast}
+
+
+def pictures(name, corruption, count, seed):
+    file = np.load(DATA / "cifar10" / f"{name}.npz", allow_pickle=False)
+    images, labels = file["images"][:count] / 255.0, file["label"][:count]
+    if corruption:
+        images = CORRUPTIONS[corruption](images, np.random.default_rng(seed))
+    x = (images.astype(np.float32) - MEAN) / STD
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+
+
+def network():
+    weights = np.load(DATA / "pretrained" / "resnet_cifar10" / "resnet20-12fca82f.npz", allow_pickle=False)
+    net = ResNet20()
+    net.load_state_dict({name: torch.tensor(weights[name]) for name in weights}, strict=False)
+    return sf.from_torch(net.eval(), torch.zeros(1, 3, 32, 32))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--steps", type=int, default=600)
+    arguments.add_argument("--samples", type=int, default=1000)
+    arguments.add_argument("--batch", type=int, default=128)
+    arguments.add_argument("--only", help="one run, such as noise-bias")
+    given = arguments.parse_args()
+
+    clean_x, _ = pictures("train", None, 256, 0)
+    base = sf.quantize(network(), clean_x, calibration="mse")
+    clean = sf.evaluate(base, pictures("test", None, 1500, 0))["accuracy"]
+    rows = []
+    for corruption in CORRUPTIONS:
+        data = pictures("train", corruption, given.samples, 1)
+        test = pictures("test", corruption, 1500, 2)
+        for train, lr in (("bias", 3e-3), ("all", 3e-4)):
+            if given.only and given.only != f"{corruption}-{train}":
+                continue
+            options = {"train": train, "lr": lr, "steps": given.steps, "batch": given.batch, "directions": 1}
+            result = sf.adapt(base, data, test=test, momentum=0.9, **options)
+            row = {
+                "corruption": corruption,
+                "train": train,
+                "parameters": result["trainable_parameters"],
+                "lr": lr,
+                "zero_shot": percent(result["zero_shot_accuracy"]),
+                "adapted": percent(result["adapted_accuracy"]),
+                "kept": result["kept"],
+                "seconds": round(result["seconds"]),
+                "scratch": f"{result['scratch_bytes_training']:,} / {result['scratch_bytes_inference']:,} B",
+            }
+            print(row, flush=True)
+            rows.append(row)
+    headings = {
+        "corruption": "corruption",
+        "train": "`--train`",
+        "parameters": "parameters that move",
+        "zero_shot": "zero-shot",
+        "adapted": "adapted",
+        "kept": "kept",
+        "seconds": "seconds",
+    }
+    print(table(rows, headings))
+    if not given.only:
+        write("corrupted_cifar", {"clean_accuracy": clean, "options": vars(given), "runs": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Install what the firmware tests need (cross compiler, emulator) where this user can; otherwise say what is missing.
+set -u
+
+missing=""
+command -v arm-none-eabi-gcc >/dev/null 2>&1 || missing="gcc-arm-none-eabi libnewlib-arm-none-eabi"
+command -v qemu-system-arm >/dev/null 2>&1 || missing="$missing qemu-system-arm"
+[ -n "$missing" ] || exit 0
+
+if command -v apt-get >/dev/null 2>&1; then
+    run=""
+    [ "$(id -u)" = 0 ] || run="sudo -n"
+    if [ -z "$run" ] || $run true 2>/dev/null; then
+        echo "installing:$missing"
+        if $run apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive \
+            $run apt-get install -y -q --no-install-recommends $missing >/dev/null; then
+            exit 0
+        fi
+    fi
+fi
+echo "not installed:$missing"
+echo "the firmware tests will be skipped; install them with: sudo apt-get install --no-install-recommends $missing"

@@ -1,0 +1,58 @@
+"""The demo: a digit recogniser trained on three speakers meets a fourth."""
+
+from pathlib import Path
+from typing import Any
+
+from stepforward.demo.clips import load_clips, model_path
+from stepforward.models import open_model
+from stepforward.run.folder import FILES
+from stepforward.run.progress import OnProgress
+from stepforward.verbs.adapt import adapt
+
+OPTIONS = {
+    "train": "all",
+    "steps": 2000,
+    "directions": 1,
+    "lr": 1e-3,
+    "batch": 128,
+    "momentum": 0.0,
+    "seed": 0,
+}
+"""Settings of the demo; every other setting is the default."""
+
+
+def demo(
+    out: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    **options: Any,
+) -> dict:
+    """Adapt the shipped speech network to a new speaker, forward only, in integers.
+
+    100 clips of the speaker (10 per digit) adapt it; 300 others measure it and are used for nothing else.
+
+    Args:
+        out: run folder, as of `adapt`.
+        overwrite: replace the files of an earlier demo in `out`.
+        resume: go on with a stopped demo in `out`.
+        resume: go on with a stopped demo in `out`.
+        on_progress: called after every step.
+        options: instead of the demo's own settings.
+    """
+    if out is not None and overwrite:
+        for name in FILES:
+            (Path(out) / name).unlink(missing_ok=True)
+    opened = open_model(model_path())
+    adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
+    return adapt(
+        opened,
+        adapting,
+        test=testing,
+        out=out,
+        resume=resume,
+        on_progress=on_progress,
+        command="stepforward demo",
+        **{**OPTIONS, **options},
+    )

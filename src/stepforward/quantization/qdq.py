@@ -1,0 +1,174 @@
+"""Write a canonical float graph as an ordinary QDQ ONNX model (opset 21)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import add_initializer, constant, copy_model, is_non_negative
+from stepforward.frontend.metadata import BITS
+from stepforward.frontend.onnx import is_quantized
+from stepforward.quantization.calibrate import calibrate
+from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, fused_clip, quantized_values
+from stepforward.quantization.parameters import quantize_bias, quantize_weight
+
+LOGITS_HEADROOM = 2.0
+"""16-bit logits reach this many times beyond calibration: they grow while a network adapts."""
+
+QUANTIZED = ".q"
+"""Suffix of the integer tensor of an activation; `.dq` is its float reading."""
+
+INTEGERS = {16: ir.DataType.INT16, 8: ir.DataType.INT8, 4: ir.DataType.INT4, 32: ir.DataType.INT32}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """Format of one activation; `owner` is the activation whose scale initialiser it uses."""
+
+    scale: np.float32
+    zero_point: int
+    bits: int
+    owner: str
+
+
+def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | None = None) -> ir.Model:
+    """Choose a fixed-point format for every tensor and write the integers; the argument is not changed.
+
+    Weights and biases keep their names as integer initialisers, `<name>.scale` beside them. Every activation
+    passes a QuantizeLinear and a DequantizeLinear, except between a Conv, Gemm or Add and the Relu or Clip that
+    alone reads it.
+
+    Args:
+        model: a canonical float graph (`frontend.canonical.canonicalize`).
+        x: calibration samples, float32 (N, C, H, W).
+        settings: bits and calibration method; default 16w8a, min-max.
+
+    Raises:
+        StepforwardError: the model is already quantized, or the data does not fit it.
+    """
+    if is_quantized(model):
+        raise StepforwardError(
+            f"the model is already quantized ({model.metadata_props[BITS]})",
+            "use it as it is, or give the float model it was made from",
+        )
+    settings = settings or QuantizationSettings()
+    model = copy_model(model)
+    graph = model.graph
+    points = _choose_points(graph, calibrate(model, x, settings), settings)
+    values = quantized_values(graph)
+    for node in list(graph):
+        if node.op_type in ("Conv", "Gemm"):
+            _write_parameters(graph, node, points[node.inputs[0].name].scale, settings)
+    for value in values:
+        _write_activation(graph, value, points[value.name])
+    model.metadata_props[BITS] = str(settings)
+    model.producer_name = "stepforward"
+    return model
+
+
+def _choose_points(graph, seen, settings):
+    """A format for every quantized value; operators that only move integers hand their input's on."""
+    source = graph.inputs[0]
+    non_negative = seen[source.name][0] >= 0 and not settings.symmetric
+    points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
+    for node in graph:
+        value = node.outputs[0]
+        if fused_clip(node) is not None:
+            continue
+        if node.op_type in FORMAT_OF_INPUT:
+            points[value.name] = points[node.inputs[0].name]
+            continue
+        magnitude = seen[value.name][1]
+        if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
+            points[value.name] = _point(value.name, magnitude * LOGITS_HEADROOM, 16, False)
+        else:
+            non_negative = is_non_negative(value) and not settings.symmetric
+            points[value.name] = _point(value.name, magnitude, settings.activation_bits, non_negative)
+    return points
+
+
+def _computes(node):
+    """Whether a Conv or Gemm computes this output, with or without a clip on the way out."""
+    producer = node.inputs[0].producer()
+    if node.op_type in ("Relu", "Clip") and producer is not None and fused_clip(producer) is node:
+        node = producer
+    return node.op_type in ("Conv", "Gemm")
+
+
+def _point(name, magnitude, bits, non_negative):
+    """Zero point 0 and the whole positive side for `magnitude`; all 2^b - 1 steps where nothing is negative."""
+    steps = 2**bits - 1 if non_negative else 2 ** (bits - 1) - 1
+    scale = np.float32((magnitude or 1.0) / steps)
+    return _Point(
+        max(scale, np.finfo(np.float32).tiny), -(2 ** (bits - 1)) if non_negative else 0, bits, name
+    )
+
+
+def _write_parameters(graph, node, scale_x, settings):
+    weight, bias = node.inputs[1:3]
+    arrays = constant(weight), constant(bias)
+    q, scale = quantize_weight(*arrays, scale_x, settings)
+    _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits)
+    _write_parameter(graph, node, 2, bias, *quantize_bias(arrays[1], scale_x, scale), 32)
+
+
+def _write_parameter(graph, node, index, value, q, scale, bits):
+    """Turn a float initialiser into integers behind a DequantizeLinear."""
+    shape = value.shape
+    value.const_value = ir.tensor(q.astype(INTEGERS[bits].numpy()), dtype=INTEGERS[bits], name=value.name)
+    value.dtype = INTEGERS[bits]
+    inputs = [value, add_initializer(graph, f"{value.name}.scale", scale)]
+    if bits != 32:  # ONNX leaves it out for s32
+        inputs.append(_zero_point(graph, value.name, np.zeros(scale.shape), bits))
+    attributes = {"axis": 0} if scale.ndim else {}
+    reader = _node("DequantizeLinear", inputs, attributes, f"{value.name}.dq", shape, ir.DataType.FLOAT)
+    graph.insert_before(node, reader)
+    node.replace_input_with(index, reader.outputs[0])
+
+
+def _write_activation(graph, value, point):
+    """Put QuantizeLinear and DequantizeLinear between a value and all its readers."""
+    name, uses, producer = value.name, list(value.uses()), value.producer()
+    is_output = value.is_graph_output()
+    scale = graph.initializers.get(f"{point.owner}.scale") or add_initializer(
+        graph, f"{point.owner}.scale", np.asarray(point.scale)
+    )
+    zero_point = graph.initializers.get(f"{point.owner}.zero_point") or _zero_point(
+        graph, point.owner, np.asarray(point.zero_point), point.bits
+    )
+    if is_output:
+        value.name = f"{name}.float"
+    formats = [scale, zero_point]
+    write = _node(
+        "QuantizeLinear", [value, *formats], {}, f"{name}{QUANTIZED}", value.shape, zero_point.dtype
+    )
+    read = _node(
+        "DequantizeLinear", [write.outputs[0], *formats], {}, f"{name}.dq", value.shape, ir.DataType.FLOAT
+    )
+    if producer is None:
+        graph.insert_before(graph[0], [write, read])
+    else:
+        graph.insert_after(producer, [write, read])
+    for use in uses:
+        use.node.replace_input_with(use.idx, read.outputs[0])
+    if is_output:
+        graph.outputs[0] = read.outputs[0]
+        read.outputs[0].name = name
+
+
+def _zero_point(graph, name, array, bits):
+    dtype = INTEGERS[bits]
+    value = add_initializer(graph, f"{name}.zero_point", array.astype(np.int8))
+    value.const_value = ir.tensor(array.astype(dtype.numpy()), dtype=dtype, name=value.name)
+    value.dtype = dtype
+    return value
+
+
+def _node(op_type, inputs, attributes, name, shape, dtype):
+    node = ir.node(op_type, inputs, attributes, name=name)
+    node.outputs[0].name = name
+    node.outputs[0].shape = shape
+    node.outputs[0].dtype = dtype
+    return node

@@ -1,0 +1,292 @@
+"""A quantized (QDQ) graph as a list of nodes with their integers: what lowering walks."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.canonical import CANONICAL
+from stepforward.frontend.graph import attribute, constant, copy_model, describe, dims
+from stepforward.frontend.onnx import is_quantized
+from stepforward.frontend.shapes import fix_batch, infer_shapes
+from stepforward.quantization.fusion import FORMAT_OF_INPUT
+from stepforward.quantization.parameters import bias_scale
+
+DTYPES = {
+    ir.DataType.INT16: "s16",
+    ir.DataType.INT8: "s8",
+    ir.DataType.INT4: "s4",
+    ir.DataType.INT32: "s32",
+}
+Q_MAX = {"s16": 2**15 - 1, "s8": 2**7 - 1, "s4": 7, "s32": 2**31 - 1}
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the integers of one activation are to be read: real value = scale * (q - zero_point).
+
+    Attributes:
+        scale: the float32 value stored in the file, as an exact Python float.
+        dtype: "s8" or "s16".
+        shape: one sample, batch left out, in ONNX order: (C, H, W) or (N,).
+    """
+
+    scale: float
+    zero_point: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedParameter:
+    """One weight or bias in ONNX layout: Conv (O, I/groups, KH, KW), Gemm (O, I), bias (O,).
+
+    Attributes:
+        name: its name in the file, e.g. "conv1.weight".
+        q: integers, int64.
+        dtype: "s16", "s8", "s4" or "s32" (bias).
+        scale: one float (per tensor), or one per output channel; exact float32 values.
+    """
+
+    name: str
+    q: np.ndarray
+    dtype: str
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedNode:
+    """One operator on activations that have a format.
+
+    Attributes:
+        op_type: "Conv", "Gemm", "Clip" (a ReLU or clip that could not be fused), "Add", "MaxPool",
+            "AveragePool", "GlobalAveragePool", "Pad", "Concat", "Reshape", "Flatten" or "Transpose".
+        inputs: names of the activations it reads; keys of `QuantizedGraph.formats`.
+        output: name of the activation it writes, after the fused Relu or Clip.
+        attributes: as Python values, every default filled in:
+            Conv: kernel_shape, strides, pads (top, left, bottom, right), dilations, group;
+            MaxPool: kernel_shape, strides, pads, dilations;
+            AveragePool: kernel_shape, strides, pads, count_include_pad (where ceil_mode enlarged the output
+            of a pool, the pads at the end are enlarged instead);
+            Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
+            Pad: pads (all begins, then all ends, batch counted), value (float). Others: empty.
+        weight, bias: of Conv and Gemm, else None.
+        clip: real bounds (lo, hi) of a fused (or, for "Clip", its own) Relu or Clip; None where unbounded.
+    """
+
+    op_type: str
+    name: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict
+    weight: QuantizedParameter | None = None
+    bias: QuantizedParameter | None = None
+    clip: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedGraph:
+    """A quantized network: `nodes` in topological order over the activations in `formats`.
+
+    Attributes:
+        input, output: names of the network's input and logits; keys of `formats`.
+    """
+
+    input: str
+    output: str
+    nodes: tuple[QuantizedNode, ...]
+    name: str
+    formats: dict[str, Format]
+
+
+def read_quantized(model: ir.Model) -> QuantizedGraph:
+    """The integers, formats and operators of a model that `quantize` wrote.
+
+    Raises:
+        StepforwardError: the model is not quantized, or something in it does not fit together.
+    """
+    if not is_quantized(model):
+        raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
+    # Shapes are computed again: those noted in a file could claim anything.
+    model = copy_model(model)
+    fix_batch(model)
+    infer_shapes(model)
+    graph = model.graph
+    reader = _Reader(graph.inputs[0])
+    for node in graph:
+        try:
+            reader.take(node)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise damaged(f"{describe(node)} lacks an input or an attribute") from error
+    output = reader.activations.get(graph.outputs[0])
+    if output is None or reader.input is None:
+        raise damaged("its input or output is not quantized")
+    return QuantizedGraph(reader.input, output, tuple(reader.nodes), graph.name or "network", reader.formats)
+
+
+class _Reader:
+    """What is known while walking the graph: activations by their float reading, operators not yet written."""
+
+    def __init__(self, graph_input):
+        self.graph_input = graph_input
+        self.input = None
+        self.parameters = {}
+        self.activations = {}
+        self.pending = {}
+        self.written = {}
+        self.formats = {}
+        self.nodes = []
+
+    def take(self, node):
+        if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer():
+            self.parameters[node.outputs[0]] = _parameter(node)
+        elif node.op_type == "DequantizeLinear":
+            self.read(node)
+        elif node.op_type == "QuantizeLinear":
+            self.write(node)
+        elif node.op_type in CANONICAL:
+            self.compute(node)
+        else:
+            raise damaged(f"{describe(node)} does not belong in it")
+
+    def compute(self, node):
+        source, result = node.inputs[0], node.outputs[0]
+        if node.op_type in ("Relu", "Clip"):
+            clip = _clip_bounds(node)
+            before = self.pending.pop(source, None)
+            if before is None:
+                before = QuantizedNode("Clip", node.name, (self._activation(node, source),), "", {})
+            elif before.op_type not in ("Conv", "Gemm", "Add") or before.clip != (None, None):
+                raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
+            self.pending[result] = replace(before, clip=clip)
+            return
+        count = len(node.inputs) if node.op_type in ("Add", "Concat") else 1
+        inputs = tuple(self._activation(node, value) for value in node.inputs[:count])
+        weight = bias = None
+        if node.op_type in ("Conv", "Gemm"):
+            weight, bias = (self.parameters.get(value) for value in node.inputs[1:3])
+            _check_parameters(node, weight, bias, self.formats[inputs[0]])
+        self.pending[result] = QuantizedNode(
+            node.op_type, node.name, inputs, "", _attributes(node), weight, bias
+        )
+
+    def write(self, node):
+        value, result = node.inputs[0], node.outputs[0]
+        name = result.name.removesuffix(".q")
+        if name in self.formats:
+            raise damaged(f"it quantizes {name!r} twice")
+        self.formats[name] = _format(node, value)
+        self.written[result] = name
+        if value is self.graph_input:
+            self.input = name
+            return
+        before = self.pending.pop(value, None)
+        if before is None:
+            raise damaged(f"{describe(node)} does not follow an operator")
+        if before.op_type in FORMAT_OF_INPUT and _steps(self.formats[name]) != _steps(
+            self.formats[before.inputs[0]]
+        ):
+            raise damaged(f"{before.op_type} node {before.name!r} changes the format of the tensor it moves")
+        if before.op_type in ("Reshape", "Flatten") and math.prod(self.formats[name].shape) != math.prod(
+            self.formats[before.inputs[0]].shape
+        ):
+            raise damaged(f"{before.op_type} node {before.name!r} changes the number of elements")
+        self.nodes.append(replace(before, output=name))
+
+    def read(self, node):
+        name = self.written.get(node.inputs[0])
+        if name is None or _format(node, node.outputs[0]) != self.formats[name]:
+            raise damaged(f"{describe(node)} reads a tensor in another format than it was written in")
+        self.activations[node.outputs[0]] = name
+
+    def _activation(self, node, value):
+        name = self.activations.get(value)
+        if name is None:
+            raise damaged(f"{describe(node)} reads {getattr(value, 'name', None)!r}, which is not quantized")
+        return name
+
+
+def _steps(form):
+    return form.scale, form.zero_point, form.dtype
+
+
+def _parameter(node):
+    value = node.inputs[0]
+    dtype = DTYPES.get(value.dtype)
+    scale = constant(node.inputs[1])
+    zero_point = constant(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(())
+    if dtype is None or scale is None or zero_point is None or zero_point.any():
+        raise damaged(f"weight {value.name!r} is not a symmetric integer tensor")
+    q = constant(value).astype(np.int64)
+    if (
+        scale.dtype != np.float32
+        or not (np.isfinite(scale) & (scale > 0)).all()
+        or scale.size not in (1, len(q))
+    ):
+        raise damaged(f"the scale of {value.name!r} is not positive, or not one per output")
+    if q.size and np.abs(q).max() > Q_MAX[dtype]:
+        raise damaged(f"weight {value.name!r} exceeds +-{Q_MAX[dtype]}")
+    return QuantizedParameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)))
+
+
+def _check_parameters(node, weight, bias, source):
+    """Hold the scales of bias, weight and input to each other: lowering and rounding rely on it."""
+    if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
+        raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
+    expected = bias_scale(source.scale, np.array(weight.scale))
+    group = attribute(node, "group", 1)
+    if weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group:
+        raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
+    if bias.q.shape != weight.q.shape[:1] or bias.scale != tuple(float(s) for s in expected):
+        raise damaged(f"bias {bias.name!r} does not have the scale of its input times its weight")
+
+
+def _format(node, value):
+    scale, zero_point = (constant(item) for item in node.inputs[1:3])
+    dtype = DTYPES.get(node.inputs[2].dtype)
+    if (
+        dtype not in ("s8", "s16")
+        or scale is None
+        or zero_point is None
+        or scale.size != 1
+        or scale.dtype != np.float32
+    ):
+        raise damaged(f"{describe(node)} does not have one scale and one s8 or s16 zero point")
+    scale = float(scale.reshape(()))
+    if not (np.isfinite(scale) and scale > 0):
+        raise damaged(f"the scale of {describe(node)} is {scale}")
+    return Format(scale, int(zero_point.reshape(())), dtype, dims(value, node)[1:])
+
+
+def _clip_bounds(node):
+    if node.op_type == "Relu":
+        return 0.0, None
+    bounds = [None if value is None else float(constant(value).reshape(())) for value in node.inputs[1:]]
+    return (*bounds, None, None)[:2]
+
+
+def _attributes(node):
+    """Attributes as Python values; the pads and value of a Pad come from its initialisers."""
+    if node.op_type == "Pad":
+        pads, value = (constant(item) for item in node.inputs[1:3])
+        return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
+    return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
+
+
+_ATTRIBUTES = {
+    "Conv": ("kernel_shape", "strides", "pads", "dilations", "group"),
+    "MaxPool": ("kernel_shape", "strides", "pads", "dilations"),
+    "AveragePool": ("kernel_shape", "strides", "pads", "count_include_pad"),
+    "Concat": ("axis",),
+    "Transpose": ("perm",),
+    "Flatten": ("axis",),
+}
+
+
+def damaged(why: str) -> StepforwardError:
+    """The error for a quantized model that was changed by something else, or damaged."""
+    return StepforwardError(
+        f"the quantized model does not fit together: {why}", "quantize the float model again with stepforward"
+    )

@@ -1,0 +1,1 @@
+"""A run: settings, data, steps, validation, the weights that are kept, the folder it leaves."""

@@ -1,0 +1,48 @@
+"""Fixed-point steps with their journal: first those it already holds, then new ones."""
+
+from collections.abc import Callable, Iterator
+
+from stepforward.engines.protocol import Engine
+from stepforward.journal import Journal, JournalWriter
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.run.training import Taken
+from stepforward.scores import NATS, Score
+
+
+def fixed_steps(
+    engine: Engine,
+    batches: Callable[[int], tuple],
+    writer: JournalWriter,
+    recorded: Journal | None,
+    steps: int,
+    directions: int,
+) -> Iterator[Taken]:
+    """Take all steps of a run.
+
+    Recorded steps are applied from their votes, without a forward pass: the weights after every step are the same
+    whether a run was interrupted or not.
+    """
+    past = recorded.votes if recorded else ()
+    for number, votes in enumerate(past[:steps]):
+        engine.update(number, votes)
+        yield Taken(None, 0)
+    for step in qzo_ff(engine, batches, range(len(past), steps), directions):
+        writer.votes(step.votes)
+        passes = len(step.losses) * step.samples
+        yield Taken(sum(step.losses) * NATS / passes, passes)
+
+
+def fixed_judge(
+    validate: Callable[[], Score], writer: JournalWriter, recorded: Journal | None
+) -> Callable[[int], tuple[int, int]]:
+    """Validation by step number: what the journal says where it says it, else measured and recorded."""
+    known = {e.step: (e.correct, e.loss) for e in recorded.evaluations} if recorded else {}
+
+    def judge(step: int) -> tuple[int, int]:
+        if step not in known:
+            score = validate()
+            known[step] = score.correct, int(score.loss)
+            writer.evaluation(*known[step])
+        return known[step]
+
+    return judge

@@ -1,0 +1,111 @@
+"""The same adaptation by float backpropagation: same data, split, trainable set and choice of weights."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.data.dataset import Dataset
+from stepforward.engines.torch import TorchEngine
+from stepforward.errors import StepforwardError
+from stepforward.memory import memory
+from stepforward.methods.backprop import SgdSettings, backprop
+from stepforward.models import to_program
+from stepforward.program.training_plan import plan_training
+from stepforward.quantization.dequantized import to_float
+from stepforward.run.batches import batch_indices
+from stepforward.run.fixed import quantized
+from stepforward.run.prepare import Prepared, check_labels
+from stepforward.run.progress import OnProgress
+from stepforward.run.result import description, measured
+from stepforward.run.settings import DEFAULT_STEPS, Settings
+from stepforward.run.training import Taken, train
+from stepforward.scores import Score, score_float
+from stepforward.trainable import select
+
+
+def adapt_float(
+    prepared: Prepared, settings: Settings, on_progress: OnProgress | None
+) -> tuple[dict, ir.Model, None]:
+    """Run SGD on float32 gradients; returns the result's entries and the adapted float model.
+
+    A quantized model is trained from the real values of its integers, so that both methods start from one network.
+    """
+    if settings.minutes is not None:
+        raise StepforwardError("--minutes is not available for backprop", "give --steps")
+    opened = quantized(prepared.opened, prepared.train.x, settings)
+    program = to_program(opened)
+    steps = settings.steps or DEFAULT_STEPS
+    plan = plan_training(program, select(program, settings.train), settings.step_settings(steps))
+    graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
+    engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
+    for part in (prepared.train, prepared.validation, prepared.test):
+        if part is not None:
+            check_labels(part.y, program.tensors[program.output].elements)
+
+    measured_on = "validation" if prepared.test is None else "test"
+    measuring = prepared.validation if prepared.test is None else prepared.test
+    every = settings.evaluate_every or max(1, steps // 40)
+    before = _score(engine, measuring)
+    base = _sha256(engine)
+    started = time.monotonic()
+
+    def judge(step: int) -> tuple[int, float]:
+        score = _score(engine, prepared.validation)
+        return score.correct, score.loss
+
+    run = train(
+        _steps(engine, prepared.train, settings, steps),
+        judge,
+        engine.weights,
+        steps=steps,
+        validation_count=len(prepared.validation),
+        nats=1.0,
+        evaluate_every=every,
+        patience=settings.patience,
+        on_progress=on_progress,
+    )
+    seconds = time.monotonic() - started
+    engine.restore(run.best.weights)
+    after = _score(engine, measuring)
+    result = {
+        "method": "backprop",
+        "bits": "float32",
+        "train": settings.train,
+        **measured(before, after, run, seconds, measured_on),
+        **memory(program, plan),
+        "weight_bytes": 4 * sum(tensor.elements for tensor in program.parameters),
+        "directions": 0,
+        "trainable_parameters": plan.elements,
+        "journal_bytes": 0,
+        "base_sha256": base,
+        "weights_sha256": _sha256(engine),
+        **description(prepared, settings, steps, every),
+        "notes": [],
+    }
+    result["scratch_bytes_training"] = result["backprop_scratch_bytes"]
+    return result, engine.model(), None
+
+
+def _steps(engine: TorchEngine, data: Dataset, settings: Settings, steps: int) -> Iterator[Taken]:
+    indices = batch_indices(settings.seed, len(data), settings.batch)
+    sgd = SgdSettings(steps, settings.lr, settings.momentum, settings.schedule, settings.warmup)
+
+    def batches(step: int) -> tuple[np.ndarray, np.ndarray]:
+        return data.x[indices(step)], data.y[indices(step)]
+
+    for step in backprop(engine, batches, range(steps), sgd):
+        yield Taken(step.loss, step.samples)
+
+
+def _score(engine: TorchEngine, data: Dataset) -> Score:
+    return score_float(engine.logits(data.x), data.y)
+
+
+def _sha256(engine: TorchEngine) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(engine.weights().items()):
+        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

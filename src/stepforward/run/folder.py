@@ -1,0 +1,61 @@
+"""The folder of a run: what it holds, and the refusal to overwrite another run."""
+
+import json
+from pathlib import Path
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.files import plain, write_atomically
+from stepforward.frontend.onnx import save_onnx
+from stepforward.program import fileformat
+from stepforward.program.model import Program
+from stepforward.report.html import write_report
+
+JOURNAL, RESULT, REPORT = "journal", "result.json", "report.html"
+ADAPTED, ADAPTED_PROGRAM, BASE = "adapted.onnx", "adapted.sfp", "base.onnx"
+FILES = (JOURNAL, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
+
+
+def run_folder(out: str | Path | None, resume: bool) -> Path | None:
+    """The folder of a new run, not made yet, or of the one to resume; None where no folder is wanted.
+
+    Raises:
+        StepforwardError: it holds a run already, or none to resume.
+    """
+    if out is None:
+        if resume:
+            raise StepforwardError("nothing to resume: no run folder is given", "name it with --out DIR")
+        return None
+    folder = Path(out)
+    if resume and not (folder / JOURNAL).exists():
+        raise StepforwardError(f"{folder} holds no journal to resume", "start the run without --resume")
+    if not resume and (folder / JOURNAL).exists():
+        raise StepforwardError(
+            f"{folder} already holds a run",
+            "add --resume to go on with it, or choose another folder with --out",
+        )
+    return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make a run folder: once everything that can be refused has been checked.
+
+    Raises:
+        StepforwardError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StepforwardError(
+            f"cannot make the folder {folder}: {error.strerror}", "choose another --out"
+        ) from error
+
+
+def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | None) -> None:
+    """Write everything but the journal, `result.json` last: where it exists, the run is complete."""
+    save_onnx(graph, folder / ADAPTED)
+    if program is not None:
+        fileformat.save(program, folder / ADAPTED_PROGRAM)
+    write_report(result, folder / REPORT)
+    write_atomically(folder / RESULT, (json.dumps(plain(result), indent=1, allow_nan=False) + "\n").encode())

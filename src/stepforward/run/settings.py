@@ -1,0 +1,87 @@
+"""Everything a person may set about an adaptation, with defaults that work."""
+
+from dataclasses import asdict, dataclass
+
+from stepforward.errors import StepforwardError
+from stepforward.program.training_plan import StepSettings
+
+METHODS = ("qzo-ff", "backprop")
+DEFAULT_STEPS = 2000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `adapt`.
+
+    Attributes:
+        method: "qzo-ff" (forward only, integers), or "backprop" (float32 in torch, the baseline).
+        train: trainable set: "all", "head", "last:k", "bias", or name patterns.
+        bits: format for a float model: weights and activations, such as "16w8a".
+        calibration: range method for a float model: "minmax", "percentile" or "mse".
+        directions: m of sign-m-SPSA; each costs two forward passes per step.
+        steps: number of steps; give this or `minutes`.
+        minutes: time to spend; the number of steps is measured from it before the run.
+        epsilon: size of the perturbation.
+        lr: peak learning rate.
+        batch: samples per step; all training samples if there are fewer.
+        seed: of directions, sample order and split.
+        momentum: 0 for plain SGD.
+        distribution: of the directions: "normal", "rademacher" or "binomial".
+        perturbation: "exact", or "paper" for its formula (6).
+        rounding: of the update: "nearest", "floor" (the paper) or "stochastic".
+        schedule: of the learning rate: "constant", "linear" or "cosine".
+        warmup: steps of linear warm-up.
+        validation: share of the data held out to choose the weights that are kept.
+        evaluate_every: steps between validations; default: 40 validations in a run.
+        patience: stop after this many validations without improvement; default: never before the schedule ends.
+        threads: of the C core; default: all cores. Never changes a result.
+    """
+
+    method: str = "qzo-ff"
+    train: str = "all"
+    bits: str = "16w8a"
+    calibration: str = "minmax"
+    directions: int = 1
+    steps: int | None = None
+    minutes: float | None = None
+    epsilon: float = 1e-3
+    lr: float = 1e-3
+    batch: int = 128
+    seed: int = 0
+    momentum: float = 0.0
+    distribution: str = "normal"
+    perturbation: str = "exact"
+    rounding: str = "nearest"
+    schedule: str = "cosine"
+    warmup: int = 0
+    validation: float = 0.2
+    evaluate_every: int | None = None
+    patience: int | None = None
+    threads: int | None = None
+
+    def __post_init__(self):
+        def need(condition: bool, what: str, remedy: str) -> None:
+            if not condition:
+                raise StepforwardError(what, remedy)
+
+        need(self.method in METHODS, f"method = {self.method!r}", f"choose one of {', '.join(METHODS)}")
+        need(
+            self.steps is None or self.minutes is None, "both steps and minutes are given", "give one of them"
+        )
+        need(
+            self.steps is None or self.steps >= 1, f"steps = {self.steps}", "give a number of steps from 1 up"
+        )
+        need(self.minutes is None or self.minutes > 0, f"minutes = {self.minutes}", "give a positive number")
+        need(self.batch >= 1, f"batch = {self.batch}", "give a batch size from 1 up")
+        need(0 < self.validation < 0.9, f"validation share = {self.validation}", "give a share such as 0.2")
+        need(self.evaluate_every is None or self.evaluate_every >= 1, "evaluate_every < 1", "give 1 or more")
+        need(self.patience is None or self.patience >= 1, "patience < 1", "give 1 or more, or leave it out")
+        need(self.threads is None or self.threads >= 1, "threads < 1", "give 1 or more, or leave it out")
+        self.step_settings(self.steps or 2**32 - 1)
+
+    def step_settings(self, steps: int) -> StepSettings:
+        """The part that decides every bit of the weights."""
+        names = StepSettings.__dataclass_fields__
+        return StepSettings(
+            **{k: v for k, v in asdict(self).items() if k in names and k != "steps"}, steps=steps
+        )

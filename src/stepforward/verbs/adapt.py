@@ -1,0 +1,69 @@
+"""The main verb: adapt a network to a user's data."""
+
+from pathlib import Path
+from typing import Any
+
+from stepforward.errors import StepforwardError
+from stepforward.run.fixed import adapt_fixed
+from stepforward.run.folder import make_folder, run_folder, write_run
+from stepforward.run.prepare import prepare
+from stepforward.run.progress import OnProgress
+from stepforward.run.settings import Settings
+
+
+def adapt(
+    model: Any,
+    data: Any,
+    *,
+    test: Any = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    on_progress: OnProgress | None = None,
+    command: str | None = None,
+    **options: Any,
+) -> dict:
+    """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
+
+    Args:
+        model: path to an ONNX file (float or QDQ), or an `onnx_ir.Model` (see `from_torch`).
+        data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays. Part of it is held out to choose the weights.
+        test: the same kinds; measured before and after, used for nothing else.
+        out: run folder: `result.json`, `journal`, `adapted.onnx`, `adapted.sfp`, `report.html`
+            (and `base.onnx`, the quantized base, when a float model was given).
+        resume: go on with the run in `out`; same model, data and options.
+        on_progress: called after every step.
+        command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
+        options: fields of `settings.Settings`: train, bits, steps, minutes, directions, epsilon, lr, ...
+
+    Returns:
+        What `result.json` holds.
+
+    Raises:
+        StepforwardError: bad input, said before any work starts; or a disk that fills up.
+    """
+    settings = Settings(**options)
+    folder = run_folder(out, resume)
+    prepared = prepare(model, data, test, settings)
+    if settings.method == "backprop":
+        if resume:
+            raise StepforwardError(
+                "backprop keeps no journal to resume from", "start the run without --resume"
+            )
+        from stepforward.run.float import adapt_float  # needs torch, an extra
+
+        result, graph, program = adapt_float(prepared, settings, on_progress)
+    else:
+        result, graph, program = adapt_fixed(prepared, settings, folder, resume, on_progress)
+    result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
+    if command:
+        result["command"] = command
+    if folder:
+        make_folder(folder)
+        write_run(folder, result, graph, program)
+    return result
+
+
+def _name(data: Any) -> str | None:
+    if data is None:
+        return None
+    return str(data) if isinstance(data, (str, Path)) else "arrays"

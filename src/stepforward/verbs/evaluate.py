@@ -1,0 +1,51 @@
+"""Measure a model on labelled data."""
+
+import time
+from typing import Any
+
+from stepforward.engines.core import CoreEngine
+from stepforward.inputs import quantize_input
+from stepforward.models import open_model, to_program
+from stepforward.quantization.float_forward import run as run_float
+from stepforward.run.prepare import check_labels, load_data
+from stepforward.scores import score, score_float
+
+
+def evaluate(model: Any, data: Any, *, threads: int | None = None) -> dict:
+    """Accuracy, loss and confusion matrix; in integers for a quantized model, in float32 for a float one.
+
+    Args:
+        model: path to an ONNX file, or an `onnx_ir.Model`.
+        data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays.
+        threads: of the C core; default: all cores.
+
+    Returns:
+        accuracy, correct, count, loss (nats per sample), confusion (rows are true classes), class_names, bits,
+        seconds, weights_sha256 (None for a float model).
+
+    Raises:
+        StepforwardError: bad model or data.
+    """
+    opened = open_model(model)
+    dataset = load_data(opened, data, "test")
+    started, sha = time.monotonic(), None
+    if opened.quantized:
+        program = to_program(opened)
+        check_labels(dataset.y, program.tensors[program.output].elements)
+        logits = CoreEngine(program, threads=threads).logits(quantize_input(program, dataset.x))
+        result, sha = score(program, logits, dataset.y), program.weights_sha256
+    else:
+        logits = run_float(opened.graph, dataset.x)
+        check_labels(dataset.y, logits.shape[1])
+        result = score_float(logits, dataset.y)
+    return {
+        "accuracy": result.accuracy,
+        "correct": result.correct,
+        "count": result.count,
+        "loss": result.nats,
+        "confusion": result.confusion.tolist(),
+        "class_names": list(dataset.class_names),
+        "bits": opened.bits,
+        "weights_sha256": sha,
+        "seconds": time.monotonic() - started,
+    }

@@ -1,0 +1,52 @@
+"""Turn a float network into integers, with ranges seen on the user's data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.onnx import save_onnx
+from stepforward.models import open_model
+from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.qdq import quantize as quantize_graph
+from stepforward.run.prepare import load_data
+
+
+def quantize(
+    model: Any,
+    data: Any,
+    *,
+    bits: str = "16w8a",
+    calibration: str = "minmax",
+    symmetric: bool = False,
+    out: str | Path | None = None,
+) -> ir.Model:
+    """Choose a fixed-point format for every tensor of a float network.
+
+    Args:
+        model: path to a float ONNX file, or an `onnx_ir.Model`.
+        data: samples that cover what the network will see: folder, `.npz`, CSV, `Dataset`, or a float32 array.
+        bits: of weights and activations, such as "16w8a" or "8w8a".
+        calibration: "minmax", "percentile" or "mse".
+        symmetric: zero points of 0 everywhere, as in the paper.
+        out: where to write the result.
+
+    Returns:
+        An ordinary QDQ model: ONNX Runtime runs it, Netron opens it.
+
+    Raises:
+        StepforwardError: bad model or data, or a model that is quantized already.
+    """
+    opened = open_model(model)
+    if opened.quantized:
+        raise StepforwardError(
+            f"{opened.source} is quantized already ({opened.bits})", "give the float model"
+        )
+    settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
+    x = data if isinstance(data, np.ndarray) else load_data(opened, data, "test").x
+    graph = quantize_graph(opened.graph, x, settings)
+    if out is not None:
+        save_onnx(graph, out)
+    return graph

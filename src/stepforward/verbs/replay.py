@@ -1,0 +1,64 @@
+"""Rebuild an adapted model from its base and a journal, without the data."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stepforward import journal as journals
+from stepforward.engines.core import CoreEngine
+from stepforward.errors import StepforwardError
+from stepforward.frontend.onnx import save_onnx
+from stepforward.models import open_model, to_program
+from stepforward.program.lower import onnx_weights
+from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.quantization.write_back import with_weights
+
+
+def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
+    """Apply a journal's votes to the base model, up to the step whose weights were kept.
+
+    Args:
+        base: the quantized model the run started from: an ONNX file or an `onnx_ir.Model`.
+        journal: the file `journal` of the run folder.
+        out: where to write the adapted ONNX file.
+
+    Returns:
+        steps (recorded), kept (step), base_sha256, weights_sha256, out, seconds.
+
+    Raises:
+        StepforwardError: the journal is damaged, unfinished, or belongs to another base.
+    """
+    opened, recorded = open_model(base), journals.read(journal)
+    program = to_program(opened)
+    settings = recorded.settings
+    if program.weights_sha256 != settings["base_sha256"]:
+        raise StepforwardError(
+            f"{journal} belongs to another base model than {opened.source}",
+            "give the quantized model the run started from (base.onnx of the run folder, if there is one)",
+        )
+    if recorded.kept is None:
+        raise StepforwardError(
+            f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings['steps']}",
+            "finish the run first: stepforward adapt ... --resume",
+        )
+    names = {tensor.name: index for index, tensor in enumerate(program.parameters)}
+    known = StepSettings.__dataclass_fields__
+    steps = StepSettings(**{name: value for name, value in settings.items() if name in known})
+    engine = CoreEngine(
+        program, plan_training(program, [names[name] for name in settings["trainable"]], steps)
+    )
+    started = time.monotonic()
+    for step, votes in enumerate(recorded.votes[: recorded.kept]):
+        engine.update(step, votes)
+    adapted = replace(program, weights=engine.weights())
+    if out is not None:
+        save_onnx(with_weights(opened.graph, onnx_weights(adapted)), out)
+    return {
+        "steps": len(recorded.votes),
+        "kept": recorded.kept,
+        "base_sha256": program.weights_sha256,
+        "weights_sha256": adapted.weights_sha256,
+        "out": None if out is None else str(out),
+        "seconds": time.monotonic() - started,
+    }

@@ -1,0 +1,223 @@
+"""Hypothesis strategies for one-operator programs: every kind, geometry, type and format."""
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+
+from stepforward.program.arena import plan_arena
+from stepforward.program.model import Op, Program, Tensor
+from stepforward.program.weights import pack
+
+LIMITS = {"s8": (-128, 127), "s16": (-32768, 32767)}
+
+
+def windowed(draw, height, width, dilate=True):
+    """(operator fields, output height, output width) of a random window that fits."""
+    sizes = (height, width)
+    kernel = tuple(draw(st.integers(1, 4)) for _ in sizes)
+    stride = tuple(draw(st.integers(1, 3)) for _ in sizes)
+    dilation = tuple(draw(st.integers(1, 2)) if dilate else 1 for _ in sizes)
+    span = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    padding = [draw(st.integers(0, k - 1)) for k in kernel] + [draw(st.integers(0, k - 1)) for k in kernel]
+    for axis in range(2):  # grow the padding until one window fits
+        padding[axis] += max(0, span[axis] - sizes[axis] - padding[axis] - padding[axis + 2])
+    out = [(sizes[i] + padding[i] + padding[i + 2] - span[i]) // stride[i] + 1 for i in range(2)]
+    fields = {"kernel": kernel, "stride": stride, "dilation": dilation, "padding": tuple(padding)}
+    return fields, out[0], out[1]
+
+
+def clip(draw, dtype):
+    lo, hi = LIMITS[dtype]
+    a, b = draw(st.integers(lo, hi)), draw(st.integers(lo, hi))
+    return draw(st.sampled_from([{"lo": lo, "hi": hi}, {"lo": min(a, b), "hi": max(a, b)}]))
+
+
+def pairs(draw, count, center, spread=3):
+    """(mult, shift) near a useful scale, sometimes anywhere."""
+    near = st.tuples(st.integers(32768, 65535), st.integers(center - spread, center + spread))
+    anywhere = st.tuples(st.integers(0, 65535), st.integers(0, 47))
+    kind = draw(st.sampled_from([near, near, near, anywhere]))
+    return tuple(
+        (mult, min(max(shift, 0), 47)) for mult, shift in draw(st.lists(kind, min_size=count, max_size=count))
+    )
+
+
+def activation(draw, name, shape, dtype="s8"):
+    zero = draw(st.sampled_from([0, LIMITS[dtype][0], LIMITS[dtype][1], -3, 17]))
+    return Tensor(name, shape, dtype, (0.02,), zero)
+
+
+def seeded(draw):
+    return np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+
+def parameters(draw, shape, rows, rule, divisor, taps):
+    """Weight and bias tensors and their packed section."""
+    rng, dtype = seeded(draw), draw(st.sampled_from(["s16", "s8", "s4"]))
+    per_channel = draw(st.booleans())
+    q_max = {"s16": 32767, "s8": 127, "s4": 7}[dtype]
+    largest = draw(st.sampled_from([q_max, q_max, max(1, q_max // 20)]))
+    scale = 1.0 / q_max
+    scales = tuple(scale * (1 + i / 7) for i in range(rows)) if per_channel else (scale,)
+    weight = Tensor(
+        *("w", shape, dtype, scales, 0, 0),
+        *((rule, divisor) if per_channel else ("one", 1)),
+    )
+    edges = rng.random() < 0.3  # sums of all-extreme weights are where int32 could overflow
+    w = rng.choice([-largest, largest], shape) if edges else rng.integers(-largest, largest + 1, shape)
+    wide = draw(st.sampled_from([1000, 10**6, 2**31 - 1]))
+    packed = pack(weight, w)
+    packed += bytes(-len(packed) % 4)
+    bias_scales = tuple(0.02 * s for s in scales)
+    rule_of_bias = ("divide", 1) if per_channel else ("one", 1)
+    bias = Tensor("b", (rows,), "s32", bias_scales, 0, len(packed), *rule_of_bias)
+    b = rng.integers(-wide, wide + 1, rows)
+    center = 16 + max(1, round(math.log2(largest * 60 * math.sqrt(taps) / 40)))
+    rescale = pairs(draw, draw(st.sampled_from([1, rows])), center)
+    return (weight, bias), packed + pack(bias, b), rescale
+
+
+def finish(draw, parameters, blob, activations, **op):
+    count = len(parameters)
+    op["inputs"] = tuple(count + i for i in op["inputs"])
+    output = count + len(activations) - 1
+    if parameters:
+        op |= {"weight": 0, "bias": 1}
+    ops = [Op(name="op", output=output, **op)]
+    tensors = [*parameters, *activations]
+    program = Program(
+        *(tuple(tensors), tuple(ops), count, output, count, blob),
+        loss_rescale=(draw(st.integers(30000, 65535)), draw(st.integers(0, 20))),
+    )
+    return plan_arena(program)
+
+
+@st.composite
+def conv_programs(draw):
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    group_in = draw(st.sampled_from([1, 2, 3, 5, 16, 17]))
+    group_out = draw(st.sampled_from([1, 2, 5, 16, 19, 33]))
+    height, width = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    window, out_h, out_w = windowed(draw, height, width)
+    if draw(st.booleans()) and groups == 1:  # pointwise has its own path
+        window = {}
+        out_h, out_w = height, width
+    kernel = window.get("kernel", (1, 1))
+    rows, taps = groups * group_out, kernel[0] * kernel[1] * group_in
+    tensors, blob, rescale = parameters(draw, (rows, *kernel, group_in), rows, "divide", taps, taps)
+    dtype = draw(st.sampled_from(["s8", "s8", "s16"]))
+    x = activation(draw, "x", (height, width, groups * group_in))
+    y = activation(draw, "y", (out_h, out_w, rows), dtype)
+    more = {"rescale": rescale, "groups": groups, **window, **clip(draw, dtype)}
+    return finish(draw, tensors, blob, [x, y], kind="conv", inputs=(0,), **more)
+
+
+@st.composite
+def depthwise_programs(draw):
+    channels = draw(st.sampled_from([1, 3, 8, 15, 16, 17, 35, 48, 67]))
+    height, width = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    window, out_h, out_w = windowed(draw, height, width)
+    taps = window["kernel"][0] * window["kernel"][1]
+    tensors, blob, rescale = parameters(
+        draw, (*window["kernel"], channels), channels, "modulo", channels, taps
+    )
+    dtype = draw(st.sampled_from(["s8", "s8", "s16"]))
+    x = activation(draw, "x", (height, width, channels))
+    y = activation(draw, "y", (out_h, out_w, channels), dtype)
+    more = {"rescale": rescale, **window, **clip(draw, dtype)}
+    return finish(draw, tensors, blob, [x, y], kind="depthwise", inputs=(0,), **more)
+
+
+@st.composite
+def fully_connected_programs(draw):
+    shape = draw(st.sampled_from([(1,), (7,), (40,), (3, 2, 5), (300,), (700,)]))
+    rows, length = draw(st.sampled_from([1, 4, 10, 16, 37])), math.prod(shape)
+    tensors, blob, rescale = parameters(draw, (rows, length), rows, "divide", length, length)
+    dtype = draw(st.sampled_from(["s8", "s16"]))
+    activations = [activation(draw, "x", shape), activation(draw, "y", (rows,), dtype)]
+    more = {"rescale": rescale, **clip(draw, dtype)}
+    return finish(draw, tensors, blob, activations, kind="fully_connected", inputs=(0,), **more)
+
+
+@st.composite
+def pool_programs(draw):
+    kind = draw(st.sampled_from(["max_pool", "average_pool"]))
+    channels = draw(st.sampled_from([1, 3, 16, 21, 40]))
+    height, width = draw(st.integers(1, 8)), draw(st.integers(1, 8))
+    window, out_h, out_w = windowed(draw, height, width, dilate=kind == "max_pool")
+    taps = window["kernel"][0] * window["kernel"][1]
+    x = activation(draw, "x", (height, width, channels))
+    if kind == "max_pool":
+        y = Tensor("y", (out_h, out_w, channels), "s8", x.scale, x.zero_point)
+        return finish(draw, (), b"", [x, y], kind=kind, inputs=(0,), **window, **clip(draw, "s8"))
+    dtype = draw(st.sampled_from(["s8", "s16"]))
+    y = activation(draw, "y", (out_h, out_w, channels), dtype)
+    beyond = any(window["padding"][i] >= window["kernel"][i % 2] for i in range(4))
+    rescale = pairs(draw, 1 if beyond else draw(st.sampled_from([1, taps])), 17)
+    more = {"rescale": rescale, **window, **clip(draw, dtype)}
+    return finish(draw, (), b"", [x, y], kind=kind, inputs=(0,), **more)
+
+
+def shapes(draw):
+    return draw(st.sampled_from([(1,), (9,), (37,), (2, 3), (3, 2, 5), (4, 4, 16), (2, 2, 3, 4)]))
+
+
+@st.composite
+def elementwise_programs(draw):
+    """add reads the input and its rescaled copy; rescale the input alone."""
+    shape, dtype = shapes(draw), draw(st.sampled_from(["s8", "s16"]))
+    x, copy = activation(draw, "x", shape), activation(draw, "copy", shape)
+    y = activation(draw, "y", shape, dtype)
+    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 15))
+    if draw(st.booleans()):
+        (a, shift), (b, _) = pairs(draw, 2, 16)
+        op = Op("add", "add", (0, 1), 2, rescale=((a, shift), (b, shift)), **clip(draw, dtype))
+    else:
+        op = Op("rescale", "second", (1,), 2, rescale=pairs(draw, 1, 16), **clip(draw, dtype))
+    return plan_arena(Program((x, copy, y), (first, op), 0, 2, 0, b"", (40000, 10)))
+
+
+@st.composite
+def concat_programs(draw):
+    shape = shapes(draw)
+    axis, dtype = draw(st.integers(0, len(shape) - 1)), draw(st.sampled_from(["s8", "s16"]))
+    x, copy = activation(draw, "x", shape), activation(draw, "copy", shape)
+    count = draw(st.integers(1, 4))
+    sources = tuple(draw(st.integers(0, 1)) for _ in range(count))
+    joined = (*shape[:axis], count * shape[axis], *shape[axis + 1 :])
+    y = activation(draw, "y", joined, dtype)
+    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 15))
+    join = Op("concat", "join", sources, 2, rescale=pairs(draw, count, 15), axis=axis, **clip(draw, dtype))
+    return plan_arena(Program((x, copy, y), (first, join), 0, 2, 0, b"", (40000, 10)))
+
+
+@st.composite
+def move_programs(draw):
+    """pad, transpose or reshape, of s8 or s16 (behind a rescale that makes it so)."""
+    kind, dtype = draw(st.sampled_from(["pad", "transpose", "reshape"])), draw(st.sampled_from(["s8", "s16"]))
+    shape = draw(st.sampled_from([(3, 2, 5), (1, 4, 3)])) if kind == "pad" else shapes(draw)
+    x, wide = activation(draw, "x", shape), activation(draw, "wide", shape, dtype)
+    lo, hi = LIMITS[dtype]
+    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 8), lo=lo, hi=hi)
+    if kind == "pad":
+        top, left, bottom, right, before, after = (draw(st.integers(0, 2)) for _ in range(6))
+        padded = (shape[0] + top + bottom, shape[1] + left + right, shape[2] + before + after)
+        fields = {"padding": (top, left, bottom, right), "kernel": (before, after)}
+        fields["value"] = draw(st.integers(lo, hi))
+    elif kind == "transpose":
+        order = tuple(draw(st.permutations(range(len(shape)))))
+        padded, fields = tuple(shape[i] for i in order), {"permutation": order}
+    else:
+        padded, fields = (math.prod(shape),), {}
+    y = Tensor("y", padded, dtype, wide.scale, wide.zero_point)
+    move = Op(kind, kind, (1,), 2, **fields)
+    return plan_arena(Program((x, wide, y), (first, move), 0, 2, 0, b"", (40000, 10)))
+
+
+def inputs(program, n, rng):
+    """n random samples, extreme values more often than by chance, and labels."""
+    shape = (n, *program.tensors[program.input].shape)
+    x = rng.integers(-128, 128, shape)
+    x = np.where(rng.random(shape) < 0.2, rng.choice([-128, 127], shape), x).astype(np.int8)
+    return x, rng.integers(0, program.tensors[program.output].elements, n).astype(np.int32)

@@ -1,0 +1,83 @@
+"""The run itself, on the reference engine: keep-best, early stop, and a resume that changes nothing."""
+
+from pathlib import Path
+
+import pytest
+from small import samples, small_program
+
+from stepforward import journal as journals
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.run.fixed_steps import fixed_judge, fixed_steps
+from stepforward.run.training import train
+from stepforward.scores import NATS, score
+
+STEPS = 12
+
+
+def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
+    program = small_program()
+    plan = plan_training(program, range(8), StepSettings(STEPS, lr=lr, momentum=0.5, directions=2))
+    engine = ReferenceEngine(program, plan)
+    x, y = samples(program, 6)
+    held_x, held_y = samples(program, 8, seed=2)
+    recorded = journals.read(path) if resume else None
+    if resume:
+        writer = journals.JournalWriter.resume(path, recorded)
+    else:
+        writer = journals.JournalWriter.create(path, {}, 2)
+    taken = []
+
+    def batches(step):
+        if stop_after is not None and len(taken) == stop_after:
+            raise KeyboardInterrupt
+        taken.append(step)
+        return x, y
+
+    options = {"validation_count": 8, "nats": NATS, "steps": STEPS, "evaluate_every": 3, "patience": patience}
+    try:
+        result = train(
+            fixed_steps(engine, batches, writer, recorded, STEPS, 2),
+            fixed_judge(lambda: score(program, engine.logits(held_x), held_y), writer, recorded),
+            engine.weights,
+            **options,
+        )
+        writer.end(result.best.step, result.stopped)
+    except KeyboardInterrupt:
+        writer.flush()
+        return None
+    finally:
+        writer.close()
+    return result, engine.weights(), taken
+
+
+def test_a_run_keeps_the_best_validation_it_saw(tmp_path):
+    result, _, taken = run(tmp_path / "journal")
+    losses = [row["validation_loss"] for row in result.curve]
+    assert [row["step"] for row in result.curve] == [0, 3, 6, 9, 12]
+    assert taken == list(range(STEPS))
+    assert result.forward_passes == STEPS * 2 * 2 * 6
+    kept = next(row for row in result.curve if row["step"] == result.best.step)
+    allowed = [r for r in result.curve if r["validation_accuracy"] >= result.curve[0]["validation_accuracy"]]
+    assert kept["validation_loss"] == min(row["validation_loss"] for row in allowed) <= losses[0]
+
+
+def test_a_harmful_run_returns_the_given_weights(tmp_path):
+    result, weights, _ = run(tmp_path / "journal", lr=5.0)
+    assert result.best.step == 0
+    assert result.best.weights == small_program().weights != weights
+
+
+def test_early_stop(tmp_path):
+    result, _, taken = run(tmp_path / "journal", lr=5.0, patience=2)
+    assert (result.stopped, result.steps, len(taken)) == ("early stop", 6, 6)
+
+
+@pytest.mark.parametrize("stop_after", range(STEPS))
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, stop_after):
+    whole, weights, _ = run(tmp_path / "whole")
+    assert run(tmp_path / "cut", stop_after=stop_after) is None
+    resumed, resumed_weights, taken = run(tmp_path / "cut", resume=True)
+    assert resumed_weights == weights and resumed.best == whole.best
+    assert len(taken) == STEPS - stop_after
+    assert journals.read(tmp_path / "cut").votes == journals.read(tmp_path / "whole").votes
