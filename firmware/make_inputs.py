@@ -1,0 +1,116 @@
+"""Write what the microcontroller test links in: programs, training plans, journal settings, samples and labels.
+
+python firmware/make_inputs.py build/firmware/inputs
+"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+from small_network import samples, small_network
+
+import stepforward
+from stepforward.demo.clips import load_clips, model_path
+from stepforward.inputs import quantize_input
+from stepforward.models import open_model, to_program
+from stepforward.program import fileformat
+from stepforward.program.arena import plan_arena
+from stepforward.program.model import Program
+from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
+
+CLIPS_PER_DIGIT = 10
+
+
+class Run(NamedTuple):
+    """One run of the firmware: the files that `inputs.S` links under its name."""
+
+    program: Program
+    plan: TrainingPlan
+    settings: dict
+    x: NDArray[np.int8]
+    y: NDArray[np.int32]
+
+
+def _run(program: Program, trainable, settings: StepSettings, x, y) -> Run:
+    plan = plan_training(program, trainable, settings)
+    names = [program.tensors[entry.tensor].name for entry in plan.trainable]
+    header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names}
+    return Run(plan_arena(program, plan.first_op), plan, header, x, y)
+
+
+def small_runs(steps: int = 200) -> dict[str, Run]:
+    """The small network: plain sign-SPSA, two directions with momentum, and a head trained behind a cut."""
+    program = small_network()
+    everything = range(program.parameter_count)
+    chosen = {
+        "plain": (everything, StepSettings(steps, epsilon=8e-3, lr=3e-2, seed=11, schedule="constant")),
+        "momentum": (
+            everything,
+            StepSettings(
+                steps,
+                epsilon=8e-3,
+                lr=6e-3,
+                directions=2,
+                seed=2**40 + 5,
+                momentum=0.9,
+                rounding="stochastic",
+                warmup=10,
+            ),
+        ),
+        "head": (
+            everything[-4:],
+            StepSettings(
+                steps,
+                epsilon=8e-3,
+                lr=3e-2,
+                directions=3,
+                seed=7,
+                distribution="rademacher",
+                perturbation="paper",
+                rounding="floor",
+                schedule="linear",
+            ),
+        ),
+    }
+    return {name: _run(program, *rest, *samples()) for name, rest in chosen.items()}
+
+
+def digits_model() -> ir.Model:
+    """The demo's speech network, quantized to QDQ ONNX on the demo's clips."""
+    opened = open_model(model_path())
+    return stepforward.quantize(opened, load_clips("adapt", opened.preprocessing).x)
+
+
+def digits_run(steps: int = 200) -> Run:
+    """The speech network, all of it trainable, and one clip per digit of the demo's new speaker."""
+    model = open_model(digits_model())
+    clips = load_clips("adapt", model.preprocessing)
+    program = to_program(model)
+    x = quantize_input(program, clips.x[::CLIPS_PER_DIGIT])
+    y = clips.y[::CLIPS_PER_DIGIT].astype(np.int32)
+    return _run(program, range(program.parameter_count), StepSettings(steps, momentum=0.9), x, y)
+
+
+def write(folder: Path) -> None:
+    """Write the files of every run under `folder`, as `inputs.S` names them."""
+    for name, run in {**small_runs(), "digits": digits_run()}.items():
+        text = json.dumps(run.settings, sort_keys=True, separators=(",", ":"))
+        content = {
+            "program.sfp": fileformat.to_bytes(run.program),
+            "plan.sft": run.plan.to_bytes(),
+            "settings.json": text.encode(),
+            "samples.bin": run.x.tobytes(),
+            "labels.bin": run.y.astype("<i4").tobytes(),
+        }
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for file, data in content.items():
+            (folder / name / file).write_bytes(data)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

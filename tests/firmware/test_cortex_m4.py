@@ -1,0 +1,169 @@
+"""The core on a Cortex-M4 under QEMU: every printed integer of 200 training steps is the host's."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import make_inputs
+import pytest
+
+import stepforward
+from stepforward import journal as journals
+from stepforward.engines.core import CoreEngine, device_scratch_bytes
+from stepforward.engines.protocol import Perturbation
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.journal import JournalWriter
+from stepforward.methods.qzo_ff import qzo_ff
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+REPORT_EVERY, STACK_BYTES = 20, 8192
+FACTS = ("weights", "logits", "losses", "votes", "journal", "journal_crc")
+TOOLS = ("make", "arm-none-eabi-gcc", "arm-none-eabi-nm", "qemu-system-arm")
+HELPERS = (
+    r"mem(cpy|set|move)|__gnu_thumb1_case_\w+"
+    r"|__aeabi_(lmul|llsl|llsr|lasr|u?l?idiv(mod)?|u?ldivmod|u?lcmp|mem\w+)"
+)
+"""What a compiler may call on its own: copies and integer arithmetic; a floating-point helper would show."""
+
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"{', '.join(MISSING)} not installed; `make tools` installs them"
+)
+
+STEPS = {"plain": 200, "momentum": 200, "head": 200, "digits": 2}
+"""Runs of the firmware, and how many steps each takes here; the speech network costs 1.3 million products a sample."""
+
+
+@cache
+def run_of(name):
+    return make_inputs.digits_run() if name == "digits" else make_inputs.small_runs()[name]
+
+
+class Printed(NamedTuple):
+    """What the device printed."""
+
+    name: str
+    run: make_inputs.Run
+    lines: list
+
+    def number(self, start):
+        return next(int(line.split()[-1]) for line in self.lines if line.startswith(start))
+
+
+@pytest.fixture(scope="module")
+def build_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("firmware")
+
+
+def make(build_folder, *arguments):
+    """Output of `make` in the firmware's folder, everything built under `build_folder`."""
+    command = [
+        "make",
+        "-s",
+        "-C",
+        str(FIRMWARE),
+        f"BUILD={build_folder}",
+        f"PYTHON={sys.executable}",
+        *arguments,
+    ]
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=STEPS)
+def printed(request, build_folder):
+    name = request.param
+    lines = make(build_folder, "run", f"RUN={name}", f"STEPS={STEPS[name]}").splitlines()
+    assert lines[0] == f"run {name}" and lines[-1] == "done"
+    return Printed(name, run_of(name), lines)
+
+
+def host_lines(engine, run, steps, path):
+    """What the device has to print, from an engine on this machine."""
+    m = run.plan.directions
+    writer = JournalWriter.create(path, run.settings, m)
+    taken = qzo_ff(engine, lambda step: (run.x, run.y), range(steps), m)
+    for step in range(steps + 1):
+        if step % REPORT_EVERY == 0 or step == steps:
+            logits = engine.logits(run.x)
+            probes = [Perturbation(step, i, sign) for i in range(m) for sign in (1, -1)]
+            losses = engine.losses(run.x, run.y, [None, *probes])
+            yield f"weights {step} {hashlib.sha256(engine.weights()).hexdigest()}"
+            for sample, row in enumerate(logits.tolist()):
+                yield " ".join(map(str, ["logits", step, sample, *row]))
+            yield " ".join(map(str, ["losses", step, *losses]))
+        if step < steps:
+            votes = next(taken).votes
+            writer.votes(votes)
+            yield " ".join(map(str, ["votes", step, *votes]))
+    writer.evaluation(int((logits.argmax(axis=1) == run.y).sum()), losses[0])
+    writer.end(steps, "all steps done")
+    writer.close()
+    content = path.read_bytes()
+    yield f"journal {content.hex()}"
+    yield f"journal_crc {zlib.crc32(content)}"
+
+
+@pytest.mark.parametrize("engine", [ReferenceEngine, CoreEngine])
+def test_the_device_prints_what_the_host_computes(printed, engine, tmp_path):
+    run = printed.run
+    expected = host_lines(engine(run.program, run.plan), run, STEPS[printed.name], tmp_path / "journal")
+    assert [line for line in printed.lines if line.split()[0] in FACTS] == list(expected)
+
+
+@pytest.mark.parametrize("printed", ["plain", "momentum", "head"], indirect=True)
+def test_the_device_learns(printed):
+    losses = [int(line.split()[2]) for line in printed.lines if line.startswith("losses ")]
+    assert losses[-1] < losses[0]
+
+
+def test_the_journal_of_the_device_rebuilds_its_weights(printed):
+    content = next(line.split()[1] for line in printed.lines if line.startswith("journal "))
+    journal = journals.parse(bytes.fromhex(content))
+    steps = STEPS[printed.name]
+    assert journal.settings == printed.run.settings and journal.kept == steps
+    engine = CoreEngine(printed.run.program, printed.run.plan)
+    for step, votes in enumerate(journal.votes):
+        engine.update(step, votes)
+    assert f"weights {steps} {hashlib.sha256(engine.weights()).hexdigest()}" in printed.lines
+
+
+def test_replay_takes_a_journal_from_a_device(build_folder, tmp_path):
+    lines = make(build_folder, "run", "RUN=digits", "STEPS=1").splitlines()
+    content = next(line.split()[1] for line in lines if line.startswith("journal "))
+    (tmp_path / "journal").write_bytes(bytes.fromhex(content))
+    result = stepforward.replay(make_inputs.digits_model(), tmp_path / "journal")
+    assert f"weights 1 {result['weights_sha256']}" in lines
+
+
+def test_training_needs_the_memory_of_inference(printed):
+    scratch = printed.number("bytes scratch")
+    assert scratch == device_scratch_bytes(printed.run.program)
+    assert printed.number("bytes momentum") == 2 * printed.run.plan.momentum_elements
+    assert printed.number("touched inference") <= printed.number("touched training") <= scratch
+    assert printed.number("touched stack") < STACK_BYTES / 2
+
+
+@pytest.mark.parametrize("cpu", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
+def test_the_core_needs_nothing_but_a_compiler(build_folder, cpu):
+    make(build_folder, "lib", f"CPU={cpu}")
+    library = build_folder / f"{cpu}-O2" / "libstepforward.a"
+    listing = subprocess.run(
+        ["arm-none-eabi-nm", str(library)], capture_output=True, text=True, check=True
+    ).stdout
+    symbols = [line.split()[-2:] for line in listing.splitlines() if re.search(r" [A-Za-z] \S+$", line)]
+    defined = {name for kind, name in symbols if kind != "U"}
+    wanted = {name for kind, name in symbols if kind == "U"} - defined
+    helpers = re.compile(HELPERS)
+    assert {name for name in wanted if not helpers.fullmatch(name)} == set()
+    assert {name for kind, name in symbols if kind in "DdBbC"} == set(), "the core keeps no state of its own"
