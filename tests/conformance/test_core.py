@@ -1,0 +1,203 @@
+"""The C core against the reference: equality to the last bit, whatever the operator, format, threads or block size."""
+
+import numpy as np
+import pytest
+import small
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from random_programs import (
+    concat_programs,
+    conv_programs,
+    depthwise_programs,
+    elementwise_programs,
+    fully_connected_programs,
+    inputs,
+    move_programs,
+    pool_programs,
+)
+
+from stepforward.engines.core import CoreEngine, device_scratch_bytes, device_stage_bytes
+from stepforward.engines.device_loop import DeviceLoop
+from stepforward.engines.protocol import Perturbation
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.errors import StepforwardError
+from stepforward.journal import JournalWriter, parse
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.program.arena import plan_arena
+from stepforward.program.training_plan import StepSettings, plan_training
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+programs = st.one_of(
+    conv_programs(),
+    depthwise_programs(),
+    fully_connected_programs(),
+    pool_programs(),
+    elementwise_programs(),
+    concat_programs(),
+    move_programs(),
+)
+
+
+@settings(relaxed, max_examples=300)
+@given(programs, st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_every_operator_gives_the_same_logits(program, n, block, seed):
+    x, y = inputs(program, n, np.random.default_rng(seed))
+    core, reference = CoreEngine(program, threads=1, block=block), ReferenceEngine(program)
+    expected = reference.logits(x)
+    assert np.array_equal(core.logits(x), expected)
+    assert core.losses(x, y, [None]) == reference.losses(x, y, [None])
+    assert np.array_equal(device_logits(program, x), expected)
+
+
+def device_logits(program, x):
+    """Logits with the row tile and the block of a device."""
+    engine = CoreEngine(program, threads=1, block=1)
+    engine._row_tile = 4
+    return engine.logits(x)
+
+
+plans = st.builds(
+    StepSettings,
+    steps=st.integers(1, 60),
+    epsilon=st.sampled_from([1e-3, 0.02, 0.3]),
+    lr=st.sampled_from([1e-3, 0.05]),
+    directions=st.integers(1, 4),
+    seed=st.integers(0, 2**64 - 1),
+    momentum=st.sampled_from([0.0, 0.5, 0.9, 0.999]),
+    distribution=st.sampled_from(["normal", "rademacher", "binomial"]),
+    perturbation=st.sampled_from(["exact", "paper"]),
+    rounding=st.sampled_from(["nearest", "floor", "stochastic"]),
+    schedule=st.sampled_from(["constant", "linear", "cosine"]),
+)
+weighted = st.one_of(conv_programs(), depthwise_programs(), fully_connected_programs())
+
+
+@settings(relaxed, max_examples=120)
+@given(weighted, plans, st.sampled_from([(0, 1), (0,), (1,)]), st.data())
+def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, trainable, data):
+    plan = plan_training(program, trainable, settings)
+    x, y = inputs(program, 3, np.random.default_rng(data.draw(st.integers(0, 999))))
+    core, reference = CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)
+    for _ in range(3):
+        step = data.draw(st.integers(0, settings.steps - 1))
+        probes = [Perturbation(step, i, s) for i in range(settings.directions) for s in (1, -1)]
+        assert core.losses(x, y, [None, *probes]) == reference.losses(x, y, [None, *probes])
+        vote = data.draw(st.sampled_from([st.integers(-1, 1), st.integers(-127, 127)]))
+        votes = [data.draw(vote) for _ in range(settings.directions)]
+        core.update(step, votes)
+        reference.update(step, votes)
+        assert core.weights() == reference.weights()
+    assert np.array_equal(core.logits(x), reference.logits(x))
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("cut", ["all", "head", "bias"])
+def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut):
+    program = small.small_program(dtype, per_channel)
+    chosen = {"all": range(program.parameter_count), "head": [6, 7], "bias": [3, 5]}[cut]
+    settings = StepSettings(10, epsilon=0.02, lr=0.02, directions=2, seed=7, momentum=0.5, warmup=2)
+    plan = plan_training(program, chosen, settings)
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, 6)
+    engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
+    runs = [list(qzo_ff(engine, lambda step: (x, y), range(10), 2)) for engine in engines]
+    assert runs[0] == runs[1]
+    assert engines[0].weights() == engines[1].weights() != program.weights
+
+
+@settings(relaxed, max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 17))
+def test_threads_and_block_size_change_nothing(n, threads, block):
+    program = small.small_program()
+    plan = plan_training(program, range(8), StepSettings(3, epsilon=0.05, directions=40))
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, n)
+    probes = [None, *(Perturbation(1, i, s) for i in range(40) for s in (1, -1))]
+    one, many = CoreEngine(program, plan, threads=1), CoreEngine(program, plan, threads, block)
+    assert many.losses(x, y, probes) == one.losses(x, y, probes)
+    assert np.array_equal(many.logits(x), one.logits(x))
+
+
+@pytest.mark.parametrize("directions, steps", [(1, 130), (3, 70)])
+def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(tmp_path, directions, steps):
+    program = small.small_program()
+    settings = StepSettings(steps, epsilon=0.02, lr=0.02, directions=directions, seed=3, momentum=0.9)
+    plan = plan_training(program, range(8), settings)
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, 12)
+    header = {"seed": 3, "base_sha256": program.weights_sha256}
+
+    def batch(step):
+        return x[step % 3 :: 3], y[step % 3 :: 3]
+
+    engine = CoreEngine(program, plan)
+    writer = JournalWriter.create(tmp_path / "journal", header, directions)
+    pieces: list[bytes] = []
+    device = DeviceLoop(program, plan, header, pieces.append)
+    for step in qzo_ff(engine, batch, range(steps), directions):
+        writer.votes(step.votes)
+        assert device.step(*batch(step.number)) == step.votes
+        if step.number == 50:
+            writer.evaluation(5, 123456789012)
+            device.evaluation(5, 123456789012)
+    writer.end(50, "early stop")
+    device.end(50, 1)
+    writer.close()
+    assert b"".join(pieces) == (tmp_path / "journal").read_bytes()
+    assert device.weights() == engine.weights()
+    assert len(parse(b"".join(pieces)).votes) == steps
+
+
+def test_training_needs_the_scratch_of_inference():
+    program = small.small_program()
+    plan = plan_training(program, range(8), StepSettings(1))
+    assert plan.first_op == 0
+    assert device_scratch_bytes(plan_arena(program, plan.first_op)) == device_scratch_bytes(program)
+    assert 0 < device_stage_bytes(program) < device_scratch_bytes(program)
+    assert CoreEngine(program, threads=2).scratch_bytes > device_scratch_bytes(program)
+
+
+def test_restore_brings_old_weights_back():
+    program = small.small_program()
+    engine = CoreEngine(program, plan_training(program, range(8), StepSettings(1, lr=0.1)))
+    before = engine.weights()
+    engine.update(0, [1])
+    assert engine.weights() != before
+    engine.restore(before)
+    assert engine.weights() == before == program.weights
+
+
+@pytest.mark.parametrize(
+    "act, message",
+    [
+        (lambda e, x, y: e.logits(x.astype(np.int16)), "takes int8 samples"),
+        (lambda e, x, y: e.logits(x[:, 1:]), "takes int8 samples"),
+        (lambda e, x, y: e.losses(x, y[:-1], []), "integer labels"),
+        (lambda e, x, y: e.losses(x, y.astype(float), []), "integer labels"),
+        (lambda e, x, y: e.losses(x, y + 10, [None]), "classes 0 to 3"),
+        (lambda e, x, y: e.update(0, [1]), "2 votes"),
+        (lambda e, x, y: e.update(0, [1, 200]), "2 votes"),
+        (lambda e, x, y: e.update(5, [1, 1]), "outside the plan"),
+        (lambda e, x, y: e.restore(b"1234"), "does not fit"),
+        (lambda e, x, y: CoreEngine(e.program).losses(x, y, [Perturbation(0, 0, 1)]), "no training plan"),
+        (lambda e, x, y: CoreEngine(e.program).update(0, [1]), "no training plan"),
+        (lambda e, x, y: CoreEngine(e.program, threads=1000), "threads = 1000"),
+    ],
+)
+def test_what_the_engine_refuses(act, message):
+    program = small.small_program()
+    engine = CoreEngine(program, plan_training(program, range(8), StepSettings(5, directions=2)))
+    with pytest.raises(StepforwardError, match=message):
+        act(engine, *small.samples(program, 4))
+
+
+def test_a_plan_of_another_program_is_refused():
+    program, other = small.small_program(), small.small_program(per_channel=True)
+    plan = plan_training(other, range(8), StepSettings(5))
+    with pytest.raises(StepforwardError, match="another program"):
+        CoreEngine(program, plan)
+    late = plan_training(program, [6, 7], StepSettings(5))
+    early = plan_training(program, [0], StepSettings(5))
+    with pytest.raises(StepforwardError, match="another program"):
+        CoreEngine(plan_arena(program, late.first_op), early)
