@@ -23,7 +23,7 @@
 #endif
 
 /* Hot loops are compiled once per instruction set on hosts whose loader can choose (glibc), and once elsewhere. */
-#if SF_X86 && !defined(__clang__) && defined(__GLIBC__)
+#if SF_X86 && !defined(__clang__) && defined(__GLIBC__) && !defined(SF_NO_CLONES)
 #define SF_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SF_CLONES

@@ -1,0 +1,191 @@
+/* A whole program from files: training on it as a device does gives the reference's votes, weights and logits; damaged copies
+ * of it never lead a kernel out of its buffers (the sanitizer build watches).
+ *
+ * Usage: test_program FOLDER, written by make_example.py. */
+#include <string.h>
+
+#include "check.h"
+#include "stepforward.h"
+
+enum { STEPS = 20, SAMPLES = 5, DIRECTIONS = 2 };
+
+typedef struct blob {
+    uint8_t* bytes;
+    size_t size;
+} blob;
+
+static blob read_file(const char* folder, const char* name)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE* f = fopen(path, "rb");
+    CHECK(f != NULL);
+    CHECK(fseek(f, 0, SEEK_END) == 0);
+    const long size = ftell(f);
+    CHECK(size >= 0 && fseek(f, 0, SEEK_SET) == 0);
+    blob b = {malloc((size_t)size), (size_t)size};
+    CHECK(b.bytes != NULL && fread(b.bytes, 1, b.size, f) == b.size);
+    fclose(f);
+    return b;
+}
+
+typedef struct example {
+    blob sfp, sft, samples, labels, votes, weights, logits;
+} example;
+
+/* Train with every buffer exactly as large as promised. Returns the first status that is not SF_OK. */
+static sf_status train(blob sfp, blob sft, const int8_t* x, const int32_t* y, uint32_t n, uint32_t steps, const example* expected)
+{
+    sf_program program;
+    sf_plan plan;
+    sf_status status = sf_program_open(&program, sfp.bytes, sfp.size);
+    if (status != SF_OK)
+        return status;
+    status = sf_plan_open(&plan, &program, sft.bytes, sft.size);
+    if (status != SF_OK)
+        return status;
+    const size_t bytes = sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS);
+    if (bytes == 0 || bytes > (size_t)1 << 22 || (size_t)n * program.input_bytes > (size_t)1 << 22)
+        return SF_TOO_LARGE;
+
+    sf_trainer trainer = {0};
+    trainer.program = &program;
+    trainer.plan = &plan;
+    trainer.weights = malloc(program.weights_bytes + 1u);
+    trainer.momentum = calloc(plan.momentum_elements + 1u, sizeof(int16_t));
+    trainer.scratch.memory = malloc(bytes);
+    trainer.scratch.bytes = bytes;
+    trainer.scratch.block = 1;
+    trainer.scratch.row_tile = SF_DEVICE_ROWS;
+    int8_t* samples = malloc((size_t)n * program.input_bytes + 1);
+    int32_t* logits = malloc((size_t)n * program.classes * sizeof(int32_t));
+    CHECK(trainer.weights && trainer.momentum && trainer.scratch.memory && samples && logits);
+    memcpy(trainer.weights, sf_program_weights(&program), program.weights_bytes);
+    for (size_t i = 0; i < (size_t)n * program.input_bytes; i++)
+        samples[i] = expected != NULL ? x[i] : (int8_t)(i * 37);
+
+    for (uint32_t step = 0; step < steps && status == SF_OK; step++) {
+        status = sf_train_step(&trainer, samples, y, n);
+        if (expected != NULL)
+            CHECK(status == SF_OK && memcmp(trainer.votes, expected->votes.bytes + step * DIRECTIONS, DIRECTIONS) == 0);
+    }
+    if (status == SF_OK)
+        status = sf_logits(&program, trainer.weights, &trainer.scratch, samples, n, logits);
+    if (expected != NULL) {
+        CHECK(status == SF_OK && program.weights_bytes == expected->weights.size);
+        CHECK(memcmp(trainer.weights, expected->weights.bytes, expected->weights.size) == 0);
+        CHECK(memcmp(logits, expected->logits.bytes, expected->logits.size) == 0);
+    }
+    free(trainer.weights);
+    free(trainer.momentum);
+    free(trainer.scratch.memory);
+    free(samples);
+    free(logits);
+    return status;
+}
+
+static uint32_t word(const uint8_t* at)
+{
+    uint32_t v;
+    memcpy(&v, at, 4);
+    return v;
+}
+
+static void put(uint8_t* at, uint32_t v) { memcpy(at, &v, 4); }
+
+/* Hostile values in every word before the weights, with the checksum made right again. */
+static void hostile_programs(const example* e, const int32_t* y)
+{
+    const uint32_t values[] = {0, 1, 2, 7, 255, 65535, 65537, 0x7fffffffu, 0x80000000u, 0xffffffffu};
+    const uint32_t end = word(e->sfp.bytes + 48);
+    blob copy = {malloc(e->sfp.size), e->sfp.size};
+    int accepted = 0, refused = 0;
+    CHECK(copy.bytes != NULL);
+    for (uint32_t at = 24; at < end; at += 4)
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+            memcpy(copy.bytes, e->sfp.bytes, copy.size);
+            put(copy.bytes + at, values[v]);
+            const uint32_t covered = word(copy.bytes + 48) > 16 && word(copy.bytes + 48) <= copy.size ? word(copy.bytes + 48) : end;
+            put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, covered - 16));
+            if (train(copy, e->sft, NULL, y, 1, 1, NULL) == SF_OK)
+                accepted++;
+            else
+                refused++;
+        }
+    CHECK(accepted > 0 && refused > accepted);
+    printf("hostile programs: %d refused, %d ran inside their buffers\n", refused, accepted);
+    free(copy.bytes);
+}
+
+static void hostile_plans(const example* e, const int32_t* y)
+{
+    const uint32_t values[] = {0, 1, 2, 7, 255, 65535, 65537, 0x7fffffffu, 0x80000000u, 0xffffffffu};
+    blob copy = {malloc(e->sft.size), e->sft.size};
+    CHECK(copy.bytes != NULL);
+    for (uint32_t at = 16; at < e->sft.size; at += 4)
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+            memcpy(copy.bytes, e->sft.bytes, copy.size);
+            put(copy.bytes + at, values[v]);
+            put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, copy.size - 16));
+            train(e->sfp, copy, NULL, y, 1, 1, NULL);
+        }
+    free(copy.bytes);
+}
+
+static void truncated_files(const example* e)
+{
+    for (size_t size = 0; size < e->sfp.size; size += size < 200 ? 1 : 97) {
+        sf_program program;
+        uint8_t* part = malloc(size + 1);
+        CHECK(part != NULL);
+        memcpy(part, e->sfp.bytes, size);
+        CHECK(sf_program_open(&program, part, size) == (size < 4 ? SF_BAD_MAGIC : SF_TRUNCATED));
+        free(part);
+    }
+    sf_program program;
+    sf_plan plan;
+    CHECK(sf_program_open(&program, e->sfp.bytes, e->sfp.size) == SF_OK);
+    for (size_t size = 0; size < e->sft.size; size++) {
+        uint8_t* part = malloc(size + 1);
+        CHECK(part != NULL);
+        memcpy(part, e->sft.bytes, size);
+        CHECK(sf_plan_open(&plan, &program, part, size) == (size < 4 ? SF_BAD_MAGIC : SF_TRUNCATED));
+        free(part);
+    }
+}
+
+static void what_is_refused(const example* e)
+{
+    sf_program program;
+    uint8_t memory[16];
+    sf_scratch scratch = {memory, sizeof memory, 1, SF_DEVICE_ROWS};
+    int32_t logits[4];
+    CHECK(sf_program_open(&program, e->sfp.bytes + 1, e->sfp.size) == SF_MISALIGNED);
+    CHECK(sf_program_open(&program, e->sfp.bytes, e->sfp.size) == SF_OK);
+    CHECK(sf_logits(&program, sf_program_weights(&program), &scratch, (const int8_t*)e->samples.bytes, 1, logits) ==
+          SF_SCRATCH_TOO_SMALL);
+    CHECK(sf_scratch_bytes(&program, 0, 4) == 0 && sf_scratch_bytes(&program, 1, 5) == 0);
+    CHECK(sf_scratch_bytes(&program, 4, 16) > sf_scratch_bytes(&program, 1, 4));
+    for (int status = SF_OK; status <= SF_NO_THREAD; status++)
+        CHECK(strcmp(sf_status_text((sf_status)status), "unknown status") != 0);
+}
+
+int main(int count, char** arguments)
+{
+    CHECK(count == 2);
+    const char* folder = arguments[1];
+    example e = {read_file(folder, "program.sfp"), read_file(folder, "plan.sft"), read_file(folder, "samples"),
+                 read_file(folder, "labels"),      read_file(folder, "votes"),    read_file(folder, "weights"),
+                 read_file(folder, "logits")};
+    const int32_t* y = (const int32_t*)(const void*)e.labels.bytes;
+    CHECK(train(e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
+    truncated_files(&e);
+    what_is_refused(&e);
+    hostile_plans(&e, y);
+    hostile_programs(&e, y);
+    blob* all[] = {&e.sfp, &e.sft, &e.samples, &e.labels, &e.votes, &e.weights, &e.logits};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]->bytes);
+    puts("program: ok");
+    return 0;
+}
