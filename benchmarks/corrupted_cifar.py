@@ -55,11 +55,12 @@ def main():
     arguments.add_argument("--steps", type=int, default=600)
     arguments.add_argument("--samples", type=int, default=1000)
     arguments.add_argument("--batch", type=int, default=128)
+    arguments.add_argument("--lr", type=float, help="instead of the one chosen per trainable set")
     arguments.add_argument("--only", help="one run, such as noise-bias")
     given = arguments.parse_args()
 
     clean_x, _ = pictures("train", None, 256, 0)
-    base = sf.quantize(network(), clean_x, calibration="mse")
+    base = sf.quantize(network(), clean_x, calibration="minmax")
     clean = sf.evaluate(base, pictures("test", None, 1500, 0))["accuracy"]
     rows = []
     for corruption in CORRUPTIONS:
@@ -68,13 +69,13 @@ def main():
         for train, lr in (("bias", 3e-3), ("all", 3e-4)):
             if given.only and given.only != f"{corruption}-{train}":
                 continue
-            options = {"train": train, "lr": lr, "steps": given.steps, "batch": given.batch, "directions": 1}
-            result = sf.adapt(base, data, test=test, momentum=0.9, **options)
+            options = {"train": train, "lr": given.lr or lr, "steps": given.steps, "batch": given.batch}
+            result = sf.adapt(base, data, test=test, **options)
             row = {
                 "corruption": corruption,
                 "train": train,
                 "parameters": result["trainable_parameters"],
-                "lr": lr,
+                "lr": options["lr"],
                 "zero_shot": percent(result["zero_shot_accuracy"]),
                 "adapted": percent(result["adapted_accuracy"]),
                 "kept": result["kept"],

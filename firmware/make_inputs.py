@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from small_network import samples, small_network
 
 import stepforward
-from stepforward.demo.clips import load_clips, model_path
+from stepforward.digits.clips import load_clips, model_path
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat

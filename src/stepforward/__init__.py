@@ -20,7 +20,7 @@ _HOME = {
     "Settings": "run.settings",
     "StepforwardError": "errors",
     "adapt": "verbs.adapt",
-    "demo": "demo.run",
+    "demo": "verbs.demo",
     "evaluate": "verbs.evaluate",
     "from_torch": "frontend.torch",
     "inspect": "verbs.inspect",

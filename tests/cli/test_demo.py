@@ -1,6 +1,6 @@
 import pytest
 
-from stepforward.demo import run as demo_run
+from stepforward.digits import run as demo_run
 
 
 @pytest.fixture

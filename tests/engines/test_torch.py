@@ -7,7 +7,7 @@ import networks  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from onnx_graphs import parse, ramp, run_ort, samples  # noqa: E402
 
-from stepforward.demo.clips import model_path  # noqa: E402
+from stepforward.digits.clips import model_path  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.errors import StepforwardError  # noqa: E402
 from stepforward.frontend.canonical import canonicalize  # noqa: E402

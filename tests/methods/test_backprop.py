@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from stepforward.demo.clips import load_clips, model_path  # noqa: E402
+from stepforward.digits.clips import load_clips, model_path  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.frontend.canonical import canonicalize  # noqa: E402
 from stepforward.frontend.metadata import get_preprocessing  # noqa: E402

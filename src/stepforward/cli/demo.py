@@ -32,7 +32,7 @@ def demo(
     [bold]Example:[/bold] stepforward demo
     """
     if export_clips is not None:
-        from stepforward.demo.clips import export_clips as export
+        from stepforward.digits.clips import export_clips as export
         from stepforward.report.terminal import exported
 
         adapting, testing = export(export_clips)
@@ -45,8 +45,8 @@ def demo(
             f"{out} already holds a run",
             "replace it with --overwrite, go on with --resume, or choose another --out",
         )
-    from stepforward.demo.run import demo as verb
     from stepforward.report.terminal import adaptation
+    from stepforward.verbs.demo import demo as verb
 
     with watch() as progress:
         try:

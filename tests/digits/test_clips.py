@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from stepforward.data.load import load
-from stepforward.demo.clips import CLASS_NAMES, clips, export_clips, load_clips, model_path
+from stepforward.digits.clips import CLASS_NAMES, clips, export_clips, load_clips, model_path
 from stepforward.errors import StepforwardError
 
 

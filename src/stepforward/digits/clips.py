@@ -17,7 +17,7 @@ CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "e
 SAMPLE_RATE = 8000
 Part = Literal["adapt", "test"]
 
-_ASSETS = files("stepforward.demo") / "assets"
+_ASSETS = files("stepforward.digits") / "assets"
 
 
 class Clip(NamedTuple):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stepforward.demo.clips import load_clips, model_path
+from stepforward.digits.clips import load_clips, model_path
 from stepforward.models import open_model
 from stepforward.run.folder import FILES
 from stepforward.run.progress import OnProgress
