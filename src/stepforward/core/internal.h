@@ -15,6 +15,8 @@
 
 #define SF_INLINE static inline __attribute__((always_inline))
 
+/* SF_PLAIN builds only the plain kernels, SF_NO_CLONES leaves the choice of instruction sets to the compiler's flags; both for
+ * tests and sanitizers. */
 #if defined(__x86_64__) && defined(__linux__) && __STDC_HOSTED__ && defined(__GNUC__) && !defined(SF_PLAIN)
 #define SF_X86 1
 #include <features.h>
@@ -53,15 +55,16 @@ SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
-/* x - zero as s16. Blocks of a constant size, so that short runs are vectors as well. */
-SF_INLINE void sf_widen(const int8_t* x, int32_t count, int32_t zero, int16_t* out)
+/* x - zero as s16, computed in 16 bits. Blocks of a constant size, so that short runs are vectors as well. */
+SF_INLINE void sf_widen(const int8_t* restrict x, int32_t count, int32_t zero, int16_t* restrict out)
 {
+    const uint16_t less = (uint16_t)zero;
     int32_t i = 0;
     for (; i + 16 <= count; i += 16)
         for (int32_t j = i; j < i + 16; j++)
-            out[j] = (int16_t)(x[j] - zero);
+            out[j] = (int16_t)(uint16_t)((uint16_t)x[j] - less);
     for (; i < count; i++)
-        out[i] = (int16_t)(x[i] - zero);
+        out[i] = (int16_t)(uint16_t)((uint16_t)x[i] - less);
 }
 
 /* One pass over a block of samples: the weights, and what to add to them. */
@@ -102,6 +105,11 @@ SF_INLINE void sf_store(void* data, int32_t dtype, size_t index, int32_t value)
 /* Half-open range of kernel taps whose input position lies inside [0, size): tap t reads origin + t * dilation. */
 SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t size, int32_t* first, int32_t* last)
 {
+    if (origin >= 0 && origin + (kernel - 1) * dilation < size) { /* the inside of the image, without a division */
+        *first = 0;
+        *last = kernel;
+        return;
+    }
     *first = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation;
     *last = origin >= size ? 0 : (size - 1 - origin) / dilation + 1;
     if (*last > kernel)
@@ -135,8 +143,10 @@ typedef struct sf_rows {
 uint64_t sf_rows_bytes(uint32_t rows);
 uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at);
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at);
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                    size_t at, size_t step);
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                  size_t at, size_t step);
 
 /* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
 typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,

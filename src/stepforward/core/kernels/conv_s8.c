@@ -24,15 +24,15 @@ static void gather(const geometry* g, const sf_op* op, const int8_t* x, int32_t 
             continue;
         }
         const int8_t* line = x + (size_t)(y0 + ky * op->dilation_h) * (size_t)g->in_w * (size_t)g->in_c + channel;
-        for (int32_t i = 0; i < kx0 * g->group_in; i++)
-            out[i] = 0;
+        if (kx0 > 0)
+            sf_fill(out, 0, (size_t)(kx0 * g->group_in) * sizeof *out);
         if (op->groups == 1 && op->dilation_w == 1)
             sf_widen(line + (size_t)(x0 + kx0) * (size_t)g->in_c, (kx1 - kx0) * g->in_c, g->zero, out + kx0 * g->in_c);
         else
             for (int32_t kx = kx0; kx < kx1; kx++)
                 sf_widen(line + (size_t)(x0 + kx * op->dilation_w) * (size_t)g->in_c, g->group_in, g->zero, out + kx * g->group_in);
-        for (int32_t i = kx1 * g->group_in; i < row; i++)
-            out[i] = 0;
+        if (kx1 < op->kernel_w)
+            sf_fill(out + kx1 * g->group_in, 0, (size_t)((op->kernel_w - kx1) * g->group_in) * sizeof *out);
     }
 }
 

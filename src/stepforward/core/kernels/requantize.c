@@ -67,27 +67,34 @@ SF_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at, 
             ((int8_t*)y)[at + i] = (int8_t)v[i];
 }
 
-/* Outputs y[at ..] of the first `count` rows from accumulators without bias. */
+/* Outputs of the first `count` rows at some positions: position p reads acc[p * capacity ..], without bias, and writes
+ * y[at + p*step ..]. */
 SF_CLONES
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                    size_t at, size_t step)
 {
     const sf_rows local = *rows; /* y may not alias it, for all the compiler knows */
     int32_t v[LANES];
-    uint32_t r = 0;
-    for (; r + LANES <= count; r += LANES) {
-        narrow_lanes(&local, acc + r, r, LANES, v);
-        store_lanes(v, local.dtype, y, at + r, LANES);
-    }
-    for (; r < count; r++) {
-        narrow_lanes(&local, acc + r, r, 1, v);
-        store_lanes(v, local.dtype, y, at + r, 1);
+    for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step) {
+        uint32_t r = 0;
+        for (; r + LANES <= count; r += LANES) {
+            narrow_lanes(&local, acc + r, r, LANES, v);
+            store_lanes(v, local.dtype, y, at + r, LANES);
+        }
+        for (; r < count; r++) {
+            narrow_lanes(&local, acc + r, r, 1, v);
+            store_lanes(v, local.dtype, y, at + r, 1);
+        }
     }
 }
 
 /* The same in 64 bits, for any accumulator of the contract. */
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                  size_t at, size_t step)
 {
-    for (uint32_t r = 0; r < count; r++)
-        sf_store(y, rows->dtype, at + r,
-                 sf_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo, rows->hi));
+    for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step)
+        for (uint32_t r = 0; r < count; r++)
+            sf_store(y, rows->dtype, at + r,
+                     sf_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+                                   rows->hi));
 }

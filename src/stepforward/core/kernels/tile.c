@@ -116,8 +116,7 @@ static void multiply_narrow(const sf_tile* tile, uint32_t patches, void* y, size
     const size_t panel = (size_t)tile->width * tile->stride;
     for (uint32_t r = 0; r < tile->count; r += tile->width)
         tile->dot(tile->words + r / tile->width * panel, tile->patches, tile->stride, tile->pairs, acc + r, tile->capacity);
-    for (uint32_t p = 0; p < patches; p++)
-        sf_rows_narrow(&tile->rows, acc + (size_t)p * tile->capacity, tile->count, y, at + p * step);
+    sf_rows_narrow(&tile->rows, acc, tile->capacity, tile->count, patches, y, at, step);
 }
 
 /* Blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64. */
@@ -135,8 +134,7 @@ static void multiply_wide(const sf_tile* tile, uint32_t patches, void* y, size_t
                 for (uint32_t i = 0; i < tile->width; i++)
                     acc[(size_t)p * tile->capacity + r + i] += part[p * tile->width + i];
         }
-    for (uint32_t p = 0; p < patches; p++)
-        sf_rows_wide(&tile->rows, acc + (size_t)p * tile->capacity, tile->count, y, at + p * step);
+    sf_rows_wide(&tile->rows, acc, tile->capacity, tile->count, patches, y, at, step);
 }
 
 /* Outputs of the first `patches` patches: patch p writes the staged rows to y[at + p*step ..]. */
