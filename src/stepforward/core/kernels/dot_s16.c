@@ -5,37 +5,45 @@
  * that the sums fit into int32: at most SF_BLOCK products, or rows proven narrow. */
 #include "../internal.h"
 
-SF_INLINE void dot(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                   size_t acc_stride, const int patch_count, const int width)
-{
-    int32_t sum[SF_PATCHES][SF_PANEL] = {{0}};
-    for (size_t k = 0; k < pairs; k++) {
-        int32_t even[SF_PANEL], odd[SF_PANEL];
-        for (int r = 0; r < width; r++) {
-            int32_t word;
-            sf_copy(&word, words + (k * (size_t)width + (size_t)r) * 2, sizeof word);
-            even[r] = (int16_t)word;
-            odd[r] = word >> 16;
-        }
-        for (int p = 0; p < patch_count; p++) {
-            const int32_t x0 = patches[(size_t)p * stride + 2 * k], x1 = patches[(size_t)p * stride + 2 * k + 1];
-            for (int r = 0; r < width; r++)
-                sum[p][r] += even[r] * x0 + odd[r] * x1;
-        }
-    }
-    for (int p = 0; p < patch_count; p++)
-        for (int r = 0; r < width; r++)
-            acc[(size_t)p * acc_stride + (size_t)r] = sum[p][r];
-}
-
+/* For devices: four rows and one patch, in registers. acc_stride is for more patches than this one. */
 void sf_dot_1x4(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc, size_t acc_stride)
 {
-    dot(words, patches, stride, pairs, acc, acc_stride, 1, 4);
+    int32_t a = 0, b = 0, c = 0, d = 0;
+    (void)stride;
+    (void)acc_stride;
+    for (size_t k = 0; k < pairs; k++, words += 8, patches += 2) {
+        const int32_t x0 = patches[0], x1 = patches[1];
+        a += words[0] * x0 + words[1] * x1;
+        b += words[2] * x0 + words[3] * x1;
+        c += words[4] * x0 + words[5] * x1;
+        d += words[6] * x0 + words[7] * x1;
+    }
+    acc[0] = a;
+    acc[1] = b;
+    acc[2] = c;
+    acc[3] = d;
 }
 
 SF_CLONES
 void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
                  size_t acc_stride)
 {
-    dot(words, patches, stride, pairs, acc, acc_stride, SF_PATCHES, SF_PANEL);
+    int32_t sum[SF_PATCHES][SF_PANEL] = {{0}};
+    for (size_t k = 0; k < pairs; k++) {
+        int32_t even[SF_PANEL], odd[SF_PANEL];
+        for (size_t r = 0; r < SF_PANEL; r++) {
+            int32_t word;
+            sf_copy(&word, words + (k * SF_PANEL + r) * 2, sizeof word);
+            even[r] = (int16_t)word;
+            odd[r] = word >> 16;
+        }
+        for (size_t p = 0; p < SF_PATCHES; p++) {
+            const int32_t x0 = patches[p * stride + 2 * k], x1 = patches[p * stride + 2 * k + 1];
+            for (size_t r = 0; r < SF_PANEL; r++)
+                sum[p][r] += even[r] * x0 + odd[r] * x1;
+        }
+    }
+    for (size_t p = 0; p < SF_PATCHES; p++)
+        for (size_t r = 0; r < SF_PANEL; r++)
+            acc[p * acc_stride + r] = sum[p][r];
 }
