@@ -1,6 +1,6 @@
 import pytest
 
-from stepforward.digits import run as demo_run
+from stepforward.verbs import demo as demo_run
 
 
 @pytest.fixture
