@@ -23,8 +23,8 @@ def memory(program: Program, plan: TrainingPlan) -> dict:
         "other_ram": {
             "trainable weights (they change, so they cannot stay in flash)": moving,
             "momentum buffer": 2 * plan.momentum_elements,
-            "losses of one step": 16 * plan.directions,
-            "journal record": 6 + STEPS_PER_RECORD * plan.directions,
+            "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
+            "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,
             "one input sample, if not in flash": program.tensors[program.input].bytes,
         },
     }

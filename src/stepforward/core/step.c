@@ -1,19 +1,36 @@
 /* The whole training step for a device: perturb while loading, compare two losses, vote, write down, move. */
 #include "internal.h"
 
+/* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
+#define TOGETHER 8u
+
+/* The votes of `count` directions from `first` on. */
+static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t first, uint32_t count)
+{
+    sf_perturbation probes[2 * TOGETHER];
+    int64_t losses[2 * TOGETHER];
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        probes[i].step = t->step;
+        probes[i].direction = first + i / 2;
+        probes[i].sign = i % 2 == 0 ? 1 : -1;
+    }
+    const sf_status status = sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, 2 * count, losses);
+    for (uint32_t i = 0; status == SF_OK && i < count; i++)
+        t->votes[first + i] = (int8_t)((losses[2 * i] > losses[2 * i + 1]) - (losses[2 * i] < losses[2 * i + 1]));
+    return status;
+}
+
 sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
 {
     if (t == NULL || t->program == NULL || t->plan == NULL || t->step >= t->plan->steps ||
         (t->momentum == NULL && t->plan->momentum_elements > 0) ||
         (t->journal != NULL && t->journal->directions != t->plan->directions))
         return SF_BAD_ARGUMENT;
-    for (uint32_t i = 0; i < t->plan->directions; i++) {
-        const sf_perturbation probes[2] = {{t->step, i, 1}, {t->step, i, -1}};
-        int64_t losses[2];
-        const sf_status status = sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, 2, losses);
+    for (uint32_t i = 0, count; i < t->plan->directions; i += count) {
+        count = sf_min_u32(TOGETHER, t->plan->directions - i);
+        const sf_status status = vote(t, x, labels, n, i, count);
         if (status != SF_OK)
             return status;
-        t->votes[i] = (int8_t)((losses[0] > losses[1]) - (losses[0] < losses[1]));
     }
     if (t->journal != NULL) {
         const sf_status status = sf_journal_votes(t->journal, t->votes);
