@@ -34,6 +34,18 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             os.unlink(temporary)
 
 
+def refuse_to_replace(out: str | Path | None, *inputs: Any) -> None:
+    """Refuse an output that is one of the inputs.
+
+    Raises:
+        StepforwardError: it is.
+    """
+    for given in inputs:
+        is_path = isinstance(given, (str, Path))
+        if out is not None and is_path and Path(out).resolve() == Path(given).resolve():
+            raise StepforwardError(f"{out} is what was given to read", "choose another place to write to")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -3,6 +3,7 @@
 A run appends; a killed run leaves at most one torn record at the end, which resuming drops and computes again.
 """
 
+import fcntl
 import json
 import os
 import struct
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepforward.errors import StepforwardError
+from stepforward.files import write_atomically
 
 MAGIC, VERSION = b"SFJ1", 1
 SIGNS, TERNARY, RAW, EVALUATION, END = 1, 2, 3, 4, 5
@@ -19,6 +21,7 @@ STEPS_PER_RECORD = 64
 REASONS = ("all steps done", "early stop")
 _EVALUATION, _END = struct.Struct("<Iq"), struct.Struct("<IB")
 _CODES = {0: 0, 1: 1, -1: 3}
+_NOWHERE = Path(os.devnull)
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,12 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     check = zlib.crc32(content[:start])
     if struct.unpack_from("<I", content, start)[0] != check:
         raise damaged
-    settings = json.loads(content[12:start])
+    try:
+        settings = json.loads(content[12:start])
+    except ValueError as error:
+        raise damaged from error
+    if not isinstance(settings, dict):
+        raise damaged
 
     position, votes, evaluations, kept, reason = start + 4, [], [], None, None
     while position + 2 <= len(content) and kept is None:
@@ -145,6 +153,8 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             evaluations.append(Evaluation(len(votes), *_EVALUATION.unpack(payload)))
         elif kind == END:
             kept, code = _END.unpack(payload)
+            if kept > len(votes) or code >= len(REASONS):
+                raise _broken(source, position)
             reason = REASONS[code]
         else:
             votes += _votes(kind, count, payload, directions)
@@ -173,27 +183,43 @@ def read(path: str | Path) -> Journal:
 
 
 class JournalWriter:
-    """Appends to a journal; every record is synced to disk before the next step goes on."""
+    """Appends to a journal; every record is synced to disk before the next step goes on.
+
+    Raises:
+        StepforwardError: the file cannot be written, or another process is writing it.
+    """
 
     def __init__(self, path: Path, directions: int, check: int, steps: int):
         self.path, self.directions, self.check = path, directions, check
         self.steps = steps
         self.pending: list[tuple[int, ...]] = []
-        self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        try:
+            self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise StepforwardError(
+                f"cannot write {path}: {error.strerror}", "check its permissions"
+            ) from error
+        if path != _NOWHERE:
+            self._lock()
 
     @classmethod
     def create(cls, path: str | Path, settings: dict, directions: int) -> "JournalWriter":
         """Start a new journal."""
         path, first = Path(path), header(settings, directions)
-        writer = cls(path, directions, zlib.crc32(first[:-4]), 0)
-        writer._append(first)
-        return writer
+        if path != _NOWHERE:
+            if path.exists():
+                raise StepforwardError(
+                    f"{path} exists: another process has started a run there", "choose another --out"
+                )
+            write_atomically(path, first)  # a journal without its whole header could not be resumed
+        return cls(path, directions, zlib.crc32(first[:-4]), 0)
 
     @classmethod
     def resume(cls, path: str | Path, journal: Journal) -> "JournalWriter":
         """Go on behind the last whole record of `journal`, which was read from `path`."""
-        os.truncate(path, journal.good_bytes)
-        return cls(Path(path), journal.directions, journal.check, len(journal.votes))
+        writer = cls(Path(path), journal.directions, journal.check, len(journal.votes))
+        writer.file.truncate(journal.good_bytes)
+        return writer
 
     def votes(self, votes: Sequence[int]) -> None:
         """Add one step."""
@@ -222,6 +248,17 @@ class JournalWriter:
         """Close the file; steps still waiting are left to be computed again."""
         self.file.close()
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise StepforwardError(
+                f"another process is writing {self.path}", "wait until it ends, or stop it, then resume"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+
     def _record(self, kind: int, count: int, payload: bytes) -> None:
         body = bytes([kind, count]) + payload
         self.check = zlib.crc32(body, self.check)
@@ -231,7 +268,7 @@ class JournalWriter:
         try:
             if self.file.write(content) != len(content):
                 raise OSError(None, "the disk is full")
-            if self.path != Path(os.devnull):
+            if self.path != _NOWHERE:
                 os.fsync(self.file.fileno())
         except OSError as error:
             raise StepforwardError(

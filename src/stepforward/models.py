@@ -39,6 +39,21 @@ class Opened:
         return tuple(int(size) for size in self.graph.graph.inputs[0].shape[1:])
 
     @property
+    def outputs(self) -> int:
+        """Number of logits.
+
+        Raises:
+            StepforwardError: the file does not say it.
+        """
+        shape = self.graph.graph.outputs[0].shape
+        if shape is None or len(shape) != 2 or not isinstance(shape[1], int):
+            raise StepforwardError(
+                f"the output of {self.source} has shape {shape}, not (N, classes)",
+                "export or quantize the model again",
+            )
+        return shape[1]
+
+    @property
     def bits(self) -> str:
         """Format such as "16w8a", or "float32"."""
         return self.graph.metadata_props.get(BITS, "custom") if self.quantized else "float32"
@@ -52,19 +67,32 @@ def open_model(model: Any) -> Opened:
     """
     if isinstance(model, Opened):
         return model
-    source = str(model) if isinstance(model, (str, Path)) else (model.graph.name or "model")
-    graph = load_onnx(model) if isinstance(model, (str, Path)) else model
+    if isinstance(model, (str, Path)):
+        source, graph = str(model), load_onnx(model)
+    elif isinstance(model, ir.Model):
+        source, graph = model.graph.name or "model", model
+    else:
+        raise StepforwardError(
+            f"a {type(model).__name__} is no model stepforward can open",
+            "give the path of an .onnx file or an onnx_ir.Model; from_torch makes one of a torch module",
+        )
     quantized = is_quantized(graph)
     if not quantized:
         graph = canonicalize(graph)
     names = get_class_names(graph)
-    return Opened(
+    opened = Opened(
         graph=graph,
         quantized=quantized,
         preprocessing=get_preprocessing(graph) or {"kind": "array"},
         class_names=tuple(names) if names else None,
         source=source,
     )
+    if names and len(names) != opened.outputs:
+        raise StepforwardError(
+            f"{source} names {len(names)} classes and has {opened.outputs} outputs",
+            "correct the metadata property stepforward.class_names of the model file: one name per output, in order",
+        )
+    return opened
 
 
 def to_program(opened: Opened) -> Program:

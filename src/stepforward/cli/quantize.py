@@ -36,6 +36,7 @@ def quantize(
 
     [bold]Example:[/bold] stepforward quantize digits_float.onnx --data my_clips --out digits.onnx --program digits.sfp
     """
+    from stepforward.files import refuse_to_replace
     from stepforward.models import open_model, to_program
     from stepforward.program import fileformat
     from stepforward.report.terminal import quantization
@@ -46,6 +47,7 @@ def quantize(
         raise StepforwardError(
             f"--out and --program both name {out}", "give the program another name, such as model.sfp"
         )
+    refuse_to_replace(program, model, data)
     graph = verb(model, data, bits=bits, calibration=calibration, symmetric=symmetric, out=out)
     lowered = to_program(open_model(graph))
     if program is not None:

@@ -1,4 +1,4 @@
-"""Samples in an .npz file."""
+"""Samples as arrays, in memory or in an .npz file."""
 
 import zipfile
 import zlib
@@ -32,25 +32,51 @@ def read_arrays(
         StepforwardError: not a plain .npz, or x, y or class_names have the wrong shape, type or range.
     """
     arrays = _read(path)
-    x, y = arrays["x"], arrays["y"]
+    rows = tuple(f"{path.name}[{row}]" for row in range(arrays["y"].size))
+    return check_arrays(
+        str(path), arrays["x"], arrays["y"], arrays.get("class_names"), rows, settings, class_names, shape
+    )
+
+
+def check_arrays(
+    where: str,
+    x: NDArray,
+    y: NDArray,
+    own_names: NDArray | None,
+    sources: tuple[str, ...] | None,
+    settings: dict,
+    class_names: Sequence[str] | None,
+    shape: tuple[int, ...] | None,
+) -> Dataset:
+    """A dataset of arrays that may hold anything.
+
+    Args:
+        where: how messages name the arrays.
+        own_names: class names that `y` indexes, matched to the model's by name; None: `y` counts the model's.
+        sources: one label per sample for reports; default: "sample 0" and so on.
+        settings, class_names, shape: the model's, as of `read_arrays`.
+
+    Raises:
+        StepforwardError: wrong shape, type or range, NaN or Inf, or a class the model does not have.
+    """
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise StepforwardError(
-            f"{path}: y is {y.dtype} of shape {y.shape}, not one whole number per sample",
-            "save y as int64 class indices of shape (N,)",
+            f"{where}: y is {y.dtype} of shape {y.shape}, not one whole number per sample",
+            "give y as int64 class indices of shape (N,)",
         )
     if x.ndim == 0 or len(x) != len(y):
         raise StepforwardError(
-            f"{path}: x holds {len(x) if x.ndim else 'no'} samples but y {len(y)} labels",
-            "save one label per sample",
+            f"{where}: x holds {len(x) if x.ndim else 'no'} samples but y {len(y)} labels",
+            "give one label per sample",
         )
     if not len(y):
-        raise StepforwardError(f"{path} holds no samples", "add samples of the classes to adapt to")
-    names, y = _match_classes(path, y.astype(np.int64), arrays.get("class_names"), class_names)
+        raise StepforwardError(f"{where} holds no samples", "add samples of the classes to adapt to")
+    names, y = _match_classes(where, y.astype(np.int64), own_names, class_names)
     if x.dtype == np.uint8 and settings["kind"] == "image":
-        inputs = _pictures(path, x, settings)
+        inputs = _pictures(where, x, settings)
     else:
-        inputs = _inputs(path, x, shape)
-    return Dataset(inputs, y, names, tuple(f"{path.name}[{row}]" for row in range(len(y))))
+        inputs = _inputs(where, x, shape)
+    return Dataset(inputs, y, names, sources or tuple(f"sample {row}" for row in range(len(y))))
 
 
 def _read(path: Path) -> dict[str, NDArray]:
@@ -75,12 +101,12 @@ def _read(path: Path) -> dict[str, NDArray]:
 
 
 def _match_classes(
-    path: Path, y: NDArray[np.int64], own: NDArray | None, model: Sequence[str] | None
+    where: str, y: NDArray[np.int64], own: NDArray | None, model: Sequence[str] | None
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     if own is not None and (own.ndim != 1 or own.dtype.kind != "U"):
         raise StepforwardError(
-            f"{path}: class_names is {own.dtype} of shape {own.shape}, not a list of names",
-            "save class_names as a one-dimensional array of text",
+            f"{where}: class_names is {own.dtype} of shape {own.shape}, not a list of names",
+            "give class_names as a one-dimensional array of text",
         )
     own_names = None if own is None else tuple(own.tolist())
     known = own_names or (tuple(model) if model is not None else None)
@@ -88,7 +114,7 @@ def _match_classes(
     wrong = np.flatnonzero((y < 0) | (y >= count))
     if len(wrong):
         raise StepforwardError(
-            f"{path}: label {y[wrong[0]]} of sample {wrong[0]} is outside 0 .. {count - 1}",
+            f"{where}: label {y[wrong[0]]} of sample {wrong[0]} is outside 0 .. {count - 1}",
             f"use labels from 0 to {count - 1}, in the order of the class names",
         )
     if model is None:
@@ -99,37 +125,37 @@ def _match_classes(
     target = np.zeros(count, dtype=np.int64)
     for label in np.unique(y).tolist():
         if own_names[label] not in model:
-            raise unknown_class(own_names[label], f"{path}, class_names[{label}]", model)
+            raise unknown_class(own_names[label], f"{where}, class_names[{label}]", model)
         target[label] = model.index(own_names[label])
     return model, target[y]
 
 
-def _pictures(path: Path, x: NDArray[np.uint8], settings: dict) -> NDArray[np.float32]:
+def _pictures(where: str, x: NDArray[np.uint8], settings: dict) -> NDArray[np.float32]:
     channels = settings["channels"]
     if x.ndim != 4 or x.shape[3] != channels or 0 in x.shape:
         raise StepforwardError(
-            f"{path}: x is uint8 of shape {x.shape}; this model reads pictures (N, H, W, {channels})",
-            "save the pictures in that shape",
+            f"{where}: x is uint8 of shape {x.shape}; this model reads pictures (N, H, W, {channels})",
+            "give the pictures in that shape",
         )
     return np.stack([prep.apply(settings, picture) for picture in x])
 
 
-def _inputs(path: Path, x: NDArray, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+def _inputs(where: str, x: NDArray, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
     if x.dtype.kind != "f":
         raise StepforwardError(
-            f"{path}: x is {x.dtype}; the network's input is float32",
-            "save x as float32, normalised as in training (uint8 is for models that read pictures)",
+            f"{where}: x is {x.dtype}; the network's input is float32",
+            "give x as float32, normalised as in training (uint8 is for models that read pictures)",
         )
     wanted = f"(N, {', '.join(map(str, shape))})" if shape else "(N, C, H, W)"
-    if x.ndim != 4 or 0 in x.shape or (shape is not None and x.shape[1:] != tuple(shape)):
+    if 0 in x.shape or (x.ndim != 4 if shape is None else x.shape[1:] != tuple(shape)):
         raise StepforwardError(
-            f"{path}: x has shape {x.shape}; the model reads {wanted}", "save x in that shape"
+            f"{where}: x has shape {x.shape}; the model reads {wanted}", "give x in that shape"
         )
     with np.errstate(over="ignore"):
         inputs = np.ascontiguousarray(x, dtype=np.float32)
-    broken = np.flatnonzero(~np.isfinite(inputs).all(axis=(1, 2, 3)))
+    broken = np.flatnonzero(~np.isfinite(inputs).reshape(len(inputs), -1).all(axis=1))
     if len(broken):
         raise StepforwardError(
-            f"{path}: sample {broken[0]} holds NaN or Inf", "remove it, or compute its features again"
+            f"{where}: sample {broken[0]} holds NaN or Inf", "remove it, or compute its features again"
         )
     return inputs

@@ -58,7 +58,7 @@ def load(
             f"{path} is neither a folder, a .csv nor an .npz",
             "give a folder with one sub-folder per class, a CSV of path,label, or an .npz with x and y",
         )
-    _check_amount(dataset, path, purpose)
+    check_amount(dataset, str(path), purpose)
     return dataset
 
 
@@ -87,17 +87,26 @@ def _input(file: LabelledFile, settings: dict) -> np.ndarray:
         raise StepforwardError(f"{file.where}: {error.what}", error.remedy) from error
 
 
-def _check_amount(dataset: Dataset, path: Path, purpose: Purpose) -> None:
+def check_amount(dataset: Dataset, where: str, purpose: Purpose) -> None:
+    """Refuse data that cannot adapt: one class only, or fewer samples than classes.
+
+    Args:
+        where: how messages name the data.
+        purpose: anything may be measured on: "test" passes.
+
+    Raises:
+        StepforwardError: too little.
+    """
     if purpose == "test":
         return
     present = np.unique(dataset.y)
     if len(present) < 2:
         raise StepforwardError(
-            f"{path} holds one class only ({dataset.class_names[present[0]]!r})",
+            f"{where} holds one class only ({dataset.class_names[present[0]]!r})",
             "add samples of other classes: with one class the network would only learn to always name it",
         )
     if len(dataset) < len(dataset.class_names):
         raise StepforwardError(
-            f"{path} holds {len(dataset)} samples for {len(dataset.class_names)} classes",
+            f"{where} holds {len(dataset)} samples for {len(dataset.class_names)} classes",
             "add samples: at least one per class, better five to ten",
         )

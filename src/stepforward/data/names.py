@@ -16,7 +16,9 @@ def unknown_class(label: str, where: str, names: Sequence[str]) -> StepforwardEr
     close = difflib.get_close_matches(label, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    numbered = all(name == str(number) for number, name in enumerate(names))
+    names_of = " (it names none: its metadata property stepforward.class_names can)" if numbered else ""
     return StepforwardError(
         f"{where}: the model has no class {label!r}{hint}",
-        f"rename or remove it; the model's classes are: {shown}",
+        f"rename or remove it; the model's classes are: {shown}{names_of}",
     )

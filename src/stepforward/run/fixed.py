@@ -30,7 +30,7 @@ from stepforward.quantization.write_back import with_weights
 from stepforward.run.batches import batch_indices
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.folder import BASE, JOURNAL, make_folder
-from stepforward.run.prepare import Prepared, check_labels
+from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
 from stepforward.run.settings import DEFAULT_STEPS, Settings
@@ -60,8 +60,6 @@ def adapt_fixed(
         _check_same_run(recorded, header, folder / JOURNAL)
     if folder:
         make_folder(folder)
-        if not prepared.opened.quantized:
-            save_onnx(opened.graph, folder / BASE)
 
     engine = CoreEngine(program, plan, threads=settings.threads)
     measured_on = "test" if "test" in samples else "validation"
@@ -70,6 +68,8 @@ def adapt_fixed(
     batches = _batches(samples["train"], settings)
     started = time.monotonic()
     try:
+        if folder and not prepared.opened.quantized:
+            save_onnx(opened.graph, folder / BASE)
         run = train(
             fixed_steps(engine, batches, writer, recorded, steps, plan.directions),
             fixed_judge(lambda: _score(engine, samples["validation"]), writer, recorded),
@@ -132,6 +132,11 @@ def _open_journal(
 def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Opened:
     """The model in fixed point: as it is, or quantized with ranges seen on `x`."""
     if opened.quantized:
+        if settings.bits not in (Settings.bits, opened.bits):
+            raise StepforwardError(
+                f"--bits {settings.bits}, but {opened.source} is quantized already ({opened.bits})",
+                "give the float model, or leave --bits out",
+            )
         return opened
     formats = QuantizationSettings.parse(settings.bits, method=settings.calibration)
     graph = quantize_graph(opened.graph, x, formats)
@@ -139,7 +144,6 @@ def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Ope
 
 
 def _integers(program: Program, part: Dataset) -> Samples:
-    check_labels(part.y, program.tensors[program.output].elements)
     return quantize_input(program, part.x), part.y.astype(np.int32)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -17,7 +18,8 @@ from stepforward.program.training_plan import plan_training
 from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batch_indices
 from stepforward.run.fixed import quantized
-from stepforward.run.prepare import Prepared, check_labels
+from stepforward.run.folder import make_folder
+from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
 from stepforward.run.settings import DEFAULT_STEPS, Settings
@@ -27,7 +29,7 @@ from stepforward.trainable import select
 
 
 def adapt_float(
-    prepared: Prepared, settings: Settings, on_progress: OnProgress | None
+    prepared: Prepared, settings: Settings, folder: Path | None, on_progress: OnProgress | None
 ) -> tuple[dict, ir.Model, None]:
     """Run SGD on float32 gradients; returns the result's entries and the adapted float model.
 
@@ -41,9 +43,8 @@ def adapt_float(
     plan = plan_training(program, select(program, settings.train), settings.step_settings(steps))
     graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
-    for part in (prepared.train, prepared.validation, prepared.test):
-        if part is not None:
-            check_labels(part.y, program.tensors[program.output].elements)
+    if folder:
+        make_folder(folder)
 
     measured_on = "validation" if prepared.test is None else "test"
     measuring = prepared.validation if prepared.test is None else prepared.test

@@ -1,6 +1,7 @@
 """The folder of a run: what it holds, and the refusal to overwrite another run."""
 
 import json
+import os
 from pathlib import Path
 
 import onnx_ir as ir
@@ -30,10 +31,18 @@ def run_folder(out: str | Path | None, resume: bool) -> Path | None:
     folder = Path(out)
     if resume and not (folder / JOURNAL).exists():
         raise StepforwardError(f"{folder} holds no journal to resume", "start the run without --resume")
-    if not resume and (folder / JOURNAL).exists():
+    if resume:
+        return folder
+    there = next((name for name in FILES if (folder / name).exists()), None)
+    if there == JOURNAL:
         raise StepforwardError(
             f"{folder} already holds a run",
             "add --resume to go on with it, or choose another folder with --out",
+        )
+    if there:
+        raise StepforwardError(
+            f"{folder} already holds {there}, which a run would write over",
+            "choose another folder with --out",
         )
     return folder
 
@@ -42,7 +51,7 @@ def make_folder(folder: Path) -> None:
     """Make a run folder: once everything that can be refused has been checked.
 
     Raises:
-        StepforwardError: it cannot be made.
+        StepforwardError: it cannot be made or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,6 +59,10 @@ def make_folder(folder: Path) -> None:
         raise StepforwardError(
             f"cannot make the folder {folder}: {error.strerror}", "choose another --out"
         ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StepforwardError(
+            f"cannot write into the folder {folder}", "check its permissions, or choose another --out"
+        )
 
 
 def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | None) -> None:

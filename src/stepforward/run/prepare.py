@@ -1,14 +1,15 @@
 """Bring model and data together before a run: match classes, split, and quantize a float model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stepforward.data import preprocessing as prep
+from stepforward.data.arrays import check_arrays
 from stepforward.data.dataset import Dataset
-from stepforward.data.load import load
+from stepforward.data.load import Purpose, check_amount, load
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
 from stepforward.models import Opened, open_model
@@ -34,36 +35,63 @@ class Prepared:
     split: Split
 
 
-def load_data(opened: Opened, data: Any, purpose: str) -> Dataset:
+def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the data") -> Dataset:
     """Load a path, or check a `Dataset` or an (x, y) pair of arrays, against the model's classes and input.
+
+    A model without class names has classes "0", "1", ..., as many as outputs. `where` names arrays in messages.
 
     Raises:
         StepforwardError: anything wrong with the data, by name.
     """
-    shape = opened.input_shape
+    shape, settings, names = opened.input_shape, prep.check(opened.preprocessing), opened.class_names
+    produced = prep.input_shape(settings)
+    if produced not in (None, shape):
+        raise StepforwardError(
+            f"the preprocessing in {opened.source} makes samples of shape {produced}, the network reads {shape}",
+            "correct the metadata property stepforward.preprocessing of the model file",
+        )
     if isinstance(data, (str, Path)):
-        return load(data, opened.preprocessing, opened.class_names, purpose, shape)
-    if not isinstance(data, Dataset):
-        x, y = (np.asarray(part) for part in data)
-        names = opened.class_names or tuple(str(i) for i in range(int(y.max()) + 1))
-        data = Dataset(
-            x.astype(np.float32), y.astype(np.int64), names, tuple(f"sample {i}" for i in range(len(y)))
-        )
-    if data.x.shape[1:] != shape:
-        raise StepforwardError(
-            f"the data has samples of shape {data.x.shape[1:]}, the network reads {shape} (C, H, W)",
-            "reshape the data, or check the model's preprocessing",
-        )
-    return data
+        if (
+            Path(data).suffix.lower() != ".npz"
+        ):  # the names of folders say nothing about the order of the outputs
+            names = names or _numbers(opened.outputs)
+        return _all_classes(load(data, settings, names, purpose, shape), opened, str(data))
+    if isinstance(data, Dataset):
+        own, sources = np.array(data.class_names, dtype=str), data.sources
+    else:
+        own = sources = None
+    x, y = (data.x, data.y) if sources else _pair(data, where)
+    dataset = check_arrays(where, x, y, own, sources, settings, names, shape)
+    check_amount(dataset, where, purpose)
+    return _all_classes(dataset, opened, where)
 
 
-def check_labels(y: NDArray[np.integer], classes: int) -> None:
-    """Refuse labels that the network has no output for."""
-    if len(y) and (y.min() < 0 or y.max() >= classes):
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(count))
+
+
+def _all_classes(dataset: Dataset, opened: Opened, where: str) -> Dataset:
+    """The dataset with one class name per output: the data of a model without names may not show all classes."""
+    names = dataset.class_names
+    if len(names) == opened.outputs:
+        return dataset
+    if len(names) > opened.outputs or names != _numbers(len(names)):
         raise StepforwardError(
-            f"the data has a label {int(y.max())}, the network has {classes} outputs (0 to {classes - 1})",
-            "remove the samples of classes the network does not know",
+            f"{where} has {len(names)} classes, the network has {opened.outputs} outputs",
+            "use the network's classes, or set the metadata property stepforward.class_names of the model file",
         )
+    return replace(dataset, class_names=_numbers(opened.outputs))
+
+
+def _pair(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        x, y = data
+        return np.asarray(x), np.asarray(y)
+    except (TypeError, ValueError) as error:
+        raise StepforwardError(
+            f"{where} is neither a path, a Dataset nor arrays (x, y): {type(data).__name__}",
+            "give a folder, an .npz, a CSV, or a pair of arrays: samples and class numbers",
+        ) from error
 
 
 def prepare(model: Any, data: Any, test: Any, settings: Settings) -> Prepared:
@@ -79,6 +107,6 @@ def prepare(model: Any, data: Any, test: Any, settings: Settings) -> Prepared:
         opened=opened,
         train=dataset.take(parts.train),
         validation=dataset.take(parts.validation),
-        test=None if test is None else load_data(opened, test, "test"),
+        test=None if test is None else load_data(opened, test, "test", "the test data"),
         split=parts,
     )

@@ -1,12 +1,17 @@
 """Everything a person may set about an adaptation, with defaults that work."""
 
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 
 from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import StepSettings
 
 METHODS = ("qzo-ff", "backprop")
 DEFAULT_STEPS = 2000
+_WHOLE = ("directions", "steps", "batch", "seed", "warmup", "evaluate_every", "patience", "threads")
+_REAL = ("minutes", "epsilon", "lr", "momentum", "validation")
+_TEXT = ("train", "bits", "calibration")
+_OPTIONAL = ("steps", "minutes", "evaluate_every", "patience", "threads")
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,18 @@ class Settings:
             if not condition:
                 raise StepforwardError(what, remedy)
 
+        for name in _WHOLE:
+            value = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            need(whole or (value is None and name in _OPTIONAL), f"{name} = {value!r}", "give a whole number")
+            object.__setattr__(self, name, value if value is None else int(value))
+        for name in _REAL:
+            value = getattr(self, name)
+            real = isinstance(value, Real) and not isinstance(value, bool)
+            need(real or (value is None and name in _OPTIONAL), f"{name} = {value!r}", "give a number")
+            object.__setattr__(self, name, value if value is None else float(value))
+        for name in _TEXT:
+            need(isinstance(getattr(self, name), str), f"{name} = {getattr(self, name)!r}", "give text")
         need(self.method in METHODS, f"method = {self.method!r}", f"choose one of {', '.join(METHODS)}")
         need(
             self.steps is None or self.minutes is None, "both steps and minutes are given", "give one of them"
@@ -71,7 +88,11 @@ class Settings:
         need(
             self.steps is None or self.steps >= 1, f"steps = {self.steps}", "give a number of steps from 1 up"
         )
-        need(self.minutes is None or self.minutes > 0, f"minutes = {self.minutes}", "give a positive number")
+        need(
+            self.minutes is None or 0 < self.minutes < 1e6,
+            f"minutes = {self.minutes}",
+            "give a positive number",
+        )
         need(self.batch >= 1, f"batch = {self.batch}", "give a batch size from 1 up")
         need(0 < self.validation < 0.9, f"validation share = {self.validation}", "give a share such as 0.2")
         need(self.evaluate_every is None or self.evaluate_every >= 1, "evaluate_every < 1", "give 1 or more")

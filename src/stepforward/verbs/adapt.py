@@ -5,7 +5,7 @@ from typing import Any
 
 from stepforward.errors import StepforwardError
 from stepforward.run.fixed import adapt_fixed
-from stepforward.run.folder import make_folder, run_folder, write_run
+from stepforward.run.folder import run_folder, write_run
 from stepforward.run.prepare import prepare
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
@@ -51,14 +51,13 @@ def adapt(
             )
         from stepforward.run.float import adapt_float  # needs torch, an extra
 
-        result, graph, program = adapt_float(prepared, settings, on_progress)
+        result, graph, program = adapt_float(prepared, settings, folder, on_progress)
     else:
         result, graph, program = adapt_fixed(prepared, settings, folder, resume, on_progress)
     result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
     if command:
         result["command"] = command
     if folder:
-        make_folder(folder)
         write_run(folder, result, graph, program)
     return result
 

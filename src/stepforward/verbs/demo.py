@@ -37,7 +37,6 @@ def demo(
         out: run folder, as of `adapt`.
         overwrite: replace the files of an earlier demo in `out`.
         resume: go on with a stopped demo in `out`.
-        resume: go on with a stopped demo in `out`.
         on_progress: called after every step.
         options: instead of the demo's own settings.
     """

@@ -8,6 +8,7 @@ from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
+from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
 from stepforward.program.training_plan import StepSettings, plan_training, quanta
 from stepforward.trainable import select
@@ -31,14 +32,14 @@ def inspect(model: Any, *, train: str = "all", epsilon: float = 1e-3, lr: float 
     program = _program(model)
     plan = plan_training(program, select(program, train), StepSettings(1, epsilon=epsilon, lr=lr))
     trained = [program.tensors[entry.tensor].name for entry in plan.trainable]
-    height, width, channels = program.tensors[program.input].shape
+    stored = program.tensors[program.input].shape
     ops = [_op(program, op) for op in program.ops]
     return {
         "name": program.metadata.get("name", ""),
         "bits": program.metadata.get("bits", "custom"),
         "class_names": program.metadata.get("class_names"),
         "preprocessing": program.metadata.get("preprocessing"),
-        "input_shape": [channels, height, width],
+        "input_shape": [stored[axis] for axis in STORED_OF[len(stored)]],
         "ops": ops,
         "macs": sum(op["macs"] for op in ops),
         "parameters": sum(tensor.elements for tensor in program.parameters),

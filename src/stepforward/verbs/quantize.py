@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.files import refuse_to_replace
 from stepforward.frontend.onnx import save_onnx
 from stepforward.models import open_model
 from stepforward.quantization.formats import QuantizationSettings
@@ -39,6 +40,7 @@ def quantize(
     Raises:
         StepforwardError: bad model or data, or a model that is quantized already.
     """
+    refuse_to_replace(out, model, data)
     opened = open_model(model)
     if opened.quantized:
         raise StepforwardError(

@@ -8,6 +8,7 @@ from typing import Any
 from stepforward import journal as journals
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
+from stepforward.files import refuse_to_replace
 from stepforward.frontend.onnx import save_onnx
 from stepforward.models import open_model, to_program
 from stepforward.program.lower import onnx_weights
@@ -29,9 +30,12 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     Raises:
         StepforwardError: the journal is damaged, unfinished, or belongs to another base.
     """
+    refuse_to_replace(out, base, journal)
     opened, recorded = open_model(base), journals.read(journal)
     program = to_program(opened)
     settings = recorded.settings
+    if not {"base_sha256", "trainable", "steps"} <= settings.keys():
+        raise StepforwardError(f"{journal} lacks the settings of a run", "give the journal of a run folder")
     if program.weights_sha256 != settings["base_sha256"]:
         raise StepforwardError(
             f"{journal} belongs to another base model than {opened.source}",
