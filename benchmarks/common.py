@@ -30,7 +30,7 @@ def machine() -> dict:
 
 def write(name: str, content: dict) -> None:
     """Write `benchmarks/results/NAME.json`, with the machine and the command that made it."""
-    command = " ".join(["python", str(Path(sys.argv[0])), *sys.argv[1:]])
+    command = " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     record = {"command": command, "machine": machine(), **content}
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
