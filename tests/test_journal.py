@@ -1,5 +1,7 @@
 import errno
 import os
+import struct
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -114,3 +116,46 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch)
     writer.close()
     assert (tmp_path / "journal").read_bytes().startswith(before)
     assert len(journals.read(tmp_path / "journal").votes) >= 64
+
+
+def test_two_processes_never_write_one_journal(tmp_path):
+    writer = write(tmp_path / "journal", [(1,)] * 70, 1)
+    recorded = journals.read(tmp_path / "journal")
+    before = (tmp_path / "journal").read_bytes()
+    with pytest.raises(StepforwardError, match="another process"):
+        journals.JournalWriter.resume(tmp_path / "journal", recorded)
+    with pytest.raises(StepforwardError, match="another process"):
+        journals.JournalWriter.create(tmp_path / "journal", SETTINGS, 1)
+    assert (tmp_path / "journal").read_bytes() == before
+    writer.close()
+    journals.JournalWriter.resume(tmp_path / "journal", recorded).close()
+
+
+def test_a_journal_is_there_with_its_whole_header_or_not_at_all(tmp_path, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(StepforwardError, match="No space left"):
+            journals.JournalWriter.create(tmp_path / "journal", SETTINGS, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_without_permission_is_named(tmp_path):
+    (tmp_path / "journal").mkdir()
+    with pytest.raises(StepforwardError, match="journal"):
+        journals.JournalWriter(tmp_path / "journal", 1, 0, 0)
+
+
+def test_well_formed_nonsense_is_damage(tmp_path):
+    def file(text: bytes, kept: int = 0, reason: int = 0) -> bytes:
+        body = struct.pack("<4sHHI", b"SFJ1", 1, 1, len(text)) + text
+        check = zlib.crc32(body)
+        end = struct.pack("<BBIB", journals.END, 0, kept, reason)
+        return body + struct.pack("<I", check) + end + struct.pack("<I", zlib.crc32(end, check))
+
+    assert journals.parse(file(b"{}")).kept == 0
+    for content in (file(b"[1]"), file(b"{"), file(b"\xff\xfe"), file(b"{}", kept=5), file(b"{}", reason=9)):
+        with pytest.raises(StepforwardError, match="damaged"):
+            journals.parse(content)

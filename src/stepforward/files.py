@@ -1,5 +1,6 @@
 """Writing files: whole or not at all, and JSON that any parser reads."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -27,11 +28,17 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     except OSError as error:
         raise StepforwardError(
             f"cannot write {path}: {error.strerror or error}",
-            "free some disk space or choose another place with --out; nothing that existed was changed",
+            f"{_remedy(error)}, or choose another place with --out; nothing that existed was changed",
         ) from error
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free some disk space"
+    return "check that the folder exists and that you may write there"
 
 
 def refuse_to_replace(out: str | Path | None, *inputs: Any) -> None:

@@ -67,6 +67,11 @@ def open_model(model: Any) -> Opened:
     """
     if isinstance(model, Opened):
         return model
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
+        raise StepforwardError(
+            f"{model} is a program, which only devices and `stepforward inspect` read",
+            "give the .onnx file it was made from: beside adapted.sfp lies adapted.onnx",
+        )
     if isinstance(model, (str, Path)):
         source, graph = str(model), load_onnx(model)
     elif isinstance(model, ir.Model):

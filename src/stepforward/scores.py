@@ -57,8 +57,9 @@ def score(program: Program, logits: NDArray[np.integer], y: NDArray[np.integer])
 
 
 def score_float(logits: NDArray[np.floating], y: NDArray[np.integer]) -> Score:
-    """Score float logits; the loss is in nats."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
+    """Score float logits; the loss is in nats, NaN where training diverged."""
+    with np.errstate(invalid="ignore"):
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
     matrix = confusion_matrix(logits, y)
     return Score(int(np.trace(matrix)), len(y), float(losses.sum()), matrix, unit=1.0)

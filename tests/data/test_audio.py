@@ -102,3 +102,19 @@ def test_empty_and_not_finite_wavs_are_named(tmp_path):
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
     with pytest.raises(StepforwardError, match=r"nan.wav holds NaN or Inf"):
         read_wav(tmp_path / "nan.wav", 8000)
+
+
+def test_a_recording_cut_short_is_named_but_a_streamed_one_is_read(tmp_path):
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, np.zeros(4000), 8000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    with pytest.raises(StepforwardError, match=r"cut\.wav is cut short: 1,000 bytes of 8,044"):
+        read_wav(path, 8000)
+    path.write_bytes(whole[:4] + b"\xff\xff\xff\xff" + whole[8:])  # what a writer into a pipe leaves
+    assert len(read_wav(path, 8000)) == 4000
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path):
+    with pytest.raises(StepforwardError, match=r"cannot read .*No such file"):
+        read_wav(tmp_path / "none.wav", 8000)

@@ -1,4 +1,5 @@
 import io
+import os
 import zipfile
 
 import numpy as np
@@ -236,3 +237,13 @@ def test_files_that_are_no_npz(tmp_path):
         archive.writestr("x.npy", b"no array")
         archive.writestr("y.npy", b"no array")
     refuses("cannot be read as an .npz", path)
+
+
+def test_a_message_names_a_file_once_and_pipes_are_passed_over(pictures):
+    os.mkfifo(pictures / "cat" / "pipe.png")  # reading it would wait for ever
+    assert len(load(pictures, IMAGE, NAMES)) > 0
+    (pictures / "cat" / "zz.png").write_bytes(b"no picture")
+    with pytest.raises(StepforwardError) as caught:
+        load(pictures, IMAGE, NAMES)
+    assert caught.value.what.count("zz.png") <= 2  # ours, and the decoder's reason
+    assert caught.value.what.startswith(f"{pictures / 'cat' / 'zz.png'} is not")

@@ -52,3 +52,20 @@ def test_the_network_needs_adapting_but_is_no_stranger_to_digits(settings):
     session = onnxruntime.InferenceSession(model_path(), providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"log_mel": data.x})
     assert 0.5 < (logits.argmax(1) == data.y).mean() < 0.7
+
+
+def test_a_full_disk_leaves_no_half_written_recordings(tmp_path, monkeypatch):
+    from stepforward.digits import clips
+
+    written = []
+
+    def full(path, *args, **kwargs):
+        written.append(path)
+        if len(written) == 30:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(clips.soundfile, "write", full)
+    with pytest.raises(StepforwardError, match="No space left"):
+        clips.export_clips(tmp_path / "out")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -12,6 +12,7 @@ All of it runs in float64; the result is float32, shape (1, mels, samples // hop
 """
 
 import math
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def read_wav(path: str | Path, sample_rate: int) -> NDArray[np.float64]:
     Raises:
         StepforwardError: the file cannot be read, is damaged, is empty, or holds NaN or Inf.
     """
+    _check_whole(path)
     try:
         channels, rate = soundfile.read(str(path), dtype="float64", always_2d=True)
     except (OSError, RuntimeError) as error:
@@ -48,6 +50,21 @@ def read_wav(path: str | Path, sample_rate: int) -> NDArray[np.float64]:
     if not np.isfinite(channels).all():
         raise StepforwardError(f"{path} holds NaN or Inf", "write it again as 16-bit PCM, or delete it")
     return resample(channels.mean(axis=1), rate, sample_rate)
+
+
+def _check_whole(path: str | Path) -> None:
+    """Refuse a RIFF file shorter than its header says: the decoder would read what is there and say nothing."""
+    try:
+        with open(path, "rb") as file:
+            head, size = file.read(8), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise StepforwardError(f"cannot read {path}: {error.strerror}", "check the file") from error
+    claimed = int.from_bytes(head[4:8], "little") + 8
+    # Writers into a pipe leave a huge size; some count a few bytes too many.
+    if head[:4] == b"RIFF" and size + 8 < claimed < 0x7FFFFF00:
+        raise StepforwardError(
+            f"{path} is cut short: {size:,} bytes of {claimed:,}", "copy or record it again, or delete it"
+        )
 
 
 def resample(x: NDArray[np.float64], rate_in: int, rate_out: int) -> NDArray[np.float64]:

@@ -66,7 +66,8 @@ def _class_files(folder: Path, suffixes: tuple[str, ...]) -> list[LabelledFile]:
     files = []
     for entry in _visible(folder):
         suffix = entry.suffix.lower()
-        if entry.is_dir() or suffix not in _MEDIA:
+        is_file = entry.is_file() or not entry.exists()  # a broken link is told when it is read
+        if not is_file or suffix not in _MEDIA:
             continue
         if suffix not in suffixes:
             raise StepforwardError(

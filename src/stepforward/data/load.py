@@ -84,6 +84,8 @@ def _input(file: LabelledFile, settings: dict) -> np.ndarray:
     try:
         return prep.apply(settings, prep.read(settings, file.path))
     except StepforwardError as error:
+        if file.where == str(file.path):
+            raise
         raise StepforwardError(f"{file.where}: {error.what}", error.remedy) from error
 
 

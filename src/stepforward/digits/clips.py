@@ -1,5 +1,6 @@
 """The demo's recordings: one speaker of the Free Spoken Digit Dataset (assets/ATTRIBUTION.md)."""
 
+import shutil
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -77,6 +78,8 @@ def export_clips(directory: str | Path) -> list[Path]:
                 )
         (directory / "ATTRIBUTION.md").write_bytes((_ASSETS / "ATTRIBUTION.md").read_bytes())
     except (OSError, RuntimeError) as error:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
         raise StepforwardError(
             f"cannot write the clips to {directory}: {error}", "choose a directory with some free space"
         ) from error

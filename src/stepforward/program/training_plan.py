@@ -47,7 +47,7 @@ class StepSettings:
             if not condition:
                 raise StepforwardError(what, remedy)
 
-        need(1 <= self.steps < 2**32, f"steps = {self.steps}", "give a number of steps from 1 up")
+        need(1 <= self.steps < 2**32, f"steps = {self.steps}", "give a number of steps from 1 to 2^32 - 1")
         need(0 < self.epsilon < 10, f"epsilon = {self.epsilon}", "give a small positive number, such as 1e-3")
         need(0 < self.lr < 100, f"learning rate = {self.lr}", "give a small positive number, such as 1e-3")
         need(1 <= self.directions <= 255, f"directions = {self.directions}", "give a number from 1 to 255")

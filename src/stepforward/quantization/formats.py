@@ -39,12 +39,13 @@ class QuantizationSettings:
             ("weight_bits", self.weight_bits in WEIGHT_BITS, "16, 8 or 4"),
             ("activation_bits", self.activation_bits == 8, "8"),
             ("logits_bits", self.logits_bits in (16, 8), "16 or 8"),
-            ("method", self.method in METHODS, "minmax, percentile or mse"),
+            ("calibration method", self.method in METHODS, "minmax, percentile or mse"),
             ("percentile", 50 < self.percentile <= 100, "above 50, at most 100"),
         )
         for name, good, allowed in checks:
             if not good:
-                raise StepforwardError(f"{name} is {getattr(self, name)!r}", f"choose {allowed}")
+                field = name.rpartition(" ")[2]
+                raise StepforwardError(f"{name} is {getattr(self, field)!r}", f"choose {allowed}")
 
     @classmethod
     def parse(cls, text: str, **others) -> "QuantizationSettings":

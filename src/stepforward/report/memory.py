@@ -36,5 +36,5 @@ def memory_lines(result: dict) -> list[MemoryLine]:
     return [
         MemoryLine(label, result[key], show_bytes(result[key]), meaning)
         for label, key, meaning in known
-        if result.get(key) is not None
+        if result.get(key) is not None and not (key == "journal_bytes" and result.get("method") == "backprop")
     ]

@@ -210,14 +210,22 @@ def _check_same_run(recorded: journals.Journal, header: dict, path: Path) -> Non
 
 
 def _notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
+    moves = quanta(program, plan)
     notes = []
-    for name, (probe, step) in quanta(program, plan).items():
-        if probe < 0.5:
-            notes.append(
-                f"epsilon is below half a quantum of {name}: its probes do not move; use a larger epsilon"
-            )
-        if step / plan.directions < 0.01:
-            notes.append(f"the learning rate is far below a quantum of {name}: it hardly moves")
+    still = [name for name, (probe, _) in moves.items() if probe < 0.5]
+    if still:
+        notes.append(
+            f"epsilon is below half a quantum of {_names(still)}: probes do not move there; use a larger epsilon"
+        )
+    slow = [name for name, (_, step) in moves.items() if step / plan.directions < 0.01]
+    if slow:
+        notes.append(
+            f"the learning rate is far below a quantum of {_names(slow)}: hardly anything moves there"
+        )
     if not run.best.step:
         notes.append("no weights seen were better on the validation samples: the base is returned unchanged")
     return notes
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more tensors" if len(names) > 3 else "")

@@ -14,7 +14,7 @@ from stepforward.errors import StepforwardError
 from stepforward.memory import memory
 from stepforward.methods.backprop import SgdSettings, backprop
 from stepforward.models import to_program
-from stepforward.program.training_plan import plan_training
+from stepforward.program.training_plan import StepSettings, plan_training
 from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batch_indices
 from stepforward.run.fixed import quantized
@@ -40,7 +40,9 @@ def adapt_float(
     opened = quantized(prepared.opened, prepared.train.x, settings)
     program = to_program(opened)
     steps = settings.steps or DEFAULT_STEPS
-    plan = plan_training(program, select(program, settings.train), settings.step_settings(steps))
+    plan = plan_training(
+        program, select(program, settings.train), StepSettings(steps)
+    )  # for the memory figures
     graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
     if folder:

@@ -66,9 +66,33 @@ def make_folder(folder: Path) -> None:
 
 
 def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | None) -> None:
-    """Write everything but the journal, `result.json` last: where it exists, the run is complete."""
-    save_onnx(graph, folder / ADAPTED)
-    if program is not None:
-        fileformat.save(program, folder / ADAPTED_PROGRAM)
-    write_report(result, folder / REPORT)
-    write_atomically(folder / RESULT, (json.dumps(plain(result), indent=1, allow_nan=False) + "\n").encode())
+    """Write everything but the journal, `result.json` last: where it exists, the run is complete.
+
+    Raises:
+        StepforwardError: the disk is full, or the folder can no longer be written.
+    """
+    try:
+        save_onnx(graph, folder / ADAPTED)
+        if program is not None:
+            fileformat.save(program, folder / ADAPTED_PROGRAM)
+        write_report(result, folder / REPORT)
+        text = json.dumps(plain(result), indent=1, allow_nan=False) + "\n"
+        write_atomically(folder / RESULT, text.encode())
+    except StepforwardError as error:
+        if not (folder / JOURNAL).exists():
+            raise
+        raise StepforwardError(
+            error.what,
+            "make room, then give the same command with --resume: the journal holds the run, nothing is trained again",
+        ) from error
+
+
+def earlier_figures(folder: Path, weights_sha256: str) -> dict:
+    """What only the process that trained could measure, where a finished run is measured again."""
+    try:
+        earlier = json.loads((folder / RESULT).read_text())
+        if earlier["weights_sha256"] != weights_sha256:
+            return {}
+        return {name: earlier[name] for name in ("seconds", "steps_per_second", "forward_passes", "curve")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # no whole result: the run had not been finished

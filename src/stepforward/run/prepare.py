@@ -1,5 +1,6 @@
 """Bring model and data together before a run: match classes, split, and quantize a float model."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,9 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
     else:
         own = sources = None
     x, y = (data.x, data.y) if sources else _pair(data, where)
-    dataset = check_arrays(where, x, y, own, sources, settings, names, shape)
+    dataset = _all_classes(check_arrays(where, x, y, own, sources, settings, names, shape), opened, where)
     check_amount(dataset, where, purpose)
-    return _all_classes(dataset, opened, where)
+    return dataset
 
 
 def _numbers(count: int) -> tuple[str, ...]:
@@ -92,6 +93,18 @@ def _pair(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
             f"{where} is neither a path, a Dataset nor arrays (x, y): {type(data).__name__}",
             "give a folder, an .npz, a CSV, or a pair of arrays: samples and class numbers",
         ) from error
+
+
+def repeated(prepared: Prepared) -> int:
+    """How many test samples are also among the samples that train or choose the weights."""
+    if prepared.test is None:
+        return 0
+    seen = {_digest(x) for part in (prepared.train, prepared.validation) for x in part.x}
+    return sum(_digest(x) in seen for x in prepared.test.x)
+
+
+def _digest(x: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(x).tobytes()).digest()
 
 
 def prepare(model: Any, data: Any, test: Any, settings: Settings) -> Prepared:

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import StepSettings
+from stepforward.quantization.formats import QuantizationSettings
 
 METHODS = ("qzo-ff", "backprop")
 DEFAULT_STEPS = 2000
@@ -82,6 +83,7 @@ class Settings:
         for name in _TEXT:
             need(isinstance(getattr(self, name), str), f"{name} = {getattr(self, name)!r}", "give text")
         need(self.method in METHODS, f"method = {self.method!r}", f"choose one of {', '.join(METHODS)}")
+        QuantizationSettings.parse(self.bits, method=self.calibration)
         need(
             self.steps is None or self.minutes is None, "both steps and minutes are given", "give one of them"
         )

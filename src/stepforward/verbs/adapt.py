@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import get_notes
 from stepforward.run.fixed import adapt_fixed
-from stepforward.run.folder import run_folder, write_run
-from stepforward.run.prepare import prepare
+from stepforward.run.folder import earlier_figures, run_folder, write_run
+from stepforward.run.prepare import prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
 
@@ -55,8 +56,16 @@ def adapt(
     else:
         result, graph, program = adapt_fixed(prepared, settings, folder, resume, on_progress)
     result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
+    result["notes"] = [*get_notes(prepared.opened.graph), *result["notes"]]
+    count = repeated(prepared)
+    if count:
+        result["notes"].append(
+            f"{count} of {len(prepared.test)} test samples are also in the data: accuracy on them is optimistic"
+        )
     if command:
         result["command"] = command
+    if resume:
+        result |= earlier_figures(folder, result["weights_sha256"])
     if folder:
         write_run(folder, result, graph, program)
     return result

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from cli import stripes
+from small import small_program
+
+from stepforward import files
+from stepforward.errors import StepforwardError
+from stepforward.frontend.canonical import canonicalize
+from stepforward.run import folder as folders
+
+
+@pytest.fixture
+def graph():
+    import onnx_ir as ir
+
+    return canonicalize(ir.from_proto(stripes.network()))
+
+
+def test_a_new_folder_is_not_made_before_it_is_needed(tmp_path):
+    assert folders.run_folder(tmp_path / "a" / "b", resume=False) == tmp_path / "a" / "b"
+    assert list(tmp_path.iterdir()) == []
+    assert folders.run_folder(None, resume=False) is None
+
+
+@pytest.mark.parametrize("name", folders.FILES)
+def test_nothing_that_lies_there_is_written_over(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(StepforwardError, match="already holds"):
+        folders.run_folder(tmp_path, resume=False)
+
+
+def test_resuming_needs_a_journal(tmp_path):
+    for out in (None, tmp_path):
+        with pytest.raises(StepforwardError, match="resume"):
+            folders.run_folder(out, resume=True)
+    (tmp_path / "journal").touch()
+    assert folders.run_folder(tmp_path, resume=True) == tmp_path
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # tests may run as root, who may do anything
+    with pytest.raises(StepforwardError, match="cannot write into"):
+        folders.make_folder(tmp_path / "run")
+
+
+def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph, monkeypatch):
+    (tmp_path / "journal").touch()
+    written = []
+
+    def full(path, content):
+        if path.name == "report.html":
+            raise StepforwardError(f"cannot write {path}: No space left on device", "free some disk space")
+        written.append(path.name)
+        files.write_atomically(path, content)
+
+    for module in ("run.folder", "frontend.onnx", "program.fileformat", "report.html"):
+        monkeypatch.setattr(f"stepforward.{module}.write_atomically", full, raising=False)
+    with pytest.raises(StepforwardError, match=r"report\.html") as caught:
+        folders.write_run(tmp_path, {"kept": "step 1"}, graph, small_program())
+    assert "--resume" in caught.value.remedy
+    assert written == ["adapted.onnx", "adapted.sfp"]
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_figures_of_an_earlier_process(tmp_path):
+    figures = {"seconds": 2.5, "steps_per_second": 4.0, "forward_passes": 12, "curve": []}
+    assert folders.earlier_figures(tmp_path, "ab") == {}
+    (tmp_path / "result.json").write_text(json.dumps({"weights_sha256": "ab", "kept": "x", **figures}))
+    assert folders.earlier_figures(tmp_path, "ab") == figures
+    assert folders.earlier_figures(tmp_path, "cd") == {}
+    for damaged in ("", "[]", '{"weights_sha256": "ab"}', "{"):
+        (tmp_path / "result.json").write_text(damaged)
+        assert folders.earlier_figures(tmp_path, "ab") == {}

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from cli import stripes
+from onnx_graphs import parse, ramp
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import set_class_names, set_preprocessing
+from stepforward.models import open_model
+from stepforward.run.prepare import load_data, prepare, repeated
+from stepforward.run.settings import Settings
+
+BODY = "f = Flatten(x) y = Gemm<transB=1>(f, w, b)"
+X = stripes.arrays(range(2))["x"]
+
+
+def model(class_names=None, preprocessing=None, outputs=3, size=8):
+    result = parse(BODY, f"N,1,{size},{size}", w=ramp(outputs, size * size), b=ramp(outputs))
+    if class_names:
+        set_class_names(result, class_names)
+    if preprocessing:
+        set_preprocessing(result, preprocessing)
+    return open_model(result)
+
+
+def test_a_model_without_names_numbers_its_classes():
+    dataset = load_data(model(outputs=5), (X, np.arange(6) % 3), "test")
+    assert dataset.class_names == ("0", "1", "2", "3", "4")
+
+
+def test_names_in_the_file_count_the_outputs_of_a_model_without_names(tmp_path):
+    np.savez(tmp_path / "d.npz", x=X, y=np.arange(6) % 3, class_names=np.array(["a", "b", "c"]))
+    assert load_data(model(), tmp_path / "d.npz", "test").class_names == ("a", "b", "c")
+    with pytest.raises(StepforwardError, match="3 classes, the network has 5 outputs"):
+        load_data(model(outputs=5), tmp_path / "d.npz", "test")
+    with pytest.raises(StepforwardError, match="3 classes, the network has 2 outputs"):
+        load_data(model(outputs=2), (X, np.arange(6) % 3), "test")
+
+
+def test_the_names_of_folders_are_never_guessed_to_be_outputs(tmp_path):
+    nameless = model(preprocessing=stripes.PREPROCESSING)
+    stripes.write_folder(tmp_path / "words", range(2))
+    with pytest.raises(StepforwardError, match="no class 'horizontal'") as caught:
+        load_data(nameless, tmp_path / "words", "test")
+    assert "stepforward.class_names" in caught.value.remedy
+    stripes.write_folder(tmp_path / "numbers", range(2), ["2", "0", "1"])
+    assert load_data(nameless, tmp_path / "numbers", "test").y.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_names_that_do_not_fit_the_outputs_are_refused():
+    for names in (["a", "b"], list("abcde")):
+        with pytest.raises(StepforwardError, match=f"names {len(names)} classes and has 3 outputs"):
+            model(class_names=names)
+
+
+def test_preprocessing_that_does_not_fit_the_input_is_refused():
+    with pytest.raises(StepforwardError, match=r"\(1, 8, 8\), the network reads \(1, 6, 6\)"):
+        load_data(model(preprocessing=stripes.PREPROCESSING, size=6), (X, np.arange(6) % 3), "test")
+
+
+@pytest.mark.parametrize(
+    ("y", "match"), [(np.zeros(6, int), "one class only"), (np.arange(2), "2 samples for 3 classes")]
+)
+def test_arrays_that_cannot_adapt_are_refused_but_can_be_measured(y, match):
+    x = X[: len(y)]
+    with pytest.raises(StepforwardError, match=match):
+        load_data(model(), (x, y), "adapt")
+    assert len(load_data(model(), (x, y), "test")) == len(y)
+
+
+def test_the_split_is_of_the_data_and_the_test_samples_stay_apart():
+    data, test = (stripes.arrays(part) for part in (range(8), range(8, 12)))
+    opened = model(class_names=stripes.NAMES)
+    prepared = prepare(opened, (data["x"], data["y"]), (test["x"], test["y"]), Settings(validation=0.25))
+    assert np.bincount(prepared.train.y).tolist() == [6, 6, 6]
+    assert np.bincount(prepared.validation.y).tolist() == [2, 2, 2]
+    assert len(prepared.test) == 12
+    assert repeated(prepared) == 0
+    mixed = np.concatenate([test["x"][:2], data["x"][:3]]), np.zeros(5, int)
+    assert repeated(prepare(opened, (data["x"], data["y"]), mixed, Settings())) == 3

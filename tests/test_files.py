@@ -1,0 +1,46 @@
+import errno
+
+import pytest
+
+from stepforward.errors import StepforwardError
+from stepforward.files import refuse_to_replace, write_atomically
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"first", b"", b"second"):
+        write_atomically(path, content)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "os.replace", "os.chmod"])
+def test_what_was_there_survives_a_failure_at_any_point(tmp_path, monkeypatch, call):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "file"
+    write_atomically(path, b"first")
+    with monkeypatch.context() as patch:
+        patch.setattr(call, fail)
+        with pytest.raises(StepforwardError, match="No space left") as caught:
+            write_atomically(path, b"second")
+    assert "disk space" in caught.value.remedy
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_not_called_a_full_disk(tmp_path):
+    with pytest.raises(StepforwardError, match="No such file") as caught:
+        write_atomically(tmp_path / "none" / "file", b"")
+    assert "disk space" not in caught.value.remedy
+
+
+def test_an_output_is_never_an_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refuse_to_replace(None, "model.onnx")
+    refuse_to_replace("out.onnx", "model.onnx", object())
+    (tmp_path / "link.onnx").symlink_to(tmp_path / "model.onnx")
+    for out in ("model.onnx", tmp_path / "model.onnx", "./x/../model.onnx", "link.onnx"):
+        with pytest.raises(StepforwardError, match="given to read"):
+            refuse_to_replace(out, "data", "model.onnx")

@@ -1,0 +1,33 @@
+import pytest
+from small import small_program
+
+from stepforward.memory import backprop_bytes, memory, multiply_accumulates
+from stepforward.program.training_plan import StepSettings, plan_training
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
+def test_weights_and_scratch(dtype):
+    program = small_program(dtype)
+    result = memory(program, plan_training(program, range(8), StepSettings(1)))
+    assert result["weight_bytes"] == len(program.weights)
+    assert result["scratch_bytes_training"] == result["scratch_bytes_inference"] > 0
+    assert result["other_ram"]["momentum buffer"] == 0
+
+
+def test_momentum_costs_two_bytes_per_trainable_parameter():
+    program = small_program()
+    plan = plan_training(program, [6, 7], StepSettings(1, momentum=0.9))
+    other = memory(program, plan)["other_ram"]
+    assert other["momentum buffer"] == 2 * plan.elements == 2 * (12 * 4 + 4)
+
+
+def test_multiplications_of_each_operator():
+    program = small_program()
+    counts = {op.name: multiply_accumulates(program, op) for op in program.ops if op.parameters}
+    assert counts == {"stem": 20 * 108, "depthwise": 20 * 54, "point": 4 * 18, "head": 48}
+
+
+def test_backprop_keeps_more_the_earlier_it_trains():
+    program = small_program()
+    head, everything = (plan_training(program, chosen, StepSettings(1)) for chosen in ([6, 7], range(8)))
+    assert 0 < backprop_bytes(program, head) < backprop_bytes(program, everything)

@@ -1,0 +1,44 @@
+import json
+
+import numpy as np
+import pytest
+from onnx_graphs import parse, ramp
+
+from stepforward.files import plain
+from stepforward.frontend.canonical import canonicalize
+from stepforward.models import open_model, to_program
+from stepforward.program import fileformat
+from stepforward.verbs.evaluate import evaluate
+from stepforward.verbs.inspect import inspect
+from stepforward.verbs.quantize import quantize
+
+
+def test_the_figures_of_a_small_network(task):
+    result = inspect(task.model, train="head")
+    assert [op["kind"] for op in result["ops"]] == ["conv", "max_pool", "transpose", "fully_connected"]
+    assert result["input_shape"] == [1, 8, 8]
+    assert result["macs"] == 8 * 8 * 4 * 9 + 64 * 3
+    assert result["parameters"] == 36 + 4 + 192 + 3
+    assert result["trainable"] == ["head.weight", "head.bias"]
+    assert result["trainable_parameters"] == 195
+    assert result["weight_bytes"] == 2 * (36 + 192) + 4 * 7
+    assert result["quanta"].keys() == {"head.weight", "head.bias"}
+    assert all(probe > 0.5 and step > 0 for probe, step in result["quanta"].values())
+    assert result["preprocessing"]["kind"] == "image"
+    json.dumps(plain(result), allow_nan=False)
+
+
+def test_a_program_file_says_the_same_as_its_model(task, tmp_path):
+    fileformat.save(to_program(open_model(task.model)), tmp_path / "model.sfp")
+    assert inspect(tmp_path / "model.sfp", train="last:2") == inspect(task.model, train="last:2")
+
+
+@pytest.mark.parametrize("shape", [(72,), (2, 36)])
+def test_inputs_that_are_no_pictures(shape):
+    body = "f = Flatten(x) y = Gemm<transB=1>(f, w, b)"
+    dims = ",".join(map(str, shape))
+    model = parse(body, f"N,{dims}", w=ramp(3, 72), b=ramp(3))
+    x, y = ramp(12, *shape, scale=2.0), np.arange(12) % 3
+    graph = quantize(model, x)
+    assert inspect(graph)["input_shape"] == list(shape)
+    assert evaluate(graph, (x, y))["correct"] == evaluate(canonicalize(model), (x, y))["correct"]

@@ -1,0 +1,46 @@
+import pytest
+
+from stepforward import journal as journals
+from stepforward.errors import StepforwardError
+from stepforward.verbs.adapt import adapt
+from stepforward.verbs.replay import replay
+
+
+@pytest.fixture(scope="module")
+def run(task, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("replay") / "run"
+    return folder, adapt(
+        task.model, task.data, out=folder, steps=40, momentum=0.9, directions=3, train="conv.*"
+    )
+
+
+def test_a_journal_and_the_base_give_the_adapted_file(run, task, tmp_path):
+    folder, result = run
+    again = replay(task.model, folder / "journal", out=tmp_path / "again.onnx")
+    assert again["weights_sha256"] == result["weights_sha256"]
+    assert again["base_sha256"] == result["base_sha256"]
+    assert (again["steps"], again["kept"]) == (40, result["kept_step"])
+    assert (tmp_path / "again.onnx").read_bytes() == (folder / "adapted.onnx").read_bytes()
+
+
+def test_the_base_of_a_float_model_lies_in_the_run_folder(task, tmp_path):
+    result = adapt(task.float_model, task.data, out=tmp_path / "run", steps=20, lr=3e-3)
+    again = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal")
+    assert again["weights_sha256"] == result["weights_sha256"]
+
+
+@pytest.mark.parametrize("name", ["base", "journal"])
+def test_the_files_it_reads_are_never_written_over(run, task, name):
+    path = {"base": task.model, "journal": run[0] / "journal"}[name]
+    before = path.read_bytes()
+    with pytest.raises(StepforwardError, match="given to read"):
+        replay(task.model, run[0] / "journal", out=path)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_without_the_settings_of_a_run(task, tmp_path):
+    writer = journals.JournalWriter.create(tmp_path / "journal", {"seed": 1}, 1)
+    writer.end(0, "all steps done")
+    writer.close()
+    with pytest.raises(StepforwardError, match="lacks the settings"):
+        replay(task.model, tmp_path / "journal")
