@@ -63,3 +63,8 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
     )
     for part in ("conv1", "8x8x4", "12,345", "232 B", "640 B", "12.50", "0.25", "one input sample"):
         assert part in text
+
+
+def test_a_method_without_a_journal_shows_none():
+    assert "journal" in shown(terminal.adaptation(result()))
+    assert "journal" not in shown(terminal.adaptation(result(method="backprop", journal_bytes=0)))

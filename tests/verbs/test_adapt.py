@@ -176,6 +176,11 @@ def test_other_widths_train_and_say_when_they_cannot_move(task, bits):
     assert moving["weights_sha256"] != moving["base_sha256"]
 
 
+def test_the_bits_of_a_quantized_model_are_not_changed_in_silence(task):
+    with pytest.raises(StepforwardError, match=r"--bits 8w8a, but .* is quantized already \(16w8a\)"):
+        adapt(task.model, task.data, steps=1, bits="8w8a")
+
+
 def test_minutes_are_turned_into_steps_and_resumed_with_them(task, tmp_path):
     result = adapt(task.model, task.data, minutes=0.002, out=tmp_path / "run")
     assert result["steps"] >= 1

@@ -1,5 +1,6 @@
 """Everything a person may set about an adaptation, with defaults that work."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 
@@ -70,18 +71,7 @@ class Settings:
             if not condition:
                 raise StepforwardError(what, remedy)
 
-        for name in _WHOLE:
-            value = getattr(self, name)
-            whole = isinstance(value, Integral) and not isinstance(value, bool)
-            need(whole or (value is None and name in _OPTIONAL), f"{name} = {value!r}", "give a whole number")
-            object.__setattr__(self, name, value if value is None else int(value))
-        for name in _REAL:
-            value = getattr(self, name)
-            real = isinstance(value, Real) and not isinstance(value, bool)
-            need(real or (value is None and name in _OPTIONAL), f"{name} = {value!r}", "give a number")
-            object.__setattr__(self, name, value if value is None else float(value))
-        for name in _TEXT:
-            need(isinstance(getattr(self, name), str), f"{name} = {getattr(self, name)!r}", "give text")
+        self._take_plain_types(need)
         need(self.method in METHODS, f"method = {self.method!r}", f"choose one of {', '.join(METHODS)}")
         QuantizationSettings.parse(self.bits, method=self.calibration)
         need(
@@ -101,6 +91,21 @@ class Settings:
         need(self.patience is None or self.patience >= 1, "patience < 1", "give 1 or more, or leave it out")
         need(self.threads is None or self.threads >= 1, "threads < 1", "give 1 or more, or leave it out")
         self.step_settings(self.steps or 2**32 - 1)
+
+    def _take_plain_types(self, need: Callable[[bool, str, str], None]) -> None:
+        """Numbers of NumPy become Python's, which JSON and `struct` take; anything else is refused by name."""
+        for names, kind, make, remedy in (
+            (_WHOLE, Integral, int, "give a whole number"),
+            (_REAL, Real, float, "give a number"),
+            (_TEXT, str, str, "give text"),
+        ):
+            for name in names:
+                value = getattr(self, name)
+                if value is None and name in _OPTIONAL:
+                    continue
+                good = isinstance(value, kind) and not isinstance(value, bool)
+                need(good, f"{name} = {value!r}", remedy)
+                object.__setattr__(self, name, make(value))
 
     def step_settings(self, steps: int) -> StepSettings:
         """The part that decides every bit of the weights."""
