@@ -12,6 +12,7 @@ import torch
 from common import DATA, ROOT, percent, table, write
 
 import stepforward as sf
+from stepforward.run.settings import Settings
 
 sys.path.insert(0, str(ROOT / "tests"))
 from networks import ResNet20  # the definition the tests use
@@ -56,6 +57,7 @@ def main():
     arguments.add_argument("--samples", type=int, default=1000)
     arguments.add_argument("--batch", type=int, default=128)
     arguments.add_argument("--lr", type=float, help="instead of the one chosen per trainable set")
+    arguments.add_argument("--epsilon", type=float, default=Settings.epsilon)
     arguments.add_argument("--only", help="one run, such as noise-bias")
     given = arguments.parse_args()
 
@@ -70,6 +72,7 @@ def main():
             if given.only and given.only != f"{corruption}-{train}":
                 continue
             options = {"train": train, "lr": given.lr or lr, "steps": given.steps, "batch": given.batch}
+            options["epsilon"] = given.epsilon
             result = sf.adapt(base, data, test=test, **options)
             row = {
                 "corruption": corruption,

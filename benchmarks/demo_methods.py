@@ -12,7 +12,6 @@ from common import percent, table, write
 
 import stepforward as sf
 
-BACKPROP = {"method": "backprop", "momentum": 0.9, "batch": 32, "steps": 400}
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 
 
@@ -22,7 +21,7 @@ def forward_only(train, seed):
 
 
 def gradient(train, seed):
-    runs = [sf.demo(train=train, seed=seed, lr=lr, **BACKPROP) for lr in RATES]
+    runs = [sf.demo(method="backprop", train=train, seed=seed, lr=lr) for lr in RATES]
     return min(runs, key=lambda run: min(row["validation_loss"] for row in run["curve"]))
 
 

@@ -29,6 +29,8 @@ _HOME = {
     "quantize": "verbs.quantize",
     "replay": "verbs.replay",
     "save_onnx": "frontend.onnx",
+    "set_class_names": "frontend.metadata",
+    "set_preprocessing": "frontend.metadata",
 }
 
 __all__ = list(_HOME)

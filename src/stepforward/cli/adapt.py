@@ -47,7 +47,7 @@ def adapt(
             metavar="N",
             min=1,
             help="Steps to take; the learning-rate schedule is stretched over them. Not with --minutes.",
-            show_default="2000",
+            show_default="2000; backprop 400",
             rich_help_panel=_TIME,
         ),
     ] = None,
@@ -79,15 +79,16 @@ def adapt(
         ),
     ] = DEFAULTS.directions,
     epsilon: Epsilon = DEFAULTS.epsilon,
-    lr: Lr = DEFAULTS.lr,
+    lr: Lr = None,
     batch: Annotated[
-        int,
+        int | None,
         typer.Option(
+            show_default="128; backprop 32",
             metavar="B",
             help="Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
             rich_help_panel=METHOD,
         ),
-    ] = DEFAULTS.batch,
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -97,13 +98,14 @@ def adapt(
         ),
     ] = DEFAULTS.seed,
     momentum: Annotated[
-        float,
+        float | None,
         typer.Option(
+            show_default="0; backprop 0.9",
             metavar="BETA",
             help="0 to below 1. 0.9 smooths steps; costs two bytes of RAM per trainable parameter.",
             rich_help_panel=METHOD,
         ),
-    ] = DEFAULTS.momentum,
+    ] = None,
     distribution: Annotated[
         str,
         typer.Option(

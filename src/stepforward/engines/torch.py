@@ -106,6 +106,11 @@ class TorchEngine:
         return constant(value)
 
 
+def set_threads(count: int) -> None:
+    """Threads of torch, for the whole process."""
+    torch.set_num_threads(count)
+
+
 def _labels(y):
     return torch.from_numpy(np.asarray(y, dtype=np.int64))
 

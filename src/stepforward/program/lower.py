@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 
@@ -280,11 +281,16 @@ def _loss_rescale(logits: Format) -> tuple[int, int]:
         ) from error
 
 
-def onnx_weights(program: Program, section: bytes | None = None) -> dict[str, np.ndarray]:
-    """Integers of every parameter in ONNX layout, by name: what goes back into the QDQ file."""
+def onnx_weights(
+    program: Program, section: bytes | None = None, only: Literal["weight"] | None = None
+) -> dict[str, np.ndarray]:
+    """Integers of every parameter (or of the weights only, without biases) in ONNX layout, by name.
+
+    These go back into the QDQ file.
+    """
     kinds = {op.weight: op.kind for op in program.ops if op.weight >= 0}
-    values = unpack_all(program, section)
     return {
         program.tensors[index].name: weight_to_onnx(kinds.get(index, "bias"), q)
-        for index, q in values.items()
+        for index, q in unpack_all(program, section).items()
+        if only is None or index in kinds
     }

@@ -31,7 +31,7 @@ class StepSettings:
     """
 
     steps: int
-    epsilon: float = 1e-3
+    epsilon: float = 3e-3
     lr: float = 1e-3
     directions: int = 1
     seed: int = 0

@@ -1,10 +1,9 @@
 """An adaptation in fixed point: quantize, lower, plan, run QZO-FF with its journal, measure."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +18,24 @@ from stepforward.frontend.onnx import save_onnx
 from stepforward.inputs import quantize_input
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
-from stepforward.models import Opened, to_program
+from stepforward.models import Opened, open_model, to_program
 from stepforward.program.arena import plan_arena
 from stepforward.program.lower import onnx_weights
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan, plan_training, quanta
+from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
 from stepforward.run.batches import batch_indices
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.folder import BASE, JOURNAL, make_folder
+from stepforward.run.notes import notes
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
-from stepforward.run.settings import DEFAULT_STEPS, Settings
-from stepforward.run.training import Run, train
+from stepforward.run.same_run import check_same_run, journal_settings
+from stepforward.run.settings import Settings
+from stepforward.run.training import train
 from stepforward.scores import NATS, Score, score
 from stepforward.trainable import select
 
@@ -46,6 +47,8 @@ def adapt_fixed(
 ) -> tuple[dict, ir.Model, Program]:
     """Run QZO-FF; returns the result's entries, the adapted QDQ model and the adapted program."""
     opened = quantized(prepared.opened, prepared.train.x, settings)
+    if resume and (folder / BASE).exists():
+        opened = recorded_base(opened, folder / BASE)
     program = to_program(opened)
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
@@ -55,9 +58,9 @@ def adapt_fixed(
     plan = plan_training(program, select(program, settings.train), settings.step_settings(steps))
     program = plan_arena(program, plan.first_op)
     every = settings.evaluate_every or max(1, steps // 40)
-    header = _journal_settings(settings, program, plan, samples, every)
+    header = journal_settings(settings, program, plan, samples, every)
     if recorded:
-        _check_same_run(recorded, header, folder / JOURNAL)
+        check_same_run(recorded, header, folder / JOURNAL)
     if folder:
         make_folder(folder)
 
@@ -104,7 +107,7 @@ def adapt_fixed(
         "base_sha256": program.weights_sha256,
         "weights_sha256": adapted.weights_sha256,
         **description(prepared, settings, steps, every),
-        "notes": _notes(program, plan, run),
+        "notes": notes(program, plan, run),
     }
     return result, with_weights(opened.graph, onnx_weights(adapted)), adapted
 
@@ -143,6 +146,25 @@ def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Ope
     return Opened(graph, True, opened.preprocessing, opened.class_names, opened.source)
 
 
+def recorded_base(opened: Opened, path: Path) -> Opened:
+    """The base a float model was quantized to when the run began: calibrating again could differ in a last bit.
+
+    Raises:
+        StepforwardError: it was made from another float model, or with other bits.
+    """
+    base = open_model(path)
+    weights = [onnx_weights(to_program(model), only="weight") for model in (opened, base)]
+    same = weights[0].keys() == weights[1].keys() and all(
+        np.array_equal(q, weights[1][name]) for name, q in weights[0].items()
+    )
+    if not same:
+        raise StepforwardError(
+            f"{path} was made from another model than {opened.source}, or with other --bits",
+            "give the model and the options the run was started with",
+        )
+    return replace(opened, graph=base.graph)
+
+
 def _integers(program: Program, part: Dataset) -> Samples:
     return quantize_input(program, part.x), part.y.astype(np.int32)
 
@@ -150,7 +172,7 @@ def _integers(program: Program, part: Dataset) -> Samples:
 def _steps(settings: Settings, program: Program, samples: Samples, recorded: journals.Journal | None) -> int:
     """The number of steps: given, recorded, or as many as fit the time (measured before the run, on these samples)."""
     if settings.minutes is None:
-        return settings.steps or DEFAULT_STEPS
+        return settings.steps
     if recorded:
         return recorded.settings["steps"]
     plan = plan_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
@@ -162,70 +184,3 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
         if time.monotonic() - started > min(1.0, settings.minutes * 6):
             break
     return max(1, int(taken * settings.minutes * 60 / (time.monotonic() - started)))
-
-
-def _journal_settings(
-    settings: Settings, program: Program, plan: TrainingPlan, samples: dict, every: int
-) -> dict:
-    """Everything that decides the weights: a resumed run must agree on all of it."""
-    x, y = samples["train"]
-    held_x, held_y = samples["validation"]
-    digest = hashlib.sha256()
-    for part in (x, y, held_x, held_y):
-        digest.update(np.ascontiguousarray(part).tobytes())
-    steps = asdict(settings.step_settings(plan.steps))
-    return {
-        **steps,
-        "base_sha256": program.weights_sha256,
-        "data_sha256": digest.hexdigest(),
-        "trainable": [program.tensors[entry.tensor].name for entry in plan.trainable],
-        "batch": settings.batch,
-        "evaluate_every": every,
-        "patience": settings.patience,
-    }
-
-
-def _check_same_run(recorded: journals.Journal, header: dict, path: Path) -> None:
-    different = sorted(
-        k for k in header.keys() | recorded.settings.keys() if header.get(k) != recorded.settings.get(k)
-    )
-    if not different:
-        return
-    if "base_sha256" in different:
-        what, remedy = f"{path} belongs to another base model", "give the model the run was started with"
-    elif different == ["data_sha256"]:
-        what, remedy = (
-            f"{path} was started with other data",
-            "give the same data, or start a new run in another --out",
-        )
-    else:
-        said = ", ".join(
-            f"{k} {recorded.settings.get(k)!r} there, {header.get(k)!r} now" for k in different[:4]
-        )
-        what, remedy = (
-            f"{path} was started with other settings: {said}",
-            "resume with the options of the first call",
-        )
-    raise StepforwardError(what, remedy)
-
-
-def _notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
-    moves = quanta(program, plan)
-    notes = []
-    still = [name for name, (probe, _) in moves.items() if probe < 0.5]
-    if still:
-        notes.append(
-            f"epsilon is below half a quantum of {_names(still)}: probes do not move there; use a larger epsilon"
-        )
-    slow = [name for name, (_, step) in moves.items() if step / plan.directions < 0.01]
-    if slow:
-        notes.append(
-            f"the learning rate is far below a quantum of {_names(slow)}: hardly anything moves there"
-        )
-    if not run.best.step:
-        notes.append("no weights seen were better on the validation samples: the base is returned unchanged")
-    return notes
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more tensors" if len(names) > 3 else "")

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
-from stepforward.engines.torch import TorchEngine
+from stepforward.engines.torch import TorchEngine, set_threads
 from stepforward.errors import StepforwardError
 from stepforward.memory import memory
 from stepforward.methods.backprop import SgdSettings, backprop
@@ -22,7 +22,7 @@ from stepforward.run.folder import make_folder
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
-from stepforward.run.settings import DEFAULT_STEPS, Settings
+from stepforward.run.settings import Settings
 from stepforward.run.training import Taken, train
 from stepforward.scores import Score, score_float
 from stepforward.trainable import select
@@ -39,12 +39,14 @@ def adapt_float(
         raise StepforwardError("--minutes is not available for backprop", "give --steps")
     opened = quantized(prepared.opened, prepared.train.x, settings)
     program = to_program(opened)
-    steps = settings.steps or DEFAULT_STEPS
+    steps = settings.steps
     plan = plan_training(
         program, select(program, settings.train), StepSettings(steps)
     )  # for the memory figures
     graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
+    if settings.threads:
+        set_threads(settings.threads)
     if folder:
         make_folder(folder)
 

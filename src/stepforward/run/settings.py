@@ -9,11 +9,16 @@ from stepforward.program.training_plan import StepSettings
 from stepforward.quantization.formats import QuantizationSettings
 
 METHODS = ("qzo-ff", "backprop")
-DEFAULT_STEPS = 2000
+DEFAULTS = {
+    "qzo-ff": {"steps": 2000, "lr": 1e-3, "momentum": 0.0, "batch": 128},
+    "backprop": {"steps": 400, "lr": 2e-3, "momentum": 0.9, "batch": 32},
+}
+"""What each method starts from; measured on the demo's task (docs/decisions.md)."""
+
 _WHOLE = ("directions", "steps", "batch", "seed", "warmup", "evaluate_every", "patience", "threads")
 _REAL = ("minutes", "epsilon", "lr", "momentum", "validation")
 _TEXT = ("train", "bits", "calibration")
-_OPTIONAL = ("steps", "minutes", "evaluate_every", "patience", "threads")
+_OPTIONAL = ("minutes", "evaluate_every", "patience", "threads")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Settings:
         bits: format for a float model: weights and activations, such as "16w8a".
         calibration: range method for a float model: "minmax", "percentile" or "mse".
         directions: m of sign-m-SPSA; each costs two forward passes per step.
-        steps: number of steps; give this or `minutes`.
+        steps: number of steps; give this or `minutes`. Default by method, as for `lr`, `momentum` and `batch`.
         minutes: time to spend; the number of steps is measured from it before the run.
         epsilon: size of the perturbation.
         lr: peak learning rate.
@@ -51,11 +56,11 @@ class Settings:
     directions: int = 1
     steps: int | None = None
     minutes: float | None = None
-    epsilon: float = 1e-3
-    lr: float = 1e-3
-    batch: int = 128
+    epsilon: float = StepSettings.epsilon
+    lr: float | None = None
+    batch: int | None = None
     seed: int = 0
-    momentum: float = 0.0
+    momentum: float | None = None
     distribution: str = "normal"
     perturbation: str = "exact"
     rounding: str = "nearest"
@@ -71,12 +76,15 @@ class Settings:
             if not condition:
                 raise StepforwardError(what, remedy)
 
-        self._take_plain_types(need)
         need(self.method in METHODS, f"method = {self.method!r}", f"choose one of {', '.join(METHODS)}")
-        QuantizationSettings.parse(self.bits, method=self.calibration)
         need(
             self.steps is None or self.minutes is None, "both steps and minutes are given", "give one of them"
         )
+        for name, value in DEFAULTS[self.method].items():
+            if getattr(self, name) is None and not (name == "steps" and self.minutes is not None):
+                object.__setattr__(self, name, value)
+        self._take_plain_types(need)
+        QuantizationSettings.parse(self.bits, method=self.calibration)
         need(
             self.steps is None or self.steps >= 1, f"steps = {self.steps}", "give a number of steps from 1 up"
         )
@@ -101,7 +109,7 @@ class Settings:
         ):
             for name in names:
                 value = getattr(self, name)
-                if value is None and name in _OPTIONAL:
+                if value is None and (name in _OPTIONAL or name == "steps"):
                     continue
                 good = isinstance(value, kind) and not isinstance(value, bool)
                 need(good, f"{name} = {value!r}", remedy)

@@ -9,15 +9,7 @@ from stepforward.run.folder import FILES
 from stepforward.run.progress import OnProgress
 from stepforward.verbs.adapt import adapt
 
-OPTIONS = {
-    "train": "all",
-    "steps": 2000,
-    "directions": 1,
-    "lr": 1e-3,
-    "batch": 128,
-    "momentum": 0.0,
-    "seed": 0,
-}
+OPTIONS = {"train": "all", "seed": 0}
 """Settings of the demo; every other setting is the default."""
 
 

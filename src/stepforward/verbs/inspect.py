@@ -14,7 +14,9 @@ from stepforward.program.training_plan import StepSettings, plan_training, quant
 from stepforward.trainable import select
 
 
-def inspect(model: Any, *, train: str = "all", epsilon: float = 1e-3, lr: float = 1e-3) -> dict:
+def inspect(
+    model: Any, *, train: str = "all", epsilon: float = StepSettings.epsilon, lr: float = StepSettings.lr
+) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
     Args:

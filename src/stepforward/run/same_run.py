@@ -1,0 +1,63 @@
+"""What a journal says of the run it belongs to, and whether a resumed run is that run."""
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from stepforward.errors import StepforwardError
+from stepforward.journal import Journal
+from stepforward.program.model import Program
+from stepforward.program.training_plan import TrainingPlan
+from stepforward.run.settings import Settings
+
+
+def journal_settings(
+    settings: Settings, program: Program, plan: TrainingPlan, samples: dict, every: int
+) -> dict:
+    """Everything that decides the weights: a resumed run must agree on all of it."""
+    x, y = samples["train"]
+    held_x, held_y = samples["validation"]
+    digest = hashlib.sha256()
+    for part in (x, y, held_x, held_y):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    steps = asdict(settings.step_settings(plan.steps))
+    return {
+        **steps,
+        "base_sha256": program.weights_sha256,
+        "data_sha256": digest.hexdigest(),
+        "trainable": [program.tensors[entry.tensor].name for entry in plan.trainable],
+        "batch": settings.batch,
+        "evaluate_every": every,
+        "patience": settings.patience,
+    }
+
+
+def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
+    """Refuse to resume with another model, other data or other settings.
+
+    Raises:
+        StepforwardError: what differs, by name.
+    """
+    different = sorted(
+        k for k in header.keys() | recorded.settings.keys() if header.get(k) != recorded.settings.get(k)
+    )
+    if not different:
+        return
+    if "base_sha256" in different:
+        what, remedy = f"{path} belongs to another base model", "give the model the run was started with"
+    elif different == ["data_sha256"]:
+        what, remedy = (
+            f"{path} was started with other data",
+            "give the same data, or start a new run in another --out",
+        )
+    else:
+        said = ", ".join(
+            f"{k} {recorded.settings.get(k)!r} there, {header.get(k)!r} now" for k in different[:4]
+        )
+        what, remedy = (
+            f"{path} was started with other settings: {said}",
+            "resume with the options of the first call",
+        )
+    raise StepforwardError(what, remedy)
