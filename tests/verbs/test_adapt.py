@@ -7,6 +7,7 @@ import onnxruntime
 import pytest
 
 from stepforward.errors import StepforwardError
+from stepforward.run import fixed
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 
@@ -146,6 +147,24 @@ def test_resuming_a_float_model_uses_the_same_integers(task, tmp_path):
         adapt(task.float_model, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
     resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["bits"] == "8w8a"
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_resumed_float_model_takes_its_recorded_base_and_no_other(task, tmp_path, monkeypatch):
+    """Calibrating again may differ in a last bit, on another machine say; here it differs in whole ranges."""
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    options = {"steps": 20, "lr": 3e-3}
+    whole = adapt(task.float_model, task.data, **options)
+    with pytest.raises(KeyboardInterrupt):
+        adapt(task.float_model, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
+    with pytest.raises(StepforwardError, match="another model"):
+        adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, bits="8w8a", **options)
+    original = fixed.quantize_graph
+    monkeypatch.setattr(fixed, "quantize_graph", lambda graph, x, formats: original(graph, 1.5 * x, formats))
+    resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
 
 
