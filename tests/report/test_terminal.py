@@ -56,6 +56,9 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
                 "weight_bytes": 232,
                 "scratch_bytes_inference": 640,
                 "scratch_bytes_training": 640,
+                "row_tile_bytes": 128,
+                "arena_bytes": 512,
+                "arena_floor_bytes": 500,
                 "other_ram": {"one input sample": 64},
                 "quanta": {"conv1.weight": [12.5, 0.25]},
             }

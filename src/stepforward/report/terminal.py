@@ -136,6 +136,16 @@ def inspection(result: dict) -> RenderableType:
             f"{show_count(result['trainable_parameters'])} trainable",
         ),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+        (
+            "of which row tile",
+            show_bytes(result["row_tile_bytes"]),
+            "staged weight rows and one patch, in inference as in training",
+        ),
+        (
+            "arena",
+            show_bytes(result["arena_bytes"]),
+            f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
+        ),
     ]
     besides = Table.grid(padding=(0, 2))
     for what, count in (result.get("other_ram") or {}).items():
