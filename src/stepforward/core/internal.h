@@ -31,6 +31,18 @@
 #define SF_CLONES
 #endif
 
+/* Devices know their instructions when they are compiled: Helium, or the DSP extension. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1) && !defined(SF_PLAIN)
+#define SF_MVE 1
+#else
+#define SF_MVE 0
+#endif
+#if defined(__ARM_FEATURE_DSP) && !SF_MVE && !defined(SF_PLAIN)
+#define SF_DSP 1
+#else
+#define SF_DSP 0
+#endif
+
 /* Elements that are widened, perturbed or updated together; a multiple of a Philox block of every distribution on hosts.
  * Devices keep it small because it lives on the stack. */
 #if __STDC_HOSTED__
@@ -122,6 +134,9 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
 void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
 
+/* stage.c: where elements from `first` on lie, if they can be used as they are: s16, and not perturbed. NULL otherwise. */
+const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first);
+
 /* stage.c: the scaler of element e, and in *run how many elements from e on (at most count) share it. */
 const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
                               uint32_t* run);
@@ -151,8 +166,6 @@ void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, ui
 /* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
 typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
                        size_t acc_stride);
-void sf_dot_1x4(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                size_t acc_stride);
 void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
                  size_t acc_stride);
 sf_dot sf_dot_4x16_x86(void); /* NULL when this machine has no faster one */

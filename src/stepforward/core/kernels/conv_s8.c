@@ -1,5 +1,5 @@
 /* Convolution: groups, stride, dilation, four paddings. A tile of rows is staged, then every output position gathers its patch. */
-#include "../internal.h"
+#include "device.h"
 
 /* One output position's way through the input. */
 typedef struct geometry {
@@ -66,6 +66,10 @@ static void run_rows(const sf_call* call, const geometry* g, const sf_tile* tile
 
 void sf_conv_s8(const sf_call* call)
 {
+    if (call->row_tile == SF_DEVICE_ROWS) {
+        sf_conv_s8_device(call);
+        return;
+    }
     const sf_tensor *in = call->in, *out = call->out;
     const uint32_t groups = (uint32_t)call->op->groups, rows = (uint32_t)out->dims[2] / groups;
     const geometry g = {in->dims[0],    in->dims[1],  in->dims[2],      out->dims[0],

@@ -1,5 +1,6 @@
 /* Depthwise convolution: one input channel per output channel, vectorised over the channels. */
 #include "depthwise_s8.h"
+#include "device.h"
 
 #define LANES 16 /* channels of the smallest tile */
 
@@ -20,6 +21,8 @@ static uint32_t tile_positions(uint32_t row_tile) { return row_tile < SF_PANEL ?
 
 uint64_t sf_depthwise_bytes(uint32_t row_tile, uint32_t channels, uint32_t taps)
 {
+    if (row_tile == SF_DEVICE_ROWS)
+        return sf_depthwise_device_bytes(channels, taps);
     const uint64_t tile = tile_channels(row_tile, channels);
     return sf_rows_bytes((uint32_t)tile) + tile_positions(row_tile) * tile * sizeof(int64_t) + tile * taps * sizeof(int16_t);
 }
@@ -130,6 +133,10 @@ void sf_depthwise_s8(const sf_call* call)
 {
     const uint32_t channels = (uint32_t)call->out->dims[2];
     depthwise d;
+    if (call->row_tile == SF_DEVICE_ROWS) {
+        sf_depthwise_s8_device(call);
+        return;
+    }
     d.capacity = tile_channels(call->row_tile, channels);
     d.acc = (int64_t*)(void*)sf_rows_carve(&d.rows, (uint8_t*)call->work, d.capacity);
     d.positions = tile_positions(call->row_tile);

@@ -1,28 +1,9 @@
 /* Dot products of a panel of rows with a few patches, in plain C.
  *
  * A panel interleaves its rows pair by pair, words[pair][row][2]: two neighbouring products of every row are one multiply-add of
- * any instruction set that has s16 x s16 + s16 x s16 -> s32 (SMLAD, PMADDWD, VPDPWSSD, SDOT's relatives). The caller makes sure
+ * any instruction set that has s16 x s16 + s16 x s16 -> s32 (PMADDWD, VPDPWSSD). The caller makes sure
  * that the sums fit into int32: at most SF_BLOCK products, or rows proven narrow. */
 #include "../internal.h"
-
-/* For devices: four rows and one patch, in registers. acc_stride is for more patches than this one. */
-void sf_dot_1x4(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc, size_t acc_stride)
-{
-    int32_t a = 0, b = 0, c = 0, d = 0;
-    (void)stride;
-    (void)acc_stride;
-    for (size_t k = 0; k < pairs; k++, words += 8, patches += 2) {
-        const int32_t x0 = patches[0], x1 = patches[1];
-        a += words[0] * x0 + words[1] * x1;
-        b += words[2] * x0 + words[3] * x1;
-        c += words[4] * x0 + words[5] * x1;
-        d += words[6] * x0 + words[7] * x1;
-    }
-    acc[0] = a;
-    acc[1] = b;
-    acc[2] = c;
-    acc[3] = d;
-}
 
 SF_CLONES
 void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,

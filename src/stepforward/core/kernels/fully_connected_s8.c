@@ -1,8 +1,12 @@
 /* Fully connected: reads its input flat, whatever its shape; output s8 or s16. */
-#include "../internal.h"
+#include "device.h"
 
 void sf_fully_connected_s8(const sf_call* call)
 {
+    if (call->row_tile == SF_DEVICE_ROWS) {
+        sf_fully_connected_s8_device(call);
+        return;
+    }
     const uint32_t rows = (uint32_t)call->out->elements, length = (uint32_t)call->in->elements;
     const int8_t* x = (const int8_t*)call->x;
     sf_tile tile;

@@ -1,31 +1,30 @@
-/* A tile of weight rows, staged once and multiplied with many patches. */
-#include "../internal.h"
-
-static uint32_t panel_width(uint32_t row_tile) { return row_tile < SF_PANEL ? SF_DEVICE_ROWS : SF_PANEL; }
+/* A tile of weight rows on a host, staged once and multiplied with many patches. Devices: device_tile.c. */
+#include "device.h"
 
 static uint32_t round_up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 
 /* row_tile bounds the rows; a small operator needs no more than it has. */
 static void shape(sf_tile* tile, uint32_t row_tile, uint32_t rows, uint32_t length)
 {
-    tile->width = panel_width(row_tile);
-    tile->patch_count = tile->width == SF_PANEL ? SF_PATCHES : 1;
+    tile->width = SF_PANEL;
+    tile->patch_count = SF_PATCHES;
     tile->capacity = sf_min_u32(row_tile, round_up(rows, tile->width));
     tile->length = length;
     tile->pairs = (length + 1) / 2;
     tile->stride = 2 * tile->pairs;
 }
 
-/* Bytes of the staged words; hosts keep what follows them on a cache line. */
+/* Bytes of the staged words; what follows them stays on a cache line. */
 static uint64_t word_bytes(const sf_tile* tile)
 {
-    const uint64_t align = tile->width == SF_PANEL ? 64 : 8;
-    return ((uint64_t)tile->capacity * tile->stride * sizeof(int16_t) + align - 1) & ~(align - 1);
+    return ((uint64_t)tile->capacity * tile->stride * sizeof(int16_t) + 63) & ~(uint64_t)63;
 }
 
 uint64_t sf_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t length)
 {
     sf_tile t;
+    if (row_tile == SF_DEVICE_ROWS)
+        return sf_device_tile_bytes(length);
     shape(&t, row_tile, rows, length);
     return word_bytes(&t) + sf_rows_bytes(t.capacity) +
            (uint64_t)t.patch_count * t.capacity * sizeof(int64_t) + (uint64_t)t.patch_count * t.stride * sizeof(int16_t);
@@ -44,8 +43,8 @@ void sf_tile_open(sf_tile* tile, void* memory, uint32_t row_tile, uint32_t rows,
     tile->patches = (int16_t*)(void*)at;
     sf_fill(tile->patches, 0, (size_t)tile->patch_count * tile->stride * sizeof(int16_t));
 
-    sf_dot fast = tile->width == SF_PANEL ? sf_dot_4x16_x86() : NULL;
-    tile->dot = fast != NULL ? fast : tile->width == SF_PANEL ? sf_dot_4x16 : sf_dot_1x4;
+    const sf_dot fast = sf_dot_4x16_x86();
+    tile->dot = fast != NULL ? fast : sf_dot_4x16;
 }
 
 /* Put elements k .. k+count-1 of one row into its panel; returns the sum of their magnitudes. */
