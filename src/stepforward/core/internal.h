@@ -52,7 +52,6 @@
 #endif
 
 #define SF_PANEL 16u  /* rows of a panel on a host */
-#define SF_PATCHES 4u /* patches multiplied together on a host */
 #define SF_BLOCK 256u /* products that fit into int32: 256 * 32768 * 255 < 2^31 */
 
 SF_INLINE uint32_t sf_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -163,35 +162,8 @@ void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   size_t at, size_t step);
 
-/* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
-typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                       size_t acc_stride);
-void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                 size_t acc_stride);
-sf_dot sf_dot_4x16_x86(void); /* NULL when this machine has no faster one */
-
-/* tile.c: a tile of weight rows, and the product of patches with it. */
-typedef struct sf_tile {
-    sf_rows rows;
-    int16_t* words;  /* [panel][pair][row of the panel][2] */
-    int16_t* patches; /* [patch][stride] */
-    void* acc;       /* int32 or int64, [patch][capacity] */
-    uint32_t length; /* elements of a row */
-    uint32_t pairs;
-    uint32_t stride; /* elements of a patch: 2 * pairs */
-    uint32_t width;  /* rows of a panel */
-    uint32_t patch_count;
-    uint32_t capacity; /* rows */
-    uint32_t count;    /* rows staged */
-    sf_dot dot;
-} sf_tile;
-
-uint64_t sf_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t length);
-void sf_tile_open(sf_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t length);
-void sf_tile_stage(sf_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
-void sf_tile_patches(const sf_tile* tile, const int8_t* x, uint32_t count, int32_t zero);
-void sf_tile_multiply(const sf_tile* tile, uint32_t patches, void* y, size_t at, size_t step);
-
+/* The way of devices: four rows and one patch at a time. Freestanding builds hold no other. */
+SF_INLINE int sf_for_device(uint32_t row_tile) { return !__STDC_HOSTED__ || row_tile == SF_DEVICE_ROWS; }
 
 /* Kernels. */
 void sf_conv_s8(const sf_call* call);
@@ -206,7 +178,10 @@ void sf_concat_s8(const sf_call* call);
 void sf_transpose(const sf_call* call);
 void sf_reshape(const sf_call* call);
 
-uint64_t sf_depthwise_bytes(uint32_t row_tile, uint32_t channels, uint32_t taps);
+/* Bytes of working memory behind the activations. */
+uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

@@ -17,7 +17,7 @@ from stepforward.program.training_plan import TrainingPlan
 ARENA_TARGET = 512 * 1024
 """Activations of one block of samples: they should stay in a core's second-level cache."""
 
-TILE_TARGET = 128 * 1024
+TILE_TARGET = 384 * 1024
 """Staged weight rows: they should stay there as well."""
 
 MAX_BLOCK = 64
