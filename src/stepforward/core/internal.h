@@ -183,6 +183,10 @@ uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t r
 uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 
+/* directions_avx512.c: normal z of the 128 elements of sixteen Philox blocks from counter[0] on. */
+typedef void (*sf_normal_kernel)(const uint32_t counter[4], const uint32_t key[2], int8_t z[128]);
+sf_normal_kernel sf_normal_x86(void); /* NULL when this machine has no faster one */
+
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
 int64_t sf_cross_entropy_s8(const int8_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
