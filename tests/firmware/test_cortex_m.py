@@ -1,6 +1,7 @@
 """The core on a Cortex-M4 and a Cortex-M55 under QEMU: every printed integer of the training steps is the host's."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -39,6 +40,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 M4, M4_PLAIN, M55 = "CPU=cortex-m4", "PLAIN=1", "CPU=cortex-m55"
+RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
+RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
     *(("plain", 200, M4), ("momentum", 200, M4), ("head", 200, M4), ("digits", 2, M4), ("kernels", 2, M4)),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN)),
@@ -58,6 +61,7 @@ class Printed(NamedTuple):
 
     run: make_inputs.Run
     steps: int
+    build: str
     lines: list
 
     def number(self, start):
@@ -91,7 +95,7 @@ def printed(request, build_folder):
     name, steps, build = request.param
     lines = make(build_folder, "run", build, f"RUN={name}", f"STEPS={steps}").splitlines()
     assert lines[0] == f"run {name}" and lines[-1] == "done"
-    return Printed(run_of(name), steps, lines)
+    return Printed(run_of(name), steps, build, lines)
 
 
 def host_lines(engine, run, steps, path):
@@ -131,6 +135,19 @@ def test_the_device_prints_what_the_host_computes(printed, engine, tmp_path):
 def test_the_device_learns(printed):
     losses = [int(line.split()[2]) for line in printed.lines if line.startswith("losses ")]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    "printed", [case for case in CASES if case[0] == "kernels"], indirect=True, ids=lambda case: case[2]
+)
+def test_the_operators_take_the_instructions_on_record(printed):
+    """The counts are exact for one compiler; another may differ a little, and a lost fast path by half and more."""
+    recorded = json.loads(RECORD.read_text())["runs"]["kernels"]["builds"][RECORDED_AS[printed.build]]
+    unit = 31.25 if printed.build == M55 else 40
+    lines = [line for line in printed.lines if line.startswith("ticks operator")]
+    for line, wanted in zip(lines, recorded["operators"], strict=True):
+        for ticks, instructions in zip(line.split()[3:], wanted, strict=True):
+            assert int(ticks) * unit == pytest.approx(instructions, rel=0.05, abs=2 * unit), line
 
 
 def test_the_journal_of_the_device_rebuilds_its_weights(printed):

@@ -133,8 +133,9 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
 void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
 
-/* stage.c: where elements from `first` on lie, if they can be used as they are: s16, and not perturbed. NULL otherwise. */
+/* stage.c: where elements from `first` on lie, if they can be used as they are: of this type, and not perturbed. NULL otherwise. */
 const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first);
+const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first);
 
 /* stage.c: the scaler of element e, and in *run how many elements from e on (at most count) share it. */
 const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,

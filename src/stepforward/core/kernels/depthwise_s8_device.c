@@ -54,7 +54,7 @@ static void finish(const tile* t, const sf_device_window* v, void* y, size_t at)
         sf_rows_finish(&t->rows, narrow, t->count, y, at);
     } else {
         sum_wide(v, t->count, wide);
-        sf_rows_wide(&t->rows, wide, CHANNELS, t->count, 1, y, at, 0);
+        sf_rows_finish_wide(&t->rows, wide, t->count, y, at);
     }
 }
 

@@ -3,7 +3,6 @@
 #include "device.h"
 
 #if SF_MVE
-#include <arm_mve.h>
 
 static void sum_eight(const sf_device_window* v, uint32_t c, uint32_t count, int32_t* acc)
 {

@@ -59,6 +59,24 @@ static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
     return total;
 }
 
+/* What the 64-bit path needs to know of its rows. */
+static void prepare_wide(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+{
+    const sf_op* op = call->op;
+    const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row);
+    const size_t step = op->rescale_count == 1 ? 0 : 2;
+    rows->zero_point = call->out->zero_point;
+    rows->lo = op->lo;
+    rows->hi = op->hi;
+    rows->dtype = call->out->dtype;
+    rows->narrow = 0;
+    sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
+    for (uint32_t r = 0; r < count; r++, pair += step) {
+        rows->mult[r] = pair[0];
+        rows->shift[r] = pair[1];
+    }
+}
+
 void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, size_t uses)
 {
     tile->count = count;
@@ -69,9 +87,12 @@ void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t fi
         stage(tile, call, first_row, count);
         tile->words = tile->staged;
     }
+    if (uses <= FEW_USES) {
+        prepare_wide(&tile->rows, call, first_row, count);
+        return;
+    }
     for (uint32_t r = 0; r < count; r++)
-        tile->rows.reach[r] = uses <= FEW_USES ? (int64_t)1 << 31
-                                               : sum_of_magnitudes(tile->words + (size_t)r * tile->stride, tile->length);
+        tile->rows.reach[r] = sum_of_magnitudes(tile->words + (size_t)r * tile->stride, tile->length);
     sf_rows_prepare(&tile->rows, call, first_row, count);
 }
 
@@ -90,5 +111,5 @@ void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at)
         for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
             sum[r] += acc[r];
     }
-    sf_rows_wide(&tile->rows, sum, SF_DEVICE_ROWS, tile->count, 1, y, at, 0);
+    sf_rows_finish_wide(&tile->rows, sum, tile->count, y, at);
 }

@@ -20,9 +20,4 @@ void sf_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count
     acc[3] = d;
 }
 
-void sf_widen_patch(const int8_t* x, uint32_t count, int32_t zero, int16_t* out)
-{
-    sf_widen(x, (int32_t)count, zero, out);
-}
-
 #endif

@@ -1,4 +1,4 @@
-/* From accumulators to outputs at one position, in 32 bits: requantize.c has the proof. */
+/* From accumulators to outputs at one position, in 32 bits (requantize.c has the proof) and in 64. */
 #include "device.h"
 
 #if !SF_MVE
@@ -25,3 +25,11 @@ void sf_rows_finish(const sf_rows* rows, const int32_t* acc, uint32_t count, voi
 }
 
 #endif
+
+void sf_rows_finish_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
+{
+    for (uint32_t r = 0; r < count; r++)
+        sf_store(y, rows->dtype, at + r,
+                 sf_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+                                    rows->hi));
+}

@@ -102,6 +102,13 @@ const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t firs
     return (const int16_t*)(const void*)(pass->weights + t->offset) + first;
 }
 
+const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first)
+{
+    if (find_trainable(pass, tensor) != NULL)
+        return NULL;
+    return (const int32_t*)(const void*)(pass->weights + pass->program->tensors[tensor].offset) + first;
+}
+
 /* Any count. */
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out)
 {
