@@ -4,6 +4,7 @@
 #include "check.h"
 #include "internal.h"
 #include "kernels/host.h"
+#include "kernels/max_pool_s8.h"
 
 static uint32_t state = 1;
 
@@ -93,6 +94,21 @@ static void interleaves(sf_interleave_kernel fast)
     }
 }
 
+static void windows(void)
+{
+    static int8_t x[16 * 100], expected[100], got[100];
+    const sf_max_window_kernel kernel = sf_max_window_x86();
+    for (int trial = 0; kernel != NULL && trial < 300; trial++) {
+        const uint32_t channels = (uint32_t)draw(1, 100);
+        const sf_max_window v = {x, draw(0, 4), draw(1, 4), 4 * channels, channels, (int8_t)draw(-128, 0), (int8_t)draw(0, 127)};
+        for (int i = 0; i < 1600; i++)
+            x[i] = (int8_t)draw(-128, 127);
+        sf_max_window_plain(&v, 0, channels, expected);
+        kernel(&v, 0, channels, got);
+        CHECK(memcmp(expected, got, channels) == 0);
+    }
+}
+
 /* Directions from any element on, against the definition: half-words and Walker's table. */
 static void normals(void)
 {
@@ -112,6 +128,7 @@ static void normals(void)
 int main(void)
 {
     normals();
+    windows();
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
         const sf_host_kernels fast = sf_host_choose(level);
         /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
