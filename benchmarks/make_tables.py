@@ -1,14 +1,18 @@
 """Fill the tables of docs/performance.md from benchmarks/results/speed.json and instructions.json.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; everything between them is replaced.
+Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
+the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; everything between them is replaced.
 """
 
 import json
 import re
+import statistics
 
 from common import RESULTS, ROOT, table
 
 from stepforward.bench.markdown import TABLES
+from stepforward.bench.plots import PLOTS
+from stepforward.bench.timing import QUIET
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 
@@ -62,6 +66,22 @@ def instructions(counts):
     return table(rows, headings)
 
 
+def plots(speed):
+    """The plots beside the result."""
+    return "\n".join(f"![cost by {name}](../benchmarks/results/speed-{name}.svg)" for name in PLOTS)
+
+
+def missing():
+    """What to say instead of times; None when there are times of a quiet machine."""
+    path = RESULTS / "speed.json"
+    if not path.exists():
+        return "Not measured yet: `make bench`."
+    others = statistics.median(cell["others"] for cell in json.loads(path.read_text())["cells"])
+    if others > QUIET:
+        return f"Not shown: other programs took {others:.0%} of the machine. Close them, then `make bench`."
+    return None
+
+
 def filled(text, tables):
     """The document with every table made anew."""
 
@@ -72,10 +92,14 @@ def filled(text, tables):
 
 
 def main():
-    speed = json.loads((RESULTS / "speed.json").read_text())
-    counts = json.loads((RESULTS / "instructions.json").read_text())
-    tables = {name: lambda make=make: make(speed) for name, (_, make) in TABLES.items()}
-    tables |= {"machine": lambda: machine(speed), "instructions": lambda: instructions(counts)}
+    counts, excuse = json.loads((RESULTS / "instructions.json").read_text()), missing()
+    makers = {name: make for name, (_, make) in TABLES.items()} | {"machine": machine, "plots": plots}
+    if excuse:
+        tables = {name: lambda: excuse for name in makers}
+    else:
+        speed = json.loads((RESULTS / "speed.json").read_text())
+        tables = {name: lambda make=make: make(speed) for name, make in makers.items()}
+    tables["instructions"] = lambda: instructions(counts)
     DOCUMENT.write_text(filled(DOCUMENT.read_text(), tables))
 
 

@@ -15,6 +15,8 @@ import numpy as np
 COPY_BYTES = 256 << 20
 COPY_TRIES = 5
 
+_CPUINFO = Path("/proc/cpuinfo")
+
 
 def describe() -> dict:
     """Processor, memory, software; and how busy the machine is with other work."""
@@ -64,7 +66,9 @@ def copy_rate() -> float:
 
 
 def _cpu(field: str) -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    if not _CPUINFO.exists():
+        return platform.processor() if field == "model name" else ""
+    for line in _CPUINFO.read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == field:
             return value.strip()
