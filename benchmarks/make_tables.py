@@ -1,8 +1,8 @@
 """Fill the tables of docs/performance.md from benchmarks/results/speed.json and instructions.json.
 
 Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
-the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`; everything
-between them is replaced.
+the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`;
+everything between them is replaced.
 """
 
 import json

@@ -10,7 +10,7 @@ from stepforward.bench.timing import QUIET, interleave
 from stepforward.bench.workload import prepare
 
 NETWORKS = ("resnet20", "ds_cnn")
-BATCH, THREADS, SECONDS = 64, 2, 10.0
+BATCH, THREADS, SECONDS = 64, 2, 7.0
 
 
 def quick(
