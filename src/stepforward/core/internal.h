@@ -31,13 +31,20 @@
 #define SF_CLONES
 #endif
 
+/* AArch64 always has NEON. */
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(SF_PLAIN)
+#define SF_NEON 1
+#else
+#define SF_NEON 0
+#endif
+
 /* Devices know their instructions when they are compiled: Helium, or the DSP extension. */
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1) && !defined(SF_PLAIN)
 #define SF_MVE 1
 #else
 #define SF_MVE 0
 #endif
-#if defined(__ARM_FEATURE_DSP) && !SF_MVE && !defined(SF_PLAIN)
+#if defined(__ARM_FEATURE_DSP) && !defined(__aarch64__) && !SF_MVE && !defined(SF_PLAIN)
 #define SF_DSP 1
 #else
 #define SF_DSP 0

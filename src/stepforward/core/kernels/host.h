@@ -53,6 +53,11 @@ void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, ui
                   const size_t* at);
 void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
+#if SF_NEON
+void sf_block_dot_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+#endif
+
 #if SF_X86
 void sf_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 void sf_block_dot_avx2(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);

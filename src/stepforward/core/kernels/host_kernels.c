@@ -15,6 +15,11 @@ sf_host_kernels sf_host_choose(int level)
         k.window = sf_block_window_vnni;
         k.rows = sf_rows_avx512;
     }
+#elif SF_NEON
+    if (level > SF_HOST_PLAIN) {
+        k.dot = sf_block_dot_neon;
+        k.window = sf_block_window_neon;
+    }
 #else
     (void)level;
 #endif
