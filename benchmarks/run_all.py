@@ -8,7 +8,14 @@ from common import DATA, RESULTS
 
 HERE = Path(__file__).parent
 SPEED = [str(Path(sys.executable).with_name("stepforward")), "bench", "--out", str(RESULTS)]
-SCRIPTS = ["instructions.py", "make_tables.py", "exactness.py", "demo_methods.py", "choices.py"]
+SCRIPTS = [
+    "instructions.py",
+    "make_tables.py",
+    "exactness.py",
+    "demo_methods.py",
+    "choices.py",
+    "device_instructions.py",
+]
 
 
 def main():
