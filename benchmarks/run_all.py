@@ -4,17 +4,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import DATA
+from common import DATA, RESULTS
 
 HERE = Path(__file__).parent
-SCRIPTS = ["exactness.py", "demo_methods.py", "choices.py"]
+SPEED = [str(Path(sys.executable).with_name("stepforward")), "bench", "--out", str(RESULTS)]
+SCRIPTS = [
+    "instructions.py",
+    "make_tables.py",
+    "exactness.py",
+    "demo_methods.py",
+    "choices.py",
+    "device_instructions.py",
+]
 
 
 def main():
     scripts = [*SCRIPTS, "corrupted_cifar.py"] if (DATA / "cifar10").exists() else SCRIPTS
-    for script in scripts:
-        print(f"== {script}", flush=True)
-        subprocess.run([sys.executable, str(HERE / script)], check=True)
+    for words in (SPEED, *([sys.executable, str(HERE / script)] for script in scripts)):
+        print(f"== {' '.join(words[1:])}", flush=True)
+        subprocess.run(words, check=True)
     if scripts is SCRIPTS:
         print(f"corrupted_cifar.py was left out: no data at {DATA} (see docs/benchmarks.md)")
 

@@ -21,3 +21,4 @@
     run momentum
     run head
     run digits
+    run kernels

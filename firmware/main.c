@@ -38,8 +38,9 @@ DECLARE_RUN(plain);
 DECLARE_RUN(momentum);
 DECLARE_RUN(head);
 DECLARE_RUN(digits);
+DECLARE_RUN(kernels);
 
-static const run runs[] = {RUN(plain), RUN(momentum), RUN(head), RUN(digits)};
+static const run runs[] = {RUN(plain), RUN(momentum), RUN(head), RUN(digits), RUN(kernels)};
 
 /* All that training needs beside the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));
@@ -251,6 +252,26 @@ static int64_t report(uint32_t* correct)
     return print_losses();
 }
 
+/* Ticks of each operator on one sample, with the weights as they are and perturbed. */
+static void print_operators(void)
+{
+    const sf_perturbation probe = {0, 0, 1};
+    for (uint32_t i = 0; i < program.op_count; i++) {
+        uint64_t ticks[2];
+        for (uint32_t p = 0; p < 2; p++) {
+            const uint64_t start = board_ticks();
+            check(sf_forward(&program, &plan, trainer.weights, &trainer.scratch, samples, 1, i, i + 1, p ? &probe : NULL),
+                  "operator");
+            ticks[p] = board_ticks() - start;
+        }
+        print_text("ticks operator");
+        print_number(i);
+        print_number((int64_t)ticks[0]);
+        print_number((int64_t)ticks[1]);
+        print_line();
+    }
+}
+
 static void finish(void)
 {
     uint32_t correct;
@@ -289,6 +310,7 @@ int main(void)
         step_ticks = board_ticks() - start;
     }
     finish();
+    print_operators();
     print_fact("ticks forward", (int64_t)forward_ticks);
     print_fact("ticks step", (int64_t)step_ticks);
     print_fact("touched inference", (int64_t)inference_touched);

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
+from kernel_network import SHAPE, kernel_network
 from numpy.typing import NDArray
 from small_network import samples, small_network
 
@@ -96,9 +97,16 @@ def digits_run(steps: int = 200) -> Run:
     return _run(program, range(program.parameter_count), StepSettings(steps, momentum=0.9), x, y)
 
 
+def kernels_run(steps: int = 200) -> Run:
+    """The network whose operators are counted one by one."""
+    program = kernel_network()
+    settings = StepSettings(steps, epsilon=8e-3, lr=3e-2)
+    return _run(program, range(program.parameter_count), settings, *(part[:2] for part in samples(SHAPE)))
+
+
 def write(folder: Path) -> None:
     """Write the files of every run under `folder`, as `inputs.S` names them."""
-    for name, run in {**small_runs(), "digits": digits_run()}.items():
+    for name, run in {**small_runs(), "digits": digits_run(), "kernels": kernels_run()}.items():
         text = json.dumps(run.settings, sort_keys=True, separators=(",", ":"))
         content = {
             "program.sfp": fileformat.to_bytes(run.program),

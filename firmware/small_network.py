@@ -28,21 +28,23 @@ def numbers(stream: int, count: int) -> np.ndarray:
     return direction("normal", SEED, 0, 0, stream, count)
 
 
-class _Network:
+class NetworkBuilder:
     """Collects tensors and operators; activations are numbered from 0 until `program` puts the parameters first."""
 
-    def __init__(self):
+    def __init__(self, shape=SHAPE):
         self.parameters: list[Tensor] = []
         self.sections: list[bytes] = []
-        self.activations = [Tensor("input", SHAPE, "s8", (1 / SPREAD,), zero_point=-3, offset=-1)]
+        self.activations = [Tensor("input", shape, "s8", (1 / SPREAD,), zero_point=-3, offset=-1)]
         self.ops: list[Op] = []
 
     def activation(self, shape, scale, zero_point=0, dtype="s8"):
+        """Add an activation; returns its number."""
         name = f"activation{len(self.activations)}"
         self.activations.append(Tensor(name, tuple(shape), dtype, (scale,), zero_point))
         return len(self.activations) - 1
 
     def parameter(self, name, shape, dtype, scale, q, rule=("one", 1)):
+        """Add a parameter with integers q, clipped to its type; returns its number."""
         offset = sum(len(section) for section in self.sections)
         tensor = Tensor(name, shape, dtype, scale, 0, offset, *rule)
         content = pack(tensor, np.clip(q, -tensor.q_max, tensor.q_max))
@@ -62,13 +64,15 @@ class _Network:
         y_scale=1 / SPREAD,
         out="s8",
         relu=False,
+        weight_step=None,
         **fields,
     ):
         """A convolution or fully connected operator whose weights keep the standard deviation of their input."""
         source, name = self.activations[x], f"{kind}{len(self.ops)}"
-        q = np.rint(numbers(100 + len(self.parameters), prod(w_shape)) * WEIGHT_STEP[dtype]).astype(np.int64)
+        weight_step = weight_step or WEIGHT_STEP[dtype]
+        q = np.rint(numbers(100 + len(self.parameters), prod(w_shape)) * weight_step).astype(np.int64)
         fan_in = prod(w_shape[:2]) if kind == "depthwise" else prod(w_shape[1:])
-        step = 1 / (36 * WEIGHT_STEP[dtype] * sqrt(fan_in))
+        step = 1 / (36 * weight_step * sqrt(fan_in))
         scale = tuple(step * (1 + c / (2 * channels)) for c in range(channels))
         rule = ("one", 1)
         if channels > 1:
@@ -89,10 +93,11 @@ class _Network:
         return y
 
     def plain(self, kind, inputs, y, **fields):
+        """Add an operator without parameters; returns y."""
         self.ops.append(Op(kind, f"{kind}{len(self.ops)}", tuple(inputs), y, **fields))
         return y
 
-    def program(self) -> Program:
+    def program(self, name: str) -> Program:
         """The program of what was collected; the last activation is the logits."""
         first = len(self.parameters)
         ops = tuple(
@@ -107,13 +112,13 @@ class _Network:
             parameter_count=first,
             weights=b"".join(self.sections),
             loss_rescale=quantize_multiplier(self.activations[-1].scale[0] * log2(e) * 65536),
-            metadata={"name": "microcontroller test"},
+            metadata={"name": name},
         )
 
 
 def small_network() -> Program:
     """A residual, depthwise-separable network of 12x10 images and four classes, with every operator kind."""
-    net = _Network()
+    net = NetworkBuilder()
     stem = net.weighted(
         *("conv", 0, (6, 5, 8), (8, 3, 3, 1), "s16"), channels=8, zero_point=-100, relu=True,
         kernel=(3, 3), stride=(2, 2), padding=(0, 0, 1, 1),
@@ -153,14 +158,14 @@ def small_network() -> Program:
         *("fully_connected", mean, (16,), (16, 25), "s16"), zero_point=-128, y_scale=scale / 6, relu=True
     )
     net.weighted("fully_connected", hidden, (CLASSES,), (CLASSES, 16), "s16", y_scale=1 / 8192, out="s16")
-    return net.program()
+    return net.program("microcontroller test")
 
 
-def samples() -> tuple[np.ndarray, np.ndarray]:
-    """(x, y): int8 samples (SAMPLES, *SHAPE), one noisy pattern per class, and int32 labels."""
+def samples(shape: tuple = SHAPE) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y): int8 samples (SAMPLES, *shape), one noisy pattern per class, and int32 labels."""
     y = np.arange(SAMPLES, dtype=np.int32) % CLASSES
-    size = prod(SHAPE)
+    size = prod(shape)
     patterns = numbers(1, CLASSES * size).reshape(CLASSES, size)
     noise = numbers(2, SAMPLES * size).reshape(SAMPLES, size)
     x = np.clip((3 * patterns[y] + 2 * noise) // 4, -128, 127).astype(np.int8)
-    return x.reshape(SAMPLES, *SHAPE), y
+    return x.reshape(SAMPLES, *shape), y

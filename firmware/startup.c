@@ -1,8 +1,10 @@
 /* Start-up of a Cortex-M without an assembler file: vector table, memory, SysTick, stack paint, then main().
- * The floating-point unit stays off: a float instruction anywhere in this firmware would end in a fault. */
+ * The floating-point unit stays off, so a float instruction anywhere in this firmware would end in a fault; only Helium, which
+ * shares its registers, turns it on. */
 #include "board.h"
 #include "semihost.h"
 
+#define CPACR (*(volatile uint32_t*)0xE000ED88u)
 #define SYST_CSR (*(volatile uint32_t*)0xE000E010u)
 #define SYST_RVR (*(volatile uint32_t*)0xE000E014u)
 #define SYST_CVR (*(volatile uint32_t*)0xE000E018u)
@@ -48,6 +50,10 @@ __attribute__((section(".vectors"), used)) static const struct {
 
 void Reset_Handler(void)
 {
+#ifdef __ARM_FEATURE_MVE
+    CPACR |= 0xFu << 20; /* coprocessors 10 and 11, before the first vector instruction */
+    __asm__ volatile("dsb\n isb" ::: "memory");
+#endif
     const uint32_t* from = __data_load;
     for (uint32_t* to = __data_start; to != __data_end;)
         *to++ = *from++;

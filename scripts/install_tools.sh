@@ -1,10 +1,12 @@
 #!/bin/sh
-# Install what the firmware tests need (cross compiler, emulator) where this user can; otherwise say what is missing.
+# Install what the firmware and AArch64 tests need (cross compilers, emulators) where this user can; otherwise say what is missing.
 set -u
 
 missing=""
 command -v arm-none-eabi-gcc >/dev/null 2>&1 || missing="gcc-arm-none-eabi libnewlib-arm-none-eabi"
 command -v qemu-system-arm >/dev/null 2>&1 || missing="$missing qemu-system-arm"
+command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 || missing="$missing gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+command -v qemu-aarch64 >/dev/null 2>&1 || missing="$missing qemu-user"
 [ -n "$missing" ] || exit 0
 
 if command -v apt-get >/dev/null 2>&1; then
@@ -19,4 +21,4 @@ if command -v apt-get >/dev/null 2>&1; then
     fi
 fi
 echo "not installed:$missing"
-echo "the firmware tests will be skipped; install them with: sudo apt-get install --no-install-recommends $missing"
+echo "tests that need them will be skipped; install them with: sudo apt-get install --no-install-recommends $missing"

@@ -10,7 +10,7 @@ import pytest
 import stepforward
 
 ROOT = Path(__file__).parent.parent
-NEEDS_EXTRA = ("torch",)
+NEEDS_EXTRA = ("torch", "mezo", "networks", "ort", "peers", "workload", "split", "scaling", "quick", "full")
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(stepforward.__path__, "stepforward.")

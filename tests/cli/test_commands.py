@@ -86,7 +86,7 @@ def test_inspect_reads_models_and_programs_alike(run, run_json, task):
         assert word in out
 
 
-@pytest.mark.parametrize("command", ["demo", "quantize", "inspect", "evaluate", "adapt", "replay"])
+@pytest.mark.parametrize("command", ["demo", "quantize", "inspect", "evaluate", "adapt", "replay", "bench"])
 def test_help_of_every_command_shows_an_example(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -1,9 +1,10 @@
-/* The fast paths against the plain kernels, with the largest weights and inputs there are. */
+/* Every fast path this machine has against the plain kernels, with the largest weights and inputs there are. */
 #include <string.h>
 
 #include "check.h"
 #include "internal.h"
-#include "kernels/depthwise_s8.h"
+#include "kernels/host.h"
+#include "kernels/max_pool_s8.h"
 
 static uint32_t state = 1;
 
@@ -13,45 +14,131 @@ static int32_t draw(int32_t lo, int32_t hi)
     return (state >> 8) % 4 == 0 ? ((state >> 10) & 1 ? lo : hi) : lo + (int32_t)((state >> 8) % (uint32_t)(hi - lo + 1));
 }
 
-static void dots(void)
+#define SEGMENTS 3
+#define PAIRS 40
+#define PICTURE 4096
+
+/* Eight patches anywhere in a picture, every number of panels; for `window` a segment is one pair. */
+static void blocks(sf_block_kernel plain, sf_block_kernel fast, size_t pairs)
 {
-    static int16_t words[128 * 16 * 2], patches[4 * 256];
-    int32_t plain[64], fast[64];
-    const sf_dot kernel = sf_dot_4x16_x86();
-    for (size_t pairs = 1; kernel != NULL && pairs <= 128; pairs++) {
-        for (size_t i = 0; i < pairs * 32; i++)
-            words[i] = (int16_t)draw(-32768, 32767);
-        for (size_t i = 0; i < 8 * pairs; i++)
-            patches[i] = (int16_t)draw(-255, 255);
-        sf_dot_4x16(words, patches, 2 * pairs, pairs, plain, 16);
-        kernel(words, patches, 2 * pairs, pairs, fast, 16);
-        CHECK(memcmp(plain, fast, sizeof plain) == 0);
+    static int16_t words[SF_BLOCK_PANELS * SEGMENTS * PAIRS * SF_PANEL * 2], picture[PICTURE];
+    static int32_t expected[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL], got[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL];
+    size_t offsets[SEGMENTS];
+    sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, {0}, offsets, SEGMENTS, pairs};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        words[i] = (int16_t)draw(-32767, 32767);
+    for (size_t i = 0; i < PICTURE; i++)
+        picture[i] = (int16_t)draw(-255, 255);
+    for (size_t s = 0; s < SEGMENTS; s++)
+        offsets[s] = (size_t)draw(0, 1000);
+    for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+        b.patches[p] = picture + draw(0, 2000);
+    for (uint32_t panels = 1; panels <= SF_BLOCK_PANELS; panels++) {
+        plain(&b, panels, expected, SF_BLOCK_PANELS * SF_PANEL);
+        fast(&b, panels, got, SF_BLOCK_PANELS * SF_PANEL);
+        for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+            CHECK(memcmp(expected + p * SF_BLOCK_PANELS * SF_PANEL, got + p * SF_BLOCK_PANELS * SF_PANEL,
+                         panels * SF_PANEL * sizeof *got) == 0);
+    }
+}
+
+/* Accumulators up to the bound that makes a row narrow, every count of rows, both types of output. */
+static void rescales(sf_rows_kernel fast)
+{
+    enum { ROWS = 48 };
+    static uint8_t memory[ROWS * 64];
+    static int32_t acc[SF_BLOCK_PATCHES * ROWS];
+    for (uint32_t trial = 0; trial < 2 * ROWS; trial++) {
+        const uint32_t count = trial / 2 + 1;
+        size_t at[SF_BLOCK_PATCHES];
+        int16_t expected[SF_BLOCK_PATCHES * 64], got[SF_BLOCK_PATCHES * 64];
+        sf_rows rows;
+        sf_rows_carve(&rows, memory, ROWS);
+        rows.dtype = trial % 2 ? SF_S16 : SF_S8;
+        rows.zero_point = draw(-128, 127);
+        rows.lo = trial % 2 ? -32768 : draw(-128, 0);
+        rows.hi = trial % 2 ? 32767 : draw(1, 127);
+        for (uint32_t r = 0; r < count; r++) {
+            rows.bias[r] = draw(-1000000, 1000000);
+            rows.mult[r] = draw(32768, 65535);
+            rows.shift[r] = draw(17, 45);
+            rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
+        }
+        for (uint32_t i = 0; i < SF_BLOCK_PATCHES * ROWS; i++)
+            acc[i] = draw(-1000000000, 1000000000); /* times 65535 / 65536, plus 2^28, stays below 2^31 */
+        for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
+            at[p] = (SF_BLOCK_PATCHES - 1 - p) * 64;
+        memset(expected, 0, sizeof expected);
+        memset(got, 0, sizeof got);
+        sf_rows_each(&rows, acc, ROWS, count, SF_BLOCK_PATCHES, expected, at);
+        fast(&rows, acc, ROWS, count, SF_BLOCK_PATCHES, got, at);
+        CHECK(memcmp(expected, got, sizeof got) == 0);
+    }
+}
+
+static void interleaves(sf_interleave_kernel fast)
+{
+    int8_t a[70], b[70];
+    int16_t expected[140], got[140];
+    for (size_t count = 0; count <= 70; count++) {
+        const int32_t zero = draw(-128, 127);
+        for (size_t i = 0; i < 70; i++) {
+            a[i] = (int8_t)draw(-128, 127);
+            b[i] = (int8_t)draw(-128, 127);
+        }
+        memset(expected, 0, sizeof expected);
+        memset(got, 0, sizeof got);
+        sf_interleave(a, b, count, zero, expected);
+        fast(a, b, count, zero, got);
+        CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
 
 static void windows(void)
 {
-    static int16_t w[16 * 100];
-    static int8_t x[16 * 100];
-    static int32_t plain[100], fast[100];
-    const sf_window_kernel kernel = sf_window_x86();
-    for (int trial = 0; kernel != NULL && trial < 500; trial++) {
+    static int8_t x[16 * 100], expected[100], got[100];
+    const sf_max_window_kernel kernel = sf_max_window_x86();
+    for (int trial = 0; kernel != NULL && trial < 300; trial++) {
         const uint32_t channels = (uint32_t)draw(1, 100);
-        const sf_window v = {w, x, draw(0, 4), draw(1, 4), 4 * channels, channels, 4 * channels, channels, draw(-128, 127)};
-        for (int i = 0; i < 1600; i++) {
-            w[i] = (int16_t)draw(-32768, 32767);
+        const sf_max_window v = {x, draw(0, 4), draw(1, 4), 4 * channels, channels, (int8_t)draw(-128, 0), (int8_t)draw(0, 127)};
+        for (int i = 0; i < 1600; i++)
             x[i] = (int8_t)draw(-128, 127);
-        }
-        sf_window_sum(&v, 0, channels, plain);
-        kernel(&v, channels, fast);
-        CHECK(memcmp(plain, fast, channels * sizeof *plain) == 0);
+        sf_max_window_plain(&v, 0, channels, expected);
+        kernel(&v, 0, channels, got);
+        CHECK(memcmp(expected, got, channels) == 0);
     }
+}
+
+/* Directions from any element on, against the definition: half-words and Walker's table. */
+static void normals(void)
+{
+    for (uint32_t first = 0; first < 40; first++)
+        for (uint32_t count = 0; count < 400; count += 37) {
+            int8_t z[400];
+            uint16_t u[400];
+            sf_directions(SF_NORMAL, 0x123456789abcdef0u, 5, 7, 3, first, count, z);
+            sf_halfwords(0x123456789abcdef0u, 5, 7, 3, first, count, u);
+            for (uint32_t i = 0; i < count; i++) {
+                const int32_t slot = u[i] & 255, entry = sf_table_alias[slot];
+                CHECK(z[i] == (u[i] >> 8 < (entry & 255) ? slot : entry >> 8) - 128);
+            }
+        }
 }
 
 int main(void)
 {
-    dots();
+    normals();
     windows();
+    for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
+        const sf_host_kernels fast = sf_host_choose(level);
+        /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
+        for (size_t pairs = 1; pairs <= PAIRS; pairs++)
+            blocks(sf_block_dot, fast.dot, pairs);
+        for (int trial = 0; trial < 50; trial++)
+            blocks(sf_block_window, fast.window, 1);
+        rescales(fast.rows);
+        interleaves(fast.interleave);
+    }
     puts("fast paths: ok");
     return 0;
 }

@@ -34,7 +34,7 @@ typedef struct example {
 } example;
 
 /* Train with every buffer exactly as large as promised. Returns the first status that is not SF_OK. */
-static sf_status train(blob sfp, blob sft, const int8_t* x, const int32_t* y, uint32_t n, uint32_t steps, const example* expected)
+static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, const int32_t* y, uint32_t n, uint32_t steps, const example* expected)
 {
     sf_program program;
     sf_plan plan;
@@ -44,7 +44,8 @@ static sf_status train(blob sfp, blob sft, const int8_t* x, const int32_t* y, ui
     status = sf_plan_open(&plan, &program, sft.bytes, sft.size);
     if (status != SF_OK)
         return status;
-    const size_t bytes = sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS);
+    const uint32_t block = row_tile == SF_DEVICE_ROWS ? 1 : 3;
+    const size_t bytes = sf_scratch_bytes(&program, block, row_tile);
     if (bytes == 0 || bytes > (size_t)1 << 22 || (size_t)n * program.input_bytes > (size_t)1 << 22)
         return SF_TOO_LARGE;
 
@@ -55,8 +56,8 @@ static sf_status train(blob sfp, blob sft, const int8_t* x, const int32_t* y, ui
     trainer.momentum = calloc(plan.momentum_elements + 1u, sizeof(int16_t));
     trainer.scratch.memory = malloc(bytes);
     trainer.scratch.bytes = bytes;
-    trainer.scratch.block = 1;
-    trainer.scratch.row_tile = SF_DEVICE_ROWS;
+    trainer.scratch.block = block;
+    trainer.scratch.row_tile = row_tile;
     int8_t* samples = malloc((size_t)n * program.input_bytes + 1);
     int32_t* logits = malloc((size_t)n * program.classes * sizeof(int32_t));
     CHECK(trainer.weights && trainer.momentum && trainer.scratch.memory && samples && logits);
@@ -107,7 +108,7 @@ static void hostile_programs(const example* e, const int32_t* y)
             put(copy.bytes + at, values[v]);
             const uint32_t covered = word(copy.bytes + 48) > 16 && word(copy.bytes + 48) <= copy.size ? word(copy.bytes + 48) : end;
             put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, covered - 16));
-            if (train(copy, e->sft, NULL, y, 1, 1, NULL) == SF_OK)
+            if (train(SF_DEVICE_ROWS, copy, e->sft, NULL, y, 1, 1, NULL) == SF_OK)
                 accepted++;
             else
                 refused++;
@@ -127,7 +128,7 @@ static void hostile_plans(const example* e, const int32_t* y)
             memcpy(copy.bytes, e->sft.bytes, copy.size);
             put(copy.bytes + at, values[v]);
             put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, copy.size - 16));
-            train(e->sfp, copy, NULL, y, 1, 1, NULL);
+            train(SF_DEVICE_ROWS, e->sfp, copy, NULL, y, 1, 1, NULL);
         }
     free(copy.bytes);
 }
@@ -178,7 +179,8 @@ int main(int count, char** arguments)
                  read_file(folder, "labels"),      read_file(folder, "votes"),    read_file(folder, "weights"),
                  read_file(folder, "logits")};
     const int32_t* y = (const int32_t*)(const void*)e.labels.bytes;
-    CHECK(train(e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
+    CHECK(train(SF_DEVICE_ROWS, e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
+    CHECK(train(16, e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
     truncated_files(&e);
     what_is_refused(&e);
     hostile_plans(&e, y);

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from stepforward import __version__
 from stepforward.cli.adapt import adapt
+from stepforward.cli.bench import bench
 from stepforward.cli.demo import demo
 from stepforward.cli.evaluate import evaluate
 from stepforward.cli.failures import INTERRUPTED, Failure, explain
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, quantize, inspect, evaluate, adapt, replay):
+for command in (demo, quantize, inspect, evaluate, adapt, replay, bench):
     app.command()(command)
 
 

@@ -22,15 +22,10 @@ static kernel kernel_of(int32_t kind)
 
 static uint64_t work_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const sf_tensor* in = program->tensors + op->inputs[0];
-    const sf_tensor* out = program->tensors + op->output;
-    const uint32_t taps = (uint32_t)op->kernel_h * (uint32_t)op->kernel_w;
     switch (op->kind) {
-    case SF_CONV:
-        return sf_tile_bytes(row_tile, (uint32_t)(out->dims[2] / op->groups),
-                             taps * (uint32_t)(in->dims[2] / op->groups));
-    case SF_DEPTHWISE: return sf_depthwise_bytes(row_tile, (uint32_t)in->dims[2], taps);
-    case SF_FULLY_CONNECTED: return sf_tile_bytes(row_tile, (uint32_t)out->elements, (uint32_t)in->elements);
+    case SF_CONV: return sf_conv_s8_bytes(program, op, row_tile);
+    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(program, op, row_tile);
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(program, op, row_tile);
     default: return 0;
     }
 }
@@ -45,7 +40,7 @@ static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t ro
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
-        (row_tile != SF_DEVICE_ROWS && row_tile % SF_PANEL != 0))
+        (row_tile != SF_DEVICE_ROWS && (sf_for_device(row_tile) || row_tile % SF_PANEL != 0)))
         return 0;
     if (program->arena_bytes > 0 && block > (SIZE_MAX / 2) / program->arena_bytes)
         return 0;

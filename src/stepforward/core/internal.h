@@ -31,6 +31,25 @@
 #define SF_CLONES
 #endif
 
+/* AArch64 always has NEON. */
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(SF_PLAIN)
+#define SF_NEON 1
+#else
+#define SF_NEON 0
+#endif
+
+/* Devices know their instructions when they are compiled: Helium, or the DSP extension. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1) && !defined(SF_PLAIN)
+#define SF_MVE 1
+#else
+#define SF_MVE 0
+#endif
+#if defined(__ARM_FEATURE_DSP) && !defined(__aarch64__) && !SF_MVE && !defined(SF_PLAIN)
+#define SF_DSP 1
+#else
+#define SF_DSP 0
+#endif
+
 /* Elements that are widened, perturbed or updated together; a multiple of a Philox block of every distribution on hosts.
  * Devices keep it small because it lives on the stack. */
 #if __STDC_HOSTED__
@@ -40,7 +59,6 @@
 #endif
 
 #define SF_PANEL 16u  /* rows of a panel on a host */
-#define SF_PATCHES 4u /* patches multiplied together on a host */
 #define SF_BLOCK 256u /* products that fit into int32: 256 * 32768 * 255 < 2^31 */
 
 SF_INLINE uint32_t sf_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -122,6 +140,10 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
 void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
 
+/* stage.c: where elements from `first` on lie, if they can be used as they are: of this type, and not perturbed. NULL otherwise. */
+const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first);
+const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first);
+
 /* stage.c: the scaler of element e, and in *run how many elements from e on (at most count) share it. */
 const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
                               uint32_t* run);
@@ -148,37 +170,8 @@ void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   size_t at, size_t step);
 
-/* dot_s16.c, dot_s16_x86.c: acc[patch * acc_stride + row] = sum over pairs of a panel's words with each patch. */
-typedef void (*sf_dot)(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                       size_t acc_stride);
-void sf_dot_1x4(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                size_t acc_stride);
-void sf_dot_4x16(const int16_t* words, const int16_t* patches, size_t stride, size_t pairs, int32_t* acc,
-                 size_t acc_stride);
-sf_dot sf_dot_4x16_x86(void); /* NULL when this machine has no faster one */
-
-/* tile.c: a tile of weight rows, and the product of patches with it. */
-typedef struct sf_tile {
-    sf_rows rows;
-    int16_t* words;  /* [panel][pair][row of the panel][2] */
-    int16_t* patches; /* [patch][stride] */
-    void* acc;       /* int32 or int64, [patch][capacity] */
-    uint32_t length; /* elements of a row */
-    uint32_t pairs;
-    uint32_t stride; /* elements of a patch: 2 * pairs */
-    uint32_t width;  /* rows of a panel */
-    uint32_t patch_count;
-    uint32_t capacity; /* rows */
-    uint32_t count;    /* rows staged */
-    sf_dot dot;
-} sf_tile;
-
-uint64_t sf_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t length);
-void sf_tile_open(sf_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t length);
-void sf_tile_stage(sf_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
-void sf_tile_patches(const sf_tile* tile, const int8_t* x, uint32_t count, int32_t zero);
-void sf_tile_multiply(const sf_tile* tile, uint32_t patches, void* y, size_t at, size_t step);
-
+/* The way of devices: four rows and one patch at a time. Freestanding builds hold no other. */
+SF_INLINE int sf_for_device(uint32_t row_tile) { return !__STDC_HOSTED__ || row_tile == SF_DEVICE_ROWS; }
 
 /* Kernels. */
 void sf_conv_s8(const sf_call* call);
@@ -193,7 +186,14 @@ void sf_concat_s8(const sf_call* call);
 void sf_transpose(const sf_call* call);
 void sf_reshape(const sf_call* call);
 
-uint64_t sf_depthwise_bytes(uint32_t row_tile, uint32_t channels, uint32_t taps);
+/* Bytes of working memory behind the activations. */
+uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+
+/* directions_avx512.c: normal z of the 128 elements of sixteen Philox blocks from counter[0] on. */
+typedef void (*sf_normal_kernel)(const uint32_t counter[4], const uint32_t key[2], int8_t z[128]);
+sf_normal_kernel sf_normal_x86(void); /* NULL when this machine has no faster one */
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

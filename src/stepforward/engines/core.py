@@ -17,7 +17,7 @@ from stepforward.program.training_plan import TrainingPlan
 ARENA_TARGET = 512 * 1024
 """Activations of one block of samples: they should stay in a core's second-level cache."""
 
-TILE_TARGET = 128 * 1024
+TILE_TARGET = 384 * 1024
 """Staged weight rows: they should stay there as well."""
 
 MAX_BLOCK = 64
@@ -83,7 +83,7 @@ class CoreEngine:
         probes = (Probe * count)(*((0, 0, 0) if p is None else tuple(p) for p in perturbations))
         sums = (ctypes.c_int64 * count)()
         status = self._core.sf_losses_threaded(
-            *(self._handle, self._plan_handle, self._weights.ctypes.data, self._scratch_for(len(x))),
+            *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
             *(self._threads, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
         )
         check(status, "computing losses")
@@ -124,7 +124,7 @@ class CoreEngine:
         x = self._inputs(x)
         result = np.empty((len(x), self._handle.classes), dtype=np.int32)
         status = self._core.sf_logits_threaded(
-            *(self._handle, self._weights.ctypes.data, self._scratch_for(len(x)), self._threads),
+            *(self._handle, self._weights.ctypes.data, self.scratch_for(len(x)), self._threads),
             *(x.ctypes.data, len(x), result.ctypes.data),
         )
         check(status, "computing logits")
@@ -147,8 +147,8 @@ class CoreEngine:
             )
         self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
 
-    def _scratch_for(self, n: int) -> Scratch:
-        """The working memory, in blocks that share n samples evenly among the threads."""
+    def scratch_for(self, n: int) -> Scratch:
+        """The working memory as the core takes it, in blocks that share n samples evenly among the threads."""
         rounds = -(-n // (self._block * self._threads))
         block = max(1, -(-n // max(1, rounds * self._threads)))
         return Scratch(self._scratch.ctypes.data, self._scratch.size, block, self._row_tile)

@@ -14,7 +14,8 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
     return memory + (size_t)sf_rows_bytes(count);
 }
 
-/* Stage the biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row.
+/* Stage the biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row,
+ * or another bound of its accumulators in units of the largest |X|.
  *
  * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product, which
  * is formed without its low half: with acc = h*2^16 + l, 0 <= l < 2^16, and shift >= 17,

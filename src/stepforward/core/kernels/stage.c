@@ -1,5 +1,5 @@
 /* Weights on their way into a kernel: widened, and perturbed where the plan trains them (contract, section 7).
- * The stored weights never change. Inference stages too, so that training needs no more memory than inference. */
+ * The stored weights never change. */
 #include "../internal.h"
 
 #define ONE_Z 36 /* the number one on the grid of z */
@@ -92,6 +92,21 @@ void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
             for (uint32_t i = at; i < at + run; i++)
                 out[i] = (int16_t)paper_weight(pass->plan, out[i], z[i], s, sign, q_max);
     }
+}
+
+const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first)
+{
+    const sf_tensor* t = pass->program->tensors + tensor;
+    if (t->dtype != SF_S16 || find_trainable(pass, tensor) != NULL)
+        return NULL;
+    return (const int16_t*)(const void*)(pass->weights + t->offset) + first;
+}
+
+const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first)
+{
+    if (find_trainable(pass, tensor) != NULL)
+        return NULL;
+    return (const int32_t*)(const void*)(pass->weights + pass->program->tensors[tensor].offset) + first;
 }
 
 /* Any count. */

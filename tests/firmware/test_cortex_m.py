@@ -1,6 +1,7 @@
-"""The core on a Cortex-M4 under QEMU: every printed integer of 200 training steps is the host's."""
+"""The core on a Cortex-M4 and a Cortex-M55 under QEMU: every printed integer of the training steps is the host's."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -38,20 +39,29 @@ pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"{', '.join(MISSING)} not installed; `make tools` installs them"
 )
 
-STEPS = {"plain": 200, "momentum": 200, "head": 200, "digits": 2}
-"""Runs of the firmware, and how many steps each takes here; the speech network costs 1.3 million products a sample."""
+M4, M4_PLAIN, M55 = "CPU=cortex-m4", "PLAIN=1", "CPU=cortex-m55"
+RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
+RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
+CASES = [
+    *(("plain", 200, M4), ("momentum", 200, M4), ("head", 200, M4), ("digits", 2, M4), ("kernels", 2, M4)),
+    *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN)),
+    *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55)),
+]
+"""A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium."""
 
 
 @cache
 def run_of(name):
-    return make_inputs.digits_run() if name == "digits" else make_inputs.small_runs()[name]
+    large = {"digits": make_inputs.digits_run, "kernels": make_inputs.kernels_run}
+    return large[name]() if name in large else make_inputs.small_runs()[name]
 
 
 class Printed(NamedTuple):
     """What the device printed."""
 
-    name: str
     run: make_inputs.Run
+    steps: int
+    build: str
     lines: list
 
     def number(self, start):
@@ -80,12 +90,12 @@ def make(build_folder, *arguments):
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=STEPS)
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))
 def printed(request, build_folder):
-    name = request.param
-    lines = make(build_folder, "run", f"RUN={name}", f"STEPS={STEPS[name]}").splitlines()
+    name, steps, build = request.param
+    lines = make(build_folder, "run", build, f"RUN={name}", f"STEPS={steps}").splitlines()
     assert lines[0] == f"run {name}" and lines[-1] == "done"
-    return Printed(name, run_of(name), lines)
+    return Printed(run_of(name), steps, build, lines)
 
 
 def host_lines(engine, run, steps, path):
@@ -117,20 +127,33 @@ def host_lines(engine, run, steps, path):
 @pytest.mark.parametrize("engine", [ReferenceEngine, CoreEngine])
 def test_the_device_prints_what_the_host_computes(printed, engine, tmp_path):
     run = printed.run
-    expected = host_lines(engine(run.program, run.plan), run, STEPS[printed.name], tmp_path / "journal")
+    expected = host_lines(engine(run.program, run.plan), run, printed.steps, tmp_path / "journal")
     assert [line for line in printed.lines if line.split()[0] in FACTS] == list(expected)
 
 
-@pytest.mark.parametrize("printed", ["plain", "momentum", "head"], indirect=True)
+@pytest.mark.parametrize("printed", CASES[:3], indirect=True, ids=lambda case: case[0])
 def test_the_device_learns(printed):
     losses = [int(line.split()[2]) for line in printed.lines if line.startswith("losses ")]
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize(
+    "printed", [case for case in CASES if case[0] == "kernels"], indirect=True, ids=lambda case: case[2]
+)
+def test_the_operators_take_the_instructions_on_record(printed):
+    """The counts are exact for one compiler; another may differ a little, and a lost fast path by half and more."""
+    recorded = json.loads(RECORD.read_text())["runs"]["kernels"]["builds"][RECORDED_AS[printed.build]]
+    unit = 31.25 if printed.build == M55 else 40
+    lines = [line for line in printed.lines if line.startswith("ticks operator")]
+    for line, wanted in zip(lines, recorded["operators"], strict=True):
+        for ticks, instructions in zip(line.split()[3:], wanted, strict=True):
+            assert int(ticks) * unit == pytest.approx(instructions, rel=0.05, abs=2 * unit), line
+
+
 def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     content = next(line.split()[1] for line in printed.lines if line.startswith("journal "))
     journal = journals.parse(bytes.fromhex(content))
-    steps = STEPS[printed.name]
+    steps = printed.steps
     assert journal.settings == printed.run.settings and journal.kept == steps
     engine = CoreEngine(printed.run.program, printed.run.plan)
     for step, votes in enumerate(journal.votes):

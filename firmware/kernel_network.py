@@ -1,0 +1,34 @@
+"""A network of the operators that carry the work, each at the size at which its instructions are counted.
+
+The weights of the wide fully connected layer are as large as they can be, so its sums need 64 bits.
+"""
+
+from small_network import NetworkBuilder
+
+from stepforward.program.model import Program
+from stepforward.reference.fixedpoint import quantize_multiplier
+
+SHAPE = (16, 16, 16)
+LOUD = 900
+"""Most weights of this standard deviation are +-32767."""
+
+
+def kernel_network() -> Program:
+    """3x3, depthwise and pointwise convolution of 16 channels on 16x16, then fully connected 256 -> 64 -> 4."""
+    net = NetworkBuilder(SHAPE)
+    around = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
+    conv = net.weighted("conv", 0, SHAPE, (16, 3, 3, 16), "s16", zero_point=-100, relu=True, **around)
+    window = net.weighted("depthwise", conv, SHAPE, (3, 3, 16), "s16", zero_point=5, groups=16, **around)
+    point = net.weighted("conv", window, SHAPE, (16, 1, 1, 16), "s16")
+    pooled = net.activation((4, 4, 16), net.activations[point].scale[0] / 4)
+    net.plain(
+        "average_pool",
+        (point,),
+        pooled,
+        kernel=(4, 4),
+        stride=(4, 4),
+        rescale=(quantize_multiplier(4 / 16),) * 16,
+    )
+    hidden = net.weighted("fully_connected", pooled, (64,), (64, 256), "s16", weight_step=LOUD, relu=True)
+    net.weighted("fully_connected", hidden, (4,), (4, 64), "s16", y_scale=1 / 8192, out="s16")
+    return net.program("kernels of a microcontroller")

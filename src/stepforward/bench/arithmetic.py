@@ -1,0 +1,47 @@
+"""The page of arithmetic: what a program must compute and move, whatever the code that does it."""
+
+from collections import Counter
+
+from stepforward.memory import multiply_accumulates
+from stepforward.program.model import Program
+
+PHILOX_MULTIPLIES = 20
+"""32x32-bit multiplications of one Philox4x32-10 block; a block makes eight normal z."""
+
+NORMALS_PER_BLOCK = 8
+
+
+def arithmetic(program: Program) -> dict:
+    """Counts of one sample in one forward pass.
+
+    Returns:
+        macs and macs_by_kind; parameters; weight_bytes; activation_bytes (every operator reads its inputs and writes
+        its output once); generator_multiplies (to make z once for every parameter).
+    """
+    macs = Counter()
+    for op in program.ops:
+        macs[op.kind] += multiply_accumulates(program, op)
+    moved = sum(program.tensors[index].bytes for op in program.ops for index in (*op.inputs, op.output))
+    parameters = sum(tensor.elements for tensor in program.parameters)
+    return {
+        "macs": macs.total(),
+        "macs_by_kind": {kind: count for kind, count in macs.items() if count},
+        "parameters": parameters,
+        "weight_bytes": len(program.weights),
+        "activation_bytes": moved,
+        "generator_multiplies": parameters * PHILOX_MULTIPLIES // NORMALS_PER_BLOCK,
+    }
+
+
+def floor_seconds(counts: dict, batch: int, macs_per_second: float, bytes_per_second: float) -> dict:
+    """The least a forward pass over a batch can take.
+
+    Returns:
+        multiply: if every lane of the multiplier worked all the time. move: if every byte came from memory and not
+        from a cache, at the rate of a copy. The work overlaps, so the floor is the larger one, and only the multiply
+        term binds while activations stay in the caches.
+    """
+    return {
+        "multiply": batch * counts["macs"] / macs_per_second,
+        "move": (batch * counts["activation_bytes"] + counts["weight_bytes"]) / bytes_per_second,
+    }

@@ -1,0 +1,101 @@
+"""The whole benchmark: every network, batch size and number of threads, and what explains the times."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stepforward.bench.arithmetic import arithmetic, floor_seconds
+from stepforward.bench.footprint import footprint
+from stepforward.bench.machine import copy_rate, describe, multiply_peak
+from stepforward.bench.peers import PEERS
+from stepforward.bench.ratios import ratios
+from stepforward.bench.scaling import by_directions, by_trainable
+from stepforward.bench.split import split_forward, split_step
+from stepforward.bench.timing import interleave
+from stepforward.bench.workload import Workload, prepare
+from stepforward.engines.core import CoreEngine
+from stepforward.program import fileformat
+
+EXPLAINED_BATCH = 64
+"""Batch size of floors, splits, memory and scaling."""
+
+
+def full(
+    networks: Sequence[str],
+    batches: Sequence[int],
+    threads: Sequence[int],
+    seconds: float,
+    tell: Callable[[str], None] = lambda text: None,
+) -> dict:
+    """Measure everything.
+
+    Args:
+        networks: names of `bench.networks.NETWORKS`.
+        batches: batch sizes.
+        threads: numbers of threads.
+        seconds: of measurement per network, batch size and number of threads; large batches take three rounds.
+        tell: receives a line about what is done now.
+
+    Returns:
+        machine (with peak and copy rate), networks (counts, floors, splits, memory), cells (times and ratios), scaling.
+    """
+    tell("peak of the multiplier")
+    machine = describe() | {
+        "peak": [peak for count in threads if (peak := multiply_peak(count))],
+        "copy_bytes_per_second": copy_rate(),
+    }
+    result = {"machine": machine, "networks": {}, "cells": [], "scaling": {"directions": [], "trainable": []}}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in networks:
+            tell(f"{name}: build and quantize")
+            work = prepare(name, Path(folder), max(*batches, EXPLAINED_BATCH))
+            result["networks"][name] = _explain(work, machine, max(threads), seconds, Path(folder), tell)
+            for count in threads:
+                for batch in batches:
+                    tell(f"{name}: batch {batch}, {count} thread(s)")
+                    result["cells"].append(_cell(work, batch, count, seconds))
+            tell(f"{name}: cost of m and of the trainable set")
+            scaling = (work, EXPLAINED_BATCH, max(threads), seconds)
+            result["scaling"]["directions"] += by_directions(*scaling)
+            result["scaling"]["trainable"] += by_trainable(*scaling)
+    return result
+
+
+def _cell(work: Workload, batch: int, threads: int, seconds: float) -> dict:
+    calls = {peer: make(work, batch, threads) for peer, make in PEERS.items()}
+    times = interleave(calls, seconds)
+    forward = times["core_forward"].median
+    return {
+        "network": work.name,
+        "batch": batch,
+        "threads": threads,
+        "seconds": {peer: timing._asdict() for peer, timing in times.items()},
+        "images_per_second": batch / forward,
+        "macs_per_second": batch * work.macs / forward,
+        "others": times["core_forward"].others,
+        "ratios": ratios(times),
+    }
+
+
+def _explain(work, machine, threads, seconds, folder, tell) -> dict:
+    counts = arithmetic(work.program)
+    result = {**counts, "arena_bytes": work.program.arena_bytes}
+    result["host_scratch_bytes"] = CoreEngine(work.program, threads=threads).scratch_bytes
+    peak = next((p["macs_per_second"] for p in machine["peak"] if p["threads"] == threads), None)
+    if peak:
+        floor = floor_seconds(counts, EXPLAINED_BATCH, peak, machine["copy_bytes_per_second"])
+        result["floor"] = {"batch": EXPLAINED_BATCH, "threads": threads, **floor}
+    tell(f"{work.name}: operators, parts of a step, memory")
+    result["operators"] = split_forward(work, EXPLAINED_BATCH, seconds)
+    result["step"] = {
+        "batch": EXPLAINED_BATCH,
+        "threads": threads,
+        **split_step(work, EXPLAINED_BATCH, threads, seconds),
+    }
+    fileformat.save(work.program, folder / f"{work.name}.sfp")
+    result["memory"] = {
+        "batch": EXPLAINED_BATCH,
+        "core": footprint("core", folder / f"{work.name}.sfp", EXPLAINED_BATCH),
+        "backprop": footprint("backprop", work.name, EXPLAINED_BATCH),
+    }
+    return result

@@ -1,0 +1,104 @@
+"""What is timed: each peer is one call without arguments."""
+
+import copy
+import itertools
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from stepforward.bench import ort
+from stepforward.bench.mezo import mezo_step
+from stepforward.bench.training import plan
+from stepforward.bench.workload import Workload
+from stepforward.engines.core import CoreEngine
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.program.arena import plan_arena
+
+Call = Callable[[], object]
+
+EPSILON, LR = 1e-3, 1e-6
+"""Of the float peers; small enough that thousands of steps on one batch stay finite."""
+
+
+def core_forward(work: Workload, batch: int, threads: int) -> Call:
+    """Integer logits of a batch."""
+    engine, x = CoreEngine(work.program, threads=threads), work.x_q[:batch]
+    return lambda: engine.logits(x)
+
+
+def core_step(work: Workload, batch: int, threads: int, train: str = "all", directions: int = 1) -> Call:
+    """One whole QZO-FF step, the method as every run takes it; each call takes the next step."""
+    training = plan(work.program, train, directions)
+    engine = CoreEngine(plan_arena(work.program, training.first_op), training, threads=threads)
+    data = work.x_q[:batch], work.y[:batch].numpy()
+    steps = qzo_ff(engine, lambda step: data, itertools.count(), directions)
+    return lambda: next(steps)
+
+
+def torch_forward(work: Workload, batch: int, threads: int, layout=torch.contiguous_format) -> Call:
+    """Float32 forward in evaluation mode, without autograd."""
+    torch.set_num_threads(threads)
+    module = copy.deepcopy(work.module).to(memory_format=layout)
+    x = work.x[:batch].contiguous(memory_format=layout)
+
+    def call():
+        with torch.inference_mode():
+            return module(x)
+
+    return call
+
+
+def torch_channels_last(work: Workload, batch: int, threads: int) -> Call:
+    """The same in the layout that torch recommends for convolutions."""
+    return torch_forward(work, batch, threads, torch.channels_last)
+
+
+def ort_f32(work: Workload, batch: int, threads: int) -> Call:
+    """ONNX Runtime, float32."""
+    return ort.forward(work.float_model, work.x[:batch].numpy(), threads)
+
+
+def ort_int8(work: Workload, batch: int, threads: int) -> Call:
+    """ONNX Runtime, 8-bit weights and activations, quantized by its own tool."""
+    return ort.forward(work.int8_model, work.x[:batch].numpy(), threads)
+
+
+def backprop_step(work: Workload, batch: int, threads: int) -> Call:
+    """One step of SGD in torch on all parameters."""
+    torch.set_num_threads(threads)
+    module, x, y = copy.deepcopy(work.module), work.x[:batch], work.y[:batch]
+    optimizer = torch.optim.SGD(module.parameters(), lr=LR)
+
+    def call():
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(module(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return call
+
+
+def mezo(work: Workload, batch: int, threads: int) -> Call:
+    """One MeZO step in torch on all parameters; each call takes the next seed."""
+    torch.set_num_threads(threads)
+    module, x, y, seeds = copy.deepcopy(work.module), work.x[:batch], work.y[:batch], itertools.count()
+    parameters = list(module.parameters())
+    return lambda: mezo_step(parameters, lambda: F.cross_entropy(module(x), y), next(seeds), EPSILON, LR)
+
+
+PEERS = {
+    "core_forward": core_forward,
+    "torch_f32_forward": torch_forward,
+    "torch_f32_channels_last_forward": torch_channels_last,
+    "ort_f32_forward": ort_f32,
+    "ort_int8_forward": ort_int8,
+    "core_step": core_step,
+    "backprop_step": backprop_step,
+    "mezo_step": mezo,
+}
+"""Name -> what makes the call for a workload, a batch size and a number of threads. torch has one number of threads per
+process: make and time the calls of one number before those of another."""
+
+QUICK = tuple(name for name in PEERS if name != "torch_f32_channels_last_forward")

@@ -1,0 +1,28 @@
+"""The figures of a comparison: how many times faster than each peer."""
+
+from collections.abc import Mapping
+
+from stepforward.bench.timing import Timing
+
+PAIRS = {
+    "forward_vs_torch_f32": ("torch_f32_forward", "core_forward"),
+    "forward_vs_torch_f32_channels_last": ("torch_f32_channels_last_forward", "core_forward"),
+    "forward_vs_ort_f32": ("ort_f32_forward", "core_forward"),
+    "forward_vs_ort_int8": ("ort_int8_forward", "core_forward"),
+    "step_vs_backprop": ("backprop_step", "core_step"),
+    "step_vs_mezo": ("mezo_step", "core_step"),
+}
+"""Figure -> (peer, ours); peer's time / ours."""
+
+
+def ratios(times: Mapping[str, Timing]) -> dict[str, float]:
+    """Ratios of medians; larger is better, except `step_vs_two_forwards`: our step / two of our forward passes."""
+    result = {
+        figure: round(times[peer].median / times[ours].median, 3)
+        for figure, (peer, ours) in PAIRS.items()
+        if peer in times and ours in times
+    }
+    if "core_step" in times and "core_forward" in times:
+        two = 2 * times["core_forward"].median
+        result["step_vs_two_forwards"] = round(times["core_step"].median / two, 3)
+    return result

@@ -1,0 +1,44 @@
+"""How the cost of a step grows with m, and with what is trainable."""
+
+from stepforward.bench.peers import core_step
+from stepforward.bench.timing import interleave
+from stepforward.bench.training import plan
+from stepforward.bench.workload import Workload
+from stepforward.memory import multiply_accumulates
+
+DIRECTIONS = (1, 2, 4, 8)
+SHARES = (1, 2, 4, 8, 16)
+"""k of `last:k`, as far as the network has so many layers."""
+
+
+def by_directions(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
+    """Seconds per step for each m."""
+    calls = {m: core_step(work, batch, threads, directions=m) for m in DIRECTIONS}
+    times = interleave(calls, seconds)
+    return [{"network": work.name, "m": m, "seconds": times[m].median} for m in DIRECTIONS]
+
+
+def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
+    """Seconds per step for each trainable set, and the share of multiply-accumulates of an `all` step that it must do.
+
+    Layers in front of the first trainable one run once for both probes, the others twice.
+    """
+    layers = sum(op.weight >= 0 for op in work.program.ops)
+    sets = ["all", "bias", *(f"last:{k}" for k in SHARES if k < layers)]
+    times = interleave({train: core_step(work, batch, threads, train) for train in sets}, seconds)
+    rows = []
+    for train in sets:
+        training = plan(work.program, train)
+        macs = [multiply_accumulates(work.program, op) for op in work.program.ops]
+        once, twice = sum(macs[: training.first_op]), 2 * sum(macs[training.first_op :])
+        rows.append(
+            {
+                "network": work.name,
+                "train": train,
+                "trainable_parameters": training.elements,
+                "mac_share": (once + twice) / (2 * sum(macs)),
+                "seconds": times[train].median,
+                "time_share": times[train].median / times["all"].median,
+            }
+        )
+    return rows

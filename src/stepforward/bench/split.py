@@ -1,0 +1,90 @@
+"""Where the time of a step goes, and which operators take the time of a forward pass."""
+
+import ctypes
+import itertools
+
+import numpy as np
+
+from stepforward.bench.timing import interleave
+from stepforward.bench.training import plan
+from stepforward.bench.workload import Workload
+from stepforward.core.bindings import library
+from stepforward.engines.core import CoreEngine, aligned_bytes, open_program
+from stepforward.engines.protocol import Perturbation
+from stepforward.memory import multiply_accumulates
+
+
+def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict[str, float]:
+    """The parts of a step with all parameters moving, m = 1, in seconds (medians).
+
+    Returns:
+        step, as a method takes it; plain: its two forward passes and losses with unperturbed weights; probes: the same
+        with both probes; update; generate_once: the generator alone, once over every trainable element, on one thread.
+        So probes - plain is what perturbing on the way costs, and step - probes - update is the method itself.
+    """
+    training, x, y = plan(work.program), work.x_q[:batch], work.y[:batch].numpy()
+    engine, steps = CoreEngine(work.program, training, threads=threads), itertools.count()
+    z = np.empty(training.elements, dtype=np.int8)
+
+    def probe(step):
+        return engine.losses(x, y, [Perturbation(step, 0, +1), Perturbation(step, 0, -1)])
+
+    def step():
+        number = next(steps)
+        up, down = probe(number)
+        engine.update(number, [(up > down) - (up < down)])
+
+    def generate():
+        for entry in training.trainable:
+            count = work.program.tensors[entry.tensor].elements
+            library().sf_directions(0, training.seed, 0, 0, entry.tensor, 0, count, z.ctypes.data)
+
+    calls = {
+        "step": step,
+        "plain": lambda: engine.losses(x, y, [None, None]),
+        "probes": lambda: probe(next(steps)),
+        "update": lambda: engine.update(next(steps), [1]),
+        "generate_once": generate,
+    }
+    return {name: timing.median for name, timing in interleave(calls, seconds).items()}
+
+
+def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
+    """Seconds of each operator of a forward pass over `batch` samples, one thread.
+
+    Each is run alone, on the activations that the operators before it left.
+
+    Returns:
+        One row per operator: name, kind, seconds, macs of the whole batch.
+    """
+    engine = CoreEngine(work.program, threads=1)
+    handle, _file = open_program(work.program)
+    weights = aligned_bytes(len(work.program.weights))
+    weights[:] = np.frombuffer(work.program.weights, dtype=np.uint8)
+    scratch = engine.scratch_for(batch)
+    block = scratch.block
+    x = np.ascontiguousarray(work.x_q[:block])
+    forward = library().sf_forward
+    forward.argtypes = (*(ctypes.c_void_p,) * 5, *(ctypes.c_uint32,) * 3, ctypes.c_void_p)
+
+    def call(first, last):
+        forward(
+            *(ctypes.addressof(handle), None, weights.ctypes.data, ctypes.addressof(scratch), x.ctypes.data),
+            *(block, first, last, None),
+        )
+
+    rows = []
+    for i, op in enumerate(work.program.ops):
+        # An operator may overwrite what lies in front of it: fill the arena anew up to it.
+        call(0, i)
+        timing = interleave({"op": lambda i=i: call(i, i + 1)}, seconds / len(work.program.ops), 9)["op"]
+        rows.append(
+            {
+                "name": op.name,
+                "kind": op.kind,
+                "output_shape": list(work.program.tensors[op.output].shape),
+                "seconds": timing.median * batch / block,
+                "macs": multiply_accumulates(work.program, op) * batch,
+            }
+        )
+    return rows

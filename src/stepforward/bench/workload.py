@@ -1,0 +1,79 @@
+"""One network made ready for all peers: torch module, ONNX files, integer program."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import torch
+from numpy.typing import NDArray
+
+from stepforward.bench.networks import build, samples
+from stepforward.bench.ort import quantize_for_ort
+from stepforward.frontend.torch import from_torch
+from stepforward.inputs import quantize_input
+from stepforward.memory import multiply_accumulates
+from stepforward.models import open_model, to_program
+from stepforward.program.model import Program
+from stepforward.quantization.qdq import quantize
+
+CALIBRATION_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network and its samples in every form the peers read.
+
+    Attributes:
+        module: torch module in evaluation mode, batch norm folded.
+        program: 16-bit weights, 8-bit activations.
+        float_model: ONNX file for ONNX Runtime in float32.
+        int8_model: QDQ ONNX file as ONNX Runtime's own quantizer writes it; None if it was not asked for.
+        x: float32 (n, C, H, W). y: labels.
+        x_q: s8, in the program's input format.
+    """
+
+    name: str
+    module: torch.nn.Module
+    program: Program
+    float_model: Path
+    int8_model: Path | None
+    x: torch.Tensor
+    x_q: NDArray[np.int8]
+    y: torch.Tensor
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one sample."""
+        return sum(multiply_accumulates(self.program, op) for op in self.program.ops)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return sum(tensor.elements for tensor in self.program.parameters)
+
+
+def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
+    """Build, export and quantize a network; `count` samples are kept for the measurements.
+
+    Raises:
+        StepforwardError: an extra is missing.
+    """
+    module, x = build(name), samples(name, max(count, CALIBRATION_SAMPLES))
+    calibration = x[:CALIBRATION_SAMPLES].numpy()
+    exported = from_torch(module, calibration[:2])
+    float_model = folder / f"{name}.onnx"
+    onnx.save(ir.to_proto(exported), float_model)
+    opened = open_model(exported)
+    program = to_program(open_model(quantize(opened.graph, calibration)))
+    return Workload(
+        name=name,
+        module=module,
+        program=program,
+        float_model=float_model,
+        int8_model=quantize_for_ort(float_model, calibration) if int8 else None,
+        x=x[:count],
+        x_q=quantize_input(program, x[:count].numpy()),
+        y=torch.arange(count) % opened.outputs,
+    )

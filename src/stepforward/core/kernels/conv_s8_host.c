@@ -1,0 +1,198 @@
+/* Convolution on a host, and the fully connected operator as a convolution of one position. No patch is gathered: a band of input
+ * rows is widened once, with its padding, and every kernel row of every patch is a run of neighbours in it. */
+#include "host.h"
+
+typedef struct geometry {
+    uint32_t samples, in_h, in_w, in_c, out_h, out_w;
+    uint32_t group_in;                     /* channels of a patch */
+    int32_t pad_top, pad_left;
+    uint32_t stride_h, stride_w, dilation_h, dilation_w, kernel_h, kernel_w;
+    uint32_t joined;                       /* the taps of a kernel row lie side by side */
+    uint32_t width;                        /* columns of the widened picture */
+    int32_t zero;
+} geometry;
+
+/* What a pointwise convolution and a fully connected operator are: rows of one column. */
+static void rows_only(geometry* g, uint32_t rows, uint32_t length)
+{
+    g->samples = 1;
+    g->in_h = g->out_h = rows;
+    g->in_w = g->out_w = g->width = 1;
+    g->in_c = g->group_in = length;
+    g->stride_h = g->stride_w = g->dilation_h = g->dilation_w = g->kernel_h = g->kernel_w = g->joined = 1;
+    g->pad_top = g->pad_left = 0;
+}
+
+static geometry conv_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op, uint32_t n)
+{
+    geometry g;
+    g.zero = in->zero_point;
+    if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
+        (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
+        rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
+        return g;
+    }
+    g.samples = n;
+    g.in_h = (uint32_t)in->dims[0];
+    g.in_w = (uint32_t)in->dims[1];
+    g.in_c = (uint32_t)in->dims[2];
+    g.out_h = (uint32_t)out->dims[0];
+    g.out_w = (uint32_t)out->dims[1];
+    g.group_in = g.in_c / (uint32_t)op->groups;
+    g.pad_top = op->pad_top;
+    g.pad_left = op->pad_left;
+    g.stride_h = (uint32_t)op->stride_h;
+    g.stride_w = (uint32_t)op->stride_w;
+    g.dilation_h = (uint32_t)op->dilation_h;
+    g.dilation_w = (uint32_t)op->dilation_w;
+    g.kernel_h = (uint32_t)op->kernel_h;
+    g.kernel_w = (uint32_t)op->kernel_w;
+    g.joined = g.dilation_w == 1;
+    g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+    return g;
+}
+
+static uint32_t segments(const geometry* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
+static uint32_t segment(const geometry* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
+
+static uint64_t line_elements(const geometry* g) { return (uint64_t)g->width * g->group_in; }
+
+/* Input rows under `rows` output rows. */
+static uint32_t in_rows(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
+
+/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one. */
+static uint32_t band_rows(const geometry* g)
+{
+    const uint64_t lines = SF_BAND_BYTES / (line_elements(g) * sizeof(int16_t)), first = in_rows(g, 1);
+    return lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
+}
+
+/* The picture, and one element more: the odd end of a segment is multiplied with zero, but read. */
+static uint64_t picture_bytes(const geometry* g)
+{
+    const uint64_t least = in_rows(g, 1) * line_elements(g) * sizeof(int16_t);
+    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + 64;
+}
+
+static uint64_t bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
+{
+    return sf_host_tile_bytes(row_tile, rows, segments(g), segment(g)) + picture_bytes(g);
+}
+
+/* Columns of one input row, from -pad_left on, as s16 with zeros in the padding. line: the first channel of the group. */
+SF_INLINE void widen_line(const geometry* g, const int8_t* line, int16_t* out)
+{
+    const uint32_t c = g->group_in, left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
+    sf_fill(out, 0, (size_t)left * c * sizeof *out);
+    if (c == g->in_c)
+        sf_widen(line, (int32_t)(inside * c), g->zero, out + (size_t)left * c);
+    else
+        for (uint32_t i = 0; i < inside; i++)
+            sf_widen(line + (size_t)i * g->in_c, (int32_t)c, g->zero, out + (size_t)(left + i) * c);
+    sf_fill(out + (size_t)(left + inside) * c, 0, (size_t)(g->width - left - inside) * c * sizeof *out);
+}
+
+/* The input rows under output rows oy .. oy+rows-1 of one sample. */
+SF_CLONES
+static void widen_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+{
+    const size_t line = (size_t)line_elements(g), from = (size_t)g->in_w * g->in_c;
+    const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
+    const int64_t first = top > 0 ? top : 0, last = end < g->in_h ? end : g->in_h; /* of the rows inside the image */
+    if (first > top)
+        sf_fill(picture, 0, (size_t)(first - top) * line * sizeof *picture);
+    picture += (size_t)(first - top) * line;
+    if (line == from && g->pad_left == 0 && first < last) {
+        sf_widen(x + (size_t)first * from, (int32_t)((size_t)(last - first) * from), g->zero, picture);
+        picture += (size_t)(last - first) * line;
+    } else {
+        for (int64_t y = first; y < last; y++, picture += line)
+            widen_line(g, x + (size_t)y * from, picture);
+    }
+    if (last < end)
+        sf_fill(picture, 0, (size_t)(end - last) * line * sizeof *picture);
+}
+
+/* All positions of a band. at: the first position's first output. */
+static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
+                     size_t step)
+{
+    const size_t across = (size_t)g->stride_w * g->group_in, down = (size_t)g->stride_h * (size_t)line_elements(g);
+    const size_t positions = (size_t)rows * g->out_w;
+    const int16_t *line = picture, *next = picture;
+    uint32_t ox = 0;
+    for (size_t first = 0; first < positions; first += SF_BLOCK_PATCHES) {
+        const uint32_t count = (uint32_t)(positions - first < SF_BLOCK_PATCHES ? positions - first : SF_BLOCK_PATCHES);
+        const int16_t* patches[SF_BLOCK_PATCHES];
+        size_t outputs[SF_BLOCK_PATCHES];
+        for (uint32_t p = 0; p < count; p++, at += step) {
+            patches[p] = next;
+            outputs[p] = at;
+            next += across;
+            if (++ox == g->out_w) {
+                ox = 0;
+                next = line += down;
+            }
+        }
+        for (uint32_t p = count; p < SF_BLOCK_PATCHES; p++)
+            patches[p] = patches[0];
+        sf_host_tile_multiply(tile, patches, count, y, outputs);
+    }
+}
+
+static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_t out_c)
+{
+    const uint32_t rows = out_c / groups, most = band_rows(g);
+    const size_t line = (size_t)line_elements(g);
+    sf_host_tile tile;
+    int16_t* picture = (int16_t*)(void*)sf_host_tile_open(&tile, call->work, call->row_tile, rows, segments(g), segment(g));
+    for (uint32_t s = 0; s < segments(g); s++)
+        tile.offsets[s] = g->joined ? s * g->dilation_h * line
+                                    : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * g->group_in;
+    for (uint32_t first = 0, count; first < out_c; first += count) {
+        const uint32_t group = first / rows;
+        count = sf_min_u32(tile.capacity, (group + 1) * rows - first);
+        sf_host_tile_stage(&tile, call, first, count);
+        const int8_t* x = (const int8_t*)call->x + (size_t)group * g->group_in;
+        size_t at = first;
+        for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
+            for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
+                some = sf_min_u32(most, g->out_h - oy);
+                widen_band(g, x, oy, some, picture);
+                run_band(g, &tile, some, picture, call->y, at, out_c);
+            }
+    }
+}
+
+uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const sf_tensor* out = program->tensors + op->output;
+    const geometry g = conv_geometry(program->tensors + op->inputs[0], out, op, 1);
+    return bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
+}
+
+void sf_conv_s8_host(const sf_call* call)
+{
+    const geometry g = conv_geometry(call->in, call->out, call->op, call->n);
+    run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
+}
+
+static geometry fully_connected_geometry(const sf_tensor* in, uint32_t n)
+{
+    geometry g;
+    g.zero = in->zero_point;
+    rows_only(&g, n, (uint32_t)in->elements);
+    return g;
+}
+
+uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const geometry g = fully_connected_geometry(program->tensors + op->inputs[0], 1);
+    return bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
+}
+
+void sf_fully_connected_s8_host(const sf_call* call)
+{
+    const geometry g = fully_connected_geometry(call->in, call->n);
+    run(&g, call, 1, (uint32_t)call->out->elements);
+}

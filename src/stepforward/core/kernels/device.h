@@ -1,0 +1,81 @@
+/* What the kernels for devices share. A device multiplies four weight rows with one patch at a time, so that its scratch stays
+ * small; its instruction set is known when it is compiled. The same code in plain C runs on hosts, for tests of the device. */
+#ifndef SF_DEVICE_H
+#define SF_DEVICE_H
+
+#include "../internal.h"
+#if SF_MVE
+#include <arm_mve.h>
+#endif
+
+/* acc[r] = sum over k < count of w[r*stride + k] * x[k], four rows. count is even, everything 4-byte aligned. The caller makes
+ * sure that the sums fit into int32: at most SF_BLOCK products, or rows proven narrow. */
+void sf_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count, int32_t acc[SF_DEVICE_ROWS]);
+
+/* Runs of `count` bytes, x_step apart: out[i] = x[i] - zero, the next run at out + out_step. */
+typedef struct sf_widening {
+    size_t x_step, out_step;
+    uint32_t runs, count;
+    int32_t zero;
+} sf_widening;
+void sf_widen_runs(const sf_widening* how, const int8_t* x, int16_t* out);
+
+/* sf_requantize(), for any accumulator of the contract. Helium's SQRSHRL is its rounding shift, on a pair of registers:
+ * |acc*mult| < 2^62, so it never saturates. */
+SF_INLINE int32_t sf_requantize_wide(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo, int32_t hi)
+{
+#if SF_MVE
+    const int64_t wide = sqrshrl(acc * mult, shift);
+    const int32_t low = (int32_t)wide, high = (int32_t)(wide >> 32), v = high == low >> 31 ? low : high >> 31 ^ INT32_MAX;
+    return sf_clamp(v, lo - zero_point, hi - zero_point) + zero_point;
+#else
+    return sf_requantize(acc, mult, shift, zero_point, lo, hi);
+#endif
+}
+
+/* Outputs y[at ..] of `count` rows that are proven narrow, from accumulators without bias. */
+void sf_rows_finish(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at);
+
+/* The same in 64 bits, for any accumulator of the contract. */
+void sf_rows_finish_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at);
+
+/* The taps of one output position of a depthwise convolution that lie inside the image: words and input of the first, and the
+ * way to the next. */
+typedef struct sf_device_window {
+    const int16_t* w;
+    const int8_t* x;
+    int32_t taps_y, taps_x;
+    size_t w_row, w_step, x_row, x_step;
+    int32_t zero;
+} sf_device_window;
+
+/* Sums of `count` channels that are proven narrow. */
+void sf_device_window_sum(const sf_device_window* window, uint32_t count, int32_t* acc);
+
+/* Four rows of an operator, and one patch. */
+typedef struct sf_device_tile {
+    sf_rows rows;
+    const int16_t* words; /* [row][stride]: staged, or the weights where they are stored */
+    int16_t* staged;      /* [row][stride] */
+    int16_t* patch;       /* [stride] */
+    uint32_t length;      /* elements of a row */
+    uint32_t stride;      /* the next even number; what lies between is zero */
+    uint32_t count;       /* rows in use */
+} sf_device_tile;
+
+uint64_t sf_device_tile_bytes(uint32_t length);
+void sf_device_tile_open(sf_device_tile* tile, void* memory, uint32_t length);
+
+/* Take `count` rows from first_row on. uses: how many patches they will be multiplied with. */
+void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, size_t uses);
+
+/* Outputs of the patch, one per row, to y[at ..]. */
+void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at);
+
+void sf_conv_s8_device(const sf_call* call);
+void sf_depthwise_s8_device(const sf_call* call);
+void sf_fully_connected_s8_device(const sf_call* call);
+
+uint64_t sf_depthwise_device_bytes(uint32_t channels, uint32_t taps);
+
+#endif

@@ -1,0 +1,115 @@
+/* Four weight rows on a device: staged only where that is needed, then multiplied with one patch after the other. */
+#include "device.h"
+
+/* The proof that rows are narrow reads every weight once more: not worth it for so few patches. */
+#define FEW_USES 4
+
+static uint64_t word_bytes(uint32_t length) { return ((uint64_t)length + 1) / 2 * 2 * sizeof(int16_t); }
+
+uint64_t sf_device_tile_bytes(uint32_t length)
+{
+    return sf_rows_bytes(SF_DEVICE_ROWS) + (SF_DEVICE_ROWS + 1) * word_bytes(length);
+}
+
+void sf_device_tile_open(sf_device_tile* tile, void* memory, uint32_t length)
+{
+    tile->length = length;
+    tile->stride = (length + 1) / 2 * 2;
+    tile->staged = (int16_t*)(void*)sf_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
+    tile->patch = tile->staged + (size_t)SF_DEVICE_ROWS * tile->stride;
+    sf_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
+}
+
+/* Elements are fetched in pieces that share their random numbers; a piece may span rows. */
+static void stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count)
+{
+    const uint32_t first = first_row * tile->length, end = first + count * tile->length;
+    int16_t piece[SF_CHUNK];
+    if (count < SF_DEVICE_ROWS || tile->stride != tile->length)
+        sf_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
+    int16_t* to = tile->staged;
+    uint32_t k = 0;
+    for (uint32_t e = first, size; e < end; e += size) {
+        size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, end - e);
+        if (tile->stride == tile->length) {
+            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, tile->staged + (e - first));
+            continue;
+        }
+        sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, piece);
+        for (uint32_t i = 0; i < size; i++) {
+            *to++ = piece[i];
+            if (++k == tile->length) {
+                k = 0;
+                to++;
+            }
+        }
+    }
+}
+
+static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
+{
+    int64_t total = 0;
+    for (uint32_t k = 0, end; k < count; k = end) {
+        int32_t sum = 0;
+        end = sf_min_u32(k + 0x8000u, count);
+        for (uint32_t i = k; i < end; i++)
+            sum += w[i] < 0 ? -w[i] : w[i];
+        total += sum;
+    }
+    return total;
+}
+
+/* What the 64-bit path needs to know of its rows. */
+static void prepare_wide(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+{
+    const sf_op* op = call->op;
+    const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row);
+    const size_t step = op->rescale_count == 1 ? 0 : 2;
+    rows->zero_point = call->out->zero_point;
+    rows->lo = op->lo;
+    rows->hi = op->hi;
+    rows->dtype = call->out->dtype;
+    rows->narrow = 0;
+    sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
+    for (uint32_t r = 0; r < count; r++, pair += step) {
+        rows->mult[r] = pair[0];
+        rows->shift[r] = pair[1];
+    }
+}
+
+void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, size_t uses)
+{
+    tile->count = count;
+    tile->words = NULL;
+    if (count == SF_DEVICE_ROWS && tile->stride == tile->length)
+        tile->words = sf_stored_s16(call->pass, (uint32_t)call->op->weight, first_row * tile->length);
+    if (tile->words == NULL) {
+        stage(tile, call, first_row, count);
+        tile->words = tile->staged;
+    }
+    if (uses <= FEW_USES) {
+        prepare_wide(&tile->rows, call, first_row, count);
+        return;
+    }
+    for (uint32_t r = 0; r < count; r++)
+        tile->rows.reach[r] = sum_of_magnitudes(tile->words + (size_t)r * tile->stride, tile->length);
+    sf_rows_prepare(&tile->rows, call, first_row, count);
+}
+
+void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at)
+{
+    int32_t acc[SF_DEVICE_ROWS];
+    if (tile->rows.narrow) {
+        sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+        sf_rows_finish(&tile->rows, acc, tile->count, y, at);
+        return;
+    }
+    /* blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64 */
+    int64_t sum[SF_DEVICE_ROWS] = {0};
+    for (uint32_t k = 0; k < tile->stride; k += SF_BLOCK) {
+        sf_dot_rows(tile->words + k, tile->stride, tile->patch + k, sf_min_u32(SF_BLOCK, tile->stride - k), acc);
+        for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
+            sum[r] += acc[r];
+    }
+    sf_rows_finish_wide(&tile->rows, sum, tile->count, y, at);
+}

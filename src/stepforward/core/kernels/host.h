@@ -1,0 +1,99 @@
+/* What the kernels for hosts share. A host widens a band of the input once, into a picture of s16 with its padding in place, and
+ * multiplies eight output positions at a time with panels of sixteen staged weight rows, straight from that picture. */
+#ifndef SF_HOST_H
+#define SF_HOST_H
+
+#include "../internal.h"
+
+#define SF_BLOCK_PATCHES 8u /* output positions multiplied together */
+#define SF_BLOCK_PANELS 3u  /* panels multiplied together at most: 24 accumulators of AVX-512 */
+#define SF_BAND_BYTES 32768u /* of a widened band: together with some weights it stays in a first- or second-level cache */
+
+/* A product of eight patches with panels of rows. A patch is read in segments that lie apart in the picture. */
+typedef struct sf_block {
+    const int16_t* words; /* first panel: [segment][pair][SF_PANEL][2] */
+    size_t panel;         /* elements from one panel to the next */
+    const int16_t* patches[SF_BLOCK_PATCHES];
+    const size_t* offsets; /* of each segment in a patch, in elements */
+    size_t segments;
+    size_t pairs; /* of each segment */
+} sf_block;
+
+/* acc[patch * acc_stride + row] for `panels` <= SF_BLOCK_PANELS panels, in int32: the caller makes sure that the sums fit, by at
+ * most SF_BLOCK products or by rows proven narrow.
+ *   dot:    the rows of a panel share a patch: a segment holds pairs of s16, each multiplied with all rows.
+ *   window: every row has its own channel: a segment holds pairs x [SF_PANEL][2], multiplied with the words one by one;
+ *           the next panel's channels follow at patch + 2*SF_PANEL. */
+typedef void (*sf_block_kernel)(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+
+/* Outputs of `count` narrow rows at `positions` positions: position p reads acc[p * capacity ..] and writes y[at[p] ..]. */
+typedef void (*sf_rows_kernel)(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                               void* y, const size_t* at);
+
+/* out[2*i] = a[i] - zero, out[2*i + 1] = b[i] - zero */
+typedef void (*sf_interleave_kernel)(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
+
+typedef struct sf_host_kernels {
+    sf_block_kernel dot;
+    sf_block_kernel window;
+    sf_rows_kernel rows;
+    sf_interleave_kernel interleave;
+} sf_host_kernels;
+
+/* The plain kernels, and the fastest ones of this machine's instruction sets up to `level` (tests ask for less). */
+enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
+sf_host_kernels sf_host_choose(int level);
+#if !defined(SF_HOST_LEVEL)
+#define SF_HOST_LEVEL SF_HOST_BEST
+#endif
+
+void sf_block_dot(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                  const size_t* at);
+void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
+
+#if SF_NEON
+void sf_block_dot_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+#endif
+
+#if SF_X86
+void sf_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
+void sf_block_dot_avx2(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_dot_vnni(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_avx2(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_vnni(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                    const size_t* at);
+#endif
+
+/* host_tile.c: weight rows staged for the block kernels. */
+typedef struct sf_host_tile {
+    sf_rows rows;
+    int16_t* words;   /* [panel][segment][pair][SF_PANEL][2] */
+    int16_t* line;    /* one panel's rows as they are stored */
+    void* acc;        /* int32 or int64, [SF_BLOCK_PATCHES][capacity] */
+    size_t* offsets;  /* [segments] */
+    uint32_t segments, segment; /* elements of a segment */
+    uint32_t pairs;
+    uint32_t capacity, count;
+    sf_host_kernels kernels;
+} sf_host_tile;
+
+uint64_t sf_host_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment);
+uint8_t* sf_host_tile_open(sf_host_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t segments,
+                           uint32_t segment);
+void sf_host_tile_stage(sf_host_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
+
+/* Outputs of the first `count` patches: patch p writes its staged rows to y[at[p] ..]. All eight must be readable. */
+void sf_host_tile_multiply(const sf_host_tile* tile, const int16_t* const* patches, uint32_t count, void* y, const size_t* at);
+
+uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_conv_s8_host(const sf_call* call);
+uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_fully_connected_s8_host(const sf_call* call);
+uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+int sf_depthwise_s8_host(const sf_call* call);
+
+#endif

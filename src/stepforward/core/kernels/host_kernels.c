@@ -1,0 +1,75 @@
+/* Which kernels this machine gets, and the plain ones. */
+#include "host.h"
+
+sf_host_kernels sf_host_choose(int level)
+{
+    sf_host_kernels k = {sf_block_dot, sf_block_window, sf_rows_each, sf_interleave};
+#if SF_X86
+    if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
+        k.dot = sf_block_dot_avx2;
+        k.window = sf_block_window_avx2;
+        k.interleave = sf_interleave_avx2;
+    }
+    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")) {
+        k.dot = sf_block_dot_vnni;
+        k.window = sf_block_window_vnni;
+        k.rows = sf_rows_avx512;
+    }
+#elif SF_NEON
+    if (level > SF_HOST_PLAIN) {
+        k.dot = sf_block_dot_neon;
+        k.window = sf_block_window_neon;
+    }
+#else
+    (void)level;
+#endif
+    return k;
+}
+
+SF_CLONES
+void sf_block_dot(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+{
+    for (uint32_t j = 0; j < panels; j++)
+        for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+            const int16_t* w = b->words + j * b->panel;
+            int32_t sum[SF_PANEL] = {0};
+            for (size_t s = 0; s < b->segments; s++) {
+                const int16_t* x = b->patches[p] + b->offsets[s];
+                for (size_t k = 0; k < b->pairs; k++, w += 2 * SF_PANEL, x += 2)
+                    for (size_t r = 0; r < SF_PANEL; r++)
+                        sum[r] += w[2 * r] * x[0] + w[2 * r + 1] * x[1];
+            }
+            sf_copy(acc + p * acc_stride + j * SF_PANEL, sum, sizeof sum);
+        }
+}
+
+SF_CLONES
+void sf_block_window(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+{
+    for (uint32_t j = 0; j < panels; j++)
+        for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+            const int16_t* w = b->words + j * b->panel;
+            int32_t sum[SF_PANEL] = {0};
+            for (size_t s = 0; s < b->segments; s++, w += 2 * SF_PANEL) {
+                const int16_t* x = b->patches[p] + b->offsets[s] + j * 2 * SF_PANEL;
+                for (size_t r = 0; r < SF_PANEL; r++)
+                    sum[r] += w[2 * r] * x[2 * r] + w[2 * r + 1] * x[2 * r + 1];
+            }
+            sf_copy(acc + p * acc_stride + j * SF_PANEL, sum, sizeof sum);
+        }
+}
+
+void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                  const size_t* at)
+{
+    for (uint32_t p = 0; p < positions; p++)
+        sf_rows_narrow(rows, acc + (size_t)p * capacity, capacity, count, 1, y, at[p], 0);
+}
+
+void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = (int16_t)(a[i] - zero);
+        out[2 * i + 1] = (int16_t)(b[i] - zero);
+    }
+}
