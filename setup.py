@@ -13,7 +13,7 @@ setup(
             sources=sorted(
                 str(path) for path in [*CORE.glob("*.c"), *CORE.glob("kernels/*.c"), *CORE.glob("host/*.c")]
             ),
-            depends=sorted(str(path) for path in [*CORE.glob("*.h"), *CORE.glob("include/*.h")]),
+            depends=sorted(str(path) for path in CORE.glob("**/*.h")),
             include_dirs=[str(CORE / "include")],
             extra_compile_args=["-std=c99", "-O3", "-Wall", "-Wextra", "-Wconversion", "-pthread"],
             extra_link_args=["-pthread"],
