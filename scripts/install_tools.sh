@@ -3,7 +3,8 @@
 set -u
 
 missing=""
-command -v arm-none-eabi-gcc >/dev/null 2>&1 || missing="gcc-arm-none-eabi libnewlib-arm-none-eabi"
+command -v arm-none-eabi-gcc >/dev/null 2>&1 || missing=" gcc-arm-none-eabi"
+[ -f "$(arm-none-eabi-gcc -print-file-name=libc.a 2>/dev/null)" ] || missing="$missing libnewlib-arm-none-eabi"
 command -v qemu-system-arm >/dev/null 2>&1 || missing="$missing qemu-system-arm"
 command -v aarch64-linux-gnu-gcc >/dev/null 2>&1 || missing="$missing gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 command -v qemu-aarch64 >/dev/null 2>&1 || missing="$missing qemu-user"
