@@ -35,11 +35,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from stepforward.data.audio import log_mel
+from stepforward.digits.clips import CLASS_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("STEPFORWARD_DATA", ROOT.parent / "shared" / "data"))
-ASSETS = ROOT / "src" / "stepforward" / "demo" / "assets"
-WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+ASSETS = ROOT / "src" / "stepforward" / "digits" / "assets"
 SETTINGS = {
     "kind": "log_mel",
     "sample_rate": 8000,
@@ -86,7 +86,7 @@ class DigitsDSCNN(nn.Module):
         self.stem_norm = nn.BatchNorm2d(channels)
         self.blocks = nn.Sequential(*(Block(channels, 2 if index == 0 else 1) for index in range(blocks)))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.head = nn.Linear(channels, len(WORDS))
+        self.head = nn.Linear(channels, len(CLASS_NAMES))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.blocks(torch.relu(self.stem_norm(self.stem(x))))
@@ -203,7 +203,7 @@ def export(network: DigitsDSCNN, settings: dict, path: Path) -> None:
         model,
         {
             "stepforward.preprocessing": json.dumps(settings, sort_keys=True),
-            "stepforward.class_names": json.dumps(WORDS),
+            "stepforward.class_names": json.dumps(CLASS_NAMES),
         },
     )
     onnx.checker.check_model(model, full_check=True)

@@ -3,7 +3,6 @@
 python firmware/make_inputs.py build/firmware/inputs
 """
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from small_network import samples, small_network
 import stepforward
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.inputs import quantize_input
+from stepforward.journal import settings_text
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
@@ -107,11 +107,10 @@ def kernels_run(steps: int = 200) -> Run:
 def write(folder: Path) -> None:
     """Write the files of every run under `folder`, as `inputs.S` names them."""
     for name, run in {**small_runs(), "digits": digits_run(), "kernels": kernels_run()}.items():
-        text = json.dumps(run.settings, sort_keys=True, separators=(",", ":"))
         content = {
             "program.sfp": fileformat.to_bytes(run.program),
             "plan.sft": run.plan.to_bytes(),
-            "settings.json": text.encode(),
+            "settings.json": settings_text(run.settings),
             "samples.bin": run.x.tobytes(),
             "labels.bin": run.y.astype("<i4").tobytes(),
         }

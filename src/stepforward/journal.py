@@ -60,9 +60,14 @@ class Journal:
     check: int
 
 
+def settings_text(settings: dict) -> bytes:
+    """Settings as a journal's header holds them: canonical JSON, the same bytes from every writer."""
+    return json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+
+
 def header(settings: dict, directions: int) -> bytes:
     """The first bytes of a journal."""
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+    text = settings_text(settings)
     body = struct.pack("<4sHHI", MAGIC, VERSION, directions, len(text)) + text
     return body + struct.pack("<I", zlib.crc32(body))
 

@@ -3,24 +3,10 @@ import wave
 import numpy as np
 import pytest
 import soundfile
+from log_mel import LOG_MEL as SETTINGS
 
 from stepforward.data.audio import centred, log_mel, mel_filters, read_wav, resample
 from stepforward.errors import StepforwardError
-
-SETTINGS = {
-    "kind": "log_mel",
-    "sample_rate": 8000,
-    "samples": 8000,
-    "window": 256,
-    "hop": 160,
-    "fft": 256,
-    "mels": 32,
-    "fmin": 60.0,
-    "fmax": 4000.0,
-    "mean": 0.0,
-    "std": 1.0,
-    "floor": 1e-6,
-}
 
 
 def tone(frequency, rate, seconds=1.0):

@@ -1,7 +1,6 @@
 """The core's own training loop, as firmware runs it: one sample at a time, votes into a journal, then the update."""
 
 import ctypes
-import json
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from stepforward.core.bindings import DEVICE_ROWS, SINK, JournalHandle, Scratch, Trainer, check, library
 from stepforward.engines.core import aligned_bytes, open_plan, open_program
-from stepforward.journal import STEPS_PER_RECORD
+from stepforward.journal import STEPS_PER_RECORD, settings_text
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 
@@ -60,7 +59,7 @@ class DeviceLoop:
             return 0
 
         self._sink = SINK(receive)  # the core keeps the pointer
-        text = json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()
+        text = settings_text(settings)
         size = self._core.sf_journal_buffer_bytes(self.plan.directions, STEPS_PER_RECORD)
         self._buffer = aligned_bytes(size)
         status = self._core.sf_journal_open(

@@ -21,8 +21,6 @@ KINDS = (
 )
 """Operator kinds; the code in a file is the index plus one."""
 
-PARAMETRIC = ("conv", "depthwise", "fully_connected")
-
 
 @dataclass(frozen=True)
 class Tensor:
