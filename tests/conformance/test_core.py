@@ -18,6 +18,7 @@ from random_programs import (
 
 from stepforward.engines.core import CoreEngine, device_scratch_bytes, device_stage_bytes
 from stepforward.engines.device_loop import DeviceLoop
+from stepforward.engines.host_memory import CHOICES
 from stepforward.engines.protocol import Perturbation
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
@@ -36,13 +37,14 @@ programs = st.one_of(
     concat_programs(),
     move_programs(),
 )
+memories = st.sampled_from(sorted(CHOICES))
 
 
 @settings(relaxed, max_examples=300)
-@given(programs, st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_every_operator_gives_the_same_logits(program, n, block, seed):
+@given(programs, st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1), memories)
+def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
-    core, reference = CoreEngine(program, threads=1, block=block), ReferenceEngine(program)
+    core, reference = CoreEngine(program, threads=1, block=block, memory=memory), ReferenceEngine(program)
     expected = reference.logits(x)
     assert np.array_equal(core.logits(x), expected)
     assert core.losses(x, y, [None]) == reference.losses(x, y, [None])
@@ -51,7 +53,7 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed):
 
 def device_logits(program, x):
     """Logits with the row tile and the block of a device."""
-    engine = CoreEngine(program, threads=1, block=1)
+    engine = CoreEngine(program, threads=1, block=1, memory="small")
     engine._row_tile = 4
     return engine.logits(x)
 
@@ -73,11 +75,11 @@ weighted = st.one_of(conv_programs(), depthwise_programs(), fully_connected_prog
 
 
 @settings(relaxed, max_examples=120)
-@given(weighted, plans, st.sampled_from([(0, 1), (0,), (1,)]), st.data())
-def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, trainable, data):
+@given(weighted, plans, st.sampled_from([(0, 1), (0,), (1,)]), memories, st.data())
+def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, trainable, memory, data):
     plan = plan_training(program, trainable, settings)
     x, y = inputs(program, 3, np.random.default_rng(data.draw(st.integers(0, 999))))
-    core, reference = CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)
+    core, reference = CoreEngine(program, plan, threads=1, memory=memory), ReferenceEngine(program, plan)
     for _ in range(3):
         step = data.draw(st.integers(0, settings.steps - 1))
         probes = [Perturbation(step, i, s) for i in range(settings.directions) for s in (1, -1)]
@@ -93,28 +95,30 @@ def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, tr
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("cut", ["all", "head", "bias"])
-def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut):
+@pytest.mark.parametrize("memory", sorted(CHOICES))
+def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, memory):
     program = small.small_program(dtype, per_channel)
     chosen = {"all": range(program.parameter_count), "head": [6, 7], "bias": [3, 5]}[cut]
     settings = StepSettings(10, epsilon=0.02, lr=0.02, directions=2, seed=7, momentum=0.5, warmup=2)
     plan = plan_training(program, chosen, settings)
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 6)
-    engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
+    engines = CoreEngine(program, plan, memory=memory), ReferenceEngine(program, plan)
     runs = [list(qzo_ff(engine, lambda step: (x, y), range(10), 2)) for engine in engines]
     assert runs[0] == runs[1]
     assert engines[0].weights() == engines[1].weights() != program.weights
 
 
 @settings(relaxed, max_examples=30)
-@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 17))
-def test_threads_and_block_size_change_nothing(n, threads, block):
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 17), memories)
+def test_threads_block_size_and_memory_change_nothing(n, threads, block, memory):
     program = small.small_program()
     plan = plan_training(program, range(8), StepSettings(3, epsilon=0.05, directions=40))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, n)
     probes = [None, *(Perturbation(1, i, s) for i in range(40) for s in (1, -1))]
-    one, many = CoreEngine(program, plan, threads=1), CoreEngine(program, plan, threads, block)
+    one = CoreEngine(program, plan, threads=1, memory="small")
+    many = CoreEngine(program, plan, threads, block, memory)
     assert many.losses(x, y, probes) == one.losses(x, y, probes)
     assert np.array_equal(many.logits(x), one.logits(x))
 
@@ -156,6 +160,37 @@ def test_training_needs_the_scratch_of_inference():
     assert device_scratch_bytes(plan_arena(program, plan.first_op)) == device_scratch_bytes(program)
     assert 0 < device_stage_bytes(program) < device_scratch_bytes(program)
     assert CoreEngine(program, threads=2).scratch_bytes > device_scratch_bytes(program)
+
+
+@pytest.mark.parametrize("trained", [[6, 7], [3, 5], range(8)], ids=["head", "bias", "all"])
+def test_packed_weights_are_never_out_of_date(trained):
+    """Whatever is asked in whatever order: frozen weights stay packed between calls, and restore may change them."""
+    program = small.small_program()
+    plan = plan_training(program, trained, StepSettings(9, epsilon=0.05, lr=0.05, directions=2))
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, 5)
+    probes = [Perturbation(3, i, s) for i in range(2) for s in (1, -1)]
+    fast, small_one = (CoreEngine(program, plan, memory=memory) for memory in ("fast", "small"))
+    others = np.random.default_rng(1).integers(0, 256, len(program.weights), dtype=np.uint8).tobytes()
+    for step, snapshot in enumerate([None, None, others, None, program.weights, None]):
+        for engine in (fast, small_one):
+            if snapshot is not None:
+                engine.restore(snapshot)
+        for some in ([None], probes, probes[:1], probes[1:], probes[::-1]):
+            assert fast.losses(x, y, some) == small_one.losses(x, y, some)
+        assert np.array_equal(fast.logits(x), small_one.logits(x))
+        fast.update(step, [1, -1])
+        small_one.update(step, [1, -1])
+    assert fast.weights() == small_one.weights()
+
+
+def test_memory_buys_speed_by_name():
+    program = small.small_program()
+    plan = plan_training(program, range(8), StepSettings(1))
+    fast, least = (CoreEngine(program, plan, 2, memory=memory).scratch_bytes for memory in ("fast", "small"))
+    assert fast - least >= 2 * len(program.weights)
+    with pytest.raises(StepforwardError, match="memory = 'huge'"):
+        CoreEngine(program, plan, memory="huge")
 
 
 def test_restore_brings_old_weights_back():

@@ -73,6 +73,7 @@ def run(sfp, sft):
             weights.ctypes.data,
             scratch,
             1,
+            None,
             x.ctypes.data,
             y.ctypes.data,
             2,

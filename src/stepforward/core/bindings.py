@@ -67,6 +67,12 @@ class Scratch(ctypes.Structure):
     _fields_ = (("memory", c_void_p), ("bytes", c_size_t), ("block", c_uint32), ("row_tile", c_uint32))
 
 
+class Packs(ctypes.Structure):
+    """`sf_packs`."""
+
+    _fields_ = (("memory", c_void_p), ("bytes", c_size_t), ("probes", c_uint32), ("filled", c_uint32))
+
+
 class Probe(ctypes.Structure):
     """`sf_perturbation`."""
 
@@ -106,16 +112,17 @@ _SIGNATURES = {
     "sf_program_open": (c_int, (_PROGRAM, c_void_p, c_size_t)),
     "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
     "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
+    "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
     "sf_losses_threaded": (
         c_int,
         (
-            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, c_void_p, c_void_p, c_uint32),
+            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, POINTER(Packs), c_void_p, c_void_p, c_uint32),
             *(POINTER(Probe), c_uint32, POINTER(c_int64)),
         ),
     ),
     "sf_logits_threaded": (
         c_int,
-        (_PROGRAM, c_void_p, _SCRATCH, c_uint32, c_void_p, c_uint32, c_void_p),
+        (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, POINTER(Packs), c_void_p, c_uint32, c_void_p),
     ),
     "sf_update": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8))),
     "sf_train_step": (c_int, (POINTER(Trainer), c_void_p, c_void_p, c_uint32)),

@@ -73,14 +73,20 @@ static void* data_of(const sf_program* program, const sf_scratch* scratch, const
     return (uint8_t*)scratch->memory + (size_t)program->tensors[tensor].offset * n;
 }
 
-static void run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
+void* sf_work(const sf_program* program, const sf_scratch* scratch)
+{
+    return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
+}
+
+void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
 {
     const sf_program* program = pass->program;
     sf_call call = {0};
     call.pass = pass;
     call.n = n;
     call.row_tile = scratch->row_tile;
-    call.work = (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
+    call.work = sf_work(program, scratch);
+    call.packed = pass->packed;
     for (uint32_t i = first; i < last; i++) {
         const sf_op* op = program->ops + i;
         call.op = op;
@@ -91,6 +97,10 @@ static void run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x,
         call.x = call.inputs[0];
         call.y = data_of(program, scratch, x, n, op->output);
         kernel_of(op->kind)(&call);
+#if __STDC_HOSTED__
+        if (call.packed != NULL)
+            call.packed += sf_packed_bytes(program, call.row_tile, i, i + 1);
+#endif
     }
 }
 
@@ -102,8 +112,8 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
         return SF_BAD_ARGUMENT;
-    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation};
-    run(&pass, scratch, x, n, first, last);
+    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation, NULL};
+    sf_run(&pass, scratch, x, n, first, last);
     return SF_OK;
 }
 
@@ -112,24 +122,37 @@ static int32_t logit(const sf_program* program, const void* data, size_t index)
     return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
 }
 
+static const sf_packed on_the_way = {NULL, NULL, 0};
+
+void sf_block_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                     const sf_packed* packed, int32_t* logits)
+{
+    const sf_pass prefix = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix};
+    const sf_pass suffix = {program, NULL, (const uint8_t*)weights, NULL, packed->suffix};
+    sf_run(&prefix, scratch, x, n, 0, program->cut);
+    sf_run(&suffix, scratch, x, n, program->cut, program->op_count);
+    const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
+    for (size_t i = 0; i < (size_t)n * program->classes; i++)
+        logits[i] = logit(program, data, i);
+}
+
+sf_status sf_check_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                          const int32_t* logits)
+{
+    const sf_status status = check(program, weights, scratch, x);
+    return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
+}
+
 sf_status sf_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
                     int32_t* logits)
 {
-    const sf_status status = check(program, weights, scratch, x);
-    if (status != SF_OK)
-        return status;
-    if (logits == NULL)
-        return SF_BAD_ARGUMENT;
-    const sf_pass pass = {program, NULL, (const uint8_t*)weights, NULL};
-    for (uint32_t at = 0, count; at < n; at += count) {
+    const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
+    for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
         count = sf_min_u32(scratch->block, n - at);
-        const int8_t* block = x + (size_t)at * program->input_bytes;
-        run(&pass, scratch, block, count, 0, program->op_count);
-        const void* data = data_of(program, scratch, block, count, (int32_t)program->output);
-        for (size_t i = 0; i < (size_t)count * program->classes; i++)
-            logits[(size_t)at * program->classes + i] = logit(program, data, i);
+        sf_block_logits(program, weights, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
+                        logits + (size_t)at * program->classes);
     }
-    return SF_OK;
+    return status;
 }
 
 /* The cross-entropy of contract, section 5, straight from the output tensor. */
@@ -147,9 +170,23 @@ static int64_t block_loss(const sf_program* program, const void* data, const int
     return loss;
 }
 
-sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
-                    int64_t* losses)
+void sf_block_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                     const sf_packed* packed, int64_t* losses)
+{
+    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix};
+    sf_run(&plain, scratch, x, n, 0, program->cut);
+    for (uint32_t j = 0; j < count; j++) {
+        uint8_t* suffix = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
+        const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j, suffix};
+        sf_run(&pass, scratch, x, n, program->cut, program->op_count);
+        losses[j] += block_loss(program, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
+    }
+}
+
+sf_status sf_check_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                          const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
+                          uint32_t count, const int64_t* losses)
 {
     const sf_status status = check(program, weights, scratch, x);
     if (status != SF_OK)
@@ -159,21 +196,25 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= program->classes)
             return SF_BAD_LABEL;
-    for (uint32_t j = 0; j < count; j++) {
+    for (uint32_t j = 0; j < count; j++)
         if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && plan == NULL))
             return SF_BAD_ARGUMENT;
+    return SF_OK;
+}
+
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                    int64_t* losses)
+{
+    const sf_status status = sf_check_losses(program, plan, weights, scratch, x, labels, n, perturbations, count, losses);
+    if (status != SF_OK)
+        return status;
+    for (uint32_t j = 0; j < count; j++)
         losses[j] = 0;
-    }
-    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL};
     for (uint32_t at = 0, size; at < n; at += size) {
         size = sf_min_u32(scratch->block, n - at);
-        const int8_t* block = x + (size_t)at * program->input_bytes;
-        run(&plain, scratch, block, size, 0, program->cut);
-        for (uint32_t j = 0; j < count; j++) {
-            const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j};
-            run(&pass, scratch, block, size, program->cut, program->op_count);
-            losses[j] += block_loss(program, data_of(program, scratch, block, size, (int32_t)program->output), labels + at, size);
-        }
+        sf_block_losses(program, plan, weights, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations,
+                        count, &on_the_way, losses);
     }
     return SF_OK;
 }

@@ -91,6 +91,7 @@ typedef struct sf_pass {
     const sf_plan* plan;
     const uint8_t* weights;
     const sf_perturbation* perturbation; /* NULL: plain weights */
+    uint8_t* packed; /* hosts: packed weights of the operators that are run (packs.c), or NULL: packed on the way */
 } sf_pass;
 
 /* One operator of a pass, with its tensors resolved. */
@@ -103,6 +104,8 @@ typedef struct sf_call {
     const void* inputs[SF_MAX_INPUTS];
     void* y;
     void* work; /* what the operator's own layout asks for, 8-byte aligned */
+    uint8_t* packed; /* this operator's packed weights, or NULL */
+    uint32_t words_kept; /* packing: words of this operator that lie there already are to be kept */
     uint32_t n;
     uint32_t row_tile;
 } sf_call;
@@ -140,6 +143,9 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
 void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
 
+/* stage.c: the same for any count, on hosts; twin: NULL, or receives the elements perturbed the other way. */
+void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin);
+
 /* stage.c: where elements from `first` on lie, if they can be used as they are: of this type, and not perturbed. NULL otherwise. */
 const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first);
 const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first);
@@ -172,6 +178,42 @@ void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, ui
 
 /* The way of devices: four rows and one patch at a time. Freestanding builds hold no other. */
 SF_INLINE int sf_for_device(uint32_t row_tile) { return !__STDC_HOSTED__ || row_tile == SF_DEVICE_ROWS; }
+
+/* forward.c: a block of samples through operators first .. last-1; nothing is checked. pass->packed: of operator `first`. */
+void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last);
+
+/* forward.c: working memory of the operators, behind the activations. */
+void* sf_work(const sf_program* program, const sf_scratch* scratch);
+
+/* Where packed weights lie: those of the operators before the cut, and of the others once per probe. All NULL: packed on the way. */
+typedef struct sf_packed {
+    uint8_t* prefix;
+    uint8_t* suffix;
+    size_t step; /* from one probe to the next */
+} sf_packed;
+
+/* forward.c: what sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
+sf_status sf_check_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                          const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
+                          uint32_t count, const int64_t* losses);
+sf_status sf_check_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                          const int32_t* logits);
+void sf_block_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                     const sf_packed* packed, int64_t* losses);
+void sf_block_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                     const sf_packed* packed, int32_t* logits);
+
+#if __STDC_HOSTED__
+/* packing.c: packed weights of operators first .. last-1. */
+uint64_t sf_packed_bytes(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
+uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
+
+/* packing.c: pack one tile of operators first .. last-1 for each of some passes, at passes[i].packed. Where kept[i] says that the tiles
+ * there were packed before, what the plan does not move is left as it is. Any number of threads may pack different tiles. */
+void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t first, uint32_t last, uint32_t tile,
+                  const sf_scratch* scratch, void* work);
+#endif
 
 /* Kernels. */
 void sf_conv_s8(const sf_call* call);

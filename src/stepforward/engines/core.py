@@ -7,22 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.core.bindings import DEVICE_ROWS, PlanHandle, Probe, ProgramHandle, Scratch, check, library
+from stepforward.core.bindings import DEVICE_ROWS, Packs, PlanHandle, Probe, ProgramHandle, Scratch, check, library
+from stepforward.engines.host_memory import host_memory
 from stepforward.engines.protocol import Perturbation
 from stepforward.errors import StepforwardError
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 
-ARENA_TARGET = 512 * 1024
-"""Activations of one block of samples: they should stay in a core's second-level cache."""
-
-TILE_TARGET = 384 * 1024
-"""Staged weight rows: they should stay there as well."""
-
-MAX_BLOCK = 64
 MAX_THREADS = 64
-MAX_ROWS = 256
 
 
 class CoreEngine:
@@ -34,6 +27,7 @@ class CoreEngine:
         threads: worker threads; all processors this process may use if None. Results do not depend on it.
         block: samples run together per thread; chosen by the size of the activations if None. Results do not
             depend on it.
+        memory: what to spend on speed, of `host_memory.CHOICES`. Results do not depend on it.
 
     Raises:
         StepforwardError: the core refuses the program or the plan.
@@ -45,17 +39,21 @@ class CoreEngine:
         plan: TrainingPlan | None = None,
         threads: int | None = None,
         block: int | None = None,
+        memory: str = "fast",
     ):
         self.program, self.plan = program, plan
         self._threads = _count("threads", threads or len(os.sched_getaffinity(0)), MAX_THREADS)
         self._core = library()
         self._handle, self._file = open_program(program)
         self._plan_handle, self._plan_file = open_plan(self._handle, plan) if plan else (None, None)
-        self._row_tile = _row_tile(self._handle)
-        automatic = max(1, min(MAX_BLOCK, ARENA_TARGET // max(1, program.arena_bytes)))
-        self._block = _count("block", block or automatic, 1 << 16)
-        self._slice = -(-self._core.sf_scratch_bytes(self._handle, self._block, self._row_tile) // 64) * 64
-        self._scratch = aligned_bytes(self._slice * self._threads)
+        planned = host_memory(
+            self._handle, plan, memory, None if block is None else _count("block", block, 1 << 16)
+        )
+        self._block, self._row_tile = planned.block, planned.row_tile
+        self._scratch = aligned_bytes(planned.slice_bytes * self._threads)
+        self._packed = aligned_bytes(planned.packs_bytes)
+        self._packs = Packs(self._packed.ctypes.data, self._packed.size, planned.probes, 0)
+        self._packs_or_none = self._packs if planned.probes else None
         self._weights = aligned_bytes(len(program.weights))
         self.restore(program.weights)
         self._momentum = np.zeros(plan.momentum_elements if plan else 0, dtype=np.int16)
@@ -63,7 +61,7 @@ class CoreEngine:
     @property
     def scratch_bytes(self) -> int:
         """Bytes of working memory on this host, all threads together."""
-        return self._scratch.size
+        return self._scratch.size + self._packed.size
 
     def losses(
         self, x: NDArray[np.int8], y: NDArray[np.int32], perturbations: Sequence[Perturbation | None]
@@ -84,7 +82,7 @@ class CoreEngine:
         sums = (ctypes.c_int64 * count)()
         status = self._core.sf_losses_threaded(
             *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
-            *(self._threads, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
+            *(self._threads, self._packs_or_none, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
         )
         check(status, "computing losses")
         return list(sums)
@@ -124,8 +122,8 @@ class CoreEngine:
         x = self._inputs(x)
         result = np.empty((len(x), self._handle.classes), dtype=np.int32)
         status = self._core.sf_logits_threaded(
-            *(self._handle, self._weights.ctypes.data, self.scratch_for(len(x)), self._threads),
-            *(x.ctypes.data, len(x), result.ctypes.data),
+            *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
+            *(self._threads, self._packs_or_none, x.ctypes.data, len(x), result.ctypes.data),
         )
         check(status, "computing logits")
         return result
@@ -146,6 +144,7 @@ class CoreEngine:
                 "restore a snapshot of the same program",
             )
         self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
+        self._packs.filled = 0
 
     def scratch_for(self, n: int) -> Scratch:
         """The working memory as the core takes it, in blocks that share n samples evenly among the threads."""
@@ -214,14 +213,6 @@ def open_plan(handle: ProgramHandle, plan: TrainingPlan) -> tuple[PlanHandle, ND
         library().sf_plan_open(plan_handle, handle, file.ctypes.data, file.size), "opening the training plan"
     )
     return plan_handle, file
-
-
-def _row_tile(handle: ProgramHandle) -> int:
-    """As many rows as keep the staged weights within TILE_TARGET, at least one panel."""
-    rows = MAX_ROWS
-    while rows > 16 and library().sf_scratch_bytes(handle, 1, rows) - handle.arena_bytes > TILE_TARGET:
-        rows -= 16
-    return rows
 
 
 def _count(name: str, value: int, most: int) -> int:

@@ -1,14 +1,17 @@
-/* The samples of a batch, shared out over threads. Sums of integers do not depend on who adds them. */
+/* The samples of a batch, and the packing of weights, shared out over threads. Sums of integers do not depend on who adds them. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200112L
 #endif
 #include <pthread.h>
+#include <sched.h>
 
 #include "../internal.h"
 
 #define MAX_THREADS 64u
+#define AT_ONCE 64u /* probes of one phase: their losses lie on the stack of a thread */
 
-/* What all threads share; `next` hands out blocks of samples. */
+/* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that runs all blocks
+ * of samples, for as many probes as fit, then the same for the next ones. A phase begins when every unit of the last one is done. */
 typedef struct job {
     const sf_program* program;
     const sf_plan* plan;
@@ -20,106 +23,220 @@ typedef struct job {
     uint32_t count;
     int64_t* losses; /* NULL: logits are wanted */
     int32_t* logits;
-    uint32_t next;
+    sf_packs* packs; /* NULL: packed on the way */
     uint32_t block;
-    pthread_mutex_t lock;
+    uint32_t row_tile;
+    uint32_t together; /* probes of a phase */
+
+    pthread_mutex_t lock; /* of what follows, and of losses */
+    uint32_t phase, phases;
+    uint32_t units, next, done; /* of this phase */
 } job;
 
 typedef struct worker {
     job* shared;
     sf_scratch scratch;
-    sf_status status;
     pthread_t thread;
 } worker;
 
-/* First sample of the next block; n when there is none. */
-static uint32_t take(job* j)
+static uint32_t blocks(const job* j) { return j->n / j->block + (j->n % j->block != 0); }
+
+static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL && phase % 2 == 0; }
+
+/* First probe of a phase, and how many it has. */
+static uint32_t first_probe(const job* j, uint32_t phase) { return (j->packs != NULL ? phase / 2 : phase) * j->together; }
+static uint32_t probes(const job* j, uint32_t phase) { return sf_min_u32(j->together, j->count - first_probe(j, phase)); }
+
+/* Tiles before the cut: packed once, in the first phase. */
+static uint32_t prefix_tiles(const job* j)
 {
-    pthread_mutex_lock(&j->lock);
-    const uint32_t first = j->next;
-    j->next = j->n - first > j->block ? first + j->block : j->n;
-    pthread_mutex_unlock(&j->lock);
-    return first;
+    return j->packs->filled > 0 ? 0 : sf_packed_tiles(j->program, j->row_tile, 0, j->program->cut);
 }
 
-#define AT_ONCE 64u /* losses kept on the stack of a thread */
-
-static sf_status block_losses(job* j, const sf_scratch* scratch, uint32_t first, uint32_t size)
+static uint32_t units_of(const job* j, uint32_t phase)
 {
-    int64_t part[AT_ONCE];
-    for (uint32_t at = 0; at < j->count; at += AT_ONCE) {
-        const uint32_t some = sf_min_u32(AT_ONCE, j->count - at);
-        const sf_status status = sf_losses(j->program, j->plan, j->weights, scratch, j->x + (size_t)first * j->program->input_bytes,
-                                           j->labels + first, size, j->perturbations + at, some, part);
-        if (status != SF_OK)
-            return status;
+    if (!is_packing(j, phase))
+        return blocks(j);
+    if (j->plan == NULL && j->packs->filled > probes(j, phase))
+        return 0; /* nothing moves, and everything is packed */
+    return prefix_tiles(j) + sf_packed_tiles(j->program, j->row_tile, j->program->cut, j->program->op_count);
+}
+
+/* Go to the next phase that has anything to do. */
+static void advance(job* j)
+{
+    do {
+        if (is_packing(j, j->phase))
+            j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
+        j->phase++;
+        j->next = j->done = 0;
+        j->units = j->phase < j->phases ? units_of(j, j->phase) : 0;
+    } while (j->phase < j->phases && j->units == 0);
+}
+
+/* The next unit of work, and its phase; 0 when all is done. `finished`: units that the caller has done since. */
+static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
+{
+    for (uint32_t waited = 0;; waited++) {
         pthread_mutex_lock(&j->lock);
-        for (uint32_t i = 0; i < some; i++)
-            j->losses[at + i] += part[i];
+        j->done += finished;
+        finished = 0;
+        if (j->phase < j->phases && j->done == j->units)
+            advance(j);
+        const int over = j->phase == j->phases, has_one = !over && j->next < j->units;
+        if (has_one) {
+            *phase = j->phase;
+            *unit = j->next++;
+        }
         pthread_mutex_unlock(&j->lock);
+        if (over || has_one)
+            return has_one;
+        if (waited > 64) /* another thread has the last unit of this phase */
+            sched_yield();
     }
-    return SF_OK;
+}
+
+static sf_packed packed_of(const job* j)
+{
+    sf_packed p = {NULL, NULL, 0};
+    if (j->packs != NULL) {
+        p.prefix = (uint8_t*)j->packs->memory;
+        p.suffix = p.prefix + sf_packed_bytes(j->program, j->row_tile, 0, j->program->cut);
+        p.step = (size_t)sf_packed_bytes(j->program, j->row_tile, j->program->cut, j->program->op_count);
+    }
+    return p;
+}
+
+/* Late operators first: they tend to be the largest, and what is left at the end should be small. */
+static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
+{
+    const uint32_t cut = j->program->cut, last = j->program->op_count, count = probes(j, phase);
+    const uint32_t tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
+    const sf_packed p = packed_of(j);
+    void* work = sf_work(j->program, scratch);
+    if (unit >= tiles) {
+        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix};
+        const uint32_t kept = 0;
+        sf_pack_tile(&plain, &kept, 1, 0, cut, unit - tiles, scratch, work);
+        return;
+    }
+    sf_pass passes[AT_ONCE];
+    uint32_t kept[AT_ONCE];
+    for (uint32_t i = 0; i < count; i++) {
+        const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, j->perturbations + first_probe(j, phase) + i,
+                              p.suffix + i * p.step};
+        passes[i] = pass;
+        kept[i] = j->packs->filled > i + 1;
+    }
+    sf_pack_tile(passes, kept, count, cut, last, tiles - 1 - unit, scratch, work);
+}
+
+static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
+{
+    const uint32_t first = unit * j->block, size = sf_min_u32(j->block, j->n - first);
+    const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
+    const sf_packed packed = packed_of(j);
+    if (j->losses == NULL) {
+        sf_block_logits(j->program, j->weights, scratch, x, size, &packed, j->logits + (size_t)first * j->program->classes);
+        return;
+    }
+    int64_t part[AT_ONCE] = {0};
+    const uint32_t from = first_probe(j, phase), count = probes(j, phase);
+    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
+    pthread_mutex_lock(&j->lock);
+    for (uint32_t i = 0; i < count; i++)
+        j->losses[from + i] += part[i];
+    pthread_mutex_unlock(&j->lock);
 }
 
 static void* work(void* argument)
 {
     worker* w = (worker*)argument;
     job* j = w->shared;
-    for (uint32_t first = take(j); first < j->n && w->status == SF_OK; first = take(j)) {
-        const uint32_t size = sf_min_u32(j->block, j->n - first);
-        w->status = j->losses != NULL ? block_losses(j, &w->scratch, first, size)
-                                      : sf_logits(j->program, j->weights, &w->scratch, j->x + (size_t)first * j->program->input_bytes,
-                                                  size, j->logits + (size_t)first * j->program->classes);
+    uint32_t phase, unit;
+    for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
+        if (is_packing(j, phase))
+            pack(j, &w->scratch, phase, unit);
+        else
+            run_block(j, &w->scratch, phase, unit);
     }
     return NULL;
 }
 
-/* Runs the job on `threads` threads, the calling one among them. */
+static sf_status check_packs(const job* j)
+{
+    if (j->packs == NULL)
+        return SF_OK;
+    const size_t need = sf_packs_bytes(j->program, j->row_tile, j->packs->probes);
+    if (j->packs->memory == NULL || need == 0)
+        return SF_BAD_ARGUMENT;
+    if (((uintptr_t)j->packs->memory & 63u) != 0)
+        return SF_MISALIGNED;
+    return j->packs->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
+}
+
+/* Runs the job, whose arguments are checked, on `threads` threads, the calling one among them. */
 static sf_status run(job* j, const sf_scratch* scratch, uint32_t threads)
 {
     const size_t slice = (sf_scratch_bytes(j->program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
     worker workers[MAX_THREADS];
-    if (threads == 0 || threads > MAX_THREADS || slice == 0)
+    if (threads == 0 || threads > MAX_THREADS)
         return SF_BAD_ARGUMENT;
     if (slice > scratch->bytes / threads)
         return SF_SCRATCH_TOO_SMALL;
+    j->block = scratch->block;
+    j->row_tile = scratch->row_tile;
+    const sf_status status = check_packs(j);
+    if (status != SF_OK)
+        return status;
     if (pthread_mutex_init(&j->lock, NULL) != 0)
         return SF_NO_THREAD;
-    j->block = scratch->block;
-    const uint32_t blocks = j->n / j->block + (j->n % j->block != 0), wanted = sf_max_u32(1, sf_min_u32(threads, blocks));
+    j->together = sf_min_u32(AT_ONCE, j->packs != NULL ? j->packs->probes : AT_ONCE);
+    j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
+    j->units = j->n > 0 && j->phases > 0 ? units_of(j, 0) : 0;
+    if (j->n == 0)
+        j->phases = 0;
+    const uint32_t wanted = sf_max_u32(1, sf_min_u32(threads, sf_max_u32(j->units, blocks(j))));
     uint32_t started = 1;
     for (uint32_t i = 0; i < wanted; i++) {
         workers[i].shared = j;
-        workers[i].status = SF_OK;
         workers[i].scratch = *scratch;
         workers[i].scratch.memory = (uint8_t*)scratch->memory + i * slice;
         workers[i].scratch.bytes = slice;
     }
-    /* a thread that cannot be had leaves its blocks to the others */
+    /* a thread that cannot be had leaves its work to the others */
     while (started < wanted && pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
         started++;
     work(&workers[0]);
-    sf_status status = workers[0].status;
-    for (uint32_t i = 1; i < started; i++) {
+    for (uint32_t i = 1; i < started; i++)
         pthread_join(workers[i].thread, NULL);
-        if (status == SF_OK)
-            status = workers[i].status;
-    }
     pthread_mutex_destroy(&j->lock);
-    return status;
+    return SF_OK;
+}
+
+size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probe_count)
+{
+    if (program == NULL || probe_count == 0 || sf_for_device(row_tile) || sf_scratch_bytes(program, 1, row_tile) == 0)
+        return 0;
+    const uint64_t prefix = sf_packed_bytes(program, row_tile, 0, program->cut);
+    const uint64_t suffix = sf_packed_bytes(program, row_tile, program->cut, program->op_count);
+    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count)
+        return 0;
+    return (size_t)(prefix + probe_count * suffix) + 64; /* a program may have no weights at all */
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, const int8_t* x, const int32_t* labels, uint32_t n,
+                             uint32_t threads, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
-    if (program == NULL || scratch == NULL || scratch->memory == NULL || x == NULL || labels == NULL || perturbations == NULL ||
-        losses == NULL)
-        return SF_BAD_ARGUMENT;
+    const sf_status status = sf_check_losses(program, plan, weights, scratch, x, labels, n, perturbations, count, losses);
+    if (status != SF_OK)
+        return status;
     job j = {0};
     j.program = program;
     j.plan = plan;
     j.weights = weights;
+    j.packs = packs;
     j.x = x;
     j.labels = labels;
     j.n = n;
@@ -131,16 +248,22 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     return run(&j, scratch, threads);
 }
 
-sf_status sf_logits_threaded(const sf_program* program, const void* weights, const sf_scratch* scratch, uint32_t threads,
-                             const int8_t* x, uint32_t n, int32_t* logits)
+sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                             uint32_t threads, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits)
 {
-    if (program == NULL || scratch == NULL || scratch->memory == NULL || x == NULL || logits == NULL)
-        return SF_BAD_ARGUMENT;
+    static const sf_perturbation plain = {0, 0, 0};
+    const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
+    if (status != SF_OK)
+        return status;
     job j = {0};
     j.program = program;
+    j.plan = plan;
     j.weights = weights;
+    j.packs = packs;
     j.x = x;
     j.n = n;
+    j.perturbations = &plain;
+    j.count = 1;
     j.logits = logits;
     return run(&j, scratch, threads);
 }

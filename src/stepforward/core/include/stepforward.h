@@ -327,13 +327,27 @@ void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES])
 
 /* -------------------------------------------------------------------------------- threads (hosted builds only) */
 
-/* sf_losses() and sf_logits() on `threads` threads. scratch->memory holds `threads` working memories, each of
- * sf_scratch_bytes() rounded up to 64, one after the other. The results do not depend on the number of threads. */
+/* Weights packed for a host's kernels, once for all threads and blocks of samples: those of the operators before program->cut, and
+ * the others once per probe. The caller provides the memory and keeps it between calls, so that what the plan does not move is packed
+ * once. For one program, one plan and one row_tile. */
+typedef struct sf_packs {
+    void* memory;    /* 64-byte aligned */
+    size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes) */
+    uint32_t probes; /* packed at once, 1 or more; 2 or more let the two probes of a direction share the drawing of z */
+    uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the core */
+} sf_packs;
+
+/* 0 when row_tile is not allowed or the sum does not fit into size_t. */
+size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probes);
+
+/* sf_losses(), sf_logits() and sf_update() on `threads` threads. scratch->memory holds `threads` working memories, each of
+ * sf_scratch_bytes() rounded up to 64, one after the other. packs may be NULL: weights are then packed by every thread for every block
+ * of samples, tile by tile. plan: the plan by which the weights move, or NULL if they never do. The results depend on neither. */
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, const int8_t* x, const int32_t* labels, uint32_t n,
+                             uint32_t threads, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
-sf_status sf_logits_threaded(const sf_program* program, const void* weights, const sf_scratch* scratch, uint32_t threads,
-                             const int8_t* x, uint32_t n, int32_t* logits);
+sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                             uint32_t threads, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits);
 
 #ifdef __cplusplus
 }

@@ -140,27 +140,90 @@ static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows,
     }
 }
 
+static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
+{
+    const uint32_t rows = out_c / groups, most = sf_min_u32(row_tile, rows);
+    sf_packing p;
+    p.tiles = groups * ((rows + most - 1) / most);
+    p.tile_bytes = sf_host_tile_packed_bytes(row_tile, rows, segments(g), segment(g));
+    return p;
+}
+
+static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* call, uint32_t rows)
+{
+    const size_t line = (size_t)line_elements(g);
+    uint8_t* end = sf_host_tile_open(tile, call->work, call->row_tile, rows, segments(g), segment(g));
+    for (uint32_t s = 0; s < segments(g); s++)
+        tile->offsets[s] = g->joined ? s * g->dilation_h * line
+                                     : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * g->group_in;
+    return (int16_t*)(void*)end;
+}
+
+static void pack(const geometry* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
+{
+    const uint32_t rows = out_c / groups;
+    const sf_packing p = packing(g, call->row_tile, groups, out_c);
+    const uint32_t tiles = p.tiles / groups, group = index / tiles;
+    sf_host_tile tile, other;
+    open_tile(&tile, g, call, rows);
+    other = tile;
+    const uint32_t first = index % tiles * tile.capacity, count = sf_min_u32(tile.capacity, rows - first);
+    sf_host_tile_point(&tile, call->packed + index * p.tile_bytes);
+    if (twin != NULL)
+        sf_host_tile_point(&other, twin->packed + index * p.tile_bytes);
+    if (!call->words_kept)
+        sf_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
+    sf_packed_rows_prepare(tile.packed_rows, call, group * rows + first);
+    if (twin != NULL)
+        sf_packed_rows_prepare(other.packed_rows, twin, group * rows + first);
+}
+
+/* Rows of one group and where they lie packed, tile after tile. */
+typedef struct stretch {
+    uint32_t group, first, end;
+    uint8_t* packed;
+    uint64_t tile_bytes;
+} stretch;
+
+/* All samples: a band is widened once for all tiles. */
+static void run_stretch(const geometry* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
+                        uint32_t out_c)
+{
+    const uint32_t most = band_rows(g);
+    const int8_t* x = (const int8_t*)call->x + (size_t)rows->group * g->group_in;
+    size_t at = 0;
+    for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
+        for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
+            uint8_t* packed = rows->packed;
+            some = sf_min_u32(most, g->out_h - oy);
+            widen_band(g, x, oy, some, picture);
+            for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
+                sf_host_tile_select(tile, packed);
+                run_band(g, tile, some, picture, call->y, at + row, out_c);
+            }
+        }
+}
+
 static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_t out_c)
 {
-    const uint32_t rows = out_c / groups, most = band_rows(g);
-    const size_t line = (size_t)line_elements(g);
+    const uint32_t rows = out_c / groups;
+    const sf_packing p = packing(g, call->row_tile, groups, out_c);
     sf_host_tile tile;
-    int16_t* picture = (int16_t*)(void*)sf_host_tile_open(&tile, call->work, call->row_tile, rows, segments(g), segment(g));
-    for (uint32_t s = 0; s < segments(g); s++)
-        tile.offsets[s] = g->joined ? s * g->dilation_h * line
-                                    : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * g->group_in;
-    for (uint32_t first = 0, count; first < out_c; first += count) {
-        const uint32_t group = first / rows;
-        count = sf_min_u32(tile.capacity, (group + 1) * rows - first);
-        sf_host_tile_stage(&tile, call, first, count);
-        const int8_t* x = (const int8_t*)call->x + (size_t)group * g->group_in;
-        size_t at = first;
-        for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
-            for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
-                some = sf_min_u32(most, g->out_h - oy);
-                widen_band(g, x, oy, some, picture);
-                run_band(g, &tile, some, picture, call->y, at, out_c);
-            }
+    int16_t* picture = open_tile(&tile, g, call, rows);
+    for (uint32_t group = 0; group < groups; group++) {
+        stretch all = {group, group * rows, (group + 1) * rows, call->packed, p.tile_bytes};
+        if (call->packed != NULL) {
+            all.packed += group * (p.tiles / groups) * p.tile_bytes;
+            run_stretch(g, call, &tile, picture, &all, out_c);
+            continue;
+        }
+        for (stretch one = all; one.first < all.end; one.first = one.end) {
+            one.end = sf_min_u32(one.first + tile.capacity, all.end);
+            one.packed = (uint8_t*)call->work;
+            sf_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
+            sf_packed_rows_prepare(tile.packed_rows, call, one.first);
+            run_stretch(g, call, &tile, picture, &one, out_c);
+        }
     }
 }
 
@@ -169,6 +232,19 @@ uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint3
     const sf_tensor* out = program->tensors + op->output;
     const geometry g = conv_geometry(program->tensors + op->inputs[0], out, op, 1);
     return bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
+}
+
+sf_packing sf_conv_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const sf_tensor* out = program->tensors + op->output;
+    const geometry g = conv_geometry(program->tensors + op->inputs[0], out, op, 1);
+    return packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
+}
+
+void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
+{
+    const geometry g = conv_geometry(call->in, call->out, call->op, 1);
+    pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
 }
 
 void sf_conv_s8_host(const sf_call* call)
@@ -189,6 +265,18 @@ uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op
 {
     const geometry g = fully_connected_geometry(program->tensors + op->inputs[0], 1);
     return bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
+}
+
+sf_packing sf_fully_connected_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const geometry g = fully_connected_geometry(program->tensors + op->inputs[0], 1);
+    return packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);
+}
+
+void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
+{
+    const geometry g = fully_connected_geometry(call->in, 1);
+    pack(&g, call, twin, 1, (uint32_t)call->out->elements, tile);
 }
 
 void sf_fully_connected_s8_host(const sf_call* call)

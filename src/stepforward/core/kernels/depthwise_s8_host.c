@@ -15,7 +15,8 @@ typedef struct geometry {
 typedef struct tile {
     sf_rows rows;
     int16_t* words;   /* [first row of the pair, or second][panel][tap pair][SF_PANEL][2] */
-    int16_t* line;    /* one tap's weights as they are stored */
+    sf_packed_rows* packed_rows; /* behind the words */
+    int16_t* line;    /* the weights as they are stored, [tap][channel of the tile], and again for a twin */
     int32_t* acc;     /* [SF_BLOCK_PATCHES][capacity] */
     size_t* offsets;  /* [tap pair] */
     int16_t* picture; /* channels rounded up to panels; what fills up is never stored */
@@ -47,6 +48,8 @@ static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const s
     return g;
 }
 
+static int applies(const sf_op* op) { return op->dilation_h == 1; }
+
 static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
 {
     return sf_min_u32(row_tile, (channels + SF_PANEL - 1) / SF_PANEL * SF_PANEL);
@@ -72,10 +75,16 @@ static uint64_t picture_bytes(const geometry* g, uint32_t capacity)
 
 static uint64_t word_bytes(const geometry* g, uint32_t capacity) { return (uint64_t)g->taps * capacity * 4 * sizeof(int16_t); }
 
+static uint64_t packed_bytes(const geometry* g, uint32_t capacity) { return word_bytes(g, capacity) + sf_packed_rows_bytes(capacity); }
+
+static uint64_t line_bytes(const geometry* g, uint32_t capacity)
+{
+    return cache_lines((uint64_t)g->kernel_h * g->kernel_w * capacity * sizeof(int16_t));
+}
+
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
-    return word_bytes(g, capacity) + cache_lines(capacity * sizeof(int16_t)) +
-           SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t) + cache_lines(sf_rows_bytes(capacity)) +
+    return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t) +
            cache_lines(g->taps * sizeof(size_t)) + picture_bytes(g, capacity) + capacity;
 }
 
@@ -85,18 +94,40 @@ uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, 
     return tile_bytes(&g, tile_channels(row_tile, g.channels));
 }
 
+sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op);
+    const uint32_t capacity = tile_channels(row_tile, g.channels);
+    sf_packing p;
+    p.tiles = applies(op) ? (g.channels + capacity - 1) / capacity : 0;
+    p.tile_bytes = packed_bytes(&g, capacity);
+    return p;
+}
+
+static void point_tile(tile* t, const geometry* g, void* packed)
+{
+    t->words = (int16_t*)packed;
+    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(g, t->capacity));
+}
+
+/* Use what was packed there. */
+static void select_tile(tile* t, const geometry* g, void* packed)
+{
+    point_tile(t, g, packed);
+    t->rows = t->packed_rows->rows;
+    t->count = t->packed_rows->count;
+}
+
 static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_tile)
 {
     uint8_t* at = (uint8_t*)memory;
     t->capacity = tile_channels(row_tile, g->channels);
-    t->words = (int16_t*)(void*)at;
-    at += (size_t)word_bytes(g, t->capacity);
+    point_tile(t, g, memory);
+    at += (size_t)packed_bytes(g, t->capacity);
     t->line = (int16_t*)(void*)at;
-    at += (size_t)cache_lines(t->capacity * sizeof(int16_t));
+    at += 2 * (size_t)line_bytes(g, t->capacity);
     t->acc = (int32_t*)(void*)at;
     at += SF_BLOCK_PATCHES * (size_t)t->capacity * sizeof(int32_t);
-    sf_rows_carve(&t->rows, at, t->capacity);
-    at += (size_t)cache_lines(sf_rows_bytes(t->capacity));
     t->offsets = (size_t*)(void*)at;
     at += (size_t)cache_lines(g->taps * sizeof(size_t));
     t->picture = (int16_t*)(void*)at;
@@ -116,26 +147,64 @@ static int16_t* word_of(const tile* t, const geometry* g, uint32_t parity, uint3
     return t->words + (size_t)parity * g->taps * t->capacity * 2 + tap * SF_PANEL * 2 + row % 2;
 }
 
-static void stage(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count)
+/* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way. */
+static void read_lines(const tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, int16_t* twin)
 {
-    t->count = count;
+    const uint32_t taps = g->kernel_h * g->kernel_w, weight = (uint32_t)call->op->weight;
+    if (count == g->channels) {
+        sf_stage_twins_s16(call->pass, weight, 0, taps * count, t->line, twin);
+        return;
+    }
+    for (uint32_t tap = 0; tap < taps; tap++)
+        sf_stage_twins_s16(call->pass, weight, tap * g->channels + first, count, t->line + (size_t)tap * count,
+                           twin != NULL ? twin + (size_t)tap * count : NULL);
+}
+
+static void pack_words(const tile* t, const geometry* g, const int16_t* line, uint32_t count)
+{
+    sf_packed_rows* rows = t->packed_rows;
+    sf_packed_rows_open(rows, t->capacity, count);
     sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
-    sf_fill(t->rows.reach, 0, count * sizeof *t->rows.reach);
-    for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++) {
-        const uint32_t begin = tap * g->channels + first;
-        for (uint32_t i = 0, size; i < count; i += size) {
-            size = sf_min_u32(SF_CHUNK - (begin + i) % SF_CHUNK, count - i);
-            sf_stage_s16(call->pass, (uint32_t)call->op->weight, begin + i, size, t->line + i);
-        }
+    sf_fill(rows->reach, 0, count * sizeof *rows->reach);
+    for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count) {
         int16_t* even = word_of(t, g, 0, tap / g->kernel_w, tap % g->kernel_w);
         int16_t* odd = word_of(t, g, 1, tap / g->kernel_w, tap % g->kernel_w);
         for (uint32_t c = 0; c < count; c++) {
             const size_t at = (size_t)(c / SF_PANEL) * g->taps * SF_PANEL * 2 + c % SF_PANEL * 2;
-            even[at] = odd[at] = t->line[c];
-            t->rows.reach[c] += t->line[c] < 0 ? -t->line[c] : t->line[c];
+            even[at] = odd[at] = line[c];
+            rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
         }
     }
-    sf_rows_prepare(&t->rows, call, first, count);
+}
+
+/* Packs channels first .. first+count-1 into the selected tile, and into a twin's. */
+static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, const tile* other,
+                 const sf_call* twin)
+{
+    if (!call->words_kept) {
+        int16_t* second = other != NULL ? t->line + line_bytes(g, t->capacity) / sizeof(int16_t) : NULL;
+        read_lines(t, g, call, first, count, second);
+        pack_words(t, g, t->line, count);
+        if (other != NULL)
+            pack_words(other, g, second, count);
+    }
+    sf_packed_rows_prepare(t->packed_rows, call, first);
+    if (other != NULL)
+        sf_packed_rows_prepare(other->packed_rows, twin, first);
+}
+
+void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
+{
+    const geometry g = make_geometry(call->in, call->out, call->op);
+    tile t, other;
+    open_tile(&t, &g, call->work, call->row_tile);
+    other = t;
+    const uint32_t first = index * t.capacity, count = sf_min_u32(t.capacity, g.channels - first);
+    const size_t at = (size_t)(index * packed_bytes(&g, t.capacity));
+    point_tile(&t, &g, call->packed + at);
+    if (twin != NULL)
+        point_tile(&other, &g, twin->packed + at);
+    pack(&t, &g, call, first, count, twin != NULL ? &other : NULL, twin);
 }
 
 /* Row pairs from input row `top` on, channels of the tile; x: the tile's first channel in one sample. A row outside the image reads
@@ -225,15 +294,20 @@ static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint
 int sf_depthwise_s8_host(const sf_call* call)
 {
     const geometry g = make_geometry(call->in, call->out, call->op);
+    uint8_t* packed = call->packed;
     tile t;
-    if (call->op->dilation_h != 1)
+    if (!applies(call->op))
         return 0;
     open_tile(&t, &g, call->work, call->row_tile);
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
-        stage(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c));
+        if (packed == NULL)
+            pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL, NULL);
+        select_tile(&t, &g, packed != NULL ? packed : (uint8_t*)call->work);
         if (!t.rows.narrow)
             return 0;
         run_tile(&t, &g, call, c);
+        if (packed != NULL)
+            packed += packed_bytes(&g, t.capacity);
     }
     return 1;
 }

@@ -68,32 +68,76 @@ void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
                     const size_t* at);
 #endif
 
-/* host_tile.c: weight rows staged for the block kernels. */
+/* packed_rows.c: the rows of a tile as they lie in its packed memory. */
+typedef struct sf_packed_rows {
+    sf_rows rows;
+    int64_t* reach; /* bounds of the words alone, which sf_rows_prepare() starts from */
+    uint32_t count;
+} sf_packed_rows;
+
+uint64_t sf_packed_rows_bytes(uint32_t capacity);
+
+/* Lay the arrays out behind the structure, for `count` rows. */
+void sf_packed_rows_open(sf_packed_rows* packed, uint32_t capacity, uint32_t count);
+
+/* Biases and scales; the bounds in reach[] stay as they are. */
+void sf_packed_rows_prepare(sf_packed_rows* packed, const sf_call* call, uint32_t first_row);
+
+/* host_tile.c: weight rows packed for the block kernels. */
 typedef struct sf_host_tile {
     sf_rows rows;
-    int16_t* words;   /* [panel][segment][pair][SF_PANEL][2] */
-    int16_t* line;    /* one panel's rows as they are stored */
-    void* acc;        /* int32 or int64, [SF_BLOCK_PATCHES][capacity] */
-    size_t* offsets;  /* [segments] */
-    uint32_t segments, segment; /* elements of a segment */
+    uint32_t count;
+    int16_t* words;              /* [panel][segment][pair][SF_PANEL][2] */
+    sf_packed_rows* packed_rows; /* behind the words */
+    int16_t* line;               /* one panel's rows as they are stored */
+    int16_t* spare;              /* working memory of a tile that is packed on the way */
+    void* acc;                   /* int32 or int64, [SF_BLOCK_PATCHES][capacity] */
+    size_t* offsets;             /* [segments] */
+    uint32_t segments, segment;  /* elements of a segment */
     uint32_t pairs;
-    uint32_t capacity, count;
+    uint32_t capacity;
     sf_host_kernels kernels;
 } sf_host_tile;
 
+uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment);
+
+/* Working memory: a packed tile, and what it takes to pack and multiply one. */
 uint64_t sf_host_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment);
 uint8_t* sf_host_tile_open(sf_host_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t segments,
                            uint32_t segment);
-void sf_host_tile_stage(sf_host_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count);
+
+/* Use the tile at sf_host_tile_packed_bytes() of packed memory, which was packed before. */
+void sf_host_tile_select(sf_host_tile* tile, void* packed);
+
+/* The same before it is packed. */
+void sf_host_tile_point(sf_host_tile* tile, void* packed);
+
+/* Words and bounds of rows first_row .. first_row+count-1. twin: NULL, or receives them perturbed the other way. While there is a
+ * twin, no tile may lie in the working memory. */
+void sf_host_tile_pack(sf_host_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin);
 
 /* Outputs of the first `count` patches: patch p writes its staged rows to y[at[p] ..]. All eight must be readable. */
 void sf_host_tile_multiply(const sf_host_tile* tile, const int16_t* const* patches, uint32_t count, void* y, const size_t* at);
 
+/* The packed memory of an operator: its tiles one after the other. */
+typedef struct sf_packing {
+    uint32_t tiles;
+    uint64_t tile_bytes; /* a multiple of a cache line */
+} sf_packing;
+
+/* Each kernel: working memory, packed memory, packing one tile into call->packed, and running. A call without packed memory packs
+ * on the way. twin: NULL, or the same call for the probe of opposite sign, which draws no z of its own. */
 uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_conv_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 void sf_conv_s8_host(const sf_call* call);
 uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_fully_connected_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 void sf_fully_connected_s8_host(const sf_call* call);
 uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 int sf_depthwise_s8_host(const sf_call* call);
 
 #endif

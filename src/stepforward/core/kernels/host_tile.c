@@ -24,12 +24,26 @@ static uint64_t line_bytes(const sf_host_tile* t)
 
 static uint64_t acc_bytes(const sf_host_tile* t) { return (uint64_t)SF_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
 
+static uint64_t packed_bytes(const sf_host_tile* t) { return word_bytes(t) + sf_packed_rows_bytes(t->capacity); }
+
+uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
+{
+    sf_host_tile t;
+    shape(&t, row_tile, rows, segments, segment);
+    return packed_bytes(&t);
+}
+
 uint64_t sf_host_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
 {
     sf_host_tile t;
     shape(&t, row_tile, rows, segments, segment);
-    return word_bytes(&t) + line_bytes(&t) + acc_bytes(&t) + cache_lines(sf_rows_bytes(t.capacity)) +
-           cache_lines(segments * sizeof(size_t));
+    return packed_bytes(&t) + line_bytes(&t) + acc_bytes(&t) + cache_lines(segments * sizeof(size_t));
+}
+
+void sf_host_tile_point(sf_host_tile* t, void* packed)
+{
+    t->words = (int16_t*)packed;
+    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(t));
 }
 
 /* Lay a tile out in sf_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
@@ -37,17 +51,23 @@ uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, uin
 {
     uint8_t* at = (uint8_t*)memory;
     shape(t, row_tile, rows, segments, segment);
-    t->words = (int16_t*)(void*)at;
-    at += (size_t)word_bytes(t);
+    sf_host_tile_point(t, at);
+    t->spare = (int16_t*)(void*)at;
+    at += (size_t)packed_bytes(t);
     t->line = (int16_t*)(void*)at;
     at += (size_t)line_bytes(t);
     t->acc = at;
     at += (size_t)acc_bytes(t);
-    sf_rows_carve(&t->rows, at, t->capacity);
-    at += (size_t)cache_lines(sf_rows_bytes(t->capacity));
     t->offsets = (size_t*)(void*)at;
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
     return at + (size_t)cache_lines(segments * sizeof(size_t));
+}
+
+void sf_host_tile_select(sf_host_tile* t, void* packed)
+{
+    sf_host_tile_point(t, packed);
+    t->rows = t->packed_rows->rows;
+    t->count = t->packed_rows->count;
 }
 
 /* Bound of a row's accumulator, in units of the largest |X|, as sf_rows_prepare() takes it. X = x - zero lies in [-below, above]
@@ -72,14 +92,21 @@ static int64_t reach(const int16_t* w, uint32_t count, int64_t zero)
     return ((high > low ? high : low) + largest - 1) / largest;
 }
 
-/* Interleave the rows of t->line pair by pair; what fills up a segment or the panel is zero. */
-static void pack(const sf_host_tile* t, uint32_t rows, int16_t* words)
+static void bound_rows(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int64_t* bounds)
+{
+    const uint32_t length = t->segments * t->segment;
+    for (uint32_t r = 0; r < rows; r++)
+        bounds[r] = reach(line + (size_t)r * length, length, zero);
+}
+
+/* Interleave the rows of a line pair by pair; what fills up a segment or the panel is zero. */
+static void pack(const sf_host_tile* t, const int16_t* line, uint32_t rows, int16_t* words)
 {
     const size_t length = (size_t)t->segments * t->segment;
     if (rows < SF_PANEL || (t->segment & 1u))
         sf_fill(words, 0, panel_words(t) * sizeof *words);
     for (uint32_t s = 0; s < t->segments; s++) {
-        const int16_t* from = t->line + (size_t)s * t->segment;
+        const int16_t* from = line + (size_t)s * t->segment;
         for (uint32_t k = 0; k < t->segment / 2; k++, words += 2 * SF_PANEL, from += 2)
             for (uint32_t r = 0; r < rows; r++)
                 sf_copy(words + 2 * r, from + r * length, 2 * sizeof *words);
@@ -91,21 +118,25 @@ static void pack(const sf_host_tile* t, uint32_t rows, int16_t* words)
     }
 }
 
-void sf_host_tile_stage(sf_host_tile* t, const sf_call* call, uint32_t first_row, uint32_t count)
+void sf_host_tile_pack(sf_host_tile* t, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin)
 {
-    const uint32_t length = t->segments * t->segment;
-    t->count = count;
+    const uint32_t length = t->segments * t->segment, weight = (uint32_t)call->op->weight;
+    const int64_t zero = call->in->zero_point;
+    int16_t* second = twin != NULL ? t->spare : NULL;
+    sf_packed_rows_open(t->packed_rows, t->capacity, count);
+    if (twin != NULL)
+        sf_packed_rows_open(twin->packed_rows, t->capacity, count);
     for (uint32_t row = 0; row < count; row += SF_PANEL) {
-        const uint32_t rows = sf_min_u32(SF_PANEL, count - row), first = (first_row + row) * length, end = first + rows * length;
-        for (uint32_t e = first, size; e < end; e += size) {
-            size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, end - e);
-            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, t->line + (e - first));
+        const uint32_t rows = sf_min_u32(SF_PANEL, count - row);
+        const size_t panel = row / SF_PANEL * panel_words(t);
+        sf_stage_twins_s16(call->pass, weight, (first_row + row) * length, rows * length, t->line, second);
+        bound_rows(t, t->line, rows, zero, t->packed_rows->reach + row);
+        pack(t, t->line, rows, t->words + panel);
+        if (twin != NULL) {
+            bound_rows(t, second, rows, zero, twin->packed_rows->reach + row);
+            pack(t, second, rows, twin->words + panel);
         }
-        for (uint32_t r = 0; r < rows; r++)
-            t->rows.reach[row + r] = reach(t->line + (size_t)r * length, length, call->in->zero_point);
-        pack(t, rows, t->words + row / SF_PANEL * panel_words(t));
     }
-    sf_rows_prepare(&t->rows, call, first_row, count);
 }
 
 /* Panels of the next call: threes, but rather two and two than three and one. */

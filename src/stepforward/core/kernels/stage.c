@@ -72,6 +72,21 @@ static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint3
     }
 }
 
+/* w + sign * eps * z of `count` <= SF_CHUNK elements. */
+static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
+                        const int8_t* z, int32_t sign, int16_t* w)
+{
+    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    for (uint32_t at = 0, run; at < count; at += run) {
+        const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
+        if (plan->perturbation == SF_EXACT)
+            perturb_exact_s16(w + at, z + at, run, s, sign, q_max);
+        else
+            for (uint32_t i = at; i < at + run; i++)
+                w[i] = (int16_t)paper_weight(plan, w[i], z[i], s, sign, q_max);
+    }
+}
+
 /* count <= SF_CHUNK. */
 void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out)
 {
@@ -80,19 +95,35 @@ void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
     widen(t, pass->weights + t->offset, first, count, out);
     if (entry == NULL)
         return;
-
     int8_t z[SF_CHUNK];
     draw(pass, tensor, first, count, z);
-    const int32_t sign = pass->perturbation->sign, q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
-    for (uint32_t at = 0, run; at < count; at += run) {
-        const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at, count - at, &run);
-        if (pass->plan->perturbation == SF_EXACT)
-            perturb_exact_s16(out + at, z + at, run, s, sign, q_max);
-        else
-            for (uint32_t i = at; i < at + run; i++)
-                out[i] = (int16_t)paper_weight(pass->plan, out[i], z[i], s, sign, q_max);
+    perturb_s16(pass->plan, entry, t, first, count, z, pass->perturbation->sign, out);
+}
+
+#if __STDC_HOSTED__
+
+/* Any count, drawing z once for both. */
+void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+{
+    const sf_tensor* t = pass->program->tensors + tensor;
+    const sf_trainable* entry = find_trainable(pass, tensor);
+    int8_t z[SF_CHUNK];
+    for (const uint32_t end = first + count; first < end; first += count, out += count) {
+        count = sf_min_u32(SF_CHUNK - first % SF_CHUNK, end - first);
+        widen(t, pass->weights + t->offset, first, count, out);
+        if (twin != NULL)
+            sf_copy(twin, out, count * sizeof *twin);
+        if (entry != NULL) {
+            draw(pass, tensor, first, count, z);
+            perturb_s16(pass->plan, entry, t, first, count, z, pass->perturbation->sign, out);
+            if (twin != NULL)
+                perturb_s16(pass->plan, entry, t, first, count, z, -pass->perturbation->sign, twin);
+        }
+        twin = twin == NULL ? NULL : twin + count;
     }
 }
+
+#endif
 
 const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first)
 {

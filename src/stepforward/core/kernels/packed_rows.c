@@ -1,0 +1,23 @@
+/* What a host keeps of a tile's rows beside their words: bounds, biases and scales. */
+#include "host.h"
+
+static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
+
+uint64_t sf_packed_rows_bytes(uint32_t capacity)
+{
+    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * sizeof(int64_t) + sf_rows_bytes(capacity));
+}
+
+void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
+{
+    uint8_t* at = (uint8_t*)p + cache_lines(sizeof *p);
+    p->count = count;
+    p->reach = (int64_t*)(void*)at;
+    sf_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
+}
+
+void sf_packed_rows_prepare(sf_packed_rows* p, const sf_call* call, uint32_t first_row)
+{
+    sf_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
+    sf_rows_prepare(&p->rows, call, first_row, p->count);
+}

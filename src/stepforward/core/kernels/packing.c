@@ -1,0 +1,93 @@
+/* Packed weights of a whole program, for hosts: which operators have any, where they lie, and packing them piece by piece. */
+#include "host.h"
+
+typedef void (*pack_kernel)(const sf_call* call, const sf_call* twin, uint32_t tile);
+
+static sf_packing packing_of(const sf_program* program, const sf_op* op, uint32_t row_tile)
+{
+    const sf_packing none = {0, 0};
+    switch (op->kind) {
+    case SF_CONV: return sf_conv_s8_host_packing(program, op, row_tile);
+    case SF_DEPTHWISE: return sf_depthwise_s8_host_packing(program, op, row_tile);
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_host_packing(program, op, row_tile);
+    default: return none;
+    }
+}
+
+static pack_kernel kernel_of(int32_t kind)
+{
+    return kind == SF_CONV ? sf_conv_s8_host_pack : kind == SF_DEPTHWISE ? sf_depthwise_s8_host_pack : sf_fully_connected_s8_host_pack;
+}
+
+uint64_t sf_packed_bytes(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = first; i < last; i++) {
+        const sf_packing p = packing_of(program, program->ops + i, row_tile);
+        bytes += p.tiles * p.tile_bytes;
+    }
+    return bytes;
+}
+
+uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+{
+    uint32_t tiles = 0;
+    for (uint32_t i = first; i < last; i++)
+        tiles += packing_of(program, program->ops + i, row_tile).tiles;
+    return tiles;
+}
+
+static int is_frozen(const sf_plan* plan, int32_t tensor)
+{
+    for (uint32_t i = 0; plan != NULL && i < plan->trainable_count; i++)
+        if ((int32_t)plan->trainables[i].tensor == tensor)
+            return 0;
+    return 1;
+}
+
+static sf_call make_call(const sf_pass* pass, const sf_op* op, const sf_scratch* scratch, void* work, size_t at)
+{
+    sf_call call = {0};
+    call.pass = pass;
+    call.op = op;
+    call.in = pass->program->tensors + op->inputs[0];
+    call.out = pass->program->tensors + op->output;
+    call.work = work;
+    call.packed = pass->packed + at;
+    call.row_tile = scratch->row_tile;
+    return call;
+}
+
+static int are_twins(const sf_pass* a, const sf_pass* b)
+{
+    const sf_perturbation *p = a->perturbation, *q = b->perturbation;
+    return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign && p->sign != 0;
+}
+
+void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t first, uint32_t last, uint32_t tile,
+                  const sf_scratch* scratch, void* work)
+{
+    const sf_program* program = passes[0].program;
+    size_t at = 0;
+    for (uint32_t i = first; i < last; i++) {
+        const sf_op* op = program->ops + i;
+        const sf_packing p = packing_of(program, op, scratch->row_tile);
+        if (tile >= p.tiles) {
+            tile -= p.tiles;
+            at += (size_t)(p.tiles * p.tile_bytes);
+            continue;
+        }
+        const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
+        for (uint32_t j = 0; j < count; j++) {
+            const int pair = j + 1 < count && are_twins(passes + j, passes + j + 1) && kept[j] == kept[j + 1];
+            sf_call call = make_call(passes + j, op, scratch, work, at);
+            call.words_kept = words_frozen && kept[j];
+            if (!(all_frozen && kept[j])) {
+                const sf_call twin = make_call(passes + j + pair, op, scratch, work, at);
+                kernel_of(op->kind)(&call, pair ? &twin : NULL, tile);
+            }
+            j += (uint32_t)pair;
+        }
+        return;
+    }
+}

@@ -1,0 +1,81 @@
+"""How much working memory the core gets on a host, and what it does with it."""
+
+from typing import NamedTuple
+
+from stepforward.core.bindings import ProgramHandle, library
+from stepforward.errors import StepforwardError
+from stepforward.program.training_plan import TrainingPlan
+
+CHOICES = {
+    "fast": "weights are packed once per step for all threads, both probes of a direction from one z",
+    "small": "every thread packs weights anew for every block of samples, some rows at a time",
+}
+"""What a host may do with weights; results do not depend on it."""
+
+ARENA_TARGET = 512 * 1024
+"""Activations of one block of samples: they should stay in a core's second-level cache."""
+
+TILE_TARGET = 384 * 1024
+"""Packed weight rows that are multiplied together: they should stay there as well."""
+
+PACKS_LIMIT = 64 * 1024 * 1024
+"""Packed weights of probes beyond the first two."""
+
+MAX_BLOCK = 64
+MAX_ROWS = 256
+
+
+class HostMemory(NamedTuple):
+    """Samples per block and rows per tile; bytes of working memory (all threads) and of packed weights; probes packed at once."""
+
+    block: int
+    row_tile: int
+    slice_bytes: int  # of one thread
+    packs_bytes: int
+    probes: int
+
+    def total(self, threads: int) -> int:
+        """Bytes of all of it."""
+        return self.slice_bytes * threads + self.packs_bytes
+
+
+def host_memory(
+    handle: ProgramHandle, plan: TrainingPlan | None, choice: str = "fast", block: int | None = None
+) -> HostMemory:
+    """Plan the working memory of one program on a host.
+
+    Args:
+        handle: the opened program.
+        plan: the training plan, or None for inference.
+        choice: of CHOICES.
+        block: samples run together per thread; by the size of the activations if None.
+
+    Raises:
+        StepforwardError: there is no such choice.
+    """
+    if choice not in CHOICES:
+        raise StepforwardError(f"memory = {choice!r}", f"choose one of {', '.join(CHOICES)}")
+    block = block or max(1, min(MAX_BLOCK, ARENA_TARGET // max(1, handle.arena_bytes)))
+    row_tile = _row_tile(handle)
+    slice_bytes = -(-library().sf_scratch_bytes(handle, block, row_tile) // 64) * 64
+    if choice == "small":
+        return HostMemory(block, row_tile, slice_bytes, 0, 0)
+    probes = _probes(handle, plan, row_tile)
+    return HostMemory(block, row_tile, slice_bytes, library().sf_packs_bytes(handle, row_tile, probes), probes)
+
+
+def _probes(handle, plan, row_tile):
+    """All of a step where operators before the first trainable one could be run once for them; otherwise one direction's."""
+    if plan is None:
+        return 1
+    one, two = (library().sf_packs_bytes(handle, row_tile, probes) for probes in (1, 2))
+    most = 2 + max(0, PACKS_LIMIT - two) // max(1, two - one)
+    return min(2 * plan.directions, most) // 2 * 2 if handle.cut else 2
+
+
+def _row_tile(handle):
+    """As many rows as keep a tile within TILE_TARGET, at least one panel."""
+    rows = MAX_ROWS
+    while rows > 16 and library().sf_scratch_bytes(handle, 1, rows) - handle.arena_bytes > TILE_TARGET:
+        rows -= 16
+    return rows
