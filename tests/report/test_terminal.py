@@ -57,6 +57,12 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
                 "scratch_bytes_inference": 640,
                 "scratch_bytes_training": 640,
                 "row_tile_bytes": 128,
+                "host": {
+                    "threads": 3,
+                    "batch": 16,
+                    "fast": {"bytes": 2048, "packed_per_step": 1},
+                    "small": {"bytes": 1024, "packed_per_step": 8},
+                },
                 "arena_bytes": 512,
                 "arena_floor_bytes": 500,
                 "other_ram": {"one input sample": 64},
@@ -64,7 +70,18 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
             }
         )
     )
-    for part in ("conv1", "8x8x4", "12,345", "232 B", "640 B", "12.50", "0.25", "one input sample"):
+    for part in (
+        "conv1",
+        "8x8x4",
+        "12,345",
+        "232 B",
+        "640 B",
+        "12.50",
+        "0.25",
+        "one input sample",
+        "2,048 B",
+        "8 times per step",
+    ):
         assert part in text
 
 

@@ -84,12 +84,9 @@ def test_nothing_is_written_without_a_folder_and_the_weights_are_the_same(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_threads_never_change_a_result(learnt, task, threads):
-    assert (
-        adapt(task.model, task.data, threads=threads, **LEARN)["weights_sha256"]
-        == learnt[1]["weights_sha256"]
-    )
+@pytest.mark.parametrize("given", [{"threads": 1}, {"threads": 2, "memory": "small"}])
+def test_threads_and_memory_never_change_a_result(learnt, task, given):
+    assert adapt(task.model, task.data, **given, **LEARN)["weights_sha256"] == learnt[1]["weights_sha256"]
 
 
 def test_another_seed_is_another_run(learnt, task):

@@ -28,6 +28,12 @@ def test_the_figures_of_a_small_network(task):
     json.dumps(plain(result), allow_nan=False)
 
 
+def test_what_memory_buys_on_this_host(task):
+    host = inspect(task.model)["host"]
+    assert host["fast"]["bytes"] > host["small"]["bytes"] > 0
+    assert host["fast"]["packed_per_step"] == 1 < host["small"]["packed_per_step"]
+
+
 def test_a_program_file_says_the_same_as_its_model(task, tmp_path):
     fileformat.save(to_program(open_model(task.model)), tmp_path / "model.sfp")
     assert inspect(tmp_path / "model.sfp", train="last:2") == inspect(task.model, train="last:2")

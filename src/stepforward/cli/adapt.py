@@ -14,6 +14,7 @@ from stepforward.cli.options import (
     Epsilon,
     Json,
     Lr,
+    Memory,
     Model,
     Threads,
     Train,
@@ -60,6 +61,7 @@ def adapt(
         ),
     ] = None,
     threads: Threads = None,
+    memory: Memory = DEFAULTS.memory,
     method: Annotated[
         str,
         typer.Option(

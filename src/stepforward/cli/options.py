@@ -56,6 +56,14 @@ Threads = Annotated[
         metavar="N", help="Threads of the integer core. Never changes a result.", show_default="all cores"
     ),
 ]
+Memory = Annotated[
+    str,
+    typer.Option(
+        metavar="CHOICE",
+        help="Of this host: fast packs the weights once per step; small packs some rows at a time, again and again. "
+        "`stepforward inspect` says what each costs. Never changes a result.",
+    ),
+]
 Epsilon = Annotated[
     float,
     typer.Option(

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.core.bindings import DEVICE_ROWS, Packs, PlanHandle, Probe, ProgramHandle, Scratch, check, library
+from stepforward.core.bindings import (
+    DEVICE_ROWS,
+    Packs,
+    PlanHandle,
+    Probe,
+    ProgramHandle,
+    Scratch,
+    check,
+    library,
+)
 from stepforward.engines.host_memory import host_memory
 from stepforward.engines.protocol import Perturbation
 from stepforward.errors import StepforwardError

@@ -26,13 +26,13 @@ MAX_ROWS = 256
 
 
 class HostMemory(NamedTuple):
-    """Samples per block and rows per tile; bytes of working memory (all threads) and of packed weights; probes packed at once."""
+    """How the core runs on a host, and the bytes it takes."""
 
-    block: int
+    block: int  # samples
     row_tile: int
-    slice_bytes: int  # of one thread
-    packs_bytes: int
-    probes: int
+    slice_bytes: int  # working memory of one thread
+    packs_bytes: int  # packed weights
+    probes: int  # packed at once
 
     def total(self, threads: int) -> int:
         """Bytes of all of it."""
@@ -61,11 +61,13 @@ def host_memory(
     if choice == "small":
         return HostMemory(block, row_tile, slice_bytes, 0, 0)
     probes = _probes(handle, plan, row_tile)
-    return HostMemory(block, row_tile, slice_bytes, library().sf_packs_bytes(handle, row_tile, probes), probes)
+    return HostMemory(
+        block, row_tile, slice_bytes, library().sf_packs_bytes(handle, row_tile, probes), probes
+    )
 
 
 def _probes(handle, plan, row_tile):
-    """All of a step where operators before the first trainable one could be run once for them; otherwise one direction's."""
+    """Those of one direction; all of a step where operators before the cut can be run once for them."""
     if plan is None:
         return 1
     one, two = (library().sf_packs_bytes(handle, row_tile, probes) for probes in (1, 2))

@@ -2,7 +2,11 @@
 
 import shlex
 
-_NOT_OURS = ("minutes", "threads")  # the steps say what the minutes came to; threads change no result
+_NOT_OURS = (
+    "minutes",
+    "threads",
+    "memory",
+)  # the steps say what the minutes came to; the others change no result
 
 
 def command_line(result: dict) -> str | None:

@@ -31,6 +31,11 @@ def memory_lines(result: dict) -> list[MemoryLine]:
             "backprop_scratch_bytes",
             "calculated: float32 activations and gradients, one sample",
         ),
+        (
+            "scratch, this host",
+            "host_scratch_bytes",
+            "all threads: blocks of samples, packed weights (--memory)",
+        ),
         ("journal", "journal_bytes", "on disk: base and journal give the adapted weights"),
     )
     return [

@@ -107,6 +107,19 @@ def _right(result: dict) -> str:
     return f"{show_count(result['correct'])} of {show_count(result['count'])} samples"
 
 
+def _host_rows(host: dict) -> list[tuple[str, str, str]]:
+    fast, small = host["fast"], host["small"]
+    where = f"{host['threads']} threads"
+    return [
+        ("this host, fast", show_bytes(fast["bytes"]), f"{where}; weights are packed once per step"),
+        (
+            "this host, small",
+            show_bytes(small["bytes"]),
+            f"{where}; weights are packed {small['packed_per_step']} times per step of {host['batch']} samples",
+        ),
+    ]
+
+
 def inspection(result: dict) -> RenderableType:
     """The outcome of `inspect`: operators, totals, memory, trainable tensors."""
     ops = _table(
@@ -146,6 +159,7 @@ def inspection(result: dict) -> RenderableType:
             show_bytes(result["arena_bytes"]),
             f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
         ),
+        *_host_rows(result["host"]),
     ]
     besides = Table.grid(padding=(0, 2))
     for what, count in (result.get("other_ram") or {}).items():

@@ -64,7 +64,7 @@ def adapt_fixed(
     if folder:
         make_folder(folder)
 
-    engine = CoreEngine(program, plan, threads=settings.threads)
+    engine = CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
     measured_on = "test" if "test" in samples else "validation"
     before = _score(engine, samples[measured_on])
     writer = _open_journal(folder, recorded, header, plan)
@@ -101,6 +101,7 @@ def adapt_fixed(
         "train": settings.train,
         **measured(before, after, run, seconds, measured_on),
         **memory(program, plan),
+        "host_scratch_bytes": engine.scratch_bytes,
         "directions": plan.directions,
         "trainable_parameters": plan.elements,
         "journal_bytes": (folder / JOURNAL).stat().st_size if folder else 0,
@@ -176,7 +177,8 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
     if recorded:
         return recorded.settings["steps"]
     plan = plan_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
-    engine = CoreEngine(plan_arena(program, plan.first_op), plan, threads=settings.threads)
+    program = plan_arena(program, plan.first_op)
+    engine = CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
     x, y = (part[: settings.batch] for part in samples)
     taken, started = 0, time.monotonic()
     for _ in qzo_ff(engine, lambda step: (x, y), range(10_000), plan.directions):

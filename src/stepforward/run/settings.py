@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 
+from stepforward.engines.host_memory import CHOICES
 from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import StepSettings
 from stepforward.quantization.formats import QuantizationSettings
@@ -17,7 +18,7 @@ DEFAULTS = {
 
 _WHOLE = ("directions", "steps", "batch", "seed", "warmup", "evaluate_every", "patience", "threads")
 _REAL = ("minutes", "epsilon", "lr", "momentum", "validation")
-_TEXT = ("train", "bits", "calibration")
+_TEXT = ("train", "bits", "calibration", "memory")
 _OPTIONAL = ("minutes", "evaluate_every", "patience", "threads")
 
 
@@ -47,6 +48,7 @@ class Settings:
         evaluate_every: steps between validations; default: 40 validations in a run.
         patience: stop after this many validations without improvement; default: never before the schedule ends.
         threads: of the C core; default: all cores. Never changes a result.
+        memory: of the C core on this host: "fast" or "small" (`engines.host_memory`). Never changes a result.
     """
 
     method: str = "qzo-ff"
@@ -70,6 +72,7 @@ class Settings:
     evaluate_every: int | None = None
     patience: int | None = None
     threads: int | None = None
+    memory: str = "fast"
 
     def __post_init__(self):
         def need(condition: bool, what: str, remedy: str) -> None:
@@ -98,6 +101,7 @@ class Settings:
         need(self.evaluate_every is None or self.evaluate_every >= 1, "evaluate_every < 1", "give 1 or more")
         need(self.patience is None or self.patience >= 1, "patience < 1", "give 1 or more, or leave it out")
         need(self.threads is None or self.threads >= 1, "threads < 1", "give 1 or more, or leave it out")
+        need(self.memory in CHOICES, f"memory = {self.memory!r}", f"choose one of {', '.join(CHOICES)}")
         self.step_settings(self.steps or 2**32 - 1)
 
     def _take_plain_types(self, need: Callable[[bool, str, str], None]) -> None:

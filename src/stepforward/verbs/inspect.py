@@ -1,16 +1,19 @@
 """Say what a model is made of and what it will need, before any work."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from stepforward.engines.core import device_stage_bytes
+from stepforward.engines.core import device_stage_bytes, open_program
+from stepforward.engines.host_memory import CHOICES, host_memory
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
-from stepforward.program.training_plan import StepSettings, plan_training, quanta
+from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training, quanta
+from stepforward.run.settings import DEFAULTS
 from stepforward.trainable import select
 
 
@@ -53,9 +56,23 @@ def inspect(
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
         "row_tile_bytes": device_stage_bytes(program),
+        "host": _host(program, plan),
         "cut": plan.first_op,
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
     }
+
+
+def _host(program: Program, plan: TrainingPlan) -> dict:
+    """What each choice of `--memory` costs on this machine, with all its threads and the default batch."""
+    program, threads = plan_arena(program, plan.first_op), len(os.sched_getaffinity(0))
+    handle, _file = open_program(program)
+    batch, probes = DEFAULTS["qzo-ff"]["batch"], 2 * plan.directions
+    result = {"threads": threads, "batch": batch}
+    for choice in CHOICES:
+        planned = host_memory(handle, plan, choice)
+        again = -(-batch // planned.block) * probes if choice == "small" else 1
+        result[choice] = {"bytes": planned.total(threads), "packed_per_step": again}
+    return result
 
 
 def _program(model: Any) -> Program:
