@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from stepforward.reference.tables import alias_table, cos_table, exp2_table, log2_table
 
 TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "tables.c"
@@ -13,6 +15,13 @@ def _array(declaration: str, values) -> str:
     return f"const {declaration} = {{\n    " + ",\n    ".join(lines) + "};\n"
 
 
+def _steps(table: np.ndarray) -> np.ndarray:
+    """Sixteen entries at a time, each an exclusive or with the sixteen before; anew from the middle on."""
+    halves = table.astype(np.uint8).reshape(2, 8, 16)
+    halves[:, 1:] ^= halves[:, :-1].copy()
+    return halves.ravel()
+
+
 def tables_source() -> str:
     """The whole text of `tables.c`."""
     keep, alias = alias_table()
@@ -21,6 +30,9 @@ def tables_source() -> str:
         _array("int32_t sf_table_log2[257]", log2_table()),
         _array("int32_t sf_table_cos[257]", cos_table()),
         _array("uint16_t sf_table_alias[256]", keep + 256 * (alias + 128)),
+        "#if SF_X86 /* for shuffles of sixteen entries */",
+        _array("uint8_t sf_table_keep_steps[256]", _steps(keep)),
+        _array("uint8_t sf_table_alias_steps[256]", _steps(alias + 128)) + "#endif\n",
     ]
     head = (
         "/* Written by tools/make_tables.py from stepforward.reference.tables; do not edit. */\n"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "directions.h"
 #include "internal.h"
 #include "kernels/host.h"
 #include "kernels/max_pool_s8.h"
@@ -109,25 +110,84 @@ static void windows(void)
     }
 }
 
-/* Directions from any element on, against the definition: half-words and Walker's table. */
-static void normals(void)
+static uint32_t half_word(const uint32_t counter[4], const uint32_t key[2], uint32_t element)
 {
-    for (uint32_t first = 0; first < 40; first++)
+    const uint32_t at[4] = {counter[0] + element / 8, counter[1], counter[2], counter[3]};
+    uint32_t words[4];
+    sf_philox(at, key, words);
+    return words[element % 8 / 2] >> 16 * (element % 2) & 0xffffu;
+}
+
+static int32_t normal(uint32_t u)
+{
+    const int32_t slot = u & 255, entry = sf_table_alias[slot];
+    return ((int32_t)(u >> 8) < (entry & 255) ? slot : entry >> 8) - 128;
+}
+
+static int32_t binomial(uint32_t u)
+{
+    int32_t heads = 0;
+    for (; u > 0; u &= u - 1)
+        heads++;
+    return sf_clamp(18 * (heads - 8), -127, 127);
+}
+
+/* Groups of elements against the definitions of the contract, section 6; the block number wraps around. */
+static void groups(const sf_draw_kernels* fast)
+{
+    enum { GROUPS = 400 };
+    static int8_t z[GROUPS * SF_DRAW], coins[GROUPS * SF_DRAW];
+    static uint16_t u[GROUPS * SF_DRAW];
+    const uint32_t counter[4] = {0xffffff00u, 3, 7, 0x89abcdefu}, key[2] = {0x9abcdef0u, 0x12345678u};
+    uint32_t keys[20];
+    for (uint32_t round = 0; round < 10; round++) {
+        keys[2 * round] = key[0] + round * 0x9E3779B9u;
+        keys[2 * round + 1] = key[1] + round * 0xBB67AE85u;
+    }
+    if (fast->normal == NULL)
+        return;
+    fast->normal(counter, keys, GROUPS, z);
+    fast->binomial(counter, keys, GROUPS, coins);
+    fast->halves(counter, keys, GROUPS, u);
+    for (uint32_t i = 0; i < GROUPS * SF_DRAW; i++) {
+        const uint32_t half = half_word(counter, key, i);
+        CHECK(u[i] == half && z[i] == normal(half) && coins[i] == binomial(half));
+    }
+    for (uint32_t i = 0; i < 200; i++) {
+        const uint32_t words[4] = {i == 0 ? 0 : state, ~0u, i, state * 69069u};
+        fast->signs(words, z);
+        for (uint32_t e = 0; e < 128; e++)
+            CHECK(z[e] == (words[e / 32] >> e % 32 & 1 ? 36 : -36));
+        draw(0, 1);
+    }
+}
+
+/* Directions and half-words from any element on, whichever way they are made. */
+static void pieces(void)
+{
+    const uint64_t seed = 0x123456789abcdef0u;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, counter[4] = {0, 3, 7, 5};
+    static int8_t z[400], coins[400], signs[400];
+    static uint16_t u[400];
+    for (uint32_t first = 0; first < 140; first += first < 20 ? 1 : 9)
         for (uint32_t count = 0; count < 400; count += 37) {
-            int8_t z[400];
-            uint16_t u[400];
-            sf_directions(SF_NORMAL, 0x123456789abcdef0u, 5, 7, 3, first, count, z);
-            sf_halfwords(0x123456789abcdef0u, 5, 7, 3, first, count, u);
+            sf_directions(SF_NORMAL, seed, 5, 7, 3, first, count, z);
+            sf_directions(SF_BINOMIAL, seed, 5, 7, 3, first, count, coins);
+            sf_directions(SF_RADEMACHER, seed, 5, 7, 3, first, count, signs);
+            sf_halfwords(seed, 5, 7, 3, first, count, u);
             for (uint32_t i = 0; i < count; i++) {
-                const int32_t slot = u[i] & 255, entry = sf_table_alias[slot];
-                CHECK(z[i] == (u[i] >> 8 < (entry & 255) ? slot : entry >> 8) - 128);
+                const uint32_t e = first + i, half = half_word(counter, key, e);
+                uint32_t at[4] = {e / 128, 3, 7, 5}, words[4];
+                CHECK(u[i] == half && z[i] == normal(half) && coins[i] == binomial(half));
+                sf_philox(at, key, words);
+                CHECK(signs[i] == (words[e % 128 / 32] >> e % 32 & 1 ? 36 : -36));
             }
         }
 }
 
 int main(void)
 {
-    normals();
+    pieces();
     windows();
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
         const sf_host_kernels fast = sf_host_choose(level);
@@ -138,6 +198,8 @@ int main(void)
             blocks(sf_block_window, fast.window, 1);
         rescales(fast.rows);
         interleaves(fast.interleave);
+        const sf_draw_kernels draws = sf_draw_choose(level);
+        groups(&draws);
     }
     puts("fast paths: ok");
     return 0;

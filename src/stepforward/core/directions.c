@@ -1,5 +1,6 @@
 /* Directions (contract, section 6): any element of any z from a counter, without state. */
-#include "internal.h"
+#include "directions.h"
+#include "kernels/host.h" /* SF_HOST_LEVEL */
 
 #if __STDC_HOSTED__
 #define LANES 16u /* Philox blocks computed side by side, for the vectoriser */
@@ -8,7 +9,7 @@
 #endif
 
 /* Keeps a loop over lanes a loop until the vectoriser sees it. */
-#define FOR_LANES _Pragma("GCC unroll 1") for (uint32_t i = 0; i < lanes; i++)
+#define FOR_LANES SF_ROLLED for (uint32_t i = 0; i < lanes; i++)
 
 /* Philox4x32-10 of some blocks: word j of block i is at words[j * lanes + i], before (counter) and after (output). */
 SF_INLINE void philox(uint32_t* words, const uint32_t lanes, uint32_t k0, uint32_t k1)
@@ -88,7 +89,6 @@ SF_INLINE uint32_t draw_halves(const stream* s, uint32_t first, uint32_t count, 
     return sf_min_u32(count, 8 * LANES - first % 8);
 }
 
-SF_CLONES
 static void fill_normal(const stream* s, uint32_t first, uint32_t count, int8_t* z)
 {
     uint32_t words[4 * LANES];
@@ -99,24 +99,6 @@ static void fill_normal(const stream* s, uint32_t first, uint32_t count, int8_t*
     }
 }
 
-/* The same, sixteen blocks at a time whatever is asked of them. */
-static void fill_normal_fast(const stream* s, uint32_t first, uint32_t count, int8_t* z, sf_normal_kernel kernel)
-{
-    const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
-    uint32_t counter[4] = {first / 8, s->tensor, s->direction, s->step};
-    for (uint32_t skip = first % 8, took; count > 0; z += took, count -= took, skip = 0, counter[0] += 16) {
-        took = sf_min_u32(count, 128 - skip);
-        if (took == 128) {
-            kernel(counter, key, z);
-        } else {
-            int8_t all[128];
-            kernel(counter, key, all);
-            sf_copy(z, all + skip, took);
-        }
-    }
-}
-
-SF_CLONES
 static void fill_binomial(const stream* s, uint32_t first, uint32_t count, int8_t* z)
 {
     uint32_t words[4 * LANES];
@@ -127,41 +109,116 @@ static void fill_binomial(const stream* s, uint32_t first, uint32_t count, int8_
     }
 }
 
-static void fill_rademacher(const stream* s, uint32_t first, uint32_t count, int8_t* z)
+static void fill_halves(const stream* s, uint32_t first, uint32_t count, uint16_t* u)
+{
+    uint32_t words[4 * LANES];
+    for (uint32_t took; count > 0; u += took, first += took, count -= took) {
+        took = draw_halves(s, first, count, words);
+        for (uint32_t i = 0; i < took; i++)
+            u[i] = (uint16_t)half_of(words, first % 8 + i);
+    }
+}
+
+static void fill_rademacher(const stream* s, uint32_t first, uint32_t count, int8_t* z, sf_draw_signs signs)
 {
     uint32_t words[4];
     for (uint32_t took; count > 0; z += took, first += took, count -= took) {
         draw(s, first / 128, 1, words);
         took = sf_min_u32(count, 128 - first % 128);
-        for (uint32_t i = 0, bit = first % 128; i < took; i++, bit++)
-            z[i] = (int8_t)(72 * (int32_t)((words[bit >> 5] >> (bit & 31u)) & 1u) - 36);
+        if (signs != NULL && took == 128)
+            signs(words, z);
+        else
+            for (uint32_t i = 0, bit = first % 128; i < took; i++, bit++)
+                z[i] = (int8_t)(72 * (int32_t)((words[bit >> 5] >> (bit & 31u)) & 1u) - 36);
     }
+}
+
+/* The keys of the ten rounds. */
+static void schedule(const stream* s, uint32_t keys[20])
+{
+    for (uint32_t round = 0; round < 10; round++) {
+        keys[2 * round] = (uint32_t)s->seed + round * 0x9E3779B9u;
+        keys[2 * round + 1] = (uint32_t)(s->seed >> 32) + round * 0xBB67AE85u;
+    }
+}
+
+/* Whole groups where they go, and what does not begin or end with one by way of a copy. */
+static void fill_fast(const stream* s, uint32_t first, uint32_t count, int8_t* z, sf_draw_z kernel)
+{
+    uint32_t keys[20];
+    schedule(s, keys);
+    uint32_t counter[4] = {first / 8, s->tensor, s->direction, s->step};
+    for (uint32_t skip = first % 8, took; count > 0; z += took, count -= took, skip = 0) {
+        const uint32_t groups = skip == 0 && count >= SF_DRAW ? count / SF_DRAW : 1;
+        took = sf_min_u32(count, groups * SF_DRAW - skip);
+        if (took == groups * SF_DRAW) {
+            kernel(counter, keys, groups, z);
+        } else {
+            int8_t all[SF_DRAW];
+            kernel(counter, keys, 1, all);
+            sf_copy(z, all + skip, took);
+        }
+        counter[0] += groups * (SF_DRAW / 8);
+    }
+}
+
+static void fill_halves_fast(const stream* s, uint32_t first, uint32_t count, uint16_t* u, sf_draw_halves kernel)
+{
+    uint32_t keys[20];
+    schedule(s, keys);
+    uint32_t counter[4] = {first / 8, s->tensor, s->direction, s->step};
+    for (uint32_t skip = first % 8, took; count > 0; u += took, count -= took, skip = 0) {
+        const uint32_t groups = skip == 0 && count >= SF_DRAW ? count / SF_DRAW : 1;
+        took = sf_min_u32(count, groups * SF_DRAW - skip);
+        if (took == groups * SF_DRAW) {
+            kernel(counter, keys, groups, u);
+        } else {
+            uint16_t all[SF_DRAW];
+            kernel(counter, keys, 1, all);
+            sf_copy(u, all + skip, took * sizeof *u);
+        }
+        counter[0] += groups * (SF_DRAW / 8);
+    }
+}
+
+sf_draw_kernels sf_draw_choose(int level)
+{
+    sf_draw_kernels kernels = {NULL, NULL, NULL, NULL};
+    (void)level;
+#if SF_X86
+    if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2"))
+        sf_directions_avx2(&kernels);
+    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw"))
+        sf_directions_avx512(&kernels);
+#elif SF_NEON
+    if (level > SF_HOST_PLAIN)
+        sf_directions_neon(&kernels);
+#endif
+    return kernels;
 }
 
 void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
                    uint32_t count, int8_t* z)
 {
     const stream s = {seed, step, direction, tensor};
-    const sf_normal_kernel fast = distribution == SF_NORMAL ? sf_normal_x86() : NULL;
-    if (fast != NULL)
-        fill_normal_fast(&s, first, count, z, fast);
+    const sf_draw_kernels fast = sf_draw_choose(SF_HOST_LEVEL);
+    if (distribution == SF_RADEMACHER)
+        fill_rademacher(&s, first, count, z, fast.signs);
+    else if (fast.normal != NULL)
+        fill_fast(&s, first, count, z, distribution == SF_NORMAL ? fast.normal : fast.binomial);
     else if (distribution == SF_NORMAL)
         fill_normal(&s, first, count, z);
-    else if (distribution == SF_BINOMIAL)
-        fill_binomial(&s, first, count, z);
     else
-        fill_rademacher(&s, first, count, z);
+        fill_binomial(&s, first, count, z);
 }
 
-SF_CLONES
 void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first, uint32_t count,
                   uint16_t* u)
 {
     const stream s = {seed, step, direction, tensor};
-    uint32_t words[4 * LANES];
-    for (uint32_t took; count > 0; u += took, first += took, count -= took) {
-        took = draw_halves(&s, first, count, words);
-        for (uint32_t i = 0; i < took; i++)
-            u[i] = (uint16_t)half_of(words, first % 8 + i);
-    }
+    const sf_draw_kernels fast = sf_draw_choose(SF_HOST_LEVEL);
+    if (fast.halves != NULL)
+        fill_halves_fast(&s, first, count, u, fast.halves);
+    else
+        fill_halves(&s, first, count, u);
 }

@@ -1,5 +1,5 @@
-/* Normal directions with AVX-512: sixteen Philox blocks side by side, and both alias tables in registers. */
-#include "internal.h"
+/* Directions with AVX-512: eight Philox blocks side by side, and both alias tables in registers. */
+#include "directions.h"
 
 #if SF_X86
 #include <immintrin.h>
@@ -7,35 +7,26 @@
 #define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
 #define VBMI_INLINE static inline __attribute__((target("avx512f,avx512bw,avx512vbmi"), always_inline))
 
-/* High and low words of sixteen products a * m. */
-VBMI_INLINE void multiply(__m512i a, __m512i m, __m512i* high, __m512i* low)
-{
-    const __m512i even = _mm512_mul_epu32(a, m), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), m);
-    *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
-    *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-}
-
-/* words[j]: word j of the sixteen blocks from counter[0] on. */
-VBMI_INLINE void philox(const uint32_t counter[4], const uint32_t key[2], __m512i words[4])
+/* The half-words of eight blocks from counter[0] on, of 0, 2, 4, 6 and of 1, 3, 5, 7. A word is the lower half of 64 bits: that
+ * is what a multiplication reads and where it leaves the low word, so the upper halves may hold anything. */
+VBMI_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m512i* even, __m512i* odd)
 {
     const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57);
-    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    __m512i a = _mm512_add_epi32(_mm512_set1_epi32((int32_t)counter[0]), lanes), b = _mm512_set1_epi32((int32_t)counter[1]);
-    __m512i c = _mm512_set1_epi32((int32_t)counter[2]), d = _mm512_set1_epi32((int32_t)counter[3]);
-    uint32_t k0 = key[0], k1 = key[1];
-    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
-        __m512i p_high, p_low, q_high, q_low;
-        multiply(a, m0, &p_high, &p_low);
-        multiply(c, m1, &q_high, &q_low);
-        a = _mm512_ternarylogic_epi32(q_high, b, _mm512_set1_epi32((int32_t)k0), 0x96); /* exclusive or of the three */
-        c = _mm512_ternarylogic_epi32(p_high, d, _mm512_set1_epi32((int32_t)k1), 0x96);
-        b = q_low;
-        d = p_low;
+    __m512i a = _mm512_add_epi32(_mm512_set1_epi32((int32_t)counter[0]), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+    __m512i b = _mm512_set1_epi32((int32_t)counter[1]), c = _mm512_set1_epi32((int32_t)counter[2]);
+    __m512i d = _mm512_set1_epi32((int32_t)counter[3]);
+    SF_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) {
+        const __m512i p = _mm512_mul_epu32(a, m0), q = _mm512_mul_epu32(c, m1);
+        /* 0x96: exclusive or of the three */
+        a = _mm512_ternarylogic_epi32(_mm512_srli_epi64(q, 32), b, _mm512_set1_epi32((int32_t)key[0]), 0x96);
+        c = _mm512_ternarylogic_epi32(_mm512_srli_epi64(p, 32), d, _mm512_set1_epi32((int32_t)key[1]), 0x96);
+        b = q;
+        d = p;
     }
-    words[0] = a;
-    words[1] = b;
-    words[2] = c;
-    words[3] = d;
+    const __m512i front = _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
+    const __m512i back = _mm512_mask_blend_epi32(0xaaaa, c, _mm512_slli_epi64(d, 32));
+    *even = _mm512_unpacklo_epi64(front, back);
+    *odd = _mm512_unpackhi_epi64(front, back);
 }
 
 /* table[index] of sixty-four bytes; table: 256 bytes in four registers. */
@@ -43,17 +34,6 @@ VBMI_INLINE __m512i look_up(const __m512i table[4], __m512i index, __mmask64 upp
 {
     return _mm512_mask_blend_epi8(upper, _mm512_permutex2var_epi8(table[0], index, table[1]),
                                   _mm512_permutex2var_epi8(table[2], index, table[3]));
-}
-
-/* z of the half-words of two words: in every 128 bits four blocks' word x, then their word y. */
-VBMI_INLINE __m512i normals(__m512i x, __m512i y, const __m512i keep[4], const __m512i other[4])
-{
-    const __m512i bytes = _mm512_set1_epi16(255);
-    const __m512i slot = _mm512_packus_epi16(_mm512_and_si512(x, bytes), _mm512_and_si512(y, bytes));
-    const __m512i r = _mm512_packus_epi16(_mm512_srli_epi16(x, 8), _mm512_srli_epi16(y, 8));
-    const __mmask64 upper = _mm512_movepi8_mask(slot), kept = _mm512_cmplt_epu8_mask(r, look_up(keep, slot, upper));
-    const __m512i z = _mm512_mask_blend_epi8(kept, look_up(other, slot, upper), slot);
-    return _mm512_xor_si512(z, _mm512_set1_epi8(-128)); /* minus 128 */
 }
 
 /* The table's low bytes (KEEP) and high bytes (ALIAS + 128), 256 each. */
@@ -69,28 +49,61 @@ VBMI_INLINE void load_tables(__m512i keep[4], __m512i other[4])
     }
 }
 
-VBMI static void normal_blocks(const uint32_t counter[4], const uint32_t key[2], int8_t z[128])
+VBMI static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
 {
-    /* from [four blocks' word 0, word 1] and [word 2, word 3] to one block after the other, two elements at a time */
-    static const int16_t order[32] = {0, 4,  32, 36, 1, 5,  33, 37, 2,  6,  34, 38, 3,  7,  35, 39,
-                                      8, 12, 40, 44, 9, 13, 41, 45, 10, 14, 42, 46, 11, 15, 43, 47};
-    const __m512i first = _mm512_loadu_si512(order);
-    const __m512i second = _mm512_add_epi16(first, _mm512_set1_epi16(16));
-    __m512i words[4], keep[4], other[4];
+    const __m512i bytes = _mm512_set1_epi16(255);
+    uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
+    __m512i keep[4], other[4], even, odd;
     load_tables(keep, other);
-    philox(counter, key, words);
-    const __m512i front = normals(words[0], words[1], keep, other), back = normals(words[2], words[3], keep, other);
-    _mm512_storeu_si512(z, _mm512_permutex2var_epi16(front, first, back));
-    _mm512_storeu_si512(z + 64, _mm512_permutex2var_epi16(front, second, back));
+    for (; groups > 0; groups--, z += 64, at[0] += 8) {
+        draw(at, keys, &even, &odd);
+        const __m512i slot = _mm512_packus_epi16(_mm512_and_si512(even, bytes), _mm512_and_si512(odd, bytes));
+        const __m512i r = _mm512_packus_epi16(_mm512_srli_epi16(even, 8), _mm512_srli_epi16(odd, 8));
+        const __mmask64 upper = _mm512_movepi8_mask(slot), kept = _mm512_cmplt_epu8_mask(r, look_up(keep, slot, upper));
+        const __m512i value = _mm512_mask_blend_epi8(kept, look_up(other, slot, upper), slot);
+        _mm512_storeu_si512(z, _mm512_xor_si512(value, _mm512_set1_epi8(-128))); /* minus 128 */
+    }
 }
 
-sf_normal_kernel sf_normal_x86(void)
+/* Popcounts of the half-words' bytes by a table of sixteen; then 18*popcount - 144. */
+VBMI_INLINE __m512i coins(__m512i u)
 {
-    return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw") ? normal_blocks : NULL;
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i counts = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m512i low = _mm512_shuffle_epi8(counts, _mm512_and_si512(u, nibble));
+    const __m512i high = _mm512_shuffle_epi8(counts, _mm512_and_si512(_mm512_srli_epi16(u, 4), nibble));
+    const __m512i scaled = _mm512_maddubs_epi16(_mm512_add_epi8(low, high), _mm512_set1_epi8(18));
+    return _mm512_sub_epi16(scaled, _mm512_set1_epi16(144));
 }
 
-#else
+VBMI static void binomial(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
+{
+    uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
+    __m512i even, odd;
+    for (; groups > 0; groups--, z += 64, at[0] += 8) {
+        draw(at, keys, &even, &odd);
+        const __m512i value = _mm512_packs_epi16(coins(even), coins(odd));
+        _mm512_storeu_si512(z, _mm512_max_epi8(value, _mm512_set1_epi8(-127)));
+    }
+}
 
-sf_normal_kernel sf_normal_x86(void) { return NULL; }
+VBMI static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
+{
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
+    __m512i even, odd;
+    for (; groups > 0; groups--, u += 64, at[0] += 8) {
+        draw(at, keys, &even, &odd);
+        _mm512_storeu_si512(u, _mm512_permutex2var_epi64(even, first, odd));
+        _mm512_storeu_si512(u + 32, _mm512_permutex2var_epi64(even, second, odd));
+    }
+}
+
+void sf_directions_avx512(sf_draw_kernels* kernels)
+{
+    kernels->normal = normal;
+    kernels->binomial = binomial;
+    kernels->halves = halves;
+}
 
 #endif

@@ -233,9 +233,10 @@ uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t r
 uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 
-/* directions_avx512.c: normal z of the 128 elements of sixteen Philox blocks from counter[0] on. */
-typedef void (*sf_normal_kernel)(const uint32_t counter[4], const uint32_t key[2], int8_t z[128]);
-sf_normal_kernel sf_normal_x86(void); /* NULL when this machine has no faster one */
+/* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
+ * may be moved in any order, and at the same time. */
+void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count);
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
@@ -246,5 +247,9 @@ extern const int32_t sf_table_exp2[257];
 extern const int32_t sf_table_log2[257];
 extern const int32_t sf_table_cos[257];
 extern const uint16_t sf_table_alias[256]; /* KEEP + 256 * (ALIAS + 128) */
+#if SF_X86
+extern const uint8_t sf_table_keep_steps[256]; /* KEEP, entry i exclusive or entry i-16, anew from 128 on */
+extern const uint8_t sf_table_alias_steps[256]; /* ALIAS + 128, likewise */
+#endif
 
 #endif

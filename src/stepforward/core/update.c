@@ -16,11 +16,18 @@ uint32_t sf_rate(const sf_plan* plan, uint32_t step)
     return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
 }
 
+/* Elements moved together: on hosts enough that what the generator prepares does not show. */
+#if __STDC_HOSTED__
+#define PIECE (8u * SF_CHUNK)
+#else
+#define PIECE SF_CHUNK
+#endif
+
 /* A piece of one trainable tensor on its way through the update. */
 typedef struct piece {
-    int32_t g[SF_CHUNK];
-    uint16_t u[SF_CHUNK];
-    int64_t move[SF_CHUNK];
+    int32_t g[PIECE];
+    uint16_t u[PIECE];
+    int32_t move[PIECE];
 } piece;
 
 SF_CLONES
@@ -41,70 +48,149 @@ static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t 
     }
 }
 
-/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
-SF_CLONES
-static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
+/* u of the contract: |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
+SF_INLINE int64_t wide_move(int32_t g, uint32_t u, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {
     const int64_t factor = (int64_t)s->update_mult * (int64_t)rate;
     const uint32_t shift = s->update_shift + 15;
-    const int64_t half = rounding == SF_NEAREST ? (int64_t)1 << (shift - 1) : 0;
-    const uint32_t up = shift >= 16 ? shift - 16 : 0, down = shift >= 16 ? 0 : 16 - shift;
-    if (rounding == SF_STOCHASTIC)
-        for (uint32_t i = at; i < at + count; i++)
-            p->move[i] = (p->g[i] * factor + (((int64_t)p->u[i] << up) >> down)) >> shift;
-    else
-        for (uint32_t i = at; i < at + count; i++)
-            p->move[i] = (p->g[i] * factor + half) >> shift;
+    int64_t round = 0;
+    if (rounding == SF_NEAREST)
+        round = (int64_t)1 << (shift - 1);
+    else if (rounding == SF_STOCHASTIC)
+        round = shift >= 16 ? (int64_t)u << (shift - 16) : (int64_t)(u >> (16 - shift));
+    return (g * factor + round) >> shift;
 }
 
-static int64_t clamped(int64_t v, int64_t q_max) { return v < -q_max ? -q_max : v > q_max ? q_max : v; }
-
-static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int64_t* move)
+#if __STDC_HOSTED__
+/* The same in 32 bits, where |g| <= 32767 and update_shift >= 2. With factor = high * 2^16 + low, p >> 16 is
+ * g*high + (g*low >> 16), since a floor of a floor is a floor; high < 2^15 and low < 2^16, so that no product leaves 32 bits. */
+SF_CLONES
+static void narrow_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {
-    if (t->dtype == SF_S16) {
-        int16_t* w = (int16_t*)(void*)data + first;
+    const uint32_t factor = s->update_mult * rate, shift = s->update_shift - 1; /* of p >> 16 */
+    const int32_t high = (int32_t)(factor >> 16), low = (int32_t)(factor & 0xffffu);
+    const int32_t* g = p->g + at;
+    const uint16_t* u = p->u + at;
+    int32_t* move = p->move + at;
+    if (rounding != SF_STOCHASTIC) {
+        /* |p| < 2^46: from shift 31 up, and so with 31, the nearest is 0 and the floor the sign */
+        const uint32_t less = sf_min_u32(shift, 31);
+        const int32_t half = rounding == SF_NEAREST ? (int32_t)1 << (less - 1) : 0;
         for (uint32_t i = 0; i < count; i++)
-            w[i] = (int16_t)clamped(w[i] - move[i], 32767);
-    } else if (t->dtype == SF_S8) {
-        int8_t* w = (int8_t*)data + first;
+            move[i] = (g[i] * high + ((g[i] * low) >> 16) + half) >> less;
+    } else if (shift >= 16) {
         for (uint32_t i = 0; i < count; i++)
-            w[i] = (int8_t)clamped(w[i] - move[i], 127);
-    } else if (t->dtype == SF_S32) {
-        int32_t* w = (int32_t*)(void*)data + first;
-        for (uint32_t i = 0; i < count; i++)
-            w[i] = (int32_t)clamped(w[i] - move[i], INT32_MAX);
+            move[i] = (((g[i] * high + ((g[i] * low) >> 16)) >> (shift - 16)) + u[i]) >> 16;
     } else {
         for (uint32_t i = 0; i < count; i++) {
-            const uint32_t e = first + i, at = 4u * (e & 1u);
-            const uint32_t nibble = ((uint32_t)data[e >> 1] >> at) & 15u;
-            const uint32_t v = (uint32_t)clamped((int64_t)(nibble ^ 8u) - 8 - move[i], 7) & 15u;
-            data[e >> 1] = (uint8_t)((data[e >> 1] & ~(15u << at)) | (v << at));
+            const uint32_t rest = ((uint32_t)(g[i] * low) & 0xffffu) + ((uint32_t)u[i] << shift);
+            move[i] = (g[i] * high + ((g[i] * low) >> 16) + (int32_t)(rest >> 16)) >> shift;
         }
     }
 }
+#endif
 
-static void update_piece(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, uint8_t* weights,
-                         int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count)
+/* Moves of weights with at most 16 bits. What leaves 2^30 takes any of them to its limit. */
+static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding, int narrow)
 {
-    const sf_tensor* t = program->tensors + entry->tensor;
-    const uint32_t rate = sf_rate(plan, step);
-    int8_t z[SF_CHUNK];
-    piece p;
-    sf_fill(p.g, 0, sizeof p.g);
+#if __STDC_HOSTED__
+    if (narrow && s->update_shift >= 2 && count >= 8) {
+        narrow_moves(p, at, count, s, rate, rounding);
+        return;
+    }
+#endif
+    (void)narrow;
+    for (uint32_t i = at; i < at + count; i++) {
+        const int64_t move = wide_move(p->g[i], p->u[i], s, rate, rounding), most = (int64_t)1 << 30;
+        p->move[i] = (int32_t)(move < -most ? -most : move > most ? most : move);
+    }
+}
+
+SF_CLONES
+static void apply_s16(int16_t* w, const int32_t* move, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        w[i] = (int16_t)sf_clamp(w[i] - move[i], -32767, 32767);
+}
+
+SF_CLONES
+static void apply_s8(int8_t* w, const int32_t* move, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        w[i] = (int8_t)sf_clamp(w[i] - move[i], -127, 127);
+}
+
+static void apply_s4(uint8_t* data, uint32_t first, const int32_t* move, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t e = first + i, at = 4u * (e & 1u);
+        const uint32_t nibble = ((uint32_t)data[e >> 1] >> at) & 15u;
+        const uint32_t v = (uint32_t)sf_clamp((int32_t)(nibble ^ 8u) - 8 - move[i], -7, 7) & 15u;
+        data[e >> 1] = (uint8_t)((data[e >> 1] & ~(15u << at)) | (v << at));
+    }
+}
+
+/* A bias has 32 bits, and so may its move. */
+static void move_bias(const piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding,
+                      int32_t* w)
+{
+    for (uint32_t i = at; i < at + count; i++) {
+        const int64_t v = w[i] - wide_move(p->g[i], p->u[i], s, rate, rounding);
+        w[i] = v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v;
+    }
+}
+
+/* Whether |g| <= 32767 whatever z is. */
+static int stays_narrow(const sf_plan* plan, const int8_t* votes)
+{
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < plan->directions; i++)
+        sum += votes[i] < 0 ? -votes[i] : votes[i];
+    return plan->beta > 0 || sum * 127 <= 32767;
+}
+
+/* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
+static void gather(const sf_plan* plan, const sf_trainable* entry, int16_t* momentum, uint32_t step, const int8_t* votes,
+                   uint32_t first, uint32_t count, piece* p)
+{
+    int8_t z[PIECE];
+    sf_fill(p->g, 0, count * sizeof *p->g);
     for (uint32_t i = 0; i < plan->directions; i++)
         if (votes[i] != 0) {
             sf_directions(plan->distribution, plan->seed, step, i, entry->tensor, first, count, z);
-            accumulate(p.g, z, votes[i], count);
+            accumulate(p->g, z, votes[i], count);
         }
     if (plan->beta > 0)
-        momentum_step(plan, momentum + entry->momentum_first + first, p.g, count);
+        momentum_step(plan, momentum + entry->momentum_first + first, p->g, count);
     if (plan->rounding == SF_STOCHASTIC)
-        sf_halfwords(plan->seed, step, STOCHASTIC_STREAM, entry->tensor, first, count, p.u);
-    for (uint32_t at = 0, run; at < count; at += run) {
-        const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
-        scale_moves(&p, at, run, s, rate, plan->rounding);
+        sf_halfwords(plan->seed, step, STOCHASTIC_STREAM, entry->tensor, first, count, p->u);
+}
+
+void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count)
+{
+    const sf_tensor* t = program->tensors + entry->tensor;
+    uint8_t* data = (uint8_t*)weights + t->offset;
+    const uint32_t rate = sf_rate(plan, step), end = first + count;
+    const int narrow = stays_narrow(plan, votes);
+    piece p;
+    for (; first < end; first += count) {
+        count = sf_min_u32(PIECE, end - first);
+        gather(plan, entry, momentum, step, votes, first, count, &p);
+        for (uint32_t at = 0, run; at < count; at += run) {
+            const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
+            if (t->dtype == SF_S32)
+                move_bias(&p, at, run, s, rate, plan->rounding, (int32_t*)(void*)data + first);
+            else
+                scale_moves(&p, at, run, s, rate, plan->rounding, narrow);
+        }
+        if (t->dtype == SF_S16)
+            apply_s16((int16_t*)(void*)data + first, p.move, count);
+        else if (t->dtype == SF_S8)
+            apply_s8((int8_t*)data + first, p.move, count);
+        else if (t->dtype == SF_S4)
+            apply_s4(data, first, p.move, count);
     }
-    apply(t, weights + t->offset, first, count, p.move);
 }
 
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
@@ -118,8 +204,7 @@ sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weight
     for (uint32_t i = 0; i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
         const uint32_t elements = (uint32_t)program->tensors[entry->tensor].elements;
-        for (uint32_t e = 0; e < elements; e += SF_CHUNK)
-            update_piece(program, plan, entry, (uint8_t*)weights, momentum, step, votes, e, sf_min_u32(SF_CHUNK, elements - e));
+        sf_update_elements(program, plan, entry, weights, momentum, step, votes, 0, elements);
     }
     return SF_OK;
 }

@@ -1,0 +1,37 @@
+/* What the plain and the fast directions share. */
+#ifndef SF_DIRECTIONS_H
+#define SF_DIRECTIONS_H
+
+#include "internal.h"
+
+#define SF_DRAW 64u /* elements of a group: the half-words of eight Philox blocks */
+
+/* Keeps a loop a loop: unrolled, its constants would be loaded ahead of it and stored, which does not pay for a few groups. */
+#define SF_ROLLED _Pragma("GCC unroll 1")
+
+/* `groups` groups from block counter[0] on; keys: two for each round. */
+typedef void (*sf_draw_z)(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z);
+typedef void (*sf_draw_halves)(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u);
+
+/* z of the 128 bits of a block. */
+typedef void (*sf_draw_signs)(const uint32_t words[4], int8_t z[128]);
+
+typedef struct sf_draw_kernels {
+    sf_draw_z normal;
+    sf_draw_z binomial;
+    sf_draw_halves halves;
+    sf_draw_signs signs;
+} sf_draw_kernels;
+
+/* The fastest ones of this machine's instruction sets up to `level` (SF_HOST_PLAIN, ...). */
+sf_draw_kernels sf_draw_choose(int level);
+
+#if SF_X86
+void sf_directions_avx2(sf_draw_kernels* kernels);
+void sf_directions_avx512(sf_draw_kernels* kernels);
+#endif
+#if SF_NEON
+void sf_directions_neon(sf_draw_kernels* kernels);
+#endif
+
+#endif
