@@ -25,7 +25,8 @@ static void blocks(sf_block_kernel plain, sf_block_kernel fast, size_t pairs)
     static int16_t words[SF_BLOCK_PANELS * SEGMENTS * PAIRS * SF_PANEL * 2], picture[PICTURE];
     static int32_t expected[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL], got[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL];
     size_t offsets[SEGMENTS];
-    sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, {0}, offsets, SEGMENTS, pairs};
+    const sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
+    const int16_t* patches[SF_BLOCK_PATCHES];
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         words[i] = (int16_t)draw(-32767, 32767);
     for (size_t i = 0; i < PICTURE; i++)
@@ -33,13 +34,75 @@ static void blocks(sf_block_kernel plain, sf_block_kernel fast, size_t pairs)
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
     for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
-        b.patches[p] = picture + draw(0, 2000);
+        patches[p] = picture + draw(0, 2000);
     for (uint32_t panels = 1; panels <= SF_BLOCK_PANELS; panels++) {
-        plain(&b, panels, expected, SF_BLOCK_PANELS * SF_PANEL);
-        fast(&b, panels, got, SF_BLOCK_PANELS * SF_PANEL);
+        plain(&b, patches, panels, expected, SF_BLOCK_PANELS * SF_PANEL);
+        fast(&b, patches, panels, got, SF_BLOCK_PANELS * SF_PANEL);
         for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
             CHECK(memcmp(expected + p * SF_BLOCK_PANELS * SF_PANEL, got + p * SF_BLOCK_PANELS * SF_PANEL,
                          panels * SF_PANEL * sizeof *got) == 0);
+    }
+}
+
+/* Rows as sf_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays below
+ * 2^30 * 1.001, half below 2^28, and the zero point below 2^29. */
+static void fused_rows(sf_rows* rows, uint32_t count)
+{
+    rows->dtype = SF_S8;
+    rows->narrow = rows->fused = 1;
+    rows->zero_point = draw(-128, 127);
+    rows->lo = draw(-128, 0);
+    rows->hi = draw(0, 127);
+    for (uint32_t r = 0; r < count; r++) {
+        rows->bias[r] = draw(-1000000, 1000000);
+        rows->mult[r] = draw(0, 65535);
+        rows->shift[r] = draw(17, 38);
+        rows->half[r] = (int32_t)1 << (rows->shift[r] - 17);
+    }
+}
+
+/* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights. Weights are small
+ * enough for SEGMENTS * pairs products of them to stay below 2^30. */
+static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint32_t most)
+{
+    enum { ROWS = 64, AREA = 60 * ROWS };
+    static int16_t words[ROWS * SEGMENTS * PAIRS * 2], picture[2 * PICTURE];
+    static int32_t acc[SF_BLOCK_PATCHES * ROWS];
+    static int8_t expected[AREA], got[AREA];
+    static uint8_t memory[ROWS * 64];
+    size_t offsets[SEGMENTS];
+    const sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        words[i] = (int16_t)draw(-16000, 16000);
+    for (size_t i = 0; i < 2 * PICTURE; i++)
+        picture[i] = (int16_t)draw(-255, 255);
+    for (size_t s = 0; s < SEGMENTS; s++)
+        offsets[s] = (size_t)draw(0, 1000);
+    for (uint32_t count = 1; fast != NULL && count <= most; count++) {
+        const uint32_t width = (uint32_t)draw(1, 9), rows_down = (uint32_t)draw(1, 6), padding = (uint32_t)draw(0, 2);
+        const size_t step = count + padding;
+        const sf_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 900), 1, step, width * step + padding};
+        sf_cursor cursor = sf_grid_start(&grid);
+        sf_eight eight;
+        sf_rows rows;
+        sf_rows_carve(&rows, memory, ROWS);
+        fused_rows(&rows, count);
+        memset(expected, 1, sizeof expected);
+        memset(got, 1, sizeof got);
+        while (sf_grid_next(&cursor, &eight)) {
+            for (uint32_t j = 0; j < (count + SF_PANEL - 1) / SF_PANEL; j += SF_BLOCK_PANELS) {
+                const uint32_t left = (count + SF_PANEL - 1) / SF_PANEL - j, some = left < SF_BLOCK_PANELS ? left : SF_BLOCK_PANELS;
+                sf_block part = b;
+                part.words += j * b.panel;
+                sf_eight shifted = eight;
+                for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+                    shifted.patches[p] += plain == sf_block_window ? j * 2 * SF_PANEL : 0;
+                plain(&part, shifted.patches, some, acc + j * SF_PANEL, ROWS);
+            }
+            sf_rows_each(&rows, acc, ROWS, count, eight.count, expected, eight.at);
+        }
+        fast(&b, &grid, &rows, count, got);
+        CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
 
@@ -194,8 +257,12 @@ int main(void)
         /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
             blocks(sf_block_dot, fast.dot, pairs);
+        for (size_t pairs = 1; pairs <= PAIRS; pairs += 3)
+            grids(sf_block_dot, fast.grid_dot, pairs, SF_BLOCK_PANELS * SF_PANEL);
         for (int trial = 0; trial < 50; trial++)
             blocks(sf_block_window, fast.window, 1);
+        for (int trial = 0; trial < 20; trial++)
+            grids(sf_block_window, fast.grid_window, 1, 64);
         rescales(fast.rows);
         interleaves(fast.interleave);
         const sf_draw_kernels draws = sf_draw_choose(level);

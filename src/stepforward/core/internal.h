@@ -166,6 +166,7 @@ typedef struct sf_rows {
     int32_t hi;
     int32_t dtype;
     int32_t narrow; /* the whole row set is proven to stay inside int32 */
+    int32_t fused;  /* and so it does with the zero point added before the shift; hosts only */
 } sf_rows;
 
 uint64_t sf_rows_bytes(uint32_t rows);

@@ -7,13 +7,13 @@
 #define AVX2 __attribute__((target("avx2")))
 #define UNROLL _Pragma("GCC unroll 4")
 
-AVX2 static void dot(const sf_block* b, uint32_t first, const int16_t* w, int32_t* acc, size_t acc_stride)
+AVX2 static void dot(const sf_block* b, const int16_t* const* patches, const int16_t* w, int32_t* acc, size_t acc_stride)
 {
     const int16_t* x[4];
     __m256i low[4], high[4];
     UNROLL for (int p = 0; p < 4; p++)
     {
-        x[p] = b->patches[first + (uint32_t)p];
+        x[p] = patches[p];
         low[p] = high[p] = _mm256_setzero_si256();
     }
     for (size_t s = 0; s < b->segments; s++) {
@@ -40,11 +40,11 @@ AVX2 static void dot(const sf_block* b, uint32_t first, const int16_t* w, int32_
     }
 }
 
-void sf_block_dot_avx2(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_dot_avx2(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (uint32_t first = 0; first < SF_BLOCK_PATCHES; first += 4)
-            dot(b, first, b->words + j * b->panel, acc + first * acc_stride + j * SF_PANEL, acc_stride);
+            dot(b, patches + first, b->words + j * b->panel, acc + first * acc_stride + j * SF_PANEL, acc_stride);
 }
 
 #endif

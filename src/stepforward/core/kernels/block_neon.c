@@ -8,13 +8,13 @@
 #define UNROLL _Pragma("GCC unroll 4")
 
 /* 4 patches x 16 rows, every accumulator in a register. */
-static void dot(const sf_block* b, uint32_t first, const int16_t* w, int32_t* acc, size_t acc_stride)
+static void dot(const sf_block* b, const int16_t* const* patches, const int16_t* w, int32_t* acc, size_t acc_stride)
 {
     const int16_t* x[4];
     int32x4_t sum[4][4];
     UNROLL for (int p = 0; p < 4; p++)
     {
-        x[p] = b->patches[first + (uint32_t)p];
+        x[p] = patches[p];
         sum[p][0] = sum[p][1] = sum[p][2] = sum[p][3] = vdupq_n_s32(0);
     }
     for (size_t s = 0; s < b->segments; s++) {
@@ -43,11 +43,11 @@ static void dot(const sf_block* b, uint32_t first, const int16_t* w, int32_t* ac
             vst1q_s32(acc + (size_t)p * acc_stride + 4 * i, sum[p][i]);
 }
 
-void sf_block_dot_neon(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_dot_neon(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (uint32_t first = 0; first < SF_BLOCK_PATCHES; first += 4)
-            dot(b, first, b->words + j * b->panel, acc + first * acc_stride + j * SF_PANEL, acc_stride);
+            dot(b, patches + first, b->words + j * b->panel, acc + first * acc_stride + j * SF_PANEL, acc_stride);
 }
 
 /* 16 channels of one patch. */
@@ -68,11 +68,11 @@ static void window(const sf_block* b, const int16_t* w, const int16_t* patch, in
     UNROLL for (int i = 0; i < 4; i++) vst1q_s32(acc + 4 * i, sum[i]);
 }
 
-void sf_block_window_neon(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_window_neon(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-            window(b, b->words + j * b->panel, b->patches[p] + j * 2 * SF_PANEL, acc + p * acc_stride + j * SF_PANEL);
+            window(b, b->words + j * b->panel, patches[p] + j * 2 * SF_PANEL, acc + p * acc_stride + j * SF_PANEL);
 }
 
 #endif

@@ -12,13 +12,13 @@ AVX2 static inline __attribute__((always_inline)) __m256i load(const int16_t* at
     return _mm256_loadu_si256((const __m256i_u*)(const void*)at);
 }
 
-AVX2 static void window(const sf_block* b, uint32_t first, const int16_t* w, size_t channel, int32_t* acc, size_t acc_stride)
+AVX2 static void window(const sf_block* b, const int16_t* const* patches, const int16_t* w, size_t channel, int32_t* acc, size_t acc_stride)
 {
     const int16_t* x[4];
     __m256i low[4], high[4];
     UNROLL for (int p = 0; p < 4; p++)
     {
-        x[p] = b->patches[first + (uint32_t)p] + channel;
+        x[p] = patches[p] + channel;
         low[p] = high[p] = _mm256_setzero_si256();
     }
     for (size_t s = 0; s < b->segments; s++, w += 2 * SF_PANEL) {
@@ -38,11 +38,11 @@ AVX2 static void window(const sf_block* b, uint32_t first, const int16_t* w, siz
     }
 }
 
-void sf_block_window_avx2(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_window_avx2(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (uint32_t first = 0; first < SF_BLOCK_PATCHES; first += 4)
-            window(b, first, b->words + j * b->panel, j * 2 * (size_t)SF_PANEL, acc + first * acc_stride + j * SF_PANEL,
+            window(b, patches + first, b->words + j * b->panel, j * 2 * (size_t)SF_PANEL, acc + first * acc_stride + j * SF_PANEL,
                    acc_stride);
 }
 

@@ -117,27 +117,15 @@ static void widen_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t
 static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
                      size_t step)
 {
-    const size_t across = (size_t)g->stride_w * g->group_in, down = (size_t)g->stride_h * (size_t)line_elements(g);
-    const size_t positions = (size_t)rows * g->out_w;
-    const int16_t *line = picture, *next = picture;
-    uint32_t ox = 0;
-    for (size_t first = 0; first < positions; first += SF_BLOCK_PATCHES) {
-        const uint32_t count = (uint32_t)(positions - first < SF_BLOCK_PATCHES ? positions - first : SF_BLOCK_PATCHES);
-        const int16_t* patches[SF_BLOCK_PATCHES];
-        size_t outputs[SF_BLOCK_PATCHES];
-        for (uint32_t p = 0; p < count; p++, at += step) {
-            patches[p] = next;
-            outputs[p] = at;
-            next += across;
-            if (++ox == g->out_w) {
-                ox = 0;
-                next = line += down;
-            }
-        }
-        for (uint32_t p = count; p < SF_BLOCK_PATCHES; p++)
-            patches[p] = patches[0];
-        sf_host_tile_multiply(tile, patches, count, y, outputs);
+    sf_grid grid = {g->out_w, rows, picture, (size_t)g->stride_w * g->group_in, (size_t)g->stride_h * (size_t)line_elements(g),
+                    at, step, step * g->out_w};
+    if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
+        grid.width = rows;
+        grid.rows = 1;
+        grid.across = grid.down;
+        grid.out_across = grid.out_down;
     }
+    sf_host_tile_multiply(tile, &grid, y);
 }
 
 static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)

@@ -235,44 +235,30 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
 }
 
 /* Every row is proven to stay inside int32 (sf_rows_prepare). */
-static void multiply(const tile* t, const geometry* g, uint32_t parity, const int16_t** patches, uint32_t count, void* y,
-                     const size_t* at)
+static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, void* y)
 {
-    sf_block b = {0};
-    b.words = t->words + (size_t)parity * g->taps * t->capacity * 2;
-    b.panel = (size_t)g->taps * SF_PANEL * 2;
-    b.offsets = t->offsets;
-    b.segments = (g->kernel_h + parity + 1) / 2 * g->kernel_w;
-    b.pairs = 1;
-    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-        b.patches[p] = patches[p < count ? p : 0];
-    t->kernels.window(&b, (t->count + SF_PANEL - 1) / SF_PANEL, t->acc, t->capacity);
-    t->kernels.rows(&t->rows, t->acc, t->capacity, t->count, count, y, at);
+    sf_cursor cursor = sf_grid_start(grid);
+    sf_eight eight;
+    if (t->rows.fused && t->kernels.grid_window != NULL)
+        t->kernels.grid_window(b, grid, &t->rows, t->count, (int8_t*)y);
+    else
+        while (sf_grid_next(&cursor, &eight)) {
+            t->kernels.window(b, eight.patches, (t->count + SF_PANEL - 1) / SF_PANEL, t->acc, t->capacity);
+            t->kernels.rows(&t->rows, t->acc, t->capacity, t->count, eight.count, y, eight.at);
+        }
 }
 
-/* The output rows of a band that begin with row `parity` of a pair. at: the band's first output. */
-static void run_rows(const tile* t, const geometry* g, uint32_t parity, uint32_t rows, void* y, size_t at)
+/* `rows` output rows of a band, every `each`th from row `first` on: all begin with the same row of a pair. at: the band's first
+ * output. */
+static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t each, uint32_t rows, void* y, size_t at)
 {
-    const size_t column = (size_t)t->capacity * 2, pair = g->width * column;
-    const int16_t* patches[SF_BLOCK_PATCHES];
-    size_t outputs[SF_BLOCK_PATCHES];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        if ((i * g->stride_h & 1u) != parity)
-            continue;
-        const int16_t* patch = t->picture + (size_t)(i * g->stride_h / 2) * pair;
-        const size_t from = at + (size_t)i * g->out_w * g->channels;
-        for (uint32_t ox = 0; ox < g->out_w; ox++) {
-            patches[count] = patch + (size_t)ox * g->stride_w * column;
-            outputs[count] = from + (size_t)ox * g->channels;
-            if (++count == SF_BLOCK_PATCHES) {
-                multiply(t, g, parity, patches, count, y, outputs);
-                count = 0;
-            }
-        }
-    }
-    if (count > 0)
-        multiply(t, g, parity, patches, count, y, outputs);
+    const size_t column = (size_t)t->capacity * 2, pair = g->width * column, line = (size_t)g->out_w * g->channels;
+    const uint32_t parity = first * g->stride_h & 1u;
+    const sf_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SF_PANEL * 2, t->offsets,
+                        (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
+    const sf_grid grid = {g->out_w, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair, g->stride_w * column,
+                          (size_t)(each * g->stride_h / 2) * pair, at + first * line, g->channels, each * line};
+    multiply(t, &b, &grid, y);
 }
 
 static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint32_t first)
@@ -284,9 +270,12 @@ static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint
         for (uint32_t oy = 0, rows; oy < g->out_h; oy += rows, at += (size_t)rows * g->out_w * g->channels) {
             rows = sf_min_u32(most, g->out_h - oy);
             widen_band(t, g, x, (int64_t)oy * g->stride_h - g->pad_top, row_pairs(g, rows));
-            run_rows(t, g, 0, rows, call->y, at);
-            if (g->stride_h % 2 == 1 && rows > 1)
-                run_rows(t, g, 1, rows, call->y, at);
+            if (g->stride_h % 2 == 0) {
+                run_rows(t, g, 0, 1, rows, call->y, at);
+            } else {
+                run_rows(t, g, 0, 2, (rows + 1) / 2, call->y, at);
+                run_rows(t, g, 1, 2, rows / 2, call->y, at);
+            }
         }
 }
 

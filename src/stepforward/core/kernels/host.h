@@ -9,22 +9,81 @@
 #define SF_BLOCK_PANELS 3u  /* panels multiplied together at most: 24 accumulators of AVX-512 */
 #define SF_BAND_BYTES 32768u /* of a widened band: together with some weights it stays in a first- or second-level cache */
 
-/* A product of eight patches with panels of rows. A patch is read in segments that lie apart in the picture. */
+/* Panels of staged rows, and the segments in which they read a patch; segments lie apart in the picture. */
 typedef struct sf_block {
     const int16_t* words; /* first panel: [segment][pair][SF_PANEL][2] */
     size_t panel;         /* elements from one panel to the next */
-    const int16_t* patches[SF_BLOCK_PATCHES];
     const size_t* offsets; /* of each segment in a patch, in elements */
     size_t segments;
     size_t pairs; /* of each segment */
 } sf_block;
 
-/* acc[patch * acc_stride + row] for `panels` <= SF_BLOCK_PANELS panels, in int32: the caller makes sure that the sums fit, by at
- * most SF_BLOCK products or by rows proven narrow.
+/* A product of eight patches with `panels` <= SF_BLOCK_PANELS panels of rows: acc[patch * acc_stride + row], in int32. The caller
+ * makes sure that the sums fit, by at most SF_BLOCK products or by rows proven narrow.
  *   dot:    the rows of a panel share a patch: a segment holds pairs of s16, each multiplied with all rows.
  *   window: every row has its own channel: a segment holds pairs x [SF_PANEL][2], multiplied with the words one by one;
  *           the next panel's channels follow at patch + 2*SF_PANEL. */
-typedef void (*sf_block_kernel)(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+typedef void (*sf_block_kernel)(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                                size_t acc_stride);
+
+/* The output positions of a band, and their patches. */
+typedef struct sf_grid {
+    uint32_t width, rows;
+    const int16_t* patch;    /* of the first position */
+    size_t across, down;     /* from one patch to the next in a row, and from a row to the next, in elements */
+    size_t at;               /* first output of the first position */
+    size_t out_across, out_down;
+} sf_grid;
+
+/* Eight positions of a grid; what fills up the last eight is its first position once more. */
+typedef struct sf_eight {
+    const int16_t* patches[SF_BLOCK_PATCHES];
+    size_t at[SF_BLOCK_PATCHES];
+    uint32_t count;
+} sf_eight;
+
+/* Where in a grid the next eight begin: position x of row y. */
+typedef struct sf_cursor {
+    const sf_grid* grid;
+    const int16_t *line, *patch;
+    size_t line_at, at;
+    uint32_t x, y;
+} sf_cursor;
+
+SF_INLINE sf_cursor sf_grid_start(const sf_grid* grid)
+{
+    const sf_cursor c = {grid, grid->patch, grid->patch, grid->at, grid->at, 0, 0};
+    return c;
+}
+
+/* Returns 0 at the end. */
+SF_INLINE uint32_t sf_grid_next(sf_cursor* c, sf_eight* eight)
+{
+    const sf_grid* g = c->grid;
+    uint32_t p = 0;
+    for (; p < SF_BLOCK_PATCHES && c->y < g->rows; p++) {
+        eight->patches[p] = c->patch;
+        eight->at[p] = c->at;
+        c->patch += g->across;
+        c->at += g->out_across;
+        if (++c->x == g->width) {
+            c->x = 0;
+            c->y++;
+            c->patch = c->line += g->down;
+            c->at = c->line_at += g->out_down;
+        }
+    }
+    eight->count = p;
+    for (; p < SF_BLOCK_PATCHES; p++) {
+        eight->patches[p] = eight->patches[0];
+        eight->at[p] = eight->at[0];
+    }
+    return eight->count;
+}
+
+/* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sf_rows_prepare), at every position
+ * of a grid. dot takes at most SF_BLOCK_PANELS panels, window any number. */
+typedef void (*sf_grid_kernel)(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 
 /* Outputs of `count` narrow rows at `positions` positions: position p reads acc[p * capacity ..] and writes y[at[p] ..]. */
 typedef void (*sf_rows_kernel)(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
@@ -36,6 +95,8 @@ typedef void (*sf_interleave_kernel)(const int8_t* a, const int8_t* b, size_t co
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
+    sf_grid_kernel grid_dot;    /* NULL, like the next, where nothing is gained by it */
+    sf_grid_kernel grid_window;
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
 } sf_host_kernels;
@@ -47,23 +108,25 @@ sf_host_kernels sf_host_choose(int level);
 #define SF_HOST_LEVEL SF_HOST_BEST
 #endif
 
-void sf_block_dot(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sf_block_window(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_dot(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   const size_t* at);
 void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
 #if SF_NEON
-void sf_block_dot_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sf_block_window_neon(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_dot_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 #endif
 
 #if SF_X86
 void sf_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
-void sf_block_dot_avx2(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sf_block_dot_vnni(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sf_block_window_avx2(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sf_block_window_vnni(const sf_block* block, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_dot_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_dot_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_window_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_grid_dot_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
+void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     const size_t* at);
 #endif
@@ -82,6 +145,9 @@ void sf_packed_rows_open(sf_packed_rows* packed, uint32_t capacity, uint32_t cou
 
 /* Biases and scales; the bounds in reach[] stay as they are. */
 void sf_packed_rows_prepare(sf_packed_rows* packed, const sf_call* call, uint32_t first_row);
+
+/* host_kernels.c: rows from row `first` on. */
+sf_rows sf_rows_from(const sf_rows* rows, uint32_t first);
 
 /* host_tile.c: weight rows packed for the block kernels. */
 typedef struct sf_host_tile {
@@ -116,8 +182,8 @@ void sf_host_tile_point(sf_host_tile* tile, void* packed);
  * twin, no tile may lie in the working memory. */
 void sf_host_tile_pack(sf_host_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin);
 
-/* Outputs of the first `count` patches: patch p writes its staged rows to y[at[p] ..]. All eight must be readable. */
-void sf_host_tile_multiply(const sf_host_tile* tile, const int16_t* const* patches, uint32_t count, void* y, const size_t* at);
+/* Outputs of the staged rows at every position of a grid. */
+void sf_host_tile_multiply(const sf_host_tile* tile, const sf_grid* grid, void* y);
 
 /* The packed memory of an operator: its tiles one after the other. */
 typedef struct sf_packing {

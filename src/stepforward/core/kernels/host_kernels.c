@@ -3,16 +3,19 @@
 
 sf_host_kernels sf_host_choose(int level)
 {
-    sf_host_kernels k = {sf_block_dot, sf_block_window, sf_rows_each, sf_interleave};
+    sf_host_kernels k = {sf_block_dot, sf_block_window, NULL, NULL, sf_rows_each, sf_interleave};
 #if SF_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
         k.dot = sf_block_dot_avx2;
         k.window = sf_block_window_avx2;
         k.interleave = sf_interleave_avx2;
     }
-    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw")) {
+    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl")) {
         k.dot = sf_block_dot_vnni;
         k.window = sf_block_window_vnni;
+        k.grid_dot = sf_grid_dot_vnni;
+        k.grid_window = sf_grid_window_vnni;
         k.rows = sf_rows_avx512;
     }
 #elif SF_NEON
@@ -26,15 +29,26 @@ sf_host_kernels sf_host_choose(int level)
     return k;
 }
 
+sf_rows sf_rows_from(const sf_rows* rows, uint32_t first)
+{
+    sf_rows r = *rows;
+    r.bias += first;
+    r.mult += first;
+    r.half += first;
+    r.shift += first;
+    r.reach += first;
+    return r;
+}
+
 SF_CLONES
-void sf_block_dot(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_dot(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
             const int16_t* w = b->words + j * b->panel;
             int32_t sum[SF_PANEL] = {0};
             for (size_t s = 0; s < b->segments; s++) {
-                const int16_t* x = b->patches[p] + b->offsets[s];
+                const int16_t* x = patches[p] + b->offsets[s];
                 for (size_t k = 0; k < b->pairs; k++, w += 2 * SF_PANEL, x += 2)
                     for (size_t r = 0; r < SF_PANEL; r++)
                         sum[r] += w[2 * r] * x[0] + w[2 * r + 1] * x[1];
@@ -44,14 +58,14 @@ void sf_block_dot(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_s
 }
 
 SF_CLONES
-void sf_block_window(const sf_block* b, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sf_block_window(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
             const int16_t* w = b->words + j * b->panel;
             int32_t sum[SF_PANEL] = {0};
             for (size_t s = 0; s < b->segments; s++, w += 2 * SF_PANEL) {
-                const int16_t* x = b->patches[p] + b->offsets[s] + j * 2 * SF_PANEL;
+                const int16_t* x = patches[p] + b->offsets[s] + j * 2 * SF_PANEL;
                 for (size_t r = 0; r < SF_PANEL; r++)
                     sum[r] += w[2 * r] * x[2 * r] + w[2 * r + 1] * x[2 * r + 1];
             }

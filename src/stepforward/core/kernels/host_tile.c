@@ -142,17 +142,29 @@ void sf_host_tile_pack(sf_host_tile* t, const sf_call* call, uint32_t first_row,
 /* Panels of the next call: threes, but rather two and two than three and one. */
 static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sf_min_u32(left, SF_BLOCK_PANELS); }
 
+/* Rows that are fused: one group of panels after the other, each at all positions. */
+static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* grid, int8_t* y)
+{
+    const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    for (uint32_t j = 0, some; j < panels; j += some) {
+        some = next_panels(panels - j);
+        const sf_rows rows = sf_rows_from(&t->rows, j * SF_PANEL);
+        b->words = t->words + j * b->panel;
+        t->kernels.grid_dot(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
+    }
+}
+
 /* Every row is proven to stay inside int32 (sf_rows_prepare). */
-static void multiply_narrow(const sf_host_tile* t, sf_block* b, uint32_t count, void* y, const size_t* at)
+static void multiply_narrow(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
 {
     int32_t* acc = (int32_t*)t->acc;
     const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         b->words = t->words + j * b->panel;
-        t->kernels.dot(b, some, acc + j * SF_PANEL, t->capacity);
+        t->kernels.dot(b, eight->patches, some, acc + j * SF_PANEL, t->capacity);
     }
-    t->kernels.rows(&t->rows, acc, t->capacity, t->count, count, y, at);
+    t->kernels.rows(&t->rows, acc, t->capacity, t->count, eight->count, y, eight->at);
 }
 
 SF_CLONES
@@ -164,45 +176,44 @@ static void add_parts(int64_t* acc, const int32_t* part, uint32_t capacity)
 }
 
 /* At most SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64. */
-static void add_panel(const sf_host_tile* t, const sf_block* whole, const int16_t* words, int64_t* acc)
+static void add_panel(const sf_host_tile* t, const int16_t* const* patches, const int16_t* words, int64_t* acc)
 {
+    const int16_t* from[SF_BLOCK_PATCHES];
     int32_t part[SF_BLOCK_PATCHES * SF_PANEL];
     const uint32_t most = SF_BLOCK / 2, together = sf_max_u32(1, most / t->pairs);
     for (uint32_t s = 0; s < t->segments; s += together)
         for (uint32_t k = 0; k < t->pairs; k += most) {
-            sf_block b = *whole;
-            b.words = words + ((size_t)s * t->pairs + k) * 2 * SF_PANEL;
-            b.offsets = t->offsets + s;
-            b.segments = sf_min_u32(together, t->segments - s);
-            b.pairs = sf_min_u32(most, t->pairs - k);
+            const sf_block b = {words + ((size_t)s * t->pairs + k) * 2 * SF_PANEL, 0, t->offsets + s,
+                                sf_min_u32(together, t->segments - s), sf_min_u32(most, t->pairs - k)};
             for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-                b.patches[p] += 2 * (size_t)k;
-            t->kernels.dot(&b, 1, part, SF_PANEL);
+                from[p] = patches[p] + 2 * (size_t)k;
+            t->kernels.dot(&b, from, 1, part, SF_PANEL);
             add_parts(acc, part, t->capacity);
         }
 }
 
-static void multiply_wide(const sf_host_tile* t, const sf_block* b, uint32_t count, void* y, const size_t* at)
+static void multiply_wide(const sf_host_tile* t, const sf_block* b, const sf_eight* eight, void* y)
 {
     int64_t* acc = (int64_t*)t->acc;
     sf_fill(acc, 0, (size_t)acc_bytes(t));
     for (uint32_t row = 0; row < t->count; row += SF_PANEL)
-        add_panel(t, b, t->words + row / SF_PANEL * b->panel, acc + row);
-    for (uint32_t p = 0; p < count; p++)
-        sf_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, at[p], 0);
+        add_panel(t, eight->patches, t->words + row / SF_PANEL * b->panel, acc + row);
+    for (uint32_t p = 0; p < eight->count; p++)
+        sf_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
 }
 
-void sf_host_tile_multiply(const sf_host_tile* t, const int16_t* const* patches, uint32_t count, void* y, const size_t* at)
+void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
 {
-    sf_block b = {0};
-    b.panel = panel_words(t);
-    b.offsets = t->offsets;
-    b.segments = t->segments;
-    b.pairs = t->pairs;
-    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-        b.patches[p] = patches[p];
-    if (t->rows.narrow)
-        multiply_narrow(t, &b, count, y, at);
+    sf_block b = {t->words, panel_words(t), t->offsets, t->segments, t->pairs};
+    sf_cursor cursor = sf_grid_start(grid);
+    sf_eight eight;
+    if (t->rows.fused && t->kernels.grid_dot != NULL)
+        multiply_fused(t, &b, grid, (int8_t*)y);
     else
-        multiply_wide(t, &b, count, y, at);
+        while (sf_grid_next(&cursor, &eight)) {
+            if (t->rows.narrow)
+                multiply_narrow(t, &b, &eight, y);
+            else
+                multiply_wide(t, &b, &eight, y);
+        }
 }

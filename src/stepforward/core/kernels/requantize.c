@@ -20,16 +20,21 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
  * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product, which
  * is formed without its low half: with acc = h*2^16 + l, 0 <= l < 2^16, and shift >= 17,
  *     (acc*mult + 2^(shift-1)) >> shift  =  (h*mult + ((l*mult) >> 16) + 2^(shift-17)) >> (shift-16)
- * because 2^(shift-1) is a multiple of 2^16. The bracket is floor(acc*mult / 2^16) + 2^(shift-17). */
+ * because 2^(shift-1) is a multiple of 2^16. The bracket is floor(acc*mult / 2^16) + 2^(shift-17).
+ *
+ * Narrow rows are fused when their outputs are bytes and zero_point * 2^(shift-16), a multiple of the divisor, can be added inside
+ * the bracket as well: then kernels for hosts need no step after the shift but to saturate. */
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
 {
     const sf_op* op = call->op;
     const int64_t zero = call->in->zero_point, largest = 127 - zero > 128 + zero ? 127 - zero : 128 + zero;
+    const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
+    rows->fused = !sf_for_device(call->row_tile) && rows->dtype == SF_S8;
     sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
     for (uint32_t r = 0; r < count; r++) {
         const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row + r);
@@ -41,7 +46,11 @@ void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uin
         if (pair[1] < 17 || rows->reach[r] > INT32_MAX ||
             ((rows->reach[r] * pair[0]) >> 16) + rows->half[r] + 65538 > INT32_MAX)
             rows->narrow = 0;
+        else if (rows->fused && /* shift >= 17; at most 127 * 2^31 + 2^31 */
+                 ((rows->reach[r] * pair[0]) >> 16) + rows->half[r] + ((int64_t)magnitude << (pair[1] - 16)) + 65538 > INT32_MAX)
+            rows->fused = 0;
     }
+    rows->fused = rows->fused && rows->narrow;
 }
 
 #define LANES 16

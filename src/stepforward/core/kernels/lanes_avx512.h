@@ -1,0 +1,81 @@
+/* From accumulators to bytes in registers, sixteen rows at a time: what the kernels for AVX-512 end with. */
+#ifndef SF_LANES_AVX512_H
+#define SF_LANES_AVX512_H
+
+#include "host.h"
+
+#if SF_X86
+#include <immintrin.h>
+
+#define SF_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define SF_VNNI_INLINE SF_VNNI static inline __attribute__((always_inline))
+
+/* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn of the loop that
+ * sums it, so as to have it at hand after the loop. */
+#define SF_KEEP(v) __asm__("" : "+v"(v))
+
+/* Sixteen fused rows (sf_rows_prepare). */
+typedef struct sf_lanes {
+    __m512i bias, low, high, half, shift;
+    __mmask32 product;
+    __m128i lo, hi;
+    uint32_t count;
+} sf_lanes;
+
+SF_VNNI_INLINE sf_lanes sf_lanes_load(const sf_rows* rows, uint32_t first, uint32_t count)
+{
+    const __mmask16 used = (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
+    sf_lanes l;
+    l.bias = _mm512_maskz_loadu_epi32(used, rows->bias + first);
+    l.low = _mm512_maskz_loadu_epi32(used, rows->mult + first);
+    l.high = _mm512_slli_epi32(l.low, 16);
+    l.product = ~_mm512_movepi16_mask(l.high);
+    l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(used, rows->shift + first), _mm512_set1_epi32(16));
+    l.half = _mm512_add_epi32(_mm512_maskz_loadu_epi32(used, rows->half + first),
+                              _mm512_sllv_epi32(_mm512_set1_epi32(rows->zero_point), l.shift));
+    l.lo = _mm_set1_epi8((char)rows->lo);
+    l.hi = _mm_set1_epi8((char)rows->hi);
+    l.count = sf_min_u32(count, 16);
+    return l;
+}
+
+/* The formula of sf_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult + (l*mult >> 16) +
+ * half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then the h*2^16 that is missing is the
+ * upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15 the mask lets it put a zero there (h times the
+ * zero of `low`). Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
+SF_VNNI_INLINE __m128i sf_lanes_bytes(const sf_lanes* l, __m512i a)
+{
+    const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high), low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
+    const __m128i v = _mm512_cvtsepi32_epi8(_mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift));
+    return _mm_min_epi8(_mm_max_epi8(v, l->lo), l->hi);
+}
+
+/* The first `count` of sixteen bytes: stores under a mask are many times slower on some machines. */
+SF_VNNI_INLINE void sf_store_bytes(__m128i v, uint32_t count, int8_t* y)
+{
+    if (count == 16) {
+        _mm_storeu_si128((__m128i_u*)(void*)y, v);
+        return;
+    }
+    if (count & 8) {
+        _mm_storel_epi64((__m128i_u*)(void*)y, v);
+        v = _mm_srli_si128(v, 8);
+        y += 8;
+    }
+    uint64_t rest = (uint64_t)_mm_cvtsi128_si64(v);
+    if (count & 4) {
+        sf_copy(y, &rest, 4);
+        rest >>= 32;
+        y += 4;
+    }
+    if (count & 2) {
+        sf_copy(y, &rest, 2);
+        rest >>= 16;
+        y += 2;
+    }
+    if (count & 1)
+        sf_copy(y, &rest, 1);
+}
+
+#endif
+#endif
