@@ -16,7 +16,7 @@ uint32_t sf_rate(const sf_plan* plan, uint32_t step)
     return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
 }
 
-/* Elements moved together: on hosts enough that what the generator prepares does not show. */
+/* Elements moved together: on hosts enough that what a piece costs beside its elements does not show. */
 #if __STDC_HOSTED__
 #define PIECE (8u * SF_CHUNK)
 #else
@@ -27,7 +27,7 @@ uint32_t sf_rate(const sf_plan* plan, uint32_t step)
 typedef struct piece {
     int32_t g[PIECE];
     uint16_t u[PIECE];
-    int32_t move[PIECE];
+    int64_t move[PIECE];
 } piece;
 
 SF_CLONES
@@ -48,105 +48,111 @@ static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t 
     }
 }
 
-/* u of the contract: |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
-SF_INLINE int64_t wide_move(int32_t g, uint32_t u, const sf_scaler* s, uint32_t rate, uint32_t rounding)
+/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
+SF_CLONES
+static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {
     const int64_t factor = (int64_t)s->update_mult * (int64_t)rate;
     const uint32_t shift = s->update_shift + 15;
-    int64_t round = 0;
-    if (rounding == SF_NEAREST)
-        round = (int64_t)1 << (shift - 1);
-    else if (rounding == SF_STOCHASTIC)
-        round = shift >= 16 ? (int64_t)u << (shift - 16) : (int64_t)(u >> (16 - shift));
-    return (g * factor + round) >> shift;
+    const int64_t half = rounding == SF_NEAREST ? (int64_t)1 << (shift - 1) : 0;
+    const uint32_t up = shift >= 16 ? shift - 16 : 0, down = shift >= 16 ? 0 : 16 - shift;
+    if (rounding == SF_STOCHASTIC)
+        for (uint32_t i = at; i < at + count; i++)
+            p->move[i] = (p->g[i] * factor + (((int64_t)p->u[i] << up) >> down)) >> shift;
+    else
+        for (uint32_t i = at; i < at + count; i++)
+            p->move[i] = (p->g[i] * factor + half) >> shift;
 }
 
-#if __STDC_HOSTED__
-/* The same in 32 bits, where |g| <= 32767 and update_shift >= 2. With factor = high * 2^16 + low, p >> 16 is
- * g*high + (g*low >> 16), since a floor of a floor is a floor; high < 2^15 and low < 2^16, so that no product leaves 32 bits. */
-SF_CLONES
-static void narrow_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
+static int64_t clamped(int64_t v, int64_t q_max) { return v < -q_max ? -q_max : v > q_max ? q_max : v; }
+
+static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int64_t* move)
 {
-    const uint32_t factor = s->update_mult * rate, shift = s->update_shift - 1; /* of p >> 16 */
-    const int32_t high = (int32_t)(factor >> 16), low = (int32_t)(factor & 0xffffu);
-    const int32_t* g = p->g + at;
-    const uint16_t* u = p->u + at;
-    int32_t* move = p->move + at;
-    if (rounding != SF_STOCHASTIC) {
-        /* |p| < 2^46: from shift 31 up, and so with 31, the nearest is 0 and the floor the sign */
-        const uint32_t less = sf_min_u32(shift, 31);
-        const int32_t half = rounding == SF_NEAREST ? (int32_t)1 << (less - 1) : 0;
+    if (t->dtype == SF_S16) {
+        int16_t* w = (int16_t*)(void*)data + first;
         for (uint32_t i = 0; i < count; i++)
-            move[i] = (g[i] * high + ((g[i] * low) >> 16) + half) >> less;
-    } else if (shift >= 16) {
+            w[i] = (int16_t)clamped(w[i] - move[i], 32767);
+    } else if (t->dtype == SF_S8) {
+        int8_t* w = (int8_t*)data + first;
         for (uint32_t i = 0; i < count; i++)
-            move[i] = (((g[i] * high + ((g[i] * low) >> 16)) >> (shift - 16)) + u[i]) >> 16;
+            w[i] = (int8_t)clamped(w[i] - move[i], 127);
+    } else if (t->dtype == SF_S32) {
+        int32_t* w = (int32_t*)(void*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int32_t)clamped(w[i] - move[i], INT32_MAX);
     } else {
         for (uint32_t i = 0; i < count; i++) {
-            const uint32_t rest = ((uint32_t)(g[i] * low) & 0xffffu) + ((uint32_t)u[i] << shift);
-            move[i] = (g[i] * high + ((g[i] * low) >> 16) + (int32_t)(rest >> 16)) >> shift;
+            const uint32_t e = first + i, at = 4u * (e & 1u);
+            const uint32_t nibble = ((uint32_t)data[e >> 1] >> at) & 15u;
+            const uint32_t v = (uint32_t)clamped((int64_t)(nibble ^ 8u) - 8 - move[i], 7) & 15u;
+            data[e >> 1] = (uint8_t)((data[e >> 1] & ~(15u << at)) | (v << at));
         }
     }
 }
-#endif
 
-/* Moves of weights with at most 16 bits. What leaves 2^30 takes any of them to its limit. */
-static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding, int narrow)
+/* Whether moves can be made in 32 bits: |g| <= 32767 whatever z is, every shift is at least 2, and weights have 16 bits at most.
+ * Devices multiply 64 bits as fast, and save the second copy. */
+static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, const int8_t* votes)
 {
-#if __STDC_HOSTED__
-    if (narrow && s->update_shift >= 2 && count >= 8) {
-        narrow_moves(p, at, count, s, rate, rounding);
-        return;
-    }
-#endif
-    (void)narrow;
-    for (uint32_t i = at; i < at + count; i++) {
-        const int64_t move = wide_move(p->g[i], p->u[i], s, rate, rounding), most = (int64_t)1 << 30;
-        p->move[i] = (int32_t)(move < -most ? -most : move > most ? most : move);
-    }
-}
-
-SF_CLONES
-static void apply_s16(int16_t* w, const int32_t* move, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        w[i] = (int16_t)sf_clamp(w[i] - move[i], -32767, 32767);
-}
-
-SF_CLONES
-static void apply_s8(int8_t* w, const int32_t* move, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        w[i] = (int8_t)sf_clamp(w[i] - move[i], -127, 127);
-}
-
-static void apply_s4(uint8_t* data, uint32_t first, const int32_t* move, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const uint32_t e = first + i, at = 4u * (e & 1u);
-        const uint32_t nibble = ((uint32_t)data[e >> 1] >> at) & 15u;
-        const uint32_t v = (uint32_t)sf_clamp((int32_t)(nibble ^ 8u) - 8 - move[i], -7, 7) & 15u;
-        data[e >> 1] = (uint8_t)((data[e >> 1] & ~(15u << at)) | (v << at));
-    }
-}
-
-/* A bias has 32 bits, and so may its move. */
-static void move_bias(const piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding,
-                      int32_t* w)
-{
-    for (uint32_t i = at; i < at + count; i++) {
-        const int64_t v = w[i] - wide_move(p->g[i], p->u[i], s, rate, rounding);
-        w[i] = v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v;
-    }
-}
-
-/* Whether |g| <= 32767 whatever z is. */
-static int stays_narrow(const sf_plan* plan, const int8_t* votes)
-{
+    if (!__STDC_HOSTED__ || t->dtype == SF_S32)
+        return 0;
     int32_t sum = 0;
     for (uint32_t i = 0; i < plan->directions; i++)
         sum += votes[i] < 0 ? -votes[i] : votes[i];
+    for (uint32_t i = 0; i < entry->scaler_count; i++)
+        if (plan->scalers[entry->scaler_first + i].update_shift < 2)
+            return 0;
     return plan->beta > 0 || sum * 127 <= 32767;
+}
+
+/* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a floor;
+ * high < 2^15 and low < 2^16, so that no product leaves 32 bits, and a shift of p by 17 or more leaves moves below 2^30. */
+SF_CLONES
+static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, const sf_scaler* s, uint32_t rate,
+                               uint32_t rounding)
+{
+    const uint32_t factor = s->update_mult * rate, shift = s->update_shift - 1; /* of p >> 16 */
+    const int32_t high = (int32_t)(factor >> 16), low = (int32_t)(factor & 0xffffu);
+    if (rounding != SF_STOCHASTIC) {
+        /* |p| < 2^46: from shift 31 up, and so with 31, the nearest is 0 and the floor is the sign */
+        const uint32_t less = sf_min_u32(shift, 31);
+        const int32_t half = rounding == SF_NEAREST ? (int32_t)1 << (less - 1) : 0;
+        for (uint32_t i = 0; i < count; i++)
+            g[i] = (g[i] * high + ((g[i] * low) >> 16) + half) >> less;
+    } else if (shift >= 16) {
+        for (uint32_t i = 0; i < count; i++)
+            g[i] = (((g[i] * high + ((g[i] * low) >> 16)) >> (shift - 16)) + u[i]) >> 16;
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t rest = ((uint32_t)(g[i] * low) & 0xffffu) + ((uint32_t)u[i] << shift);
+            g[i] = (g[i] * high + ((g[i] * low) >> 16) + (int32_t)(rest >> 16)) >> shift;
+        }
+    }
+}
+
+SF_CLONES
+static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int32_t* move)
+{
+    if (t->dtype == SF_S16) {
+        int16_t* w = (int16_t*)(void*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int16_t)sf_clamp(w[i] - move[i], -32767, 32767);
+    } else if (t->dtype == SF_S8) {
+        int8_t* w = (int8_t*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int8_t)sf_clamp(w[i] - move[i], -127, 127);
+    } else {
+        uint8_t* w = data + first / 2; /* a piece begins with a whole byte */
+        for (uint32_t i = 0; i < count / 2; i++) {
+            const int32_t low = sf_clamp(((w[i] & 15) ^ 8) - 8 - move[2 * i], -7, 7);
+            const int32_t high = sf_clamp(((w[i] >> 4) ^ 8) - 8 - move[2 * i + 1], -7, 7);
+            w[i] = (uint8_t)((low & 15) | (high & 15) << 4);
+        }
+        if (count % 2 == 1) {
+            const int32_t low = sf_clamp(((w[count / 2] & 15) ^ 8) - 8 - move[count - 1], -7, 7);
+            w[count / 2] = (uint8_t)((low & 15) | (w[count / 2] & 0xf0));
+        }
+    }
 }
 
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
@@ -172,24 +178,22 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     const sf_tensor* t = program->tensors + entry->tensor;
     uint8_t* data = (uint8_t*)weights + t->offset;
     const uint32_t rate = sf_rate(plan, step), end = first + count;
-    const int narrow = stays_narrow(plan, votes);
+    const int narrow = is_narrow(plan, entry, t, votes);
     piece p;
     for (; first < end; first += count) {
         count = sf_min_u32(PIECE, end - first);
         gather(plan, entry, momentum, step, votes, first, count, &p);
         for (uint32_t at = 0, run; at < count; at += run) {
             const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
-            if (t->dtype == SF_S32)
-                move_bias(&p, at, run, s, rate, plan->rounding, (int32_t*)(void*)data + first);
+            if (narrow)
+                scale_moves_narrow(p.g + at, p.u + at, run, s, rate, plan->rounding);
             else
-                scale_moves(&p, at, run, s, rate, plan->rounding, narrow);
+                scale_moves(&p, at, run, s, rate, plan->rounding);
         }
-        if (t->dtype == SF_S16)
-            apply_s16((int16_t*)(void*)data + first, p.move, count);
-        else if (t->dtype == SF_S8)
-            apply_s8((int8_t*)data + first, p.move, count);
-        else if (t->dtype == SF_S4)
-            apply_s4(data, first, p.move, count);
+        if (narrow)
+            apply_narrow(t, data, first, count, p.g);
+        else
+            apply(t, data, first, count, p.move);
     }
 }
 

@@ -71,9 +71,7 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_grid* grid, const sf_lane
         UNROLL for (int j = 0; j < panels; j++)
             UNROLL for (int p = 0; p < 8; p++) SF_KEEP(sum[j][p]);
         UNROLL for (int j = 0; j < panels; j++)
-            UNROLL for (int p = 0; p < 8; p++)
-                sf_store_bytes(sf_lanes_bytes(&lanes[j], sum[j][p]), j + 1 < panels ? 16 : lanes[j].count,
-                               y + eight.at[p] + j * (int)SF_PANEL);
+            UNROLL for (int p = 0; p < 8; p++) sf_lanes_store(&lanes[j], sum[j][p], y + eight.at[p] + j * (int)SF_PANEL);
     }
 }
 

@@ -56,29 +56,23 @@ SF_INLINE sf_cursor sf_grid_start(const sf_grid* grid)
     return c;
 }
 
-/* Returns 0 at the end. */
+/* host_kernels.c: the next eight where a row of the grid ends among them. */
+uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight);
+
+/* Returns how many there are, 0 at the end. */
 SF_INLINE uint32_t sf_grid_next(sf_cursor* c, sf_eight* eight)
 {
     const sf_grid* g = c->grid;
-    uint32_t p = 0;
-    for (; p < SF_BLOCK_PATCHES && c->y < g->rows; p++) {
-        eight->patches[p] = c->patch;
-        eight->at[p] = c->at;
-        c->patch += g->across;
-        c->at += g->out_across;
-        if (++c->x == g->width) {
-            c->x = 0;
-            c->y++;
-            c->patch = c->line += g->down;
-            c->at = c->line_at += g->out_down;
-        }
+    if (c->y == g->rows || c->x + SF_BLOCK_PATCHES >= g->width)
+        return sf_grid_turn(c, eight);
+    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+        eight->patches[p] = c->patch + p * g->across;
+        eight->at[p] = c->at + p * g->out_across;
     }
-    eight->count = p;
-    for (; p < SF_BLOCK_PATCHES; p++) {
-        eight->patches[p] = eight->patches[0];
-        eight->at[p] = eight->at[0];
-    }
-    return eight->count;
+    c->patch += SF_BLOCK_PATCHES * g->across;
+    c->at += SF_BLOCK_PATCHES * g->out_across;
+    c->x += SF_BLOCK_PATCHES;
+    return eight->count = SF_BLOCK_PATCHES;
 }
 
 /* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sf_rows_prepare), at every position

@@ -40,6 +40,30 @@ sf_rows sf_rows_from(const sf_rows* rows, uint32_t first)
     return r;
 }
 
+uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight)
+{
+    const sf_grid* g = c->grid;
+    uint32_t p = 0;
+    for (; p < SF_BLOCK_PATCHES && c->y < g->rows; p++) {
+        eight->patches[p] = c->patch;
+        eight->at[p] = c->at;
+        c->patch += g->across;
+        c->at += g->out_across;
+        if (++c->x == g->width) {
+            c->x = 0;
+            c->y++;
+            c->patch = c->line += g->down;
+            c->at = c->line_at += g->out_down;
+        }
+    }
+    eight->count = p;
+    for (; p < SF_BLOCK_PATCHES; p++) {
+        eight->patches[p] = eight->patches[0];
+        eight->at[p] = eight->at[0];
+    }
+    return eight->count;
+}
+
 SF_CLONES
 void sf_block_dot(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {

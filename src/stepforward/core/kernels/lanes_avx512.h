@@ -50,13 +50,9 @@ SF_VNNI_INLINE __m128i sf_lanes_bytes(const sf_lanes* l, __m512i a)
     return _mm_min_epi8(_mm_max_epi8(v, l->lo), l->hi);
 }
 
-/* The first `count` of sixteen bytes: stores under a mask are many times slower on some machines. */
-SF_VNNI_INLINE void sf_store_bytes(__m128i v, uint32_t count, int8_t* y)
+/* The first `count` < 16 of sixteen bytes: stores under a mask are many times slower on some machines. */
+SF_VNNI static __attribute__((noinline, unused)) void sf_store_few(__m128i v, uint32_t count, int8_t* y)
 {
-    if (count == 16) {
-        _mm_storeu_si128((__m128i_u*)(void*)y, v);
-        return;
-    }
     if (count & 8) {
         _mm_storel_epi64((__m128i_u*)(void*)y, v);
         v = _mm_srli_si128(v, 8);
@@ -75,6 +71,15 @@ SF_VNNI_INLINE void sf_store_bytes(__m128i v, uint32_t count, int8_t* y)
     }
     if (count & 1)
         sf_copy(y, &rest, 1);
+}
+
+SF_VNNI_INLINE void sf_lanes_store(const sf_lanes* l, __m512i sum, int8_t* y)
+{
+    const __m128i v = sf_lanes_bytes(l, sum);
+    if (l->count == 16)
+        _mm_storeu_si128((__m128i_u*)(void*)y, v);
+    else
+        sf_store_few(v, l->count, y);
 }
 
 #endif
