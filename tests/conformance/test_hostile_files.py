@@ -72,7 +72,7 @@ def run(sfp, sft):
             plan_or_none,
             weights.ctypes.data,
             scratch,
-            1,
+            None,
             None,
             x.ctypes.data,
             y.ctypes.data,

@@ -116,14 +116,18 @@ _SIGNATURES = {
     "sf_losses_threaded": (
         c_int,
         (
-            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, POINTER(Packs), c_void_p, c_void_p, c_uint32),
+            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_void_p, c_uint32),
             *(POINTER(Probe), c_uint32, POINTER(c_int64)),
         ),
     ),
     "sf_logits_threaded": (
         c_int,
-        (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_uint32, POINTER(Packs), c_void_p, c_uint32, c_void_p),
+        (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_uint32, c_void_p),
     ),
+    "sf_crew_bytes": (c_size_t, ()),
+    "sf_crew_open": (c_int, (c_void_p, c_size_t, c_uint32)),
+    "sf_crew_close": (None, (c_void_p,)),
+    "sf_update_threaded": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8), c_void_p)),
     "sf_update": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8))),
     "sf_train_step": (c_int, (POINTER(Trainer), c_void_p, c_void_p, c_uint32)),
     "sf_journal_buffer_bytes": (c_size_t, (c_uint32, c_uint32)),

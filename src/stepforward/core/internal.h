@@ -236,6 +236,8 @@ uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op,
 
 /* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
  * may be moved in any order, and at the same time. */
+sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
+                          const int8_t* votes);
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
                         int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count);
 

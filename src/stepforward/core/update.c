@@ -197,18 +197,23 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     }
 }
 
-sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                    const int8_t* votes)
+sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
+                          const int8_t* votes)
 {
     if (program == NULL || plan == NULL || weights == NULL || votes == NULL || step >= plan->steps ||
         (momentum == NULL && plan->momentum_elements > 0))
         return SF_BAD_ARGUMENT;
-    if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)momentum & 1u) != 0)
-        return SF_MISALIGNED;
-    for (uint32_t i = 0; i < plan->trainable_count; i++) {
+    return ((uintptr_t)weights & 3u) != 0 || ((uintptr_t)momentum & 1u) != 0 ? SF_MISALIGNED : SF_OK;
+}
+
+sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+                    const int8_t* votes)
+{
+    const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
+    for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
         const uint32_t elements = (uint32_t)program->tensors[entry->tensor].elements;
         sf_update_elements(program, plan, entry, weights, momentum, step, votes, 0, elements);
     }
-    return SF_OK;
+    return status;
 }

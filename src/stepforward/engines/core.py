@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,7 @@ class CoreEngine:
         self.program, self.plan = program, plan
         self._threads = _count("threads", threads or len(os.sched_getaffinity(0)), MAX_THREADS)
         self._core = library()
+        self._crew = _open_crew(self, self._threads)
         self._handle, self._file = open_program(program)
         self._plan_handle, self._plan_file = open_plan(self._handle, plan) if plan else (None, None)
         planned = host_memory(
@@ -91,7 +93,7 @@ class CoreEngine:
         sums = (ctypes.c_int64 * count)()
         status = self._core.sf_losses_threaded(
             *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
-            *(self._threads, self._packs_or_none, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
+            *(self._crew, self._packs_or_none, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
         )
         check(status, "computing losses")
         return list(sums)
@@ -116,9 +118,9 @@ class CoreEngine:
             raise StepforwardError(
                 f"step {step} is outside the plan's {self.plan.steps} steps", "make a plan with more steps"
             )
-        status = self._core.sf_update(
+        status = self._core.sf_update_threaded(
             *(self._handle, self._plan_handle, self._weights.ctypes.data, self._momentum.ctypes.data),
-            *(step, (ctypes.c_int8 * len(votes))(*votes)),
+            *(step, (ctypes.c_int8 * len(votes))(*votes), self._crew),
         )
         check(status, "updating weights")
 
@@ -132,7 +134,7 @@ class CoreEngine:
         result = np.empty((len(x), self._handle.classes), dtype=np.int32)
         status = self._core.sf_logits_threaded(
             *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
-            *(self._threads, self._packs_or_none, x.ctypes.data, len(x), result.ctypes.data),
+            *(self._crew, self._packs_or_none, x.ctypes.data, len(x), result.ctypes.data),
         )
         check(status, "computing logits")
         return result
@@ -185,6 +187,16 @@ class CoreEngine:
                 "use the class numbers of the model",
             )
         return np.ascontiguousarray(y, dtype=np.int32)
+
+
+def _open_crew(engine: CoreEngine, threads: int) -> int | None:
+    """Threads that wait for the engine's calls and end with it; None for the calling thread alone."""
+    if threads == 1:
+        return None
+    memory = aligned_bytes(library().sf_crew_bytes())
+    check(library().sf_crew_open(memory.ctypes.data, memory.size, threads), "starting threads")
+    weakref.finalize(engine, lambda: library().sf_crew_close(memory.ctypes.data))
+    return memory.ctypes.data
 
 
 def aligned_bytes(size: int) -> NDArray[np.uint8]:

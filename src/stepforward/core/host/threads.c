@@ -1,13 +1,12 @@
-/* The samples of a batch, and the packing of weights, shared out over threads. Sums of integers do not depend on who adds them. */
+/* The samples of a batch, the packing of weights and their update, shared out over threads. Sums of integers do not depend on who adds them. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200112L
 #endif
 #include <pthread.h>
 #include <sched.h>
 
-#include "../internal.h"
+#include "crew.h"
 
-#define MAX_THREADS 64u
 #define AT_ONCE 64u /* probes of one phase: their losses lie on the stack of a thread */
 
 /* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that runs all blocks
@@ -24,6 +23,8 @@ typedef struct job {
     int64_t* losses; /* NULL: logits are wanted */
     int32_t* logits;
     sf_packs* packs; /* NULL: packed on the way */
+    const sf_scratch* scratch; /* of thread 0; the others' follow */
+    size_t slice;
     uint32_t block;
     uint32_t row_tile;
     uint32_t together; /* probes of a phase */
@@ -32,12 +33,6 @@ typedef struct job {
     uint32_t phase, phases;
     uint32_t units, next, done; /* of this phase */
 } job;
-
-typedef struct worker {
-    job* shared;
-    sf_scratch scratch;
-    pthread_t thread;
-} worker;
 
 static uint32_t blocks(const job* j) { return j->n / j->block + (j->n % j->block != 0); }
 
@@ -149,18 +144,19 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
     pthread_mutex_unlock(&j->lock);
 }
 
-static void* work(void* argument)
+static void work(void* shared, uint32_t index)
 {
-    worker* w = (worker*)argument;
-    job* j = w->shared;
+    job* j = (job*)shared;
+    sf_scratch scratch = *j->scratch;
+    scratch.memory = (uint8_t*)scratch.memory + index * j->slice;
+    scratch.bytes = j->slice;
     uint32_t phase, unit;
     for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
         if (is_packing(j, phase))
-            pack(j, &w->scratch, phase, unit);
+            pack(j, &scratch, phase, unit);
         else
-            run_block(j, &w->scratch, phase, unit);
+            run_block(j, &scratch, phase, unit);
     }
-    return NULL;
 }
 
 static sf_status check_packs(const job* j)
@@ -175,41 +171,24 @@ static sf_status check_packs(const job* j)
     return j->packs->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
 }
 
-/* Runs the job, whose arguments are checked, on `threads` threads, the calling one among them. */
-static sf_status run(job* j, const sf_scratch* scratch, uint32_t threads)
+/* Runs the job, whose arguments are checked. */
+static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 {
-    const size_t slice = (sf_scratch_bytes(j->program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
-    worker workers[MAX_THREADS];
-    if (threads == 0 || threads > MAX_THREADS)
-        return SF_BAD_ARGUMENT;
-    if (slice > scratch->bytes / threads)
+    j->slice = (sf_scratch_bytes(j->program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
+    if (j->slice > scratch->bytes / sf_crew_size(crew))
         return SF_SCRATCH_TOO_SMALL;
+    j->scratch = scratch;
     j->block = scratch->block;
     j->row_tile = scratch->row_tile;
     const sf_status status = check_packs(j);
-    if (status != SF_OK)
+    if (status != SF_OK || j->n == 0 || j->count == 0)
         return status;
     if (pthread_mutex_init(&j->lock, NULL) != 0)
         return SF_NO_THREAD;
     j->together = sf_min_u32(AT_ONCE, j->packs != NULL ? j->packs->probes : AT_ONCE);
     j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
-    j->units = j->n > 0 && j->phases > 0 ? units_of(j, 0) : 0;
-    if (j->n == 0)
-        j->phases = 0;
-    const uint32_t wanted = sf_max_u32(1, sf_min_u32(threads, sf_max_u32(j->units, blocks(j))));
-    uint32_t started = 1;
-    for (uint32_t i = 0; i < wanted; i++) {
-        workers[i].shared = j;
-        workers[i].scratch = *scratch;
-        workers[i].scratch.memory = (uint8_t*)scratch->memory + i * slice;
-        workers[i].scratch.bytes = slice;
-    }
-    /* a thread that cannot be had leaves its work to the others */
-    while (started < wanted && pthread_create(&workers[started].thread, NULL, work, &workers[started]) == 0)
-        started++;
-    work(&workers[0]);
-    for (uint32_t i = 1; i < started; i++)
-        pthread_join(workers[i].thread, NULL);
+    j->units = units_of(j, 0);
+    sf_crew_run(crew, sf_max_u32(j->units, blocks(j)), work, j);
     pthread_mutex_destroy(&j->lock);
     return SF_OK;
 }
@@ -226,7 +205,7 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
+                             sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
     const sf_status status = sf_check_losses(program, plan, weights, scratch, x, labels, n, perturbations, count, losses);
@@ -245,11 +224,11 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     j.losses = losses;
     for (uint32_t i = 0; i < count; i++)
         losses[i] = 0;
-    return run(&j, scratch, threads);
+    return run(&j, scratch, crew);
 }
 
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits)
+                             sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits)
 {
     static const sf_perturbation plain = {0, 0, 0};
     const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
@@ -265,5 +244,57 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
     j.perturbations = &plain;
     j.count = 1;
     j.logits = logits;
-    return run(&j, scratch, threads);
+    return run(&j, scratch, crew);
+}
+
+/* Elements, a multiple of SF_CHUNK. */
+#if !defined(SF_UPDATE_UNIT)
+#define SF_UPDATE_UNIT 4096u
+#endif
+
+typedef struct moving {
+    const sf_program* program;
+    const sf_plan* plan;
+    void* weights;
+    int16_t* momentum;
+    uint32_t step;
+    const int8_t* votes;
+    uint32_t next; /* unit over all trainable tensors */
+} moving;
+
+static uint32_t units_in(const moving* m, uint32_t entry)
+{
+    const uint32_t elements = (uint32_t)m->program->tensors[m->plan->trainables[entry].tensor].elements;
+    return elements / SF_UPDATE_UNIT + (elements % SF_UPDATE_UNIT != 0);
+}
+
+static void move(void* shared, uint32_t index)
+{
+    moving* m = (moving*)shared;
+    uint32_t entry = 0, before = 0; /* units of the entries in front of this one */
+    (void)index;
+    for (;;) {
+        const uint32_t unit = __atomic_fetch_add(&m->next, 1, __ATOMIC_RELAXED);
+        while (entry < m->plan->trainable_count && unit - before >= units_in(m, entry))
+            before += units_in(m, entry++);
+        if (entry == m->plan->trainable_count)
+            return;
+        const sf_trainable* t = m->plan->trainables + entry;
+        const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
+        sf_update_elements(m->program, m->plan, t, m->weights, m->momentum, m->step, m->votes, first,
+                           sf_min_u32(SF_UPDATE_UNIT, elements - first));
+    }
+}
+
+sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+                             const int8_t* votes, sf_crew* crew)
+{
+    const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
+    moving m = {program, plan, weights, momentum, step, votes, 0};
+    uint32_t units = 0;
+    for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
+        units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */
+    if (status == SF_OK)
+        sf_crew_run(crew, units / 2, move, &m);
+    return status;
 }

@@ -340,14 +340,25 @@ typedef struct sf_packs {
 /* 0 when row_tile is not allowed or the sum does not fit into size_t. */
 size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probes);
 
-/* sf_losses(), sf_logits() and sf_update() on `threads` threads. scratch->memory holds `threads` working memories, each of
- * sf_scratch_bytes() rounded up to 64, one after the other. packs may be NULL: weights are then packed by every thread for every block
- * of samples, tile by tile. plan: the plan by which the weights move, or NULL if they never do. The results depend on neither. */
+/* Threads that wait for work, in the caller's memory. One call at a time; after a fork the child works alone. */
+typedef struct sf_crew sf_crew;
+size_t sf_crew_bytes(void);
+
+/* threads: 1 to 64, the calling one among them. Where the operating system gives fewer, the crew is smaller. */
+sf_status sf_crew_open(sf_crew* crew, size_t bytes, uint32_t threads);
+void sf_crew_close(sf_crew* crew);
+
+/* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL. scratch->memory holds one
+ * working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the other. packs may be NULL: weights are then packed
+ * by every thread for every block of samples, tile by tile. plan: the plan by which the weights move, or NULL if they never do. The
+ * results depend on none of this. */
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
+                             sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             uint32_t threads, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits);
+                             sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits);
+sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+                             const int8_t* votes, sf_crew* crew);
 
 #ifdef __cplusplus
 }

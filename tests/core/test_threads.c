@@ -1,0 +1,181 @@
+/* Threads, crews and packed weights change nothing: the threaded calls give what the plain ones give, with buffers exactly as large as
+ * promised (the sanitizer builds watch).
+ *
+ * Usage: test_threads FOLDER, written by make_example.py. */
+#define _POSIX_C_SOURCE 200112L
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "stepforward.h"
+
+enum { ROWS = 16, BLOCK = 2, SAMPLES = 5, STEPS = 4, MOST_PROBES = 5 };
+
+static void* read_file(const char* folder, const char* name, size_t* size)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE* f = fopen(path, "rb");
+    CHECK(f != NULL && fseek(f, 0, SEEK_END) == 0);
+    *size = (size_t)ftell(f);
+    CHECK(fseek(f, 0, SEEK_SET) == 0);
+    void* bytes = malloc(*size);
+    CHECK(bytes != NULL && fread(bytes, 1, *size, f) == *size);
+    fclose(f);
+    return bytes;
+}
+
+static void* aligned(size_t bytes)
+{
+    void* memory = NULL;
+    CHECK(posix_memalign(&memory, 64, bytes) == 0);
+    return memory;
+}
+
+typedef struct task {
+    sf_program program;
+    sf_plan plan;
+    const int8_t* x;
+    const int32_t* y;
+    uint8_t* weights;
+    int16_t* momentum;
+    int32_t* logits;
+} task;
+
+/* A few steps and what they computed on the way: losses of every step, then logits and weights. */
+static void train(task* t, uint32_t threads, uint32_t probes, int64_t losses[STEPS][MOST_PROBES])
+{
+    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63;
+    const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes) : 0;
+    const sf_scratch scratch = {aligned(slice * threads), slice * threads, BLOCK, ROWS};
+    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, 0}, *given = probes > 0 ? &packs : NULL;
+    sf_crew* crew = malloc(sf_crew_bytes());
+    CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
+    memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
+    memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
+    for (uint32_t step = 0; step < STEPS; step++) {
+        const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
+        const int8_t votes[2] = {1, -1};
+        CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some, MOST_PROBES,
+                                 losses[step]) == SF_OK);
+        CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) == SF_OK);
+        CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew) == SF_OK);
+    }
+    sf_crew_close(crew);
+    free(crew);
+    free(packs.memory);
+    free(scratch.memory);
+}
+
+/* The same by the plain calls, one thread, nothing packed ahead. */
+static void train_plainly(task* t, int64_t losses[STEPS][MOST_PROBES])
+{
+    const size_t bytes = sf_scratch_bytes(&t->program, 1, SF_DEVICE_ROWS);
+    const sf_scratch scratch = {aligned(bytes), bytes, 1, SF_DEVICE_ROWS};
+    memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
+    memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
+    for (uint32_t step = 0; step < STEPS; step++) {
+        const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
+        const int8_t votes[2] = {1, -1};
+        CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x, t->y, SAMPLES, some, MOST_PROBES, losses[step]) == SF_OK);
+        CHECK(sf_logits(&t->program, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
+        CHECK(sf_update(&t->program, &t->plan, t->weights, t->momentum, step, votes) == SF_OK);
+    }
+    free(scratch.memory);
+}
+
+/* A child of a fork has none of its parent's threads, and works on. */
+static void fork_with_a_crew(void)
+{
+    sf_crew* crew = malloc(sf_crew_bytes());
+    CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 3) == SF_OK);
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        sf_crew_close(crew);
+        _exit(7);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    sf_crew_close(crew);
+    free(crew);
+}
+
+static void refusals(const task* t)
+{
+    const sf_perturbation none = {0, 0, 0};
+    int64_t loss;
+    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63, need = sf_packs_bytes(&t->program, ROWS, 1);
+    sf_scratch scratch = {aligned(slice), slice, BLOCK, ROWS};
+    sf_packs packs = {aligned(need), need - 1, 1, 0};
+    sf_crew* crew = malloc(sf_crew_bytes());
+    CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1) == 0 && sf_packs_bytes(&t->program, ROWS, 0) == 0);
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==
+          SF_SCRATCH_TOO_SMALL);
+    packs.bytes = need;
+    packs.memory = (uint8_t*)packs.memory + 8;
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==
+          SF_MISALIGNED);
+    packs.memory = (uint8_t*)packs.memory - 8;
+    CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 0) == SF_BAD_ARGUMENT);
+    CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT && sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
+    CHECK(sf_crew_open(crew, sf_crew_bytes(), 2) == SF_OK);
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, &none, 1, &loss) ==
+          SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
+    sf_crew_close(crew);
+    free(crew);
+    free(packs.memory);
+    free(scratch.memory);
+}
+
+static void compare(const char* folder, const char* program, const char* plan)
+{
+    task t = {0};
+    size_t sfp_size, sft_size, size;
+    void *sfp = read_file(folder, program, &sfp_size), *sft = read_file(folder, plan, &sft_size);
+    void *x = read_file(folder, "samples", &size), *y = read_file(folder, "labels", &size);
+    CHECK(sf_program_open(&t.program, sfp, sfp_size) == SF_OK && sf_plan_open(&t.plan, &t.program, sft, sft_size) == SF_OK);
+    t.x = x;
+    t.y = y;
+    t.weights = aligned(t.program.weights_bytes);
+    t.momentum = malloc(t.plan.momentum_elements * sizeof(int16_t) + 1);
+    const size_t logits_bytes = (size_t)SAMPLES * t.program.classes * sizeof(int32_t);
+    t.logits = malloc(logits_bytes);
+    CHECK(t.momentum != NULL && t.logits != NULL && t.plan.directions == 2);
+
+    int64_t expected[STEPS][MOST_PROBES], losses[STEPS][MOST_PROBES];
+    train_plainly(&t, expected);
+    uint8_t* weights = malloc(t.program.weights_bytes);
+    int32_t* logits = malloc(logits_bytes);
+    CHECK(weights != NULL && logits != NULL);
+    memcpy(weights, t.weights, t.program.weights_bytes);
+    memcpy(logits, t.logits, logits_bytes);
+    for (uint32_t threads = 1; threads <= 4; threads++)
+        for (uint32_t probes = 0; probes <= MOST_PROBES; probes++) {
+            train(&t, threads, probes, losses);
+            CHECK(memcmp(losses, expected, sizeof losses) == 0);
+            CHECK(memcmp(t.logits, logits, logits_bytes) == 0);
+            CHECK(memcmp(t.weights, weights, t.program.weights_bytes) == 0);
+        }
+    refusals(&t);
+    free(sfp);
+    free(sft);
+    free(x);
+    free(y);
+    free(weights);
+    free(logits);
+    free(t.weights);
+    free(t.momentum);
+    free(t.logits);
+}
+
+int main(int argc, char** argv)
+{
+    CHECK(argc == 2);
+    compare(argv[1], "program.sfp", "plan.sft");
+    compare(argv[1], "head.sfp", "head.sft"); /* operators before the cut */
+    fork_with_a_crew();
+    puts("threads: ok");
+    return 0;
+}
