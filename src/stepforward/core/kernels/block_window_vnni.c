@@ -35,6 +35,7 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_lanes* lanes, uint32_t pa
     __m512i sum[SF_BLOCK_PATCHES];
     UNROLL for (int p = 0; p < count; p++) sum[p] = l.bias;
     window(b, b->words + panel * b->panel, eight->patches, count, panel * 2 * SF_PANEL, sum);
+    UNROLL for (int p = 0; p < count; p++) SF_KEEP(sum[p]);
     UNROLL for (int p = 0; p < count; p++) sf_lanes_store(&l, sum[p], y + eight->at[p] + panel * SF_PANEL);
 }
 
