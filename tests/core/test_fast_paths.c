@@ -65,7 +65,7 @@ static void fused_rows(sf_rows* rows, uint32_t count)
  * enough for SEGMENTS * pairs products of them to stay below 2^30. */
 static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint32_t most)
 {
-    enum { ROWS = 64, AREA = 60 * ROWS };
+    enum { ROWS = 64, AREA = 160 * ROWS };
     static int16_t words[ROWS * SEGMENTS * PAIRS * 2], picture[2 * PICTURE];
     static int32_t acc[SF_BLOCK_PATCHES * ROWS];
     static int8_t expected[AREA], got[AREA];
@@ -79,9 +79,9 @@ static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
     for (uint32_t count = 1; fast != NULL && count <= most; count++) {
-        const uint32_t width = (uint32_t)draw(1, 9), rows_down = (uint32_t)draw(1, 6), padding = (uint32_t)draw(0, 2);
+        const uint32_t width = (uint32_t)draw(1, 28), rows_down = (uint32_t)draw(1, 5), padding = (uint32_t)draw(0, 2);
         const size_t step = count + padding;
-        const sf_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 900), 1, step, width * step + padding};
+        const sf_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
         sf_cursor cursor = sf_grid_start(&grid);
         sf_eight eight;
         sf_rows rows;

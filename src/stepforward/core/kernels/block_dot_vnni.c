@@ -71,7 +71,10 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_grid* grid, const sf_lane
         UNROLL for (int j = 0; j < panels; j++)
             UNROLL for (int p = 0; p < 8; p++) SF_KEEP(sum[j][p]);
         UNROLL for (int j = 0; j < panels; j++)
-            UNROLL for (int p = 0; p < 8; p++) sf_lanes_store(&lanes[j], sum[j][p], y + eight.at[p] + j * (int)SF_PANEL);
+        {
+            const sf_lanes l = lanes[j];
+            UNROLL for (int p = 0; p < 8; p++) sf_lanes_store(&l, sum[j][p], y + eight.at[p] + j * (int)SF_PANEL);
+        }
     }
 }
 

@@ -29,12 +29,14 @@ SF_VNNI void sf_block_window_vnni(const sf_block* b, const int16_t* const* patch
     }
 }
 
-SF_VNNI_INLINE void finish(const sf_block* b, const sf_lanes* l, uint32_t panel, const sf_eight* eight, const int count, int8_t* y)
+SF_VNNI_INLINE void finish(const sf_block* b, const sf_lanes* lanes, uint32_t panel, const sf_eight* eight, const int count, int8_t* y)
 {
+    const sf_lanes l = *lanes;
     __m512i sum[SF_BLOCK_PATCHES];
-    UNROLL for (int p = 0; p < count; p++) sum[p] = l->bias;
+    UNROLL for (int p = 0; p < count; p++) sum[p] = l.bias;
     window(b, b->words + panel * b->panel, eight->patches, count, panel * 2 * SF_PANEL, sum);
-    UNROLL for (int p = 0; p < count; p++) sf_lanes_store(l, sum[p], y + eight->at[p] + panel * SF_PANEL);
+    UNROLL for (int p = 0; p < count; p++) SF_KEEP(sum[p]);
+    UNROLL for (int p = 0; p < count; p++) sf_lanes_store(&l, sum[p], y + eight->at[p] + panel * SF_PANEL);
 }
 
 /* Rows from panel `first` to before row `end`, at most MOST_PANELS panels. */

@@ -1,6 +1,8 @@
 /* Depthwise convolution on a host. Two input rows lie side by side in the widened picture, [row pair][column][channel][2], so that
  * one multiply-add takes two taps of sixteen channels. An output row that begins with the second row of a pair has words of its own,
- * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width. */
+ * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width.
+ * Channels that do not fill panels are joined with those of the next positions where the stride is one: a row of the picture is then
+ * a run of elements without gaps, whose weights repeat. */
 #include "host.h"
 
 typedef struct geometry {
@@ -8,6 +10,8 @@ typedef struct geometry {
     int32_t pad_top, pad_left;
     uint32_t stride_h, stride_w, dilation_w, kernel_h, kernel_w;
     uint32_t width; /* columns of the picture */
+    uint32_t joined; /* neighbouring positions that are one position of joined * channels channels */
+    uint32_t column; /* channels from a column of the picture to the next */
     uint32_t taps;  /* pairs of taps: (kernel_h/2 + 1) * kernel_w hold a window from either row of a pair on */
     int32_t zero;
 } geometry;
@@ -27,7 +31,26 @@ typedef struct tile {
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op)
+static uint32_t panels(uint32_t rows) { return (rows + SF_PANEL - 1) / SF_PANEL; }
+
+/* Positions that fill panels without a gap, if that makes fewer panels in all. */
+static uint32_t joined_positions(const geometry* g, uint32_t row_tile)
+{
+    uint32_t some = SF_PANEL;
+    while (some > 1 && some / 2 * g->channels % SF_PANEL == 0)
+        some /= 2;
+    return g->stride_w == 1 && some * g->channels <= row_tile &&
+                   (g->out_w + some - 1) / some * panels(some * g->channels) < g->out_w * panels(g->channels)
+               ? some
+               : 1;
+}
+
+static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
+{
+    return sf_min_u32(row_tile, panels(channels) * SF_PANEL);
+}
+
+static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op, uint32_t row_tile)
 {
     geometry g;
     g.in_h = (uint32_t)in->dims[0];
@@ -42,7 +65,9 @@ static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const s
     g.dilation_w = (uint32_t)op->dilation_w;
     g.kernel_h = (uint32_t)op->kernel_h;
     g.kernel_w = (uint32_t)op->kernel_w;
-    g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+    g.joined = joined_positions(&g, row_tile);
+    g.column = g.joined > 1 ? g.channels : tile_channels(row_tile, g.channels);
+    g.width = ((g.out_w + g.joined - 1) / g.joined * g.joined - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
     g.taps = (g.kernel_h / 2 + 1) * g.kernel_w;
     g.zero = in->zero_point;
     return g;
@@ -50,26 +75,21 @@ static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const s
 
 static int applies(const sf_op* op) { return op->dilation_h == 1; }
 
-static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
-{
-    return sf_min_u32(row_tile, (channels + SF_PANEL - 1) / SF_PANEL * SF_PANEL);
-}
-
 /* Row pairs under `rows` output rows; the last output row may begin with the second row of a pair. */
 static uint32_t row_pairs(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h / 2 + g->kernel_h / 2 + 1; }
 
-static uint64_t pair_bytes(const geometry* g, uint32_t capacity) { return (uint64_t)g->width * capacity * 2 * sizeof(int16_t); }
+static uint64_t pair_bytes(const geometry* g) { return (uint64_t)g->width * g->column * 2 * sizeof(int16_t); }
 
 /* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one. */
-static uint32_t band_rows(const geometry* g, uint32_t capacity)
+static uint32_t band_rows(const geometry* g)
 {
-    const uint64_t pairs = SF_BAND_BYTES / pair_bytes(g, capacity), first = row_pairs(g, 1);
+    const uint64_t pairs = SF_BAND_BYTES / pair_bytes(g), first = row_pairs(g, 1);
     return pairs <= first ? 1 : (uint32_t)((pairs - first) * 2 / g->stride_h + 1);
 }
 
-static uint64_t picture_bytes(const geometry* g, uint32_t capacity)
+static uint64_t picture_bytes(const geometry* g)
 {
-    const uint64_t least = row_pairs(g, 1) * pair_bytes(g, capacity);
+    const uint64_t least = row_pairs(g, 1) * pair_bytes(g);
     return least > SF_BAND_BYTES ? least : SF_BAND_BYTES;
 }
 
@@ -85,19 +105,19 @@ static uint64_t line_bytes(const geometry* g, uint32_t capacity)
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
     return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t) +
-           cache_lines(g->taps * sizeof(size_t)) + picture_bytes(g, capacity) + capacity;
+           cache_lines(g->taps * sizeof(size_t)) + picture_bytes(g) + capacity;
 }
 
 uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op);
-    return tile_bytes(&g, tile_channels(row_tile, g.channels));
+    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
+    return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
 sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op);
-    const uint32_t capacity = tile_channels(row_tile, g.channels);
+    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
+    const uint32_t capacity = tile_channels(row_tile, g.joined * g.channels);
     sf_packing p;
     p.tiles = applies(op) ? (g.channels + capacity - 1) / capacity : 0;
     p.tile_bytes = packed_bytes(&g, capacity);
@@ -121,7 +141,7 @@ static void select_tile(tile* t, const geometry* g, void* packed)
 static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_tile)
 {
     uint8_t* at = (uint8_t*)memory;
-    t->capacity = tile_channels(row_tile, g->channels);
+    t->capacity = tile_channels(row_tile, g->joined * g->channels);
     point_tile(t, g, memory);
     at += (size_t)packed_bytes(g, t->capacity);
     t->line = (int16_t*)(void*)at;
@@ -131,11 +151,11 @@ static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_til
     t->offsets = (size_t*)(void*)at;
     at += (size_t)cache_lines(g->taps * sizeof(size_t));
     t->picture = (int16_t*)(void*)at;
-    t->blank = (int8_t*)at + (size_t)picture_bytes(g, t->capacity);
+    t->blank = (int8_t*)at + (size_t)picture_bytes(g);
     sf_fill(t->blank, g->zero, t->capacity);
-    sf_fill(t->picture, 0, (size_t)picture_bytes(g, t->capacity));
+    sf_fill(t->picture, 0, (size_t)picture_bytes(g));
     for (uint32_t i = 0; i < g->taps; i++)
-        t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * t->capacity * 2;
+        t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
 }
 
@@ -169,11 +189,25 @@ static void pack_words(const tile* t, const geometry* g, const int16_t* line, ui
     for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count) {
         int16_t* even = word_of(t, g, 0, tap / g->kernel_w, tap % g->kernel_w);
         int16_t* odd = word_of(t, g, 1, tap / g->kernel_w, tap % g->kernel_w);
-        for (uint32_t c = 0; c < count; c++) {
+        for (uint32_t c = 0; c < count * g->joined; c++) {
             const size_t at = (size_t)(c / SF_PANEL) * g->taps * SF_PANEL * 2 + c % SF_PANEL * 2;
-            even[at] = odd[at] = line[c];
-            rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
+            even[at] = odd[at] = line[c % count];
         }
+        for (uint32_t c = 0; c < count; c++)
+            rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
+    }
+}
+
+/* Joined positions have the rows of the first one. */
+static void prepare(const geometry* g, sf_packed_rows* packed, const sf_call* call, uint32_t first)
+{
+    sf_rows* rows = &packed->rows;
+    sf_packed_rows_prepare(packed, call, first);
+    for (uint32_t c = packed->count; c < packed->count * g->joined; c++) {
+        rows->bias[c] = rows->bias[c - packed->count];
+        rows->mult[c] = rows->mult[c - packed->count];
+        rows->half[c] = rows->half[c - packed->count];
+        rows->shift[c] = rows->shift[c - packed->count];
     }
 }
 
@@ -188,14 +222,14 @@ static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first
         if (other != NULL)
             pack_words(other, g, second, count);
     }
-    sf_packed_rows_prepare(t->packed_rows, call, first);
+    prepare(g, t->packed_rows, call, first);
     if (other != NULL)
-        sf_packed_rows_prepare(other->packed_rows, twin, first);
+        prepare(g, other->packed_rows, twin, first);
 }
 
 void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
 {
-    const geometry g = make_geometry(call->in, call->out, call->op);
+    const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     tile t, other;
     open_tile(&t, &g, call->work, call->row_tile);
     other = t;
@@ -211,7 +245,7 @@ void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_
  * the blank column everywhere. */
 static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_t top, uint32_t pairs)
 {
-    const size_t line = (size_t)g->in_w * g->channels, column = (size_t)t->capacity * 2;
+    const size_t line = (size_t)g->in_w * g->channels, column = (size_t)g->column * 2;
     const uint32_t left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
     const uint32_t right = g->width - left - inside;
     int16_t* out = t->picture;
@@ -222,7 +256,7 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
         if (left > 0)
             sf_fill(out, 0, left * column * sizeof *out);
         out += left * column;
-        if (has_a && has_b && t->capacity == g->channels) {
+        if (has_a && has_b && g->column == g->channels) {
             t->kernels.interleave(a, b, inside * g->channels, g->zero, out);
             out += inside * column;
         } else {
@@ -234,17 +268,17 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
     }
 }
 
-/* Every row is proven to stay inside int32 (sf_rows_prepare). */
-static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, void* y)
+/* The first `count` channels. Every row is proven to stay inside int32 (sf_rows_prepare). */
+static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, uint32_t count, void* y)
 {
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
     if (t->rows.fused && t->kernels.grid_window != NULL)
-        t->kernels.grid_window(b, grid, &t->rows, t->count, (int8_t*)y);
+        t->kernels.grid_window(b, grid, &t->rows, count, (int8_t*)y);
     else
         while (sf_grid_next(&cursor, &eight)) {
-            t->kernels.window(b, eight.patches, (t->count + SF_PANEL - 1) / SF_PANEL, t->acc, t->capacity);
-            t->kernels.rows(&t->rows, t->acc, t->capacity, t->count, eight.count, y, eight.at);
+            t->kernels.window(b, eight.patches, panels(count), t->acc, t->capacity);
+            t->kernels.rows(&t->rows, t->acc, t->capacity, count, eight.count, y, eight.at);
         }
 }
 
@@ -252,18 +286,26 @@ static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, void
  * output. */
 static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t each, uint32_t rows, void* y, size_t at)
 {
-    const size_t column = (size_t)t->capacity * 2, pair = g->width * column, line = (size_t)g->out_w * g->channels;
-    const uint32_t parity = first * g->stride_h & 1u;
+    const size_t pair = (size_t)g->width * g->column * 2, line = (size_t)g->out_w * g->channels;
+    const uint32_t parity = (first * g->stride_h) & 1u, rest = g->out_w % g->joined;
     const sf_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SF_PANEL * 2, t->offsets,
                         (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
-    const sf_grid grid = {g->out_w, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair, g->stride_w * column,
-                          (size_t)(each * g->stride_h / 2) * pair, at + first * line, g->channels, each * line};
-    multiply(t, &b, &grid, y);
+    sf_grid grid = {g->out_w / g->joined, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair,
+                    (size_t)g->joined * g->stride_w * g->column * 2, (size_t)(each * g->stride_h / 2) * pair, at + first * line,
+                    (size_t)g->joined * g->channels, each * line};
+    if (grid.width > 0)
+        multiply(t, &b, &grid, t->count * g->joined, y);
+    if (rest > 0) { /* the end of every row */
+        grid.patch += grid.width * grid.across;
+        grid.at += grid.width * grid.out_across;
+        grid.width = 1;
+        multiply(t, &b, &grid, t->count * rest, y);
+    }
 }
 
 static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint32_t first)
 {
-    const uint32_t most = band_rows(g, t->capacity);
+    const uint32_t most = band_rows(g);
     const int8_t* x = (const int8_t*)call->x + first;
     size_t at = first;
     for (uint32_t s = 0; s < call->n; s++, x += call->in->elements)
@@ -282,7 +324,7 @@ static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint
 /* Returns 0, with nothing done, where this way does not apply: a dilation between rows, or sums beyond int32. */
 int sf_depthwise_s8_host(const sf_call* call)
 {
-    const geometry g = make_geometry(call->in, call->out, call->op);
+    const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     uint8_t* packed = call->packed;
     tile t;
     if (!applies(call->op))

@@ -115,6 +115,7 @@ void sf_block_window_neon(const sf_block* block, const int16_t* const* patches, 
 
 #if SF_X86
 void sf_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
+void sf_interleave_avx512(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 void sf_block_dot_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_dot_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);

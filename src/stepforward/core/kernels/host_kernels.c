@@ -17,6 +17,7 @@ sf_host_kernels sf_host_choose(int level)
         k.grid_dot = sf_grid_dot_vnni;
         k.grid_window = sf_grid_window_vnni;
         k.rows = sf_rows_avx512;
+        k.interleave = sf_interleave_avx512;
     }
 #elif SF_NEON
     if (level > SF_HOST_PLAIN) {
