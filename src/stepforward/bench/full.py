@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stepforward.bench.arithmetic import arithmetic, floor_seconds
 from stepforward.bench.footprint import footprint
+from stepforward.bench.kernel import kernel_shares
 from stepforward.bench.machine import copy_rate, describe, multiply_peak
 from stepforward.bench.peers import PEERS
 from stepforward.bench.ratios import ratios
@@ -18,6 +19,9 @@ from stepforward.program import fileformat
 
 EXPLAINED_BATCH = 64
 """Batch size of floors, splits, memory and scaling."""
+
+KERNEL_SECONDS = 6.0
+"""For the shapes of the kernel, per number of threads; less only where everything is to take less than a second."""
 
 
 def full(
@@ -37,14 +41,22 @@ def full(
         tell: receives a line about what is done now.
 
     Returns:
-        machine (with peak and copy rate), networks (counts, floors, splits, memory), cells (times and ratios), scaling.
+        machine (with peak and copy rate), kernel (shares of peak), networks (counts, floors, splits, memory), cells
+        (times and ratios), scaling.
     """
     tell("peak of the multiplier")
     machine = describe() | {
         "peak": [peak for count in threads if (peak := multiply_peak(count))],
         "copy_bytes_per_second": copy_rate(),
     }
-    result = {"machine": machine, "networks": {}, "cells": [], "scaling": {"directions": [], "trainable": []}}
+    kernel = [row for count in threads for row in kernel_shares(count, KERNEL_SECONDS * min(1, seconds))]
+    result = {
+        "machine": machine,
+        "kernel": kernel,
+        "networks": {},
+        "cells": [],
+        "scaling": {"directions": [], "trainable": []},
+    }
     with tempfile.TemporaryDirectory() as folder:
         for name in networks:
             tell(f"{name}: build and quantize")
