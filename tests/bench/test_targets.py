@@ -28,7 +28,15 @@ def speed():
             {"products": 576, "rows": 64, "threads": 2, "share": 0.87},
         ],
         "scaling": {
-            "trainable": [{"network": "resnet20", "train": "last:1", "mac_share": 0.5, "time_share": 0.61}]
+            "trainable": [
+                {
+                    "network": "resnet20",
+                    "train": "last:1",
+                    "seconds": 0.0256,
+                    "mac_share": 0.5,
+                    "time_share": 0.61,
+                }
+            ]
         },
     }
 
@@ -71,6 +79,7 @@ def test_shares_memory_and_heads_are_judged(speed):
     assert find(rows, "memory").met is False
     head = find(rows, "`head`")
     assert (head.measured, head.met) == ("resnet20 +22%", False)
+    assert head.why == "resnet20 (5.60 ms beside its one forward pass)"
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(speed):

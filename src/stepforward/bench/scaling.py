@@ -3,7 +3,7 @@
 import statistics
 
 from stepforward.bench.peers import core_step
-from stepforward.bench.timing import interleave, measure
+from stepforward.bench.timing import interleave, measure, shares
 from stepforward.bench.training import plan
 from stepforward.bench.workload import Workload
 from stepforward.memory import multiply_accumulates
@@ -37,8 +37,7 @@ def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> li
         training = plan(work.program, train)
         macs = [multiply_accumulates(work.program, op) for op in work.program.ops]
         once, twice = sum(macs[: training.first_op]), 2 * sum(macs[training.first_op :])
-        shares = [row.seconds[train] / row.seconds["all"] for row in rounds]
-        low, median, high = statistics.quantiles(shares, n=4, method="inclusive")
+        low, median, high = shares(rounds, train, "all")
         rows.append(
             {
                 "network": work.name,

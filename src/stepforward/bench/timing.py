@@ -6,7 +6,7 @@ took part of the machine are set aside as long as there are quieter ones.
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from stepforward.bench.others import Others
@@ -73,6 +73,13 @@ def measure(calls: Mapping[str, Callable[[], object]], seconds: float, most_roun
             times[name] = _burst(calls[name], repeats[name])
         rounds.append(Round(others.share(), times))
     return _quietest(rounds)
+
+
+def shares(rounds: Sequence[Round], name: str, reference: str) -> tuple[float, float, float]:
+    """Quartiles (low, median, high) of one call's time over another's, each taken within a round."""
+    values = [row.seconds[name] / row.seconds[reference] for row in rounds]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, median, high
 
 
 def _enough(rounds, spent, seconds, most):
