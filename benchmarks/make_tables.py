@@ -109,7 +109,8 @@ def time_to_accuracy():
         "ratio": "ratio to its best",
         "ratio_same": "ratio to the same goal",
     }
-    return table(rows, headings)
+    plot = "![accuracy against wall time](../benchmarks/results/time_to_accuracy.svg)"
+    return f"{table(rows, headings)}\n\n{plot}"
 
 
 def when(point):

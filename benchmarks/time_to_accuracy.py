@@ -43,12 +43,17 @@ RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 EVERY = {"qzo-ff": 10, "backprop": 5}
 """Steps between two scores: about the same time."""
 
+PATIENCE = 200
+"""Steps after which a run of backpropagation without a better score has seen its best."""
+
 POINTS = 0.02
 WARM_UP = 3
 
 
-def clocked(step, steps, every, accuracy):
-    """Take steps; score after every `every` of them, while the clock stands.
+def clocked(step, steps, every, accuracy, patience=None):
+    """Take steps, and score after every `every` of them, while the clock stands.
+
+    The run ends early after `patience` steps without a better score.
 
     Returns:
         Points (steps taken, seconds, accuracy); the first is before any step.
@@ -61,6 +66,8 @@ def clocked(step, steps, every, accuracy):
             step(number)
         seconds += time.perf_counter() - started
         points.append((numbers.stop, seconds, accuracy()))
+        if patience and numbers.stop - best(points)[0] >= patience:
+            break
     return points
 
 
@@ -134,7 +141,7 @@ def float_points(prepared, settings, every, layout):
         with torch.inference_mode():
             return (module(test_x).argmax(1) == test_y).double().mean().item()
 
-    return clocked(step, settings.steps, every, accuracy)
+    return clocked(step, settings.steps, every, accuracy, PATIENCE)
 
 
 def faster_layout(prepared, batch):
@@ -146,7 +153,7 @@ def faster_layout(prepared, batch):
         x = torch.tensor(prepared.train.x[:batch]).contiguous(memory_format=layout)
         y = torch.tensor(prepared.train.y[:batch])
         calls[name] = lambda module=module, x=x, y=y: F.cross_entropy(module(x), y).backward()
-    times = interleave(calls, 1.0)
+    times = interleave(calls, 0.5)
     name = min(times, key=lambda name: times[name].median)
     return name, layouts[name]
 

@@ -32,6 +32,12 @@ def test_the_clock_stands_while_the_network_is_scored(script, monkeypatch):
     assert script.clocked(step, 5, 2, accuracy) == [(0, 0, 0.1), (2, 2, 0.5), (4, 4, 0.8), (5, 5, 0.7)]
 
 
+def test_a_run_ends_when_nothing_got_better_for_long(script):
+    accuracies = iter([0.1, 0.5, 0.5, 0.4, 0.9])
+    points = script.clocked(lambda number: None, 100, 2, lambda: next(accuracies), patience=4)
+    assert [(steps, accuracy) for steps, _, accuracy in points] == [(0, 0.1), (2, 0.5), (4, 0.5), (6, 0.4)]
+
+
 def test_the_goal_is_reached_at_the_first_point_that_is_good_enough(script):
     points = [(0, 0.0, 0.1), (5, 1.0, 0.9), (10, 2.0, 0.95), (15, 3.0, 0.95)]
     assert script.reach(points, 0.9) == points[1]
