@@ -1,4 +1,4 @@
-"""Fill the tables of docs/performance.md from benchmarks/results/speed.json and instructions.json.
+"""Fill the tables of docs/performance.md from the files in benchmarks/results.
 
 Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
 the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`;
@@ -9,10 +9,11 @@ import json
 import re
 import statistics
 
-from common import RESULTS, ROOT, table
+from common import RESULTS, ROOT, percent, table
 
 from stepforward.bench.markdown import TABLES
 from stepforward.bench.plots import PLOTS
+from stepforward.bench.targets import targets
 from stepforward.bench.timing import QUIET
 
 DOCUMENT = ROOT / "docs" / "performance.md"
@@ -67,6 +68,74 @@ def instructions(counts):
     return table(rows, headings)
 
 
+def target_table(speed):
+    """What was asked beside what was measured."""
+    met = {True: "yes", False: "no", None: ""}
+    found = targets(speed, quiet("time_to_accuracy"), load("device_instructions"))
+    rows = [{**row._asdict(), "met": met[row.met]} for row in found]
+    return table(rows, {"target": "target", "measured": "measured", "met": "met", "why": "what bounds it"})
+
+
+def time_to_accuracy():
+    """Seconds to an accuracy, seed by seed, and the median."""
+    result = quiet("time_to_accuracy")
+    if result is None:
+        return "Not measured on a quiet machine yet: `python benchmarks/time_to_accuracy.py`."
+    rows = [
+        {
+            "batch": min(run["batch"], run["samples"]),
+            "seed": run["seed"],
+            "best": percent(run["backprop_best"][2]),
+            "backprop": when(run["backprop_best"]),
+            "same": when(run["backprop_goal"]),
+            "ours": when(run["qzo_ff_goal"]),
+            "ratio": ratio(run["ratio"]),
+            "ratio_same": ratio(run["ratio_same_goal"]),
+        }
+        for run in result["runs"]
+    ]
+    for row in result["summary"]:
+        medians = {"ratio": ratio(row["ratio"]), "ratio_same": ratio(row["ratio_same_goal"])}
+        blank = dict.fromkeys(("best", "backprop", "same"), "")
+        reached = f"{row['reached']} of {row['seeds']} get there"
+        rows.append({"batch": row["batch"], "seed": "median", **blank, "ours": reached, **medians})
+    headings = {
+        "batch": "batch",
+        "seed": "seed",
+        "best": "backpropagation's best",
+        "backprop": "its time to that",
+        "same": "its time to that less 2 points",
+        "ours": "QZO-FF's time to that less 2 points",
+        "ratio": "ratio to its best",
+        "ratio_same": "ratio to the same goal",
+    }
+    plot = "![accuracy against wall time](../benchmarks/results/time_to_accuracy.svg)"
+    return f"{table(rows, headings)}\n\n{plot}"
+
+
+def when(point):
+    """Seconds and steps of a point."""
+    return "not reached" if point is None else f"{point[1]:.2f} s, {point[0]:,} steps"
+
+
+def ratio(value):
+    """A ratio of times, or that there is none."""
+    return "not reached" if value is None else f"{value:.1f}"
+
+
+def load(name):
+    """A result, or None if it was not made yet."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def quiet(name):
+    """A result of runs that had the machine for themselves, or None."""
+    result = load(name)
+    busy = result and statistics.median(run["others"] for run in result["runs"]) > QUIET
+    return None if busy else result
+
+
 def plots(speed):
     """The plots beside the result."""
     return "\n".join(f"![cost by {name}](../benchmarks/results/speed-{name}.svg)" for name in PLOTS)
@@ -74,10 +143,10 @@ def plots(speed):
 
 def missing():
     """What to say instead of times; None when there are times of a quiet machine."""
-    path = RESULTS / "speed.json"
-    if not path.exists():
+    speed = load("speed")
+    if speed is None:
         return "Not measured yet: `make bench`."
-    others = statistics.median(cell["others"] for cell in json.loads(path.read_text())["cells"])
+    others = statistics.median(cell["others"] for cell in speed["cells"])
     if others > QUIET:
         return f"Not shown: other programs took {others:.0%} of the machine. Close them, then `make bench`."
     return None
@@ -93,13 +162,15 @@ def filled(text, tables):
 
 
 def main():
-    counts, excuse = json.loads((RESULTS / "instructions.json").read_text()), missing()
-    makers = {name: make for name, (_, make) in TABLES.items()} | {"machine": machine, "plots": plots}
+    counts, excuse = load("instructions"), missing()
+    makers = {name: make for name, (_, make) in TABLES.items()}
+    makers |= {"machine": machine, "plots": plots, "targets": target_table}
     if excuse:
         tables = {name: lambda: excuse for name in makers}
     else:
-        speed = json.loads((RESULTS / "speed.json").read_text())
+        speed = load("speed")
         tables = {name: lambda make=make: make(speed) for name, make in makers.items()}
+    tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
     DOCUMENT.write_text(filled(DOCUMENT.read_text(), tables))
 

@@ -10,11 +10,12 @@ HERE = Path(__file__).parent
 SPEED = [str(Path(sys.executable).with_name("stepforward")), "bench", "--out", str(RESULTS)]
 SCRIPTS = [
     "instructions.py",
+    "time_to_accuracy.py",
+    "device_instructions.py",
     "make_tables.py",
     "exactness.py",
     "demo_methods.py",
     "choices.py",
-    "device_instructions.py",
 ]
 
 

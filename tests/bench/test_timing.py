@@ -4,7 +4,7 @@ import pytest
 
 from stepforward.bench import timing
 from stepforward.bench.ratios import ratios
-from stepforward.bench.timing import Timing, interleave
+from stepforward.bench.timing import Round, Timing, interleave, measure, shares
 
 
 def test_calls_take_turns_and_are_timed_apart():
@@ -48,3 +48,15 @@ def test_ratios_are_peer_over_ours_and_the_step_over_two_forwards():
         "step_vs_backprop": 4.0,
         "step_vs_two_forwards": 1.25,
     }
+
+
+def test_a_share_is_taken_within_each_round():
+    # the machine slows down to a half: the share does not notice
+    rounds = [Round(0.0, {"all": 2.0 * k, "head": 1.0 * k}) for k in (1, 2, 1, 2)]
+    rounds.append(Round(0.0, {"all": 2.0, "head": 1.5}))
+    assert shares(rounds, "head", "all") == (0.5, 0.5, 0.5)
+
+
+def test_every_round_has_every_call():
+    rounds = measure({"a": lambda: time.sleep(0.03), "b": lambda: time.sleep(0.03)}, seconds=0.01)
+    assert [set(row.seconds) for row in rounds] == [{"a", "b"}] * 3

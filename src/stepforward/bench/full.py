@@ -6,7 +6,8 @@ from pathlib import Path
 
 from stepforward.bench.arithmetic import arithmetic, floor_seconds
 from stepforward.bench.footprint import footprint
-from stepforward.bench.machine import copy_rate, describe, multiply_peak
+from stepforward.bench.kernel import kernel_shares
+from stepforward.bench.machine import describe, highest, rates
 from stepforward.bench.peers import PEERS
 from stepforward.bench.ratios import ratios
 from stepforward.bench.scaling import by_directions, by_trainable
@@ -19,9 +20,12 @@ from stepforward.program import fileformat
 EXPLAINED_BATCH = 64
 """Batch size of floors, splits, memory and scaling."""
 
+KERNEL_SECONDS = 6.0
+"""For the shapes of the kernel, per number of threads; less only where everything is to take less than a second."""
+
 
 def full(
-    networks: Sequence[str],
+    names: Sequence[str],
     batches: Sequence[int],
     threads: Sequence[int],
     seconds: float,
@@ -30,35 +34,46 @@ def full(
     """Measure everything.
 
     Args:
-        networks: names of `bench.networks.NETWORKS`.
+        names: of `bench.networks.NETWORKS`.
         batches: batch sizes.
         threads: numbers of threads.
         seconds: of measurement per network, batch size and number of threads; large batches take three rounds.
         tell: receives a line about what is done now.
 
     Returns:
-        machine (with peak and copy rate), networks (counts, floors, splits, memory), cells (times and ratios), scaling.
+        machine (with peak and copy rate), kernel (shares of peak), networks (counts, floors, splits, memory), cells
+        (times and ratios), scaling.
     """
     tell("peak of the multiplier")
-    machine = describe() | {
-        "peak": [peak for count in threads if (peak := multiply_peak(count))],
-        "copy_bytes_per_second": copy_rate(),
-    }
-    result = {"machine": machine, "networks": {}, "cells": [], "scaling": {"directions": [], "trainable": []}}
+    machine, measured = describe(), [rates(threads)]
+    kernel = [row for count in threads for row in kernel_shares(count, KERNEL_SECONDS * min(1, seconds))]
+    networks, cells, scaling = {}, [], {"directions": [], "trainable": []}
     with tempfile.TemporaryDirectory() as folder:
-        for name in networks:
+        for name in names:
             tell(f"{name}: build and quantize")
             work = prepare(name, Path(folder), max(*batches, EXPLAINED_BATCH))
-            result["networks"][name] = _explain(work, machine, max(threads), seconds, Path(folder), tell)
+            networks[name] = _explain(work, max(threads), seconds, Path(folder), tell)
             for count in threads:
                 for batch in batches:
                     tell(f"{name}: batch {batch}, {count} thread(s)")
-                    result["cells"].append(_cell(work, batch, count, seconds))
+                    cells.append(_cell(work, batch, count, seconds))
             tell(f"{name}: cost of m and of the trainable set")
-            scaling = (work, EXPLAINED_BATCH, max(threads), seconds)
-            result["scaling"]["directions"] += by_directions(*scaling)
-            result["scaling"]["trainable"] += by_trainable(*scaling)
-    return result
+            arguments = (work, EXPLAINED_BATCH, max(threads), seconds)
+            scaling["directions"] += by_directions(*arguments)
+            scaling["trainable"] += by_trainable(*arguments)
+            measured.append(rates(threads))
+    machine |= highest(measured)
+    for facts in networks.values():
+        facts.update(_floor(facts, machine, max(threads)))
+    return {"machine": machine, "kernel": kernel, "networks": networks, "cells": cells, "scaling": scaling}
+
+
+def _floor(counts: dict, machine: dict, threads: int) -> dict:
+    peak = next((p["macs_per_second"] for p in machine["peak"] if p["threads"] == threads), None)
+    if peak is None:
+        return {}
+    floor = floor_seconds(counts, EXPLAINED_BATCH, peak, machine["copy_bytes_per_second"])
+    return {"floor": {"batch": EXPLAINED_BATCH, "threads": threads, **floor}}
 
 
 def _cell(work: Workload, batch: int, threads: int, seconds: float) -> dict:
@@ -77,14 +92,10 @@ def _cell(work: Workload, batch: int, threads: int, seconds: float) -> dict:
     }
 
 
-def _explain(work, machine, threads, seconds, folder, tell) -> dict:
+def _explain(work, threads, seconds, folder, tell) -> dict:
     counts = arithmetic(work.program)
     result = {**counts, "arena_bytes": work.program.arena_bytes}
     result["host_scratch_bytes"] = CoreEngine(work.program, threads=threads).scratch_bytes
-    peak = next((p["macs_per_second"] for p in machine["peak"] if p["threads"] == threads), None)
-    if peak:
-        floor = floor_seconds(counts, EXPLAINED_BATCH, peak, machine["copy_bytes_per_second"])
-        result["floor"] = {"batch": EXPLAINED_BATCH, "threads": threads, **floor}
     tell(f"{work.name}: operators, parts of a step, memory")
     result["operators"] = split_forward(work, EXPLAINED_BATCH, seconds)
     result["step"] = {

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -63,6 +64,21 @@ def copy_rate() -> float:
         np.copyto(target, source)
         best = min(best, time.perf_counter() - started)
     return 2 * COPY_BYTES / best
+
+
+def rates(threads: Sequence[int]) -> dict:
+    """What bounds every figure, now: peak (one entry per number of threads, where known), copy_bytes_per_second."""
+    peaks = [peak for count in threads if (peak := multiply_peak(count))]
+    return {"peak": peaks, "copy_bytes_per_second": copy_rate()}
+
+
+def highest(measured: Sequence[dict]) -> dict:
+    """The best of several `rates`: other programs and a hot processor only ever lower them."""
+    together = zip(*(rate["peak"] for rate in measured), strict=True)
+    return {
+        "peak": [max(peaks, key=lambda peak: peak["macs_per_second"]) for peaks in together],
+        "copy_bytes_per_second": max(rate["copy_bytes_per_second"] for rate in measured),
+    }
 
 
 def _cpu(field: str) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Iterable
 
 EXPLAINED = 64
 
+WITHIN = 0.2
+"""How far the cost of a trainable set may lie from what its multiply-accumulates say."""
+
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     headings = list(headings)
@@ -88,6 +91,41 @@ def distance(result: dict) -> str:
     return _table(headings, rows)
 
 
+def kernel(result: dict) -> str:
+    """Share of the peak that one convolution reaches."""
+    rows = result.get("kernel", [])
+    if not rows:
+        return "Not measured: no C compiler, or a processor whose peak is not known."
+    threads = sorted({row["threads"] for row in rows})
+    shares = {(row["products"], row["rows"], row["threads"]): row for row in rows}
+    shapes = dict.fromkeys((row["products"], row["rows"]) for row in rows)
+    columns = [[shares[(*shape, count)] for count in threads] for shape in shapes]
+    headings = ["products per output, K", "output channels"]
+    for count in threads:
+        headings += [f"10⁹ MAC/s, {count} thread{'s' * (count > 1)}", "share of peak"]
+    cells = []
+    for (products, channels), found in zip(shapes, columns, strict=True):
+        figures = [(f"{row['macs_per_second'] / 1e9:.1f}", f"{row['share']:.0%}") for row in found]
+        cells.append((f"{products:,}", channels, *(text for pair in figures for text in pair)))
+    return _table(headings, cells)
+
+
+def speedup(result: dict) -> str:
+    """What more threads bring."""
+    rows = []
+    for name in result["networks"]:
+        cells = {cell["threads"]: cell for cell in _cells(result, EXPLAINED) if cell["network"] == name}
+        first = cells.get(min(cells, default=0))
+        for count in sorted(cells)[1:]:
+            row = [name, f"{min(cells)} to {count}"]
+            for call in ("core_forward", "core_step"):
+                before, after = (cell["seconds"][call]["median"] for cell in (first, cells[count]))
+                row += [_ms(before), _ms(after), f"{before / after:.2f}"]
+            rows.append(row)
+    headings = ("network", "threads", "forward, ms: before", "after", "times faster")
+    return _table((*headings, "step, ms: before", "after", "times faster"), rows)
+
+
 def comparison(result: dict) -> str:
     """Ratios to the peers."""
     figures = {
@@ -97,12 +135,13 @@ def comparison(result: dict) -> str:
         "forward_vs_ort_int8": "ORT int8",
         "step_vs_two_forwards": "step / two forwards",
         "step_vs_backprop": "step / backprop",
+        "step_vs_backprop_channels_last": "channels last",
         "step_vs_mezo": "MeZO",
     }
     rows = [
         (
             *(cell[key] for key in ("network", "batch", "threads")),
-            *(f"{cell['ratios'][key]:.2f}" for key in figures),
+            *(f"{cell['ratios'][key]:.2f}" if key in cell["ratios"] else "" for key in figures),
             f"{cell['others']:.0%}",
         )
         for cell in _cells(result)
@@ -217,26 +256,42 @@ def directions(result: dict) -> str:
 
 
 def trainable(result: dict) -> str:
-    """Cost against the trainable set."""
+    """Cost against the trainable set, and for how many sets it is as the multiply-accumulates say."""
+    sets = result["scaling"]["trainable"]
     rows = (
         (
-            f"{row['network']}: {row['train']}",
+            f"{row['network']}: {_set(row)}",
             f"{row['trainable_parameters']:,}",
             _ms(row["seconds"]),
             f"{row['mac_share']:.2f}",
             f"{row['time_share']:.2f}",
-            f"{row['time_share'] / row['mac_share'] - 1:+.0%}",
+            f"{difference(row):+.0%}",
         )
-        for row in result["scaling"]["trainable"]
+        for row in sets
     )
     headings = ("set", "parameters that move", "step, ms", "share of MACs", "share of time", "difference")
-    return _table(headings, rows)
+    smaller = [row for row in sets if row["train"] != "all"]
+    outside = [row for row in smaller if abs(difference(row)) > WITHIN]
+    text = f"The difference lies within {WITHIN:.0%} for {len(smaller) - len(outside)} of {len(smaller)} sets"
+    named = ", ".join(f"{row['network']} {_set(row)} ({difference(row):+.0%})" for row in outside)
+    return f"{_table(headings, rows)}\n\n{text}{f'; outside: {named}' if named else ''}."
+
+
+def difference(row: dict) -> float:
+    """Of a step's share of the time from its share of the multiply-accumulates, relative to that."""
+    return row["time_share"] / row["mac_share"] - 1
+
+
+def _set(row):
+    return "last:1 (`head`)" if row["train"] == "last:1" else row["train"]
 
 
 TABLES = {
+    "kernel": ("The multiply kernel", kernel),
     "floors": ("The floor", floors),
     "distance": ("Distance from the floor", distance),
     "comparison": ("Beside the peers", comparison),
+    "speedup": ("Threads", speedup),
     "limits": ("What the ratios could be at most", limits),
     "parts": ("Parts of a step", parts),
     "operators": ("Operators", operators),

@@ -10,6 +10,7 @@ PAIRS = {
     "forward_vs_ort_f32": ("ort_f32_forward", "core_forward"),
     "forward_vs_ort_int8": ("ort_int8_forward", "core_forward"),
     "step_vs_backprop": ("backprop_step", "core_step"),
+    "step_vs_backprop_channels_last": ("backprop_step_channels_last", "core_step"),
     "step_vs_mezo": ("mezo_step", "core_step"),
 }
 """Figure -> (peer, ours); peer's time / ours."""

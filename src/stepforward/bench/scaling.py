@@ -1,7 +1,9 @@
 """How the cost of a step grows with m, and with what is trainable."""
 
+import statistics
+
 from stepforward.bench.peers import core_step
-from stepforward.bench.timing import interleave
+from stepforward.bench.timing import interleave, measure, shares
 from stepforward.bench.training import plan
 from stepforward.bench.workload import Workload
 from stepforward.memory import multiply_accumulates
@@ -9,6 +11,9 @@ from stepforward.memory import multiply_accumulates
 DIRECTIONS = (1, 2, 4, 8)
 SHARES = (1, 2, 4, 8, 16)
 """k of `last:k`, as far as the network has so many layers."""
+
+PATIENCE = 2
+"""Times the budget of a cell: a small difference of two times needs more rounds."""
 
 
 def by_directions(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
@@ -21,24 +26,28 @@ def by_directions(work: Workload, batch: int, threads: int, seconds: float) -> l
 def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
     """Seconds per step for each trainable set, and the share of multiply-accumulates of an `all` step that it must do.
 
-    Layers in front of the first trainable one run once for both probes, the others twice.
+    Layers in front of the first trainable one run once for both probes, the others twice. `last:1` is `head`. Shares of
+    time are taken within each round, beside the `all` step of that round.
     """
     layers = sum(op.weight >= 0 for op in work.program.ops)
     sets = ["all", "bias", *(f"last:{k}" for k in SHARES if k < layers)]
-    times = interleave({train: core_step(work, batch, threads, train) for train in sets}, seconds)
+    rounds = measure({train: core_step(work, batch, threads, train) for train in sets}, PATIENCE * seconds)
     rows = []
     for train in sets:
         training = plan(work.program, train)
         macs = [multiply_accumulates(work.program, op) for op in work.program.ops]
         once, twice = sum(macs[: training.first_op]), 2 * sum(macs[training.first_op :])
+        low, median, high = shares(rounds, train, "all")
         rows.append(
             {
                 "network": work.name,
                 "train": train,
                 "trainable_parameters": training.elements,
                 "mac_share": (once + twice) / (2 * sum(macs)),
-                "seconds": times[train].median,
-                "time_share": times[train].median / times["all"].median,
+                "seconds": statistics.median(row.seconds[train] for row in rounds),
+                "time_share": median,
+                "time_share_low": low,
+                "time_share_high": high,
             }
         )
     return rows

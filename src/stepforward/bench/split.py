@@ -1,15 +1,15 @@
 """Where the time of a step goes, and which operators take the time of a forward pass."""
 
-import ctypes
 import itertools
 
 import numpy as np
 
+from stepforward.bench.operators import operator_runner
 from stepforward.bench.timing import interleave
 from stepforward.bench.training import plan
 from stepforward.bench.workload import Workload
 from stepforward.core.bindings import library
-from stepforward.engines.core import CoreEngine, aligned_bytes, open_program
+from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Perturbation
 from stepforward.memory import multiply_accumulates
 
@@ -57,22 +57,7 @@ def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
     Returns:
         One row per operator: name, kind, seconds, macs of the whole batch.
     """
-    engine = CoreEngine(work.program, threads=1)
-    handle, _file = open_program(work.program)
-    weights = aligned_bytes(len(work.program.weights))
-    weights[:] = np.frombuffer(work.program.weights, dtype=np.uint8)
-    scratch = engine.scratch_for(batch)
-    block = scratch.block
-    x = np.ascontiguousarray(work.x_q[:block])
-    forward = library().sf_forward
-    forward.argtypes = (*(ctypes.c_void_p,) * 5, *(ctypes.c_uint32,) * 3, ctypes.c_void_p)
-
-    def call(first, last):
-        forward(
-            *(ctypes.addressof(handle), None, weights.ctypes.data, ctypes.addressof(scratch), x.ctypes.data),
-            *(block, first, last, None),
-        )
-
+    call, block = operator_runner(work.program, work.x_q[:batch])
     rows = []
     for i, op in enumerate(work.program.ops):
         # An operator may overwrite what lies in front of it: fill the arena anew up to it.

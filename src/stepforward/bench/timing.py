@@ -6,7 +6,7 @@ took part of the machine are set aside as long as there are quieter ones.
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from stepforward.bench.others import Others
@@ -36,7 +36,9 @@ class Timing(NamedTuple):
     others: float
 
 
-class _Round(NamedTuple):
+class Round(NamedTuple):
+    """Share of the machine that others took, and seconds per call of each of the calls."""
+
     others: float
     seconds: dict[str, float]
 
@@ -44,12 +46,22 @@ class _Round(NamedTuple):
 def interleave(
     calls: Mapping[str, Callable[[], object]], seconds: float, most_rounds: int = 25
 ) -> dict[str, Timing]:
+    """Time every call in turn; medians over the rounds of `measure`, which takes the same arguments."""
+    kept = measure(calls, seconds, most_rounds)
+    share = statistics.fmean(row.others for row in kept)
+    return {name: _summary([row.seconds[name] for row in kept], share) for name in calls}
+
+
+def measure(calls: Mapping[str, Callable[[], object]], seconds: float, most_rounds: int = 25) -> list[Round]:
     """Time every call in turn, again and again, until the seconds are used up (three rounds at least).
 
     Args:
         calls: name -> call without arguments. Each is called twice first, unmeasured.
         seconds: budget for all calls together, when the machine is quiet.
         most_rounds: enough, even if time is left.
+
+    Returns:
+        The rounds that count: a ratio of two calls is best taken within each of them.
     """
     started, rounds = time.perf_counter(), []
     repeats = {name: _repeats(call) for name, call in calls.items()}
@@ -59,10 +71,15 @@ def interleave(
         for name in [*calls][turn:] + [*calls][:turn]:
             time.sleep(PAUSE)
             times[name] = _burst(calls[name], repeats[name])
-        rounds.append(_Round(others.share(), times))
-    kept = _quietest(rounds)
-    share = statistics.fmean(row.others for row in kept)
-    return {name: _summary([row.seconds[name] for row in kept], share) for name in calls}
+        rounds.append(Round(others.share(), times))
+    return _quietest(rounds)
+
+
+def shares(rounds: Sequence[Round], name: str, reference: str) -> tuple[float, float, float]:
+    """Quartiles (low, median, high) of one call's time over another's, each taken within a round."""
+    values = [row.seconds[name] / row.seconds[reference] for row in rounds]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return low, median, high
 
 
 def _enough(rounds, spent, seconds, most):

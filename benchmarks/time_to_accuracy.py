@@ -1,0 +1,285 @@
+"""The demo's task against the clock: QZO-FF in integers and backpropagation in torch, accuracy by wall time.
+
+Same network, speaker, split, samples per step and number of threads. The goal is the best accuracy that backpropagation
+reaches, less two points. The 300 test clips are scored outside of the clock, and here they choose: backpropagation's
+best moment and the best of its learning rates, and the moment at which QZO-FF gets to the goal. The question is speed;
+for accuracy on clips that chose nothing see demo_methods.py.
+
+Needs the extra [torch].
+"""
+
+import argparse
+import copy
+import io
+import statistics
+import time
+
+import matplotlib
+import numpy as np
+import torch
+import torch.nn.functional as F
+from common import RESULTS, table, write
+from matplotlib.figure import Figure
+
+from stepforward.bench.networks import build
+from stepforward.bench.others import Others
+from stepforward.bench.timing import interleave
+from stepforward.digits.clips import load_clips, model_path
+from stepforward.engines.core import CoreEngine
+from stepforward.inputs import quantize_input
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.models import open_model, to_program
+from stepforward.program.arena import plan_arena
+from stepforward.program.training_plan import plan_training
+from stepforward.run.batches import batch_indices
+from stepforward.run.fixed import quantized
+from stepforward.run.prepare import prepare
+from stepforward.run.settings import DEFAULTS, Settings
+from stepforward.trainable import select
+
+RATES = (1e-3, 2e-3, 5e-3, 1e-2)
+"""Of backpropagation, as in demo_methods.py."""
+
+EVERY = {"qzo-ff": 10, "backprop": 5}
+"""Steps between two scores: about the same time."""
+
+PATIENCE = 200
+"""Steps after which a run of backpropagation without a better score has seen its best."""
+
+POINTS = 0.02
+WARM_UP = 3
+
+
+def clocked(step, steps, every, accuracy, patience=None):
+    """Take steps, and score after every `every` of them, while the clock stands.
+
+    The run ends early after `patience` steps without a better score.
+
+    Returns:
+        Points (steps taken, seconds, accuracy); the first is before any step.
+    """
+    points, seconds = [(0, 0.0, accuracy())], 0.0
+    for first in range(0, steps, every):
+        numbers = range(first, min(first + every, steps))
+        started = time.perf_counter()
+        for number in numbers:
+            step(number)
+        seconds += time.perf_counter() - started
+        points.append((numbers.stop, seconds, accuracy()))
+        if patience and numbers.stop - best(points)[0] >= patience:
+            break
+    return points
+
+
+def reach(points, goal):
+    """The first point at which the goal is reached, or None."""
+    return next((point for point in points if point[2] >= goal), None)
+
+
+def best(points):
+    """The first of the points with the highest accuracy."""
+    return max(points, key=lambda point: point[2])
+
+
+def integer_points(prepared, settings, every):
+    """A run of QZO-FF."""
+    opened = quantized(prepared.opened, prepared.train.x, settings)
+    program = to_program(opened)
+    plan = plan_training(program, select(program, "all"), settings.step_settings(settings.steps))
+    program = plan_arena(program, plan.first_op)
+    x, y = quantize_input(program, prepared.train.x), prepared.train.y.astype(np.int32)
+    test_x, test_y = quantize_input(program, prepared.test.x), prepared.test.y
+    indices = batch_indices(settings.seed, len(y), settings.batch)
+
+    def batches(step):
+        return x[indices(step)], y[indices(step)]
+
+    def start():
+        engine = CoreEngine(program, plan, threads=settings.threads)
+        return engine, qzo_ff(engine, batches, range(settings.steps), settings.directions)
+
+    _engine, warm = start()
+    for _ in range(WARM_UP):
+        next(warm)
+    engine, run = start()
+
+    def accuracy():
+        return float(np.mean(engine.logits(test_x).argmax(axis=1) == test_y))
+
+    return clocked(lambda number: next(run), settings.steps, every, accuracy)
+
+
+def float_points(prepared, settings, every, layout):
+    """A run of backpropagation: SGD with momentum and a cosine schedule, as a torch user writes it."""
+    x, test_x = (
+        torch.tensor(part.x).contiguous(memory_format=layout) for part in (prepared.train, prepared.test)
+    )
+    y, test_y = (torch.tensor(part.y) for part in (prepared.train, prepared.test))
+    indices = batch_indices(settings.seed, len(y), settings.batch)
+    everything = settings.batch >= len(y)
+
+    def start():
+        module = build("ds_cnn").to(memory_format=layout)
+        optimizer = torch.optim.SGD(module.parameters(), lr=settings.lr, momentum=settings.momentum)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+
+        def step(number):
+            chosen = slice(None) if everything else torch.from_numpy(indices(number))
+            optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(module(x[chosen]), y[chosen]).backward()
+            optimizer.step()
+            schedule.step()
+
+        return module, step
+
+    _module, warm = start()
+    for number in range(WARM_UP):
+        warm(number)
+    module, step = start()
+
+    def accuracy():
+        with torch.inference_mode():
+            return (module(test_x).argmax(1) == test_y).double().mean().item()
+
+    return clocked(step, settings.steps, every, accuracy, PATIENCE)
+
+
+def faster_layout(prepared, batch):
+    """The layout in which torch takes a step sooner on this network and batch."""
+    layouts = {"default": torch.contiguous_format, "channels last": torch.channels_last}
+    calls = {}
+    for name, layout in layouts.items():
+        module = build("ds_cnn").to(memory_format=layout)
+        x = torch.tensor(prepared.train.x[:batch]).contiguous(memory_format=layout)
+        y = torch.tensor(prepared.train.y[:batch])
+        calls[name] = lambda module=module, x=x, y=y: F.cross_entropy(module(x), y).backward()
+    times = interleave(calls, 0.5)
+    name = min(times, key=lambda name: times[name].median)
+    return name, layouts[name]
+
+
+def compare(prepared, seed, batch, given):
+    """One seed at one batch size: both methods one after the other, every rate of backpropagation."""
+    others = Others()
+    common = {"seed": seed, "batch": batch, "threads": given.threads}
+    name, layout = faster_layout(prepared, batch)
+    ours = integer_points(prepared, Settings("qzo-ff", **common), EVERY["qzo-ff"])
+    runs = {
+        rate: float_points(prepared, Settings("backprop", lr=rate, **common), EVERY["backprop"], layout)
+        for rate in RATES
+    }
+    rate = max(runs, key=lambda rate: (best(runs[rate])[2], -best(runs[rate])[1]))
+    theirs = runs[rate]
+    goal = best(theirs)[2] - POINTS
+    return {
+        **common,
+        "samples": len(prepared.train),
+        "layout": name,
+        "lr": rate,
+        "goal": goal,
+        **outcome(ours, theirs, goal),
+        "others": others.share(),
+        "qzo_ff_points": ours,
+        "backprop_points": theirs,
+    }
+
+
+def outcome(ours, theirs, goal):
+    """Who gets where, when: (steps, seconds, accuracy) or None; and ratios of seconds, ours to theirs."""
+    reached, finest, same = reach(ours, goal), best(theirs), reach(theirs, goal)
+    return {
+        "backprop_best": finest,
+        "backprop_goal": same,
+        "qzo_ff_goal": reached,
+        "qzo_ff_best": best(ours),
+        "ratio": over(reached, finest),
+        "ratio_same_goal": over(reached, same),
+    }
+
+
+def over(ours, theirs):
+    """Ratio of the seconds of two points; None where there is none."""
+    return ours[1] / theirs[1] if ours and theirs and theirs[1] else None
+
+
+def middle(values):
+    """The median where None is later than every number; None if that is where it lies."""
+    found = statistics.median_high(float("inf") if value is None else value for value in values)
+    return None if found == float("inf") else found
+
+
+def summary(runs):
+    """One row per batch size: medians over seeds."""
+    rows = []
+    for batch in dict.fromkeys(run["batch"] for run in runs):
+        chosen = [run for run in runs if run["batch"] == batch]
+        goals = [run["qzo_ff_goal"] for run in chosen]
+        rows.append(
+            {
+                "batch": min(batch, chosen[0]["samples"]),
+                "seeds": len(chosen),
+                "reached": sum(goal is not None for goal in goals),
+                "ratio": middle(run["ratio"] for run in chosen),
+                "ratio_same_goal": middle(run["ratio_same_goal"] for run in chosen),
+                "seconds": middle(goal and goal[1] for goal in goals),
+                "steps": middle(goal and goal[0] for goal in goals),
+                "backprop_seconds": middle(run["backprop_best"][1] for run in chosen),
+                "backprop_steps": middle(run["backprop_best"][0] for run in chosen),
+            }
+        )
+    return rows
+
+
+def draw(runs):
+    """Accuracy against wall time, every seed, one panel per batch size."""
+    batches = list(dict.fromkeys(run["batch"] for run in runs))
+    with matplotlib.rc_context({"svg.hashsalt": "stepforward", "font.size": 10}):
+        figure = Figure(figsize=(4.6 * len(batches), 3.6), layout="constrained")
+        for axes, batch in zip(figure.subplots(1, len(batches), squeeze=False)[0], batches, strict=True):
+            chosen = [run for run in runs if run["batch"] == batch]
+            for run in chosen:
+                for key, colour in {"qzo_ff": "#2563eb", "backprop": "#c2410c"}.items():
+                    _, seconds, accuracy = zip(*run[f"{key}_points"][1:], strict=True)
+                    axes.plot(seconds, [100 * a for a in accuracy], color=colour, alpha=0.6, linewidth=1)
+            goal = statistics.median(run["goal"] for run in chosen)
+            axes.axhline(100 * goal, color="#6b7280", linestyle=":")
+            axes.set(xscale="log", xlabel="seconds of training", ylabel="test accuracy, %")
+            axes.set_title(f"batch {min(batch, chosen[0]['samples'])}, {chosen[0]['threads']} threads")
+            axes.grid(alpha=0.3)
+            axes.spines[["top", "right"]].set_visible(False)
+        lines = [axes.plot([], [], color=colour)[0] for colour in ("#2563eb", "#c2410c")]
+        labels = ["QZO-FF, integers", "backpropagation, torch float32"]
+        lines.append(axes.plot([], [], ":", color="#6b7280")[0])
+        figure.legend(lines, [*labels, "goal, median"], loc="outside lower center", ncols=3, frameon=False)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument(
+        "--batches", default=f"{DEFAULTS['qzo-ff']['batch']},{DEFAULTS['backprop']['batch']}"
+    )
+    arguments.add_argument("--threads", type=int, default=2)
+    given = arguments.parse_args()
+    torch.set_num_threads(given.threads)
+    opened = open_model(model_path())
+    adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
+    runs = []
+    for batch in map(int, given.batches.split(",")):
+        for seed in range(given.seeds):
+            prepared = prepare(copy.copy(opened), adapting, testing, Settings(seed=seed))
+            runs.append(compare(prepared, seed, batch, given))
+            figures = ("seed", "batch", "lr", "backprop_best", "qzo_ff_goal", "ratio", "others")
+            print({key: runs[-1][key] for key in figures}, flush=True)
+    rows = summary(runs)
+    print(table(rows, {key: key.replace("_", " ") for key in rows[0]}))
+    kept = [{key: value for key, value in run.items() if "points" not in key} for run in runs]
+    write("time_to_accuracy", {"options": vars(given), "summary": rows, "runs": kept})
+    (RESULTS / "time_to_accuracy.svg").write_bytes(draw(runs))
+
+
+if __name__ == "__main__":
+    main()

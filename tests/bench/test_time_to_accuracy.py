@@ -1,0 +1,78 @@
+"""The bookkeeping of benchmarks/time_to_accuracy.py, on a clock that the test turns."""
+
+import importlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("time_to_accuracy")
+
+
+def test_the_clock_stands_while_the_network_is_scored(script, monkeypatch):
+    now, accuracies = [0.0], iter([0.1, 0.5, 0.8, 0.7])
+    monkeypatch.setattr(script, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def step(number):
+        now[0] += 1
+
+    def accuracy():
+        now[0] += 100
+        return next(accuracies)
+
+    assert script.clocked(step, 5, 2, accuracy) == [(0, 0, 0.1), (2, 2, 0.5), (4, 4, 0.8), (5, 5, 0.7)]
+
+
+def test_a_run_ends_when_nothing_got_better_for_long(script):
+    accuracies = iter([0.1, 0.5, 0.5, 0.4, 0.9])
+    points = script.clocked(lambda number: None, 100, 2, lambda: next(accuracies), patience=4)
+    assert [(steps, accuracy) for steps, _, accuracy in points] == [(0, 0.1), (2, 0.5), (4, 0.5), (6, 0.4)]
+
+
+def test_the_goal_is_reached_at_the_first_point_that_is_good_enough(script):
+    points = [(0, 0.0, 0.1), (5, 1.0, 0.9), (10, 2.0, 0.95), (15, 3.0, 0.95)]
+    assert script.reach(points, 0.9) == points[1]
+    assert script.reach(points, 0.96) is None
+    assert script.best(points) == points[2]
+    slow = [(0, 0.0, 0.1), (10, 4.0, 0.92), (20, 6.0, 0.94)]
+    result = script.outcome(slow, points, goal=0.93)
+    assert (result["ratio"], result["ratio_same_goal"]) == (3.0, 3.0)
+    assert script.outcome(slow, points, goal=0.95)["ratio"] is None
+
+
+def test_the_median_counts_what_was_not_reached_as_late(script):
+    assert script.middle([2.0, None, 1.0]) == 2.0
+    assert script.middle([None, None, 1.0]) is None
+
+
+def test_a_short_run_of_both_methods_has_points_of_both(script):
+    from stepforward.digits.clips import load_clips, model_path
+    from stepforward.models import open_model
+    from stepforward.run.prepare import prepare
+    from stepforward.run.settings import Settings
+
+    opened = open_model(model_path())
+    adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
+    prepared = prepare(opened, adapting, testing, Settings())
+    common = {"steps": 4, "batch": 32, "threads": 1}
+    ours = script.integer_points(prepared, Settings(**common), 2)
+    layout = script.torch.contiguous_format
+    theirs = script.float_points(prepared, Settings("backprop", **common), 2, layout)
+    for points in (ours, theirs):
+        assert [point[0] for point in points] == [0, 2, 4]
+        assert points[0][2] == pytest.approx(0.6, abs=0.05)  # the same network, before any step
+    run = {"seed": 0, "batch": 32, "samples": 80, "threads": 1, "goal": 0.5}
+    run |= script.outcome(ours, theirs, goal=2.0)
+    (row,) = script.summary([run])
+    assert (row["reached"], row["ratio"], row["seeds"]) == (0, None, 1)
+    drawing = script.draw([{**run, "qzo_ff_points": ours, "backprop_points": theirs}])
+    assert drawing.startswith(b"<?xml")
