@@ -63,7 +63,11 @@
 
 SF_INLINE uint32_t sf_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
 SF_INLINE uint32_t sf_max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
-SF_INLINE int32_t sf_clamp(int32_t v, int32_t lo, int32_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+SF_INLINE int32_t sf_clamp(int32_t v, int32_t lo, int32_t hi)
+{
+    const int32_t least = v < lo ? lo : v; /* two steps: a maximum and a minimum for the vectoriser */
+    return least > hi ? hi : least;
+}
 
 /* requantize() of the contract, section 2. |acc| < 2^46, mult < 2^16, shift <= 47. */
 SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo, int32_t hi)

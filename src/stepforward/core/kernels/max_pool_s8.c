@@ -2,18 +2,43 @@
 #include "max_pool_s8.h"
 
 SF_CLONES
-void sf_max_window_plain(const sf_max_window* v, uint32_t first, uint32_t channels, int8_t* y)
+void sf_max_line_plain(const sf_max_line* v)
 {
-    for (uint32_t c = first; c < channels; c++)
-        y[c] = -128;
-    for (int32_t ky = 0; ky < v->taps_y; ky++)
-        for (int32_t kx = 0; kx < v->taps_x; kx++) {
-            const int8_t* x = v->x + (size_t)ky * v->row + (size_t)kx * v->step;
-            for (uint32_t c = first; c < channels; c++)
-                y[c] = x[c] > y[c] ? x[c] : y[c];
-        }
-    for (uint32_t c = first; c < channels; c++)
-        y[c] = (int8_t)sf_clamp(y[c], v->lo, v->hi);
+    const uint32_t channels = v->channels;
+    for (uint32_t i = 0; i < v->positions; i++) {
+        int8_t* y = v->y + (size_t)i * channels;
+        for (uint32_t c = 0; c < channels; c++)
+            y[c] = v->lo;
+        for (int32_t ky = 0; ky < v->taps_y; ky++)
+            for (int32_t kx = 0; kx < v->taps_x; kx++) {
+                const int8_t* x = v->x + (size_t)i * v->stride + (size_t)ky * v->row + (size_t)kx * v->step;
+                for (uint32_t c = 0; c < channels; c++)
+                    y[c] = x[c] > y[c] ? x[c] : y[c];
+            }
+        for (uint32_t c = 0; c < channels; c++)
+            y[c] = y[c] > v->hi ? v->hi : y[c];
+    }
+}
+
+/* Output columns from ox on that see the same taps: all inside of the image, or one. */
+static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t* last)
+{
+    const sf_op* op = call->op;
+    const int32_t x0 = ox * op->stride_w - op->pad_left, width = call->in->dims[1];
+    sf_taps(x0, op->dilation_w, op->kernel_w, width, first, last);
+    if (*last - *first < op->kernel_w)
+        return 1;
+    const int32_t more = (width - 1 - (op->kernel_w - 1) * op->dilation_w - x0) / op->stride_w;
+    return sf_min_u32((uint32_t)more + 1, (uint32_t)(call->out->dims[1] - ox));
+}
+
+/* Whether the last tap and the last position leave 16 bytes of all samples. */
+static int is_loose(const sf_call* call, const sf_max_line* v)
+{
+    const size_t x = (size_t)(v->x - (const int8_t*)call->x), y = (size_t)(v->y - (const int8_t*)call->y);
+    const size_t last_tap = (size_t)(v->taps_y - 1) * v->row + (size_t)(v->taps_x - 1) * v->step;
+    return v->taps_y > 0 && x + last_tap + (size_t)(v->positions - 1) * v->stride + 16 <= call->n * (size_t)call->in->elements &&
+           y + (size_t)(v->positions - 1) * v->channels + 16 <= call->n * (size_t)call->out->elements;
 }
 
 void sf_max_pool_s8(const sf_call* call)
@@ -21,26 +46,36 @@ void sf_max_pool_s8(const sf_call* call)
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2], line = (size_t)in->dims[1] * channels;
-    const sf_max_window_kernel fast = sf_max_window_x86(), largest = fast != NULL ? fast : sf_max_window_plain;
-    int8_t* y = (int8_t*)call->y;
-    sf_max_window v = {0};
+    const sf_max_line_kernel fast = sf_max_line_x86();
+    sf_max_line v = {0};
+    v.y = (int8_t*)call->y;
+    v.channels = (uint32_t)channels;
+    v.stride = (size_t)op->stride_w * channels;
     v.row = (size_t)op->dilation_h * line;
     v.step = (size_t)op->dilation_w * channels;
     v.lo = (int8_t)sf_clamp(op->lo, -128, 127);
     v.hi = (int8_t)sf_clamp(op->hi, -128, 127);
     for (uint32_t s = 0; s < call->n; s++) {
         const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements;
-        for (int32_t oy = 0; oy < out->dims[0]; oy++)
-            for (int32_t ox = 0; ox < out->dims[1]; ox++, y += channels) {
-                const int32_t y0 = oy * op->stride_h - op->pad_top, x0 = ox * op->stride_w - op->pad_left;
-                int32_t ky0, ky1, kx0, kx1;
-                sf_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
-                sf_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
-                v.taps_y = kx1 > kx0 ? ky1 - ky0 : 0;
+        for (int32_t oy = 0; oy < out->dims[0]; oy++) {
+            const int32_t y0 = oy * op->stride_h - op->pad_top;
+            int32_t ky0, ky1, kx0, kx1;
+            sf_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
+            for (int32_t ox = 0; ox < out->dims[1]; ox += (int32_t)v.positions, v.y += v.positions * channels) {
+                v.positions = columns(call, ox, &kx0, &kx1);
                 v.taps_x = kx1 - kx0;
+                v.taps_y = v.taps_x > 0 ? ky1 - ky0 : 0;
+                v.x = x;
                 if (v.taps_y > 0)
-                    v.x = x + (size_t)(y0 + ky0 * op->dilation_h) * line + (size_t)(x0 + kx0 * op->dilation_w) * channels;
-                largest(&v, 0, (uint32_t)channels, y);
+                    v.x += (size_t)(y0 + ky0 * op->dilation_h) * line +
+                           (size_t)(ox * op->stride_w - op->pad_left + kx0 * op->dilation_w) * channels;
+                if (fast == NULL) {
+                    sf_max_line_plain(&v);
+                } else {
+                    v.loose = is_loose(call, &v);
+                    fast(&v);
+                }
             }
+        }
     }
 }

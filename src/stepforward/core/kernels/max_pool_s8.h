@@ -4,18 +4,26 @@
 
 #include "../internal.h"
 
-/* The taps of one output position that lie inside the image. */
-typedef struct sf_max_window {
-    const int8_t* x;
+/* Output positions side by side whose windows have the same taps inside the image. */
+typedef struct sf_max_line {
+    const int8_t* x; /* first tap of the first position */
+    int8_t* y;
+    uint32_t positions, channels;
+    size_t stride; /* from one position to the next */
     int32_t taps_y, taps_x;
     size_t row, step; /* from one tap to the next */
     int8_t lo, hi;
-} sf_max_window;
+    int loose; /* 16 bytes may be read at every tap, and written at every position from the first to the last */
+} sf_max_line;
 
-/* y[c] = the largest value of channel c, clamped, for channels first .. channels-1. */
-typedef void (*sf_max_window_kernel)(const sf_max_window* window, uint32_t first, uint32_t channels, int8_t* y);
+/* Of every position and channel the largest value, clamped. */
+typedef void (*sf_max_line_kernel)(const sf_max_line* line);
 
-void sf_max_window_plain(const sf_max_window* window, uint32_t first, uint32_t channels, int8_t* y);
-sf_max_window_kernel sf_max_window_x86(void); /* NULL when this machine has no faster one */
+void sf_max_line_plain(const sf_max_line* line);
+#if SF_X86
+sf_max_line_kernel sf_max_line_x86(void); /* NULL when this machine has no faster one */
+#else
+SF_INLINE sf_max_line_kernel sf_max_line_x86(void) { return NULL; }
+#endif
 
 #endif

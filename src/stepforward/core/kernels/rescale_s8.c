@@ -6,8 +6,9 @@ SF_CLONES
 static void rescale(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sf_call* call, size_t at)
 {
     const int32_t mult = pair[0], shift = pair[1] > 25 ? 25 : pair[1], half = shift > 0 ? 1 << (shift - 1) : 0;
+    const int32_t rest = half - zero_x * mult;
     const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
-#define SF_VALUE(i) sf_clamp((((x[i] - zero_x) * mult + half) >> shift) + zero, lo, hi)
+#define SF_VALUE(i) sf_clamp(((x[i] * mult + rest) >> shift) + zero, lo, hi)
     if (call->out->dtype == SF_S16) {
         int16_t* y = (int16_t*)call->y + at;
         for (size_t i = 0; i < count; i++)
