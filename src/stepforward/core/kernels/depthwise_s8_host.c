@@ -189,9 +189,9 @@ static void pack_words(const tile* t, const geometry* g, const int16_t* line, ui
     for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count) {
         int16_t* even = word_of(t, g, 0, tap / g->kernel_w, tap % g->kernel_w);
         int16_t* odd = word_of(t, g, 1, tap / g->kernel_w, tap % g->kernel_w);
-        for (uint32_t c = 0; c < count * g->joined; c++) {
+        for (uint32_t c = 0, from = 0; c < count * g->joined; c++, from = from + 1 == count ? 0 : from + 1) {
             const size_t at = (size_t)(c / SF_PANEL) * g->taps * SF_PANEL * 2 + c % SF_PANEL * 2;
-            even[at] = odd[at] = line[c % count];
+            even[at] = odd[at] = line[from];
         }
         for (uint32_t c = 0; c < count; c++)
             rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
