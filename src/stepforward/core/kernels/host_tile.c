@@ -91,6 +91,17 @@ static void pack(const sf_host_tile* t, uint32_t rows, int16_t* words)
     }
 }
 
+/* Interleave the rows of t->line by fours instead: [segment][four][SF_FEW_ROWS][4]. */
+static void pack_few(const sf_host_tile* t, int16_t* words)
+{
+    const size_t length = (size_t)t->segments * t->segment, fours = (t->segment + 3) / 4;
+    sf_fill(words, 0, t->segments * fours * 4 * SF_FEW_ROWS * sizeof *words);
+    for (uint32_t s = 0; s < t->segments; s++, words += fours * 4 * SF_FEW_ROWS)
+        for (uint32_t r = 0; r < t->count; r++)
+            for (uint32_t k = 0; k < t->segment; k++)
+                words[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = t->line[r * length + s * t->segment + k];
+}
+
 void sf_host_tile_stage(sf_host_tile* t, const sf_call* call, uint32_t first_row, uint32_t count)
 {
     const uint32_t length = t->segments * t->segment;
@@ -106,6 +117,9 @@ void sf_host_tile_stage(sf_host_tile* t, const sf_call* call, uint32_t first_row
         pack(t, rows, t->words + row / SF_PANEL * panel_words(t));
     }
     sf_rows_prepare(&t->rows, call, first_row, count);
+    t->few = count <= SF_FEW_ROWS && t->rows.fused && t->kernels.grid_few != NULL;
+    if (t->few)
+        pack_few(t, t->words);
 }
 
 /* Panels of the next call: threes, but rather two and two than three and one. */
@@ -114,12 +128,13 @@ static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sf_min_u32(l
 /* Rows that are fused: one group of panels after the other, each at all positions. */
 static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* grid, int8_t* y)
 {
+    const sf_grid_kernel kernel = t->few ? t->kernels.grid_few : t->kernels.grid_dot;
     const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         const sf_rows rows = sf_rows_from(&t->rows, j * SF_PANEL);
         b->words = t->words + j * b->panel;
-        t->kernels.grid_dot(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
+        kernel(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
     }
 }
 
