@@ -62,11 +62,24 @@ static void fused_rows(sf_rows* rows, uint32_t count)
     }
 }
 
-/* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights. Weights are small
- * enough for SEGMENTS * pairs products of them to stay below 2^30. */
+enum { ROWS = 64, AREA = 160 * ROWS };
+
+/* The words of a panel as grid_few takes them. */
+static void pack_few(const sf_block* b, int16_t* few)
+{
+    const size_t fours = (b->pairs + 1) / 2;
+    memset(few, 0, b->segments * fours * 4 * SF_FEW_ROWS * sizeof *few);
+    for (size_t s = 0; s < b->segments; s++, few += fours * 4 * SF_FEW_ROWS)
+        for (size_t k = 0; k < 2 * b->pairs; k++)
+            for (size_t r = 0; r < SF_FEW_ROWS; r++)
+                few[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = b->words[((s * b->pairs + k / 2) * SF_PANEL + r) * 2 + k % 2];
+}
+
+/* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights, outputs with and
+ * without gaps. Weights are small enough for SEGMENTS * 2 * PAIRS products to stay below 2^30. */
 static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint32_t most)
 {
-    enum { ROWS = 64, AREA = 160 * ROWS };
+    static int16_t few[SEGMENTS * (PAIRS + 1) * 2 * SF_FEW_ROWS];
     static int16_t words[ROWS * SEGMENTS * PAIRS * 2], picture[2 * PICTURE];
     static int32_t acc[SF_BLOCK_PATCHES * ROWS];
     static int8_t expected[AREA], got[AREA];
@@ -102,7 +115,12 @@ static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint
             }
             sf_rows_each(&rows, acc, ROWS, count, eight.count, expected, eight.at);
         }
-        fast(&b, &grid, &rows, count, got);
+        sf_block packed = b;
+        if (most == SF_FEW_ROWS) {
+            pack_few(&b, few);
+            packed.words = few;
+        }
+        fast(&packed, &grid, &rows, count, got);
         CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
@@ -110,7 +128,6 @@ static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint
 /* Accumulators up to the bound that makes a row narrow, every count of rows, both types of output. */
 static void rescales(sf_rows_kernel fast)
 {
-    enum { ROWS = 48 };
     static uint8_t memory[ROWS * 64];
     static int32_t acc[SF_BLOCK_PATCHES * ROWS];
     for (uint32_t trial = 0; trial < 2 * ROWS; trial++) {
@@ -276,6 +293,8 @@ int main(void)
             blocks(sf_block_dot, fast.dot, pairs);
         for (size_t pairs = 1; pairs <= PAIRS; pairs += 3)
             grids(sf_block_dot, fast.grid_dot, pairs, SF_BLOCK_PANELS * SF_PANEL);
+        for (size_t pairs = 1; pairs <= PAIRS; pairs++)
+            grids(sf_block_dot, fast.grid_few, pairs, SF_FEW_ROWS);
         for (int trial = 0; trial < 50; trial++)
             blocks(sf_block_window, fast.window, 1);
         for (int trial = 0; trial < 20; trial++)

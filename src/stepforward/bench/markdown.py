@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from stepforward.engines.host_memory import CHOICES
+
 EXPLAINED = 64
 
 WITHIN = 0.2
@@ -177,9 +179,8 @@ def parts(result: dict) -> str:
     rows = []
     for name, facts in result["networks"].items():
         step = facts["step"]
-        perturb = step["probes"] - step["plain"]
-        rest = step["step"] - step["probes"] - step["update"]
-        shares = (step["plain"], perturb, step["update"], rest)
+        forwards, rest = 2 * step["forward"], step["step"] - step["probes"] - step["update"]
+        shares = (forwards, step["probes"] - forwards, step["update"], rest)
         rows.append(
             (
                 name,
@@ -191,8 +192,8 @@ def parts(result: dict) -> str:
     headings = (
         "network",
         "step, ms",
-        "two forward passes and losses",
-        "perturbing on the way",
+        "two forward passes",
+        "packing both probes, losses",
         "update",
         "rest",
         "generator alone, once, one thread",
@@ -227,7 +228,7 @@ def memory(result: dict) -> str:
                 f"{ours / 2**20:.1f}",
                 f"{theirs / 2**20:.1f}",
                 f"1/{theirs / ours:.0f}",
-                f"{facts['host_scratch_bytes'] / 2**20:.2f}",
+                *(f"{count / 2**20:.2f}" for count in facts["host_scratch_bytes"].values()),
                 f"{facts['arena_bytes'] / 1024:.1f}",
             )
         )
@@ -236,7 +237,7 @@ def memory(result: dict) -> str:
         "adapting, MiB",
         "backpropagation in torch, MiB",
         "ratio",
-        "scratch here, MiB",
+        *(f"scratch here, {choice}, MiB" for choice in CHOICES),
         "planned arena, KiB per sample",
     )
     return _table(headings, rows)

@@ -18,12 +18,17 @@ def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict
     """The parts of a step with all parameters moving, m = 1, in seconds (medians).
 
     Returns:
-        step, as a method takes it; plain: its two forward passes and losses with unperturbed weights; probes: the same
-        with both probes; update; generate_once: the generator alone, once over every trainable element, on one thread.
-        So probes - plain is what perturbing on the way costs, and step - probes - update is the method itself.
+        step, as a method takes it; forward: one forward pass of weights that do not change, and stay packed; probes:
+        the two losses of a step; update; generate_once: the generator alone, once over every trainable element, on one
+        thread. So probes - 2 * forward is what packing both perturbed copies of the weights costs, and the losses;
+        step - probes - update is the method itself.
     """
     training, x, y = plan(work.program), work.x_q[:batch], work.y[:batch].numpy()
-    engine, steps = CoreEngine(work.program, training, threads=threads), itertools.count()
+    plain, engine = (
+        CoreEngine(work.program, threads=threads),
+        CoreEngine(work.program, training, threads=threads),
+    )
+    steps = itertools.count()
     z = np.empty(training.elements, dtype=np.int8)
 
     def probe(step):
@@ -41,7 +46,7 @@ def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict
 
     calls = {
         "step": step,
-        "plain": lambda: engine.losses(x, y, [None, None]),
+        "forward": lambda: plain.logits(x),
         "probes": lambda: probe(next(steps)),
         "update": lambda: engine.update(next(steps), [1]),
         "generate_once": generate,

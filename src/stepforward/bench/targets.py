@@ -13,8 +13,8 @@ SMALL_BATCH = 16
 LONG = 576
 """Products per output from which a convolution counts as the kernel's own work."""
 
-Z_PER_STEP = 3
-"""z of every parameter is made for each of two probes, and for the update."""
+Z_PER_STEP = 2
+"""z of every parameter is made for the two probes of a direction, and for the update."""
 
 DEVICES = {"M4 DSP": {"dense": 3.3, "conv": 4.0}, "M55 Helium": {"dense": 0.6, "conv": 0.9}}
 

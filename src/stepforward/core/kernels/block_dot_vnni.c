@@ -63,6 +63,7 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_grid* grid, const sf_lane
 {
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
+    sf_panel_outputs few;
     while (sf_grid_next(&cursor, &eight)) {
         __m512i sum[SF_BLOCK_PANELS][SF_BLOCK_PATCHES];
         UNROLL for (int p = 0; p < 8; p++)
@@ -73,8 +74,15 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_grid* grid, const sf_lane
         UNROLL for (int j = 0; j < panels; j++)
         {
             const sf_lanes l = lanes[j];
-            UNROLL for (int p = 0; p < 8; p++) sf_lanes_store(&l, sum[j][p], y + eight.at[p] + j * (int)SF_PANEL);
+            const int full = l.count == SF_PANEL;
+            UNROLL for (int p = 0; p < 8; p++)
+            {
+                int8_t* out = full ? y + eight.at[p] + j * (int)SF_PANEL : few[p];
+                _mm_storeu_si128((__m128i_u*)(void*)out, sf_lanes_bytes(&l, sum[j][p]));
+            }
         }
+        if (lanes[panels - 1].count < SF_PANEL)
+            sf_store_few(few, lanes[panels - 1].count, y + (panels - 1) * (int)SF_PANEL, eight.at);
     }
 }
 

@@ -33,10 +33,19 @@ SF_VNNI_INLINE void finish(const sf_block* b, const sf_lanes* lanes, uint32_t pa
 {
     const sf_lanes l = *lanes;
     __m512i sum[SF_BLOCK_PATCHES];
+    sf_panel_outputs few;
     UNROLL for (int p = 0; p < count; p++) sum[p] = l.bias;
     window(b, b->words + panel * b->panel, eight->patches, count, panel * 2 * SF_PANEL, sum);
     UNROLL for (int p = 0; p < count; p++) SF_KEEP(sum[p]);
-    UNROLL for (int p = 0; p < count; p++) sf_lanes_store(&l, sum[p], y + eight->at[p] + panel * SF_PANEL);
+    y += panel * SF_PANEL;
+    if (l.count == SF_PANEL) {
+        UNROLL for (int p = 0; p < count; p++)
+            _mm_storeu_si128((__m128i_u*)(void*)(y + eight->at[p]), sf_lanes_bytes(&l, sum[p]));
+    } else {
+        UNROLL for (int p = 0; p < 8; p++) /* from `count` on, the first position once more */
+            _mm_storeu_si128((__m128i_u*)(void*)few[p], sf_lanes_bytes(&l, sum[p < count ? p : 0]));
+        sf_store_few(few, l.count, y, eight->at);
+    }
 }
 
 /* Rows from panel `first` to before row `end`, at most MOST_PANELS panels. */

@@ -67,7 +67,7 @@ static uint32_t band_rows(const geometry* g)
     return lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
 }
 
-/* The picture, and one element more: the odd end of a segment is multiplied with zero, but read. */
+/* The picture, and three elements more: what fills up the end of a segment to pairs or fours is multiplied with zero, but read. */
 static uint64_t picture_bytes(const geometry* g)
 {
     const uint64_t least = in_rows(g, 1) * line_elements(g) * sizeof(int16_t);

@@ -6,6 +6,7 @@
 #include "../internal.h"
 
 #define SF_BLOCK_PATCHES 8u /* output positions multiplied together */
+#define SF_FEW_ROWS 8u       /* rows for which half a panel is enough */
 #define SF_BLOCK_PANELS 3u  /* panels multiplied together at most: 24 accumulators of AVX-512 */
 #define SF_BAND_BYTES 32768u /* of a widened band: together with some weights it stays in a first- or second-level cache */
 
@@ -75,6 +76,11 @@ SF_INLINE uint32_t sf_grid_next(sf_cursor* c, sf_eight* eight)
     return eight->count = SF_BLOCK_PATCHES;
 }
 
+/* host_kernels.c: the first `count` < SF_PANEL outputs of eight positions. Kernels leave the outputs of a panel that is not full in
+ * such a table: stores under a mask are many times slower on some machines. */
+typedef int8_t sf_panel_outputs[SF_BLOCK_PATCHES][SF_PANEL];
+void sf_store_few(const int8_t (*few)[SF_PANEL], uint32_t count, int8_t* y, const size_t* at);
+
 /* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sf_rows_prepare), at every position
  * of a grid. dot takes at most SF_BLOCK_PANELS panels, window any number. */
 typedef void (*sf_grid_kernel)(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
@@ -91,6 +97,7 @@ typedef struct sf_host_kernels {
     sf_block_kernel window;
     sf_grid_kernel grid_dot;    /* NULL, like the next, where nothing is gained by it */
     sf_grid_kernel grid_window;
+    sf_grid_kernel grid_few;    /* dot for at most SF_FEW_ROWS rows, whose words are [segment][four][SF_FEW_ROWS][4] */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
 } sf_host_kernels;
@@ -121,6 +128,7 @@ void sf_block_dot_vnni(const sf_block* block, const int16_t* const* patches, uin
 void sf_block_window_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_grid_dot_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
+void sf_grid_few_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     const size_t* at);
@@ -157,6 +165,7 @@ typedef struct sf_host_tile {
     uint32_t segments, segment;  /* elements of a segment */
     uint32_t pairs;
     uint32_t capacity;
+    uint32_t few; /* at most SF_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     sf_host_kernels kernels;
 } sf_host_tile;
 

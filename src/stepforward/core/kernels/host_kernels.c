@@ -3,7 +3,7 @@
 
 sf_host_kernels sf_host_choose(int level)
 {
-    sf_host_kernels k = {sf_block_dot, sf_block_window, NULL, NULL, sf_rows_each, sf_interleave};
+    sf_host_kernels k = {sf_block_dot, sf_block_window, NULL, NULL, NULL, sf_rows_each, sf_interleave};
 #if SF_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
         k.dot = sf_block_dot_avx2;
@@ -16,6 +16,7 @@ sf_host_kernels sf_host_choose(int level)
         k.window = sf_block_window_vnni;
         k.grid_dot = sf_grid_dot_vnni;
         k.grid_window = sf_grid_window_vnni;
+        k.grid_few = sf_grid_few_vnni;
         k.rows = sf_rows_avx512;
         k.interleave = sf_interleave_avx512;
     }
@@ -63,6 +64,31 @@ uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight)
         eight->at[p] = eight->at[0];
     }
     return eight->count;
+}
+
+void sf_store_few(const int8_t (*few)[SF_PANEL], uint32_t count, int8_t* y, const size_t* at)
+{
+    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+        const int8_t* from = few[p];
+        int8_t* to = y + at[p];
+        if (count & 8) {
+            sf_copy(to, from, 8);
+            from += 8;
+            to += 8;
+        }
+        if (count & 4) {
+            sf_copy(to, from, 4);
+            from += 4;
+            to += 4;
+        }
+        if (count & 2) {
+            sf_copy(to, from, 2);
+            from += 2;
+            to += 2;
+        }
+        if (count & 1)
+            *to = *from;
+    }
 }
 
 SF_CLONES

@@ -11,11 +11,16 @@ static void shape(sf_host_tile* t, uint32_t row_tile, uint32_t rows, uint32_t se
     t->segments = segments;
     t->segment = segment;
     t->pairs = (segment + 1) / 2;
+    t->few = rows <= SF_FEW_ROWS;
 }
 
 static size_t panel_words(const sf_host_tile* t) { return (size_t)t->segments * t->pairs * 2 * SF_PANEL; }
 
-static uint64_t word_bytes(const sf_host_tile* t) { return (uint64_t)(t->capacity / SF_PANEL) * panel_words(t) * sizeof(int16_t); }
+/* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */
+static uint64_t word_bytes(const sf_host_tile* t)
+{
+    return (uint64_t)(t->capacity / SF_PANEL + t->few) * panel_words(t) * sizeof(int16_t);
+}
 
 static uint64_t line_bytes(const sf_host_tile* t)
 {
@@ -118,6 +123,26 @@ static void pack(const sf_host_tile* t, const int16_t* line, uint32_t rows, int1
     }
 }
 
+/* Interleave the rows of a line by fours instead: [segment][four][SF_FEW_ROWS][4]. */
+static void pack_few(const sf_host_tile* t, const int16_t* line, uint32_t rows, int16_t* words)
+{
+    const size_t length = (size_t)t->segments * t->segment, fours = (t->segment + 3) / 4;
+    sf_fill(words, 0, t->segments * fours * 4 * SF_FEW_ROWS * sizeof *words);
+    for (uint32_t s = 0; s < t->segments; s++, words += fours * 4 * SF_FEW_ROWS)
+        for (uint32_t r = 0; r < rows; r++)
+            for (uint32_t k = 0; k < t->segment; k++)
+                words[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = line[r * length + s * t->segment + k];
+}
+
+/* One panel of rows from a line. */
+static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int64_t zero, const sf_host_tile* to)
+{
+    bound_rows(t, line, rows, zero, to->packed_rows->reach + row);
+    pack(t, line, rows, to->words + row / SF_PANEL * panel_words(t));
+    if (t->few)
+        pack_few(t, line, rows, to->words + panel_words(t));
+}
+
 void sf_host_tile_pack(sf_host_tile* t, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin)
 {
     const uint32_t length = t->segments * t->segment, weight = (uint32_t)call->op->weight;
@@ -128,14 +153,10 @@ void sf_host_tile_pack(sf_host_tile* t, const sf_call* call, uint32_t first_row,
         sf_packed_rows_open(twin->packed_rows, t->capacity, count);
     for (uint32_t row = 0; row < count; row += SF_PANEL) {
         const uint32_t rows = sf_min_u32(SF_PANEL, count - row);
-        const size_t panel = row / SF_PANEL * panel_words(t);
         sf_stage_twins_s16(call->pass, weight, (first_row + row) * length, rows * length, t->line, second);
-        bound_rows(t, t->line, rows, zero, t->packed_rows->reach + row);
-        pack(t, t->line, rows, t->words + panel);
-        if (twin != NULL) {
-            bound_rows(t, second, rows, zero, twin->packed_rows->reach + row);
-            pack(t, second, rows, twin->words + panel);
-        }
+        pack_panel(t, t->line, row, rows, zero, t);
+        if (twin != NULL)
+            pack_panel(t, second, row, rows, zero, twin);
     }
 }
 
@@ -146,6 +167,11 @@ static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sf_min_u32(l
 static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* grid, int8_t* y)
 {
     const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    if (t->few) {
+        b->words = t->words + b->panel;
+        t->kernels.grid_few(b, grid, &t->rows, t->count, y);
+        return;
+    }
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         const sf_rows rows = sf_rows_from(&t->rows, j * SF_PANEL);

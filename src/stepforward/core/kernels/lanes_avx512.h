@@ -50,37 +50,5 @@ SF_VNNI_INLINE __m128i sf_lanes_bytes(const sf_lanes* l, __m512i a)
     return _mm_min_epi8(_mm_max_epi8(v, l->lo), l->hi);
 }
 
-/* The first `count` < 16 of sixteen bytes: stores under a mask are many times slower on some machines. */
-SF_VNNI static __attribute__((noinline, unused)) void sf_store_few(__m128i v, uint32_t count, int8_t* y)
-{
-    if (count & 8) {
-        _mm_storel_epi64((__m128i_u*)(void*)y, v);
-        v = _mm_srli_si128(v, 8);
-        y += 8;
-    }
-    uint64_t rest = (uint64_t)_mm_cvtsi128_si64(v);
-    if (count & 4) {
-        sf_copy(y, &rest, 4);
-        rest >>= 32;
-        y += 4;
-    }
-    if (count & 2) {
-        sf_copy(y, &rest, 2);
-        rest >>= 16;
-        y += 2;
-    }
-    if (count & 1)
-        sf_copy(y, &rest, 1);
-}
-
-SF_VNNI_INLINE void sf_lanes_store(const sf_lanes* l, __m512i sum, int8_t* y)
-{
-    const __m128i v = sf_lanes_bytes(l, sum);
-    if (l->count == 16)
-        _mm_storeu_si128((__m128i_u*)(void*)y, v);
-    else
-        sf_store_few(v, l->count, y);
-}
-
 #endif
 #endif
