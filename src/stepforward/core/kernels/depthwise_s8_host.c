@@ -3,6 +3,8 @@
  * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 typedef struct geometry {
     uint32_t in_h, in_w, out_h, out_w, channels;
     int32_t pad_top, pad_left;
@@ -237,3 +239,5 @@ int sf_depthwise_s8_host(const sf_call* call)
     }
     return 1;
 }
+
+#endif
