@@ -181,8 +181,9 @@ void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   size_t at, size_t step);
 
-/* The way of devices: four rows and one patch at a time. Freestanding builds hold no other. */
-SF_INLINE int sf_for_device(uint32_t row_tile) { return !__STDC_HOSTED__ || row_tile == SF_DEVICE_ROWS; }
+/* The way of devices: four rows and one patch at a time. Freestanding builds hold no other, so there this is a constant that the
+ * compiler sees even when it does not optimize. */
+#define sf_for_device(row_tile) (!__STDC_HOSTED__ || (row_tile) == SF_DEVICE_ROWS)
 
 /* forward.c: a block of samples through operators first .. last-1; nothing is checked. pass->packed: of operator `first`. */
 void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last);

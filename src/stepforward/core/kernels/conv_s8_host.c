@@ -2,6 +2,8 @@
  * rows is widened once, with its padding, and every kernel row of every patch is a run of neighbours in it. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 typedef struct geometry {
     uint32_t samples, in_h, in_w, in_c, out_h, out_w;
     uint32_t group_in;                     /* channels of a patch */
@@ -272,3 +274,5 @@ void sf_fully_connected_s8_host(const sf_call* call)
     const geometry g = fully_connected_geometry(call->in, call->n);
     run(&g, call, 1, (uint32_t)call->out->elements);
 }
+
+#endif

@@ -5,6 +5,8 @@
  * a run of elements without gaps, whose weights repeat. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 typedef struct geometry {
     uint32_t in_h, in_w, out_h, out_w, channels;
     int32_t pad_top, pad_left;
@@ -342,3 +344,5 @@ int sf_depthwise_s8_host(const sf_call* call)
     }
     return 1;
 }
+
+#endif

@@ -1,6 +1,8 @@
 /* Which kernels this machine gets, and the plain ones. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 sf_host_kernels sf_host_choose(int level)
 {
     sf_host_kernels k = {sf_block_dot, sf_block_window, NULL, NULL, NULL, sf_rows_each, sf_interleave};
@@ -138,3 +140,5 @@ void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero,
         out[2 * i + 1] = (int16_t)(b[i] - zero);
     }
 }
+
+#endif

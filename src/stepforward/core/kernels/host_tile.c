@@ -1,6 +1,8 @@
 /* A tile of weight rows for hosts: staged once, in the order in which the block kernels read them. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 static uint32_t round_up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
@@ -243,3 +245,5 @@ void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
                 multiply_wide(t, &b, &eight, y);
         }
 }
+
+#endif

@@ -3,13 +3,13 @@
 
 static size_t size_of(const sf_tensor* t) { return t->dtype == SF_S16 ? 2 : 1; }
 
-static void fill(void* y, const sf_tensor* t, size_t at, size_t count, int32_t value)
+static void fill(void* y, const sf_tensor* t, size_t count, int32_t value)
 {
     if (t->dtype == SF_S8)
-        sf_fill((int8_t*)y + at, value & 0xff, count);
+        sf_fill(y, value & 0xff, count);
     else
         for (size_t i = 0; i < count; i++)
-            ((int16_t*)y)[at + i] = (int16_t)value;
+            ((int16_t*)y)[i] = (int16_t)value;
 }
 
 /* Rows and columns around an image, and channels before and after each position (the kernel fields count those). */
@@ -17,29 +17,21 @@ void sf_pad(const sf_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
-    const size_t size = size_of(in), channels = (size_t)in->dims[2];
-    const size_t before = (size_t)op->kernel_h, after = (size_t)op->kernel_w, wide = (size_t)out->dims[2];
-    const size_t line = (size_t)out->dims[1] * wide;
+    const size_t size = size_of(in), wide = (size_t)out->dims[2] * size, line = (size_t)out->dims[1] * wide;
+    const size_t first = (size_t)op->pad_top * line + (size_t)op->pad_left * wide + (size_t)op->kernel_h * size;
+    size_t bytes = (size_t)in->dims[2] * size; /* that stay together: a position or, without channels around it, a row */
+    int32_t runs = in->dims[1];
+    if (op->kernel_h + op->kernel_w == 0) {
+        bytes *= (size_t)runs;
+        runs = 1;
+    }
     const uint8_t* x = (const uint8_t*)call->x;
     uint8_t* y = (uint8_t*)call->y;
-    size_t at = 0;
-    for (uint32_t s = 0; s < call->n; s++) {
-        fill(y, out, at, (size_t)op->pad_top * line, op->value);
-        at += (size_t)op->pad_top * line;
-        for (int32_t row = 0; row < in->dims[0]; row++) {
-            fill(y, out, at, (size_t)op->pad_left * wide, op->value);
-            at += (size_t)op->pad_left * wide;
-            for (int32_t column = 0; column < in->dims[1]; column++, at += wide, x += channels * size) {
-                fill(y, out, at, before, op->value);
-                sf_copy(y + (at + before) * size, x, channels * size);
-                fill(y, out, at + before + channels, after, op->value);
-            }
-            fill(y, out, at, (size_t)op->pad_right * wide, op->value);
-            at += (size_t)op->pad_right * wide;
-        }
-        fill(y, out, at, (size_t)op->pad_bottom * line, op->value);
-        at += (size_t)op->pad_bottom * line;
-    }
+    fill(y, out, (size_t)call->n * (size_t)out->elements, op->value);
+    for (uint32_t s = 0; s < call->n; s++, y += (size_t)out->elements * size)
+        for (int32_t row = 0; row < in->dims[0]; row++)
+            for (int32_t i = 0; i < runs; i++, x += bytes)
+                sf_copy(y + first + (size_t)row * line + (size_t)i * wide, x, bytes);
 }
 
 void sf_transpose(const sf_call* call)
