@@ -127,6 +127,8 @@ void sf_block_dot_avx2(const sf_block* block, const int16_t* const* patches, uin
 void sf_block_dot_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_grid_dot_avx2(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
+void sf_grid_window_avx2(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_dot_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_few_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
