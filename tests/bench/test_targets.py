@@ -63,7 +63,7 @@ def test_what_is_asked_depends_on_the_batch(speed):
     assert find(targets(speed), "at most 1.05").met
     row = find(targets(speed), "at most 1.15")
     assert (row.measured, row.met) == ("resnet20 1.20", False)
-    assert row.why == "making z 3 times, as a share of two forwards: resnet20 6.0%"
+    assert row.why == "making z 2 times, as a share of two forwards: resnet20 4.0%"
 
 
 def test_int8_is_told_and_not_judged(speed):
