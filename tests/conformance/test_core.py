@@ -25,6 +25,7 @@ from stepforward.errors import StepforwardError
 from stepforward.journal import JournalWriter, parse
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program.arena import plan_arena
+from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -49,6 +50,22 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     assert np.array_equal(core.logits(x), expected)
     assert core.losses(x, y, [None]) == reference.losses(x, y, [None])
     assert np.array_equal(device_logits(program, x), expected)
+
+
+def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
+    """Both hold two numbers here, and only one of them is the picture's."""
+    tensors = (
+        Tensor("w", (2, 1, 2, 1), "s16", (3e-5,), offset=0),
+        Tensor("b", (2,), "s32", (6e-7,), offset=8),
+        Tensor("x", (1, 1, 2), "s8", (0.02,), offset=-1),
+        Tensor("y", (1, 1, 2), "s8", (0.02,), offset=0),
+    )
+    window = {"kernel": (1, 2), "padding": (0, 0, 0, 1), "groups": 2}
+    op = Op("conv", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 29),), lo=-128, hi=127, **window)
+    weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
+    program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
+    x = np.array([[[[89, -128]]]], np.int8)
+    assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
 
 
 def device_logits(program, x):

@@ -104,7 +104,7 @@ static void widen_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t
     if (first > top)
         sf_fill(picture, 0, (size_t)(first - top) * line * sizeof *picture);
     picture += (size_t)(first - top) * line;
-    if (line == from && g->pad_left == 0 && first < last) {
+    if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
         sf_widen(x + (size_t)first * from, (int32_t)((size_t)(last - first) * from), g->zero, picture);
         picture += (size_t)(last - first) * line;
     } else {

@@ -169,7 +169,7 @@ static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sf_min_u32(l
 static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* grid, int8_t* y)
 {
     const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
-    if (t->few) {
+    if (t->few && t->kernels.grid_few != NULL) {
         b->words = t->words + b->panel;
         t->kernels.grid_few(b, grid, &t->rows, t->count, y);
         return;
