@@ -91,7 +91,7 @@ SF_AVX2 void sf_grid_dot_avx2(const sf_block* b, const sf_grid* grid, const sf_r
                 (l->count > SF_PANEL / 2 ? whole : half)(b, eight.patches + first, w, l, out);
             }
             if (l->count < SF_PANEL)
-                sf_store_few((const int8_t(*)[SF_PANEL])few, l->count, y + r, eight.at);
+                sf_store_few(few, l->count, y + r, eight.at);
         }
 }
 
