@@ -27,6 +27,7 @@ from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.weights import pack
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 programs = st.one_of(
@@ -52,6 +53,7 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     assert np.array_equal(device_logits(program, x), expected)
 
 
+<<<<<<< HEAD
 def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     """Both hold two numbers here, and only one of them is the picture's."""
     tensors = (
@@ -66,6 +68,52 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
     assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
+=======
+LAYERS = {  # kind, input channels, rows, kernel, stride
+    "first": ("conv", 1, 6, 5, 1),
+    "few rows": ("conv", 3, 8, 3, 2),
+    "pointwise": ("conv", 8, 16, 1, 1),
+    "panels": ("conv", 3, 83, 3, 1),
+    "depthwise joined by twos": ("depthwise", 8, 8, 3, 1),
+    "depthwise half full": ("depthwise", 8, 8, 3, 2),
+    "depthwise joined with a rest": ("depthwise", 24, 24, 3, 1),
+    "depthwise": ("depthwise", 48, 48, 3, 1),
+}
+
+
+@pytest.mark.parametrize("dtype, lo, hi", [("s8", -128, 127), ("s8", -50, 33), ("s16", -32768, 32767)])
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+@pytest.mark.parametrize("shift", [31, 38, 40])  # at 40 a zero point does not fit in front of the shift
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
+    kind, channels, rows, kernel, stride = LAYERS[layer]
+    rng, pad = np.random.default_rng(shift), kernel // 2
+    shape = (kernel, kernel, channels) if kind == "depthwise" else (rows, kernel, kernel, channels)
+    weight = Tensor("w", shape, "s16", (1e-4,), 0, 0)
+    packed = pack(weight, rng.integers(-32767, 32768, shape))
+    packed += bytes(-len(packed) % 4)
+    bias = Tensor("b", (rows,), "s32", (1e-6,), 0, len(packed))
+    x = Tensor("x", (11, 19, channels), "s8", (0.02,), -128, offset=-1)
+    out = [(size + 2 * pad - kernel) // stride + 1 for size in (11, 19)]
+    y = Tensor("y", (*out, rows), dtype, (0.02,), zero_point, offset=0)
+    op = Op(
+        *(kind, "op", (2,), 3),
+        weight=0,
+        bias=1,
+        rescale=tuple((int(mult), shift) for mult in rng.choice([0, 20000, 32768, 65535], rows)),
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        padding=(pad, pad, pad, pad),
+        lo=lo,
+        hi=hi,
+    )
+    blob = packed + pack(bias, rng.integers(-(10**6), 10**6, rows))
+    program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob, (40000, 10)))
+    samples, _ = inputs(program, 2, rng)
+    expected = ReferenceEngine(program).logits(samples)
+    assert np.array_equal(CoreEngine(program, threads=1).logits(samples), expected)
+    assert np.array_equal(device_logits(program, samples), expected)
+>>>>>>> k1
 
 
 def device_logits(program, x):

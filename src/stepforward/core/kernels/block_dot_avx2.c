@@ -6,7 +6,8 @@
 
 #define UNROLL _Pragma("GCC unroll 4")
 
-SF_AVX2_INLINE void dot(const sf_block* b, const int16_t* const* patches, const int16_t* w, __m256i sum[4][2])
+/* halves: 1 for at most eight rows. */
+SF_AVX2_INLINE void dot(const sf_block* b, const int16_t* const* patches, const int16_t* w, const int halves, __m256i sum[4][2])
 {
     const int16_t* x[4];
     UNROLL for (int p = 0; p < 4; p++) x[p] = patches[p];
@@ -21,7 +22,8 @@ SF_AVX2_INLINE void dot(const sf_block* b, const int16_t* const* patches, const 
                 sf_copy(&pair, x[p] + at, sizeof pair);
                 const __m256i both = _mm256_set1_epi32(pair);
                 sum[p][0] = _mm256_add_epi32(sum[p][0], _mm256_madd_epi16(words, both));
-                sum[p][1] = _mm256_add_epi32(sum[p][1], _mm256_madd_epi16(more, both));
+                if (halves > 1)
+                    sum[p][1] = _mm256_add_epi32(sum[p][1], _mm256_madd_epi16(more, both));
             }
         }
     }
@@ -31,7 +33,7 @@ SF_AVX2 static void four(const sf_block* b, const int16_t* const* patches, const
 {
     __m256i sum[4][2];
     UNROLL for (int p = 0; p < 4; p++) sum[p][0] = sum[p][1] = _mm256_setzero_si256();
-    dot(b, patches, w, sum);
+    dot(b, patches, w, 2, sum);
     UNROLL for (int p = 0; p < 4; p++)
     {
         __m256i_u* out = (__m256i_u*)(void*)(acc + (size_t)p * acc_stride);
@@ -47,7 +49,8 @@ void sf_block_dot_avx2(const sf_block* b, const int16_t* const* patches, uint32_
             four(b, patches + first, b->words + j * b->panel, acc + first * acc_stride + j * SF_PANEL, acc_stride);
 }
 
-SF_AVX2 static void finish(const sf_block* b, const int16_t* const* patches, const int16_t* w, const sf_lanes* l, int8_t* const out[4])
+SF_AVX2_INLINE void finish(const sf_block* b, const int16_t* const* patches, const int16_t* w, const sf_lanes* l, const int halves,
+                           int8_t* const out[4])
 {
     __m256i sum[4][2];
     UNROLL for (int p = 0; p < 4; p++)
@@ -55,8 +58,18 @@ SF_AVX2 static void finish(const sf_block* b, const int16_t* const* patches, con
         sum[p][0] = l->bias[0];
         sum[p][1] = l->bias[1];
     }
-    dot(b, patches, w, sum);
+    dot(b, patches, w, halves, sum);
     sf_lanes_store(l, sum, out);
+}
+
+SF_AVX2 static void whole(const sf_block* b, const int16_t* const* patches, const int16_t* w, const sf_lanes* l, int8_t* const out[4])
+{
+    finish(b, patches, w, l, 2, out);
+}
+
+SF_AVX2 static void half(const sf_block* b, const int16_t* const* patches, const int16_t* w, const sf_lanes* l, int8_t* const out[4])
+{
+    finish(b, patches, w, l, 1, out);
 }
 
 SF_AVX2 void sf_grid_dot_avx2(const sf_block* b, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y)
@@ -75,10 +88,10 @@ SF_AVX2 void sf_grid_dot_avx2(const sf_block* b, const sf_grid* grid, const sf_r
                 int8_t* out[4];
                 for (uint32_t p = 0; p < 4; p++)
                     out[p] = l->count == SF_PANEL ? y + eight.at[first + p] + r : few[first + p];
-                finish(b, eight.patches + first, w, l, out);
+                (l->count > SF_PANEL / 2 ? whole : half)(b, eight.patches + first, w, l, out);
             }
             if (l->count < SF_PANEL)
-                sf_store_few((const int8_t(*)[SF_PANEL])few, l->count, y + r, eight.at);
+                sf_store_few(few, l->count, y + r, eight.at);
         }
 }
 

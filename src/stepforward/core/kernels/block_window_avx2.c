@@ -68,7 +68,7 @@ SF_AVX2 void sf_grid_window_avx2(const sf_block* b, const sf_grid* grid, const s
                 finish(b, eight.patches + first, r / SF_PANEL, &l, out);
             }
             if (l.count < SF_PANEL)
-                sf_store_few((const int8_t(*)[SF_PANEL])few, l.count, y + r, eight.at);
+                sf_store_few(few, l.count, y + r, eight.at);
         }
     }
 }

@@ -79,7 +79,7 @@ SF_INLINE uint32_t sf_grid_next(sf_cursor* c, sf_eight* eight)
 /* host_kernels.c: the first `count` < SF_PANEL outputs of eight positions. Kernels leave the outputs of a panel that is not full in
  * such a table: stores under a mask are many times slower on some machines. */
 typedef int8_t sf_panel_outputs[SF_BLOCK_PATCHES][SF_PANEL];
-void sf_store_few(const int8_t (*few)[SF_PANEL], uint32_t count, int8_t* y, const size_t* at);
+void sf_store_few(sf_panel_outputs few, uint32_t count, int8_t* y, const size_t* at);
 
 /* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sf_rows_prepare), at every position
  * of a grid. dot takes at most SF_BLOCK_PANELS panels, window any number. */

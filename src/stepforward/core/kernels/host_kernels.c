@@ -70,7 +70,7 @@ uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight)
     return eight->count;
 }
 
-void sf_store_few(const int8_t (*few)[SF_PANEL], uint32_t count, int8_t* y, const size_t* at)
+void sf_store_few(sf_panel_outputs few, uint32_t count, int8_t* y, const size_t* at)
 {
     for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++) {
         const int8_t* from = few[p];

@@ -1,6 +1,8 @@
 /* What a host keeps of a tile's rows beside their words: bounds, biases and scales. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
 uint64_t sf_packed_rows_bytes(uint32_t capacity)
@@ -21,3 +23,5 @@ void sf_packed_rows_prepare(sf_packed_rows* p, const sf_call* call, uint32_t fir
     sf_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
     sf_rows_prepare(&p->rows, call, first_row, p->count);
 }
+
+#endif

@@ -1,6 +1,8 @@
 /* Packed weights of a whole program, for hosts: which operators have any, where they lie, and packing them piece by piece. */
 #include "host.h"
 
+#if __STDC_HOSTED__
+
 typedef void (*pack_kernel)(const sf_call* call, const sf_call* twin, uint32_t tile);
 
 static sf_packing packing_of(const sf_program* program, const sf_op* op, uint32_t row_tile)
@@ -91,3 +93,5 @@ void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, u
         return;
     }
 }
+
+#endif
