@@ -53,7 +53,6 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     assert np.array_equal(device_logits(program, x), expected)
 
 
-<<<<<<< HEAD
 def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     """Both hold two numbers here, and only one of them is the picture's."""
     tensors = (
@@ -68,7 +67,8 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
     assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
-=======
+
+
 LAYERS = {  # kind, input channels, rows, kernel, stride
     "first": ("conv", 1, 6, 5, 1),
     "few rows": ("conv", 3, 8, 3, 2),
@@ -113,7 +113,6 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
     expected = ReferenceEngine(program).logits(samples)
     assert np.array_equal(CoreEngine(program, threads=1).logits(samples), expected)
     assert np.array_equal(device_logits(program, samples), expected)
->>>>>>> k1
 
 
 def device_logits(program, x):
