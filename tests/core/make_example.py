@@ -15,13 +15,16 @@ STEPS, SAMPLES = 20, 5
 
 
 def main(folder: Path) -> None:
-    """Write a program and a plan, the same for training the head alone, samples, and what 20 steps must give."""
+    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
     plan = plan_training(program, range(program.parameter_count), settings)
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, SAMPLES)
     head_plan = plan_training(program, [6, 7], settings)
+    bytes_program = small.small_program("s8", per_channel=True)
+    bytes_plan = plan_training(bytes_program, range(program.parameter_count), settings)
+    bytes_program = plan_arena(bytes_program, bytes_plan.first_op)
     engine = ReferenceEngine(program, plan)
     votes = [vote for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2) for vote in step.votes]
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +33,8 @@ def main(folder: Path) -> None:
         "plan.sft": plan.to_bytes(),
         "head.sfp": to_bytes(plan_arena(program, head_plan.first_op)),
         "head.sft": head_plan.to_bytes(),
+        "bytes.sfp": to_bytes(bytes_program),
+        "bytes.sft": bytes_plan.to_bytes(),
         "samples": x.tobytes(),
         "labels": y.astype("<i4").tobytes(),
         "votes": bytes(vote & 255 for vote in votes),

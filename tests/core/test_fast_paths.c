@@ -45,6 +45,42 @@ static void blocks(sf_block_kernel plain, sf_block_kernel fast, size_t pairs)
     }
 }
 
+/* Sums of s8 weights and of bytes that hold x ^ flip: with a flip of 128 every row has 128 times the sum of its weights too much. */
+static void byte_blocks(sf_block_kernel fast, uint32_t flip, size_t pairs)
+{
+    enum { ROWS_HERE = SF_BLOCK_PANELS * SF_PANEL };
+    static int8_t words[SEGMENTS * PAIRS * ROWS_HERE * 4];
+    static uint8_t picture[2 * PICTURE], flipped[2 * PICTURE];
+    static int32_t expected[SF_BLOCK_PATCHES * ROWS_HERE], got[SF_BLOCK_PATCHES * ROWS_HERE];
+    size_t offsets[SEGMENTS], from[SF_BLOCK_PATCHES];
+    const int16_t *patches[SF_BLOCK_PATCHES], *others[SF_BLOCK_PATCHES];
+    const sf_block b = {(const int16_t*)(void*)words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
+    for (size_t i = 0; i < sizeof words; i++)
+        words[i] = (int8_t)draw(-128, 127);
+    for (size_t i = 0; i < sizeof picture; i++) {
+        picture[i] = (uint8_t)draw(0, 255);
+        flipped[i] = (uint8_t)(picture[i] ^ flip);
+    }
+    for (size_t s = 0; s < SEGMENTS; s++)
+        offsets[s] = (size_t)draw(0, 1000);
+    for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+        from[p] = (size_t)draw(0, 2000);
+        patches[p] = (const int16_t*)(void*)picture + from[p];
+        others[p] = (const int16_t*)(void*)flipped + from[p];
+    }
+    for (uint32_t panels = 1; panels <= SF_BLOCK_PANELS; panels++) {
+        sf_block_bytes(&b, patches, panels, expected, ROWS_HERE);
+        fast(&b, others, panels, got, ROWS_HERE);
+        for (size_t r = 0; r < panels * SF_PANEL; r++) {
+            int32_t sum = 0;
+            for (size_t i = 0; i < SEGMENTS * pairs * 4; i++)
+                sum += words[(r / SF_PANEL * SEGMENTS * pairs + i / 4) * SF_PANEL * 4 + r % SF_PANEL * 4 + i % 4];
+            for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+                CHECK(got[p * ROWS_HERE + r] == expected[p * ROWS_HERE + r] + (int32_t)flip * sum);
+        }
+    }
+}
+
 /* Rows as sf_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays below
  * 2^30 * 1.001, half below 2^28, and the zero point below 2^29. */
 static void fused_rows(sf_rows* rows, uint32_t count)
@@ -295,6 +331,10 @@ int main(void)
             grids(sf_block_dot, fast.grid_dot, pairs, SF_BLOCK_PANELS * SF_PANEL);
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
             grids(sf_block_dot, fast.grid_few, pairs, SF_FEW_ROWS);
+        for (size_t pairs = 1; fast.bytes != NULL && pairs <= PAIRS; pairs++) {
+            byte_blocks(fast.bytes, fast.byte_flip, pairs);
+            grids(fast.bytes, fast.grid_bytes, pairs, SF_BLOCK_PANELS * SF_PANEL);
+        }
         for (int trial = 0; trial < 50; trial++)
             blocks(sf_block_window, fast.window, 1);
         for (int trial = 0; trial < 20; trial++)

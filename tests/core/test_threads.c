@@ -175,6 +175,7 @@ int main(int argc, char** argv)
     CHECK(argc == 2);
     compare(argv[1], "program.sfp", "plan.sft");
     compare(argv[1], "head.sfp", "head.sft"); /* operators before the cut */
+    compare(argv[1], "bytes.sfp", "bytes.sft"); /* 8-bit weights */
     fork_with_a_crew();
     puts("threads: ok");
     return 0;

@@ -1,5 +1,5 @@
 /* Convolution on a host, and the fully connected operator as a convolution of one position. No patch is gathered: a band of input
- * rows is widened once, with its padding, and every kernel row of every patch is a run of neighbours in it. */
+ * rows is widened once (or copied, for 8-bit weights), with its padding, and every kernel row of every patch is a run of neighbours in it. */
 #include "host.h"
 
 #if __STDC_HOSTED__
@@ -10,7 +10,9 @@ typedef struct geometry {
     int32_t pad_top, pad_left;
     uint32_t stride_h, stride_w, dilation_h, dilation_w, kernel_h, kernel_w;
     uint32_t joined;                       /* the taps of a kernel row lie side by side */
-    uint32_t width;                        /* columns of the widened picture */
+    uint32_t width;                        /* columns of the picture */
+    uint32_t bytes;                        /* 8-bit weights meet a picture of bytes, two to a word of it, instead of s16 */
+    uint32_t flip;                         /* of bytes: the picture holds x ^ flip */
     int32_t zero;
 } geometry;
 
@@ -25,13 +27,24 @@ static void rows_only(geometry* g, uint32_t rows, uint32_t length)
     g->pad_top = g->pad_left = 0;
 }
 
-static geometry conv_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op, uint32_t n)
+/* Patches must begin with a word of the picture. */
+static void choose_words(geometry* g, const sf_tensor* weight)
 {
+    const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
+    const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
+    g->bytes = kernels.bytes != NULL && weight->dtype != SF_S16 && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+    g->flip = kernels.byte_flip;
+}
+
+static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32_t n)
+{
+    const sf_tensor *in = program->tensors + op->inputs[0], *out = program->tensors + op->output;
     geometry g;
     g.zero = in->zero_point;
     if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
         (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
         rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
+        choose_words(&g, program->tensors + op->weight);
         return g;
     }
     g.samples = n;
@@ -51,13 +64,23 @@ static geometry conv_geometry(const sf_tensor* in, const sf_tensor* out, const s
     g.kernel_w = (uint32_t)op->kernel_w;
     g.joined = g.dilation_w == 1;
     g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+    choose_words(&g, program->tensors + op->weight);
     return g;
 }
 
 static uint32_t segments(const geometry* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
 static uint32_t segment(const geometry* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
 
-static uint64_t line_elements(const geometry* g) { return (uint64_t)g->width * g->group_in; }
+static sf_host_shape shape(const geometry* g, uint32_t rows)
+{
+    const sf_host_shape s = {rows, segments(g), segment(g), g->bytes};
+    return s;
+}
+
+/* Words of 16 bits that some elements of the picture take. */
+static uint64_t words(const geometry* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
+
+static uint64_t line_words(const geometry* g) { return words(g, (uint64_t)g->width * g->group_in); }
 
 /* Input rows under `rows` output rows. */
 static uint32_t in_rows(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
@@ -65,62 +88,85 @@ static uint32_t in_rows(const geometry* g, uint32_t rows) { return (rows - 1) * 
 /* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one. */
 static uint32_t band_rows(const geometry* g)
 {
-    const uint64_t lines = SF_BAND_BYTES / (line_elements(g) * sizeof(int16_t)), first = in_rows(g, 1);
+    const uint64_t lines = SF_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
     return lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
 }
 
 /* The picture, and three elements more: what fills up the end of a segment to pairs or fours is multiplied with zero, but read. */
 static uint64_t picture_bytes(const geometry* g)
 {
-    const uint64_t least = in_rows(g, 1) * line_elements(g) * sizeof(int16_t);
+    const uint64_t least = in_rows(g, 1) * line_words(g) * sizeof(int16_t);
     return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + 64;
 }
 
-static uint64_t bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
+static uint64_t work_bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
 {
-    return sf_host_tile_bytes(row_tile, rows, segments(g), segment(g)) + picture_bytes(g);
+    const sf_host_shape of = shape(g, rows);
+    return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g);
 }
 
-/* Columns of one input row, from -pad_left on, as s16 with zeros in the padding. line: the first channel of the group. */
-SF_INLINE void widen_line(const geometry* g, const int8_t* line, int16_t* out)
+/* `count` elements of the input into the picture from word `at` on. */
+SF_INLINE void put(const geometry* g, const int8_t* x, size_t count, int16_t* picture)
+{
+    if (!g->bytes)
+        sf_widen(x, (int32_t)count, g->zero, picture);
+    else if (g->flip == 0)
+        sf_copy(picture, x, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            ((uint8_t*)picture)[i] = (uint8_t)x[i] ^ 128u;
+}
+
+/* `count` elements of padding: x - zero is 0. */
+SF_INLINE void put_padding(const geometry* g, size_t count, int16_t* picture)
+{
+    if (g->bytes)
+        sf_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
+    else
+        sf_fill(picture, 0, count * sizeof *picture);
+}
+
+/* Columns of one input row, from -pad_left on. line: the first channel of the group. */
+SF_INLINE void put_line(const geometry* g, const int8_t* line, int16_t* out)
 {
     const uint32_t c = g->group_in, left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
-    sf_fill(out, 0, (size_t)left * c * sizeof *out);
+    const size_t column = (size_t)words(g, c);
+    put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)
-        sf_widen(line, (int32_t)(inside * c), g->zero, out + (size_t)left * c);
+        put(g, line, (size_t)inside * c, out + left * column);
     else
         for (uint32_t i = 0; i < inside; i++)
-            sf_widen(line + (size_t)i * g->in_c, (int32_t)c, g->zero, out + (size_t)(left + i) * c);
-    sf_fill(out + (size_t)(left + inside) * c, 0, (size_t)(g->width - left - inside) * c * sizeof *out);
+            put(g, line + (size_t)i * g->in_c, c, out + (left + i) * column);
+    put_padding(g, (size_t)(g->width - left - inside) * c, out + (left + inside) * column);
 }
 
 /* The input rows under output rows oy .. oy+rows-1 of one sample. */
 SF_CLONES
-static void widen_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+static void put_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
 {
-    const size_t line = (size_t)line_elements(g), from = (size_t)g->in_w * g->in_c;
+    const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
     const int64_t first = top > 0 ? top : 0, last = end < g->in_h ? end : g->in_h; /* of the rows inside the image */
     if (first > top)
-        sf_fill(picture, 0, (size_t)(first - top) * line * sizeof *picture);
-    picture += (size_t)(first - top) * line;
+        put_padding(g, (size_t)(first - top) * line, picture);
+    picture += (size_t)(first - top) * step;
     if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
-        sf_widen(x + (size_t)first * from, (int32_t)((size_t)(last - first) * from), g->zero, picture);
-        picture += (size_t)(last - first) * line;
+        put(g, x + (size_t)first * from, (size_t)(last - first) * from, picture);
+        picture += (size_t)(last - first) * step;
     } else {
-        for (int64_t y = first; y < last; y++, picture += line)
-            widen_line(g, x + (size_t)y * from, picture);
+        for (int64_t y = first; y < last; y++, picture += step)
+            put_line(g, x + (size_t)y * from, picture);
     }
     if (last < end)
-        sf_fill(picture, 0, (size_t)(end - last) * line * sizeof *picture);
+        put_padding(g, (size_t)(end - last) * line, picture);
 }
 
 /* All positions of a band. at: the first position's first output. */
 static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
                      size_t step)
 {
-    sf_grid grid = {g->out_w, rows, picture, (size_t)g->stride_w * g->group_in, (size_t)g->stride_h * (size_t)line_elements(g),
-                    at, step, step * g->out_w};
+    sf_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
+                    (size_t)(g->stride_h * line_words(g)), at, step, step * g->out_w};
     if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
         grid.width = rows;
         grid.rows = 1;
@@ -133,19 +179,21 @@ static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows,
 static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
 {
     const uint32_t rows = out_c / groups, most = sf_min_u32(row_tile, rows);
+    const sf_host_shape of = shape(g, rows);
     sf_packing p;
     p.tiles = groups * ((rows + most - 1) / most);
-    p.tile_bytes = sf_host_tile_packed_bytes(row_tile, rows, segments(g), segment(g));
+    p.tile_bytes = sf_host_tile_packed_bytes(row_tile, &of);
     return p;
 }
 
 static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* call, uint32_t rows)
 {
-    const size_t line = (size_t)line_elements(g);
-    uint8_t* end = sf_host_tile_open(tile, call->work, call->row_tile, rows, segments(g), segment(g));
+    const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
+    const sf_host_shape of = shape(g, rows);
+    uint8_t* end = sf_host_tile_open(tile, call->work, call->row_tile, &of);
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
-                                     : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * g->group_in;
+                                     : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
     return (int16_t*)(void*)end;
 }
 
@@ -175,7 +223,7 @@ typedef struct stretch {
     uint64_t tile_bytes;
 } stretch;
 
-/* All samples: a band is widened once for all tiles. */
+/* All samples: a band is put into the picture once for all tiles. */
 static void run_stretch(const geometry* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
                         uint32_t out_c)
 {
@@ -186,7 +234,7 @@ static void run_stretch(const geometry* g, const sf_call* call, sf_host_tile* ti
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
             some = sf_min_u32(most, g->out_h - oy);
-            widen_band(g, x, oy, some, picture);
+            put_band(g, x, oy, some, picture);
             for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
                 sf_host_tile_select(tile, packed);
                 run_band(g, tile, some, picture, call->y, at + row, out_c);
@@ -220,58 +268,60 @@ static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_
 uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(program->tensors + op->inputs[0], out, op, 1);
-    return bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
+    const geometry g = conv_geometry(program, op, 1);
+    return work_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
 }
 
 sf_packing sf_conv_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(program->tensors + op->inputs[0], out, op, 1);
+    const geometry g = conv_geometry(program, op, 1);
     return packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
 }
 
 void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
 {
-    const geometry g = conv_geometry(call->in, call->out, call->op, 1);
+    const geometry g = conv_geometry(call->pass->program, call->op, 1);
     pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
 }
 
 void sf_conv_s8_host(const sf_call* call)
 {
-    const geometry g = conv_geometry(call->in, call->out, call->op, call->n);
+    const geometry g = conv_geometry(call->pass->program, call->op, call->n);
     run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
 }
 
-static geometry fully_connected_geometry(const sf_tensor* in, uint32_t n)
+static geometry fully_connected_geometry(const sf_program* program, const sf_op* op, uint32_t n)
 {
+    const sf_tensor* in = program->tensors + op->inputs[0];
     geometry g;
     g.zero = in->zero_point;
     rows_only(&g, n, (uint32_t)in->elements);
+    choose_words(&g, program->tensors + op->weight);
     return g;
 }
 
 uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = fully_connected_geometry(program->tensors + op->inputs[0], 1);
-    return bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
+    const geometry g = fully_connected_geometry(program, op, 1);
+    return work_bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
 }
 
 sf_packing sf_fully_connected_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = fully_connected_geometry(program->tensors + op->inputs[0], 1);
+    const geometry g = fully_connected_geometry(program, op, 1);
     return packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);
 }
 
 void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
 {
-    const geometry g = fully_connected_geometry(call->in, 1);
+    const geometry g = fully_connected_geometry(call->pass->program, call->op, 1);
     pack(&g, call, twin, 1, (uint32_t)call->out->elements, tile);
 }
 
 void sf_fully_connected_s8_host(const sf_call* call)
 {
-    const geometry g = fully_connected_geometry(call->in, call->n);
+    const geometry g = fully_connected_geometry(call->pass->program, call->op, call->n);
     run(&g, call, 1, (uint32_t)call->out->elements);
 }
 

@@ -8,6 +8,7 @@
 #define SF_BLOCK_PATCHES 8u /* output positions multiplied together */
 #define SF_FEW_ROWS 8u       /* rows for which half a panel is enough */
 #define SF_BLOCK_PANELS 3u  /* panels multiplied together at most: 24 accumulators of AVX-512 */
+#define SF_BYTE_PRODUCTS 66311u /* times 127 * 255 stays inside int32 */
 #define SF_BAND_BYTES 32768u /* of a widened band: together with some weights it stays in a first- or second-level cache */
 
 /* Panels of staged rows, and the segments in which they read a patch; segments lie apart in the picture. */
@@ -19,11 +20,14 @@ typedef struct sf_block {
     size_t pairs; /* of each segment */
 } sf_block;
 
+/* 8-bit weights: the picture holds bytes, two where the types say s16, and a pair stands for four of them. */
+
 /* A product of eight patches with `panels` <= SF_BLOCK_PANELS panels of rows: acc[patch * acc_stride + row], in int32. The caller
  * makes sure that the sums fit, by at most SF_BLOCK products or by rows proven narrow.
  *   dot:    the rows of a panel share a patch: a segment holds pairs of s16, each multiplied with all rows.
  *   window: every row has its own channel: a segment holds pairs x [SF_PANEL][2], multiplied with the words one by one;
- *           the next panel's channels follow at patch + 2*SF_PANEL. */
+ *           the next panel's channels follow at patch + 2*SF_PANEL.
+ *   bytes:  like dot, with four s8 weights and four bytes of the picture instead of two s16; at most SF_BYTE_PRODUCTS products. */
 typedef void (*sf_block_kernel)(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
                                 size_t acc_stride);
 
@@ -95,7 +99,10 @@ typedef void (*sf_interleave_kernel)(const int8_t* a, const int8_t* b, size_t co
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
-    sf_grid_kernel grid_dot;    /* NULL, like the next, where nothing is gained by it */
+    sf_block_kernel bytes;      /* NULL where 8-bit weights are widened */
+    uint32_t byte_flip;         /* of bytes: a picture holds x ^ byte_flip: s8 (0), or u8 (128) */
+    sf_grid_kernel grid_dot;    /* NULL, like the next three, where nothing is gained by it */
+    sf_grid_kernel grid_bytes;
     sf_grid_kernel grid_window;
     sf_grid_kernel grid_few;    /* dot for at most SF_FEW_ROWS rows, whose words are [segment][four][SF_FEW_ROWS][4] */
     sf_rows_kernel rows;
@@ -111,12 +118,15 @@ sf_host_kernels sf_host_choose(int level);
 
 void sf_block_dot(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_block_bytes(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   const size_t* at);
 void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
 #if SF_NEON
 void sf_block_dot_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+int sf_has_dot_neon(void); /* SDOT, from Armv8.2 on */
+void sf_block_bytes_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 #endif
 
@@ -129,6 +139,8 @@ void sf_block_window_avx2(const sf_block* block, const int16_t* const* patches, 
 void sf_block_window_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_grid_dot_avx2(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_window_avx2(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
+void sf_block_bytes_vnni(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sf_grid_bytes_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_dot_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_few_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
@@ -139,7 +151,8 @@ void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 /* packed_rows.c: the rows of a tile as they lie in its packed memory. */
 typedef struct sf_packed_rows {
     sf_rows rows;
-    int64_t* reach; /* bounds of the words alone, which sf_rows_prepare() starts from */
+    int64_t* reach;   /* bounds of the words alone, which sf_rows_prepare() starts from */
+    int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x - zero; else 0 */
     uint32_t count;
 } sf_packed_rows;
 
@@ -167,16 +180,21 @@ typedef struct sf_host_tile {
     uint32_t segments, segment;  /* elements of a segment */
     uint32_t pairs;
     uint32_t capacity;
+    uint32_t bytes; /* the words and the picture hold bytes: sf_block_bytes */
     uint32_t few; /* at most SF_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     sf_host_kernels kernels;
 } sf_host_tile;
 
-uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment);
+/* rows of segments x segment elements, in bytes or in s16. */
+typedef struct sf_host_shape {
+    uint32_t rows, segments, segment, bytes;
+} sf_host_shape;
+
+uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* shape);
 
 /* Working memory: a packed tile, and what it takes to pack and multiply one. */
-uint64_t sf_host_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment);
-uint8_t* sf_host_tile_open(sf_host_tile* tile, void* memory, uint32_t row_tile, uint32_t rows, uint32_t segments,
-                           uint32_t segment);
+uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* shape);
+uint8_t* sf_host_tile_open(sf_host_tile* tile, void* memory, uint32_t row_tile, const sf_host_shape* shape);
 
 /* Use the tile at sf_host_tile_packed_bytes() of packed memory, which was packed before. */
 void sf_host_tile_select(sf_host_tile* tile, void* packed);

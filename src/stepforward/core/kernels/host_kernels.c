@@ -5,10 +5,16 @@
 
 sf_host_kernels sf_host_choose(int level)
 {
-    sf_host_kernels k = {sf_block_dot, sf_block_window, NULL, NULL, NULL, sf_rows_each, sf_interleave};
+    sf_host_kernels k = {0};
+    k.dot = sf_block_dot;
+    k.window = sf_block_window;
+    k.bytes = sf_block_bytes;
+    k.rows = sf_rows_each;
+    k.interleave = sf_interleave;
 #if SF_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
         k.dot = sf_block_dot_avx2;
+        k.bytes = NULL; /* VPMADDUBSW saturates */
         k.window = sf_block_window_avx2;
         k.grid_dot = sf_grid_dot_avx2;
         k.grid_window = sf_grid_window_avx2;
@@ -17,6 +23,9 @@ sf_host_kernels sf_host_choose(int level)
     if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl")) {
         k.dot = sf_block_dot_vnni;
+        k.bytes = sf_block_bytes_vnni;
+        k.byte_flip = 128;
+        k.grid_bytes = sf_grid_bytes_vnni;
         k.window = sf_block_window_vnni;
         k.grid_dot = sf_grid_dot_vnni;
         k.grid_window = sf_grid_window_vnni;
@@ -27,6 +36,7 @@ sf_host_kernels sf_host_choose(int level)
 #elif SF_NEON
     if (level > SF_HOST_PLAIN) {
         k.dot = sf_block_dot_neon;
+        k.bytes = sf_has_dot_neon() ? sf_block_bytes_neon : NULL;
         k.window = sf_block_window_neon;
     }
 #else
@@ -116,6 +126,24 @@ void sf_block_dot(const sf_block* b, const int16_t* const* patches, uint32_t pan
                         sum[p][r] += even[r] * first + odd[r] * second;
                 }
             }
+        for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+            sf_copy(acc + p * acc_stride + j * SF_PANEL, sum[p], sizeof sum[p]);
+    }
+}
+
+SF_CLONES
+void sf_block_bytes(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
+{
+    for (uint32_t j = 0; j < panels; j++) {
+        const int8_t* w = (const int8_t*)(b->words + j * b->panel);
+        int32_t sum[SF_BLOCK_PATCHES][SF_PANEL] = {{0}};
+        for (size_t s = 0; s < b->segments; s++)
+            for (size_t k = 0; k < b->pairs; k++, w += 4 * SF_PANEL)
+                for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+                    const int8_t* x = (const int8_t*)(patches[p] + b->offsets[s] + 2 * k);
+                    for (size_t r = 0; r < SF_PANEL; r++)
+                        sum[p][r] += w[4 * r] * x[0] + w[4 * r + 1] * x[1] + w[4 * r + 2] * x[2] + w[4 * r + 3] * x[3];
+                }
         for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
             sf_copy(acc + p * acc_stride + j * SF_PANEL, sum[p], sizeof sum[p]);
     }

@@ -7,13 +7,14 @@ static uint32_t round_up(uint32_t v, uint32_t to) { return (v + to - 1) / to * t
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-static void shape(sf_host_tile* t, uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
+static void shape(sf_host_tile* t, uint32_t row_tile, const sf_host_shape* shape)
 {
-    t->capacity = sf_min_u32(row_tile, round_up(rows, SF_PANEL));
-    t->segments = segments;
-    t->segment = segment;
-    t->pairs = (segment + 1) / 2;
-    t->few = rows <= SF_FEW_ROWS;
+    t->capacity = sf_min_u32(row_tile, round_up(shape->rows, SF_PANEL));
+    t->segments = shape->segments;
+    t->segment = shape->segment;
+    t->bytes = shape->bytes;
+    t->pairs = shape->bytes ? (shape->segment + 3) / 4 : (shape->segment + 1) / 2;
+    t->few = shape->rows <= SF_FEW_ROWS && !shape->bytes;
 }
 
 static size_t panel_words(const sf_host_tile* t) { return (size_t)t->segments * t->pairs * 2 * SF_PANEL; }
@@ -33,18 +34,18 @@ static uint64_t acc_bytes(const sf_host_tile* t) { return (uint64_t)SF_BLOCK_PAT
 
 static uint64_t packed_bytes(const sf_host_tile* t) { return word_bytes(t) + sf_packed_rows_bytes(t->capacity); }
 
-uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
+uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* of)
 {
     sf_host_tile t;
-    shape(&t, row_tile, rows, segments, segment);
+    shape(&t, row_tile, of);
     return packed_bytes(&t);
 }
 
-uint64_t sf_host_tile_bytes(uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
+uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* of)
 {
     sf_host_tile t;
-    shape(&t, row_tile, rows, segments, segment);
-    return packed_bytes(&t) + line_bytes(&t) + acc_bytes(&t) + cache_lines(segments * sizeof(size_t));
+    shape(&t, row_tile, of);
+    return packed_bytes(&t) + line_bytes(&t) + acc_bytes(&t) + cache_lines(t.segments * sizeof(size_t));
 }
 
 void sf_host_tile_point(sf_host_tile* t, void* packed)
@@ -54,10 +55,10 @@ void sf_host_tile_point(sf_host_tile* t, void* packed)
 }
 
 /* Lay a tile out in sf_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
-uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, uint32_t rows, uint32_t segments, uint32_t segment)
+uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, const sf_host_shape* of)
 {
     uint8_t* at = (uint8_t*)memory;
-    shape(t, row_tile, rows, segments, segment);
+    shape(t, row_tile, of);
     sf_host_tile_point(t, at);
     t->spare = (int16_t*)(void*)at;
     at += (size_t)packed_bytes(t);
@@ -67,7 +68,7 @@ uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, uin
     at += (size_t)acc_bytes(t);
     t->offsets = (size_t*)(void*)at;
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
-    return at + (size_t)cache_lines(segments * sizeof(size_t));
+    return at + (size_t)cache_lines(t->segments * sizeof(size_t));
 }
 
 void sf_host_tile_select(sf_host_tile* t, void* packed)
@@ -136,10 +137,33 @@ static void pack_few(const sf_host_tile* t, const int16_t* line, uint32_t rows, 
                 words[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = line[r * length + s * t->segment + k];
 }
 
+/* The same for bytes: [segment][four][SF_PANEL][4], and the surplus of every row: x ^ byte_flip is (x - zero) + (zero + byte_flip). */
+static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int8_t* words, int32_t* surplus)
+{
+    const size_t length = (size_t)t->segments * t->segment;
+    const int32_t offset = (int32_t)zero + (int32_t)t->kernels.byte_flip;
+    sf_fill(words, 0, panel_words(t) * sizeof(int16_t));
+    for (uint32_t r = 0; r < rows; r++) {
+        const int16_t* from = line + r * length;
+        int8_t* to = words + 4 * r;
+        int32_t sum = 0; /* at most 127 * SF_BYTE_PRODUCTS */
+        for (uint32_t s = 0; s < t->segments; s++, from += t->segment, to += (size_t)t->pairs * 4 * SF_PANEL)
+            for (uint32_t k = 0; k < t->segment; k++) {
+                to[k / 4 * 4 * SF_PANEL + k % 4] = (int8_t)from[k];
+                sum += from[k];
+            }
+        surplus[r] = sum * offset; /* |offset| <= 255 */
+    }
+}
+
 /* One panel of rows from a line. */
 static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int64_t zero, const sf_host_tile* to)
 {
     bound_rows(t, line, rows, zero, to->packed_rows->reach + row);
+    if (t->bytes) {
+        pack_bytes(t, line, rows, zero, (int8_t*)(to->words + row / SF_PANEL * panel_words(t)), to->packed_rows->surplus + row);
+        return;
+    }
     pack(t, line, rows, to->words + row / SF_PANEL * panel_words(t));
     if (t->few)
         pack_few(t, line, rows, to->words + panel_words(t));
@@ -174,24 +198,30 @@ static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* gr
         t->kernels.grid_few(b, grid, &t->rows, t->count, y);
         return;
     }
+    const sf_grid_kernel kernel = t->bytes ? t->kernels.grid_bytes : t->kernels.grid_dot;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         const sf_rows rows = sf_rows_from(&t->rows, j * SF_PANEL);
         b->words = t->words + j * b->panel;
-        t->kernels.grid_dot(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
+        kernel(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
     }
 }
 
-/* Every row is proven to stay inside int32 (sf_rows_prepare). */
-static void multiply_narrow(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
+/* The sums of all rows in int32: every row is proven to stay inside (sf_rows_prepare), or is one of bytes. */
+static void multiply_rows(const sf_host_tile* t, sf_block* b, const sf_eight* eight, int32_t* acc)
 {
-    int32_t* acc = (int32_t*)t->acc;
     const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         b->words = t->words + j * b->panel;
-        t->kernels.dot(b, eight->patches, some, acc + j * SF_PANEL, t->capacity);
+        (t->bytes ? t->kernels.bytes : t->kernels.dot)(b, eight->patches, some, acc + j * SF_PANEL, t->capacity);
     }
+}
+
+static void multiply_narrow(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
+{
+    int32_t* acc = (int32_t*)t->acc;
+    multiply_rows(t, b, eight, acc);
     t->kernels.rows(&t->rows, acc, t->capacity, t->count, eight->count, y, eight->at);
 }
 
@@ -220,12 +250,29 @@ static void add_panel(const sf_host_tile* t, const int16_t* const* patches, cons
         }
 }
 
-static void multiply_wide(const sf_host_tile* t, const sf_block* b, const sf_eight* eight, void* y)
+/* Sums of bytes fit into int32 whatever the row (SF_BYTE_PRODUCTS); widened in place, from the last to the first. */
+static void widen_sums(const sf_host_tile* t, sf_block* b, const sf_eight* eight, int64_t* acc)
+{
+    multiply_rows(t, b, eight, (int32_t*)t->acc);
+    for (size_t p = SF_BLOCK_PATCHES; p-- > 0;)
+        for (size_t r = t->count; r-- > 0;) {
+            int32_t sum;
+            sf_copy(&sum, (const uint8_t*)t->acc + (p * t->capacity + r) * sizeof sum, sizeof sum);
+            const int64_t wide = (int64_t)sum - t->packed_rows->surplus[r];
+            sf_copy(acc + p * t->capacity + r, &wide, sizeof wide);
+        }
+}
+
+static void multiply_wide(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
 {
     int64_t* acc = (int64_t*)t->acc;
-    sf_fill(acc, 0, (size_t)acc_bytes(t));
-    for (uint32_t row = 0; row < t->count; row += SF_PANEL)
-        add_panel(t, eight->patches, t->words + row / SF_PANEL * b->panel, acc + row);
+    if (t->bytes) {
+        widen_sums(t, b, eight, acc);
+    } else {
+        sf_fill(acc, 0, (size_t)acc_bytes(t));
+        for (uint32_t row = 0; row < t->count; row += SF_PANEL)
+            add_panel(t, eight->patches, t->words + row / SF_PANEL * b->panel, acc + row);
+    }
     for (uint32_t p = 0; p < eight->count; p++)
         sf_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
 }
@@ -235,7 +282,7 @@ void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
     sf_block b = {t->words, panel_words(t), t->offsets, t->segments, t->pairs};
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
-    if (t->rows.fused && t->kernels.grid_dot != NULL)
+    if (t->rows.fused && (t->bytes ? t->kernels.grid_bytes : t->kernels.grid_dot) != NULL)
         multiply_fused(t, &b, grid, (int8_t*)y);
     else
         while (sf_grid_next(&cursor, &eight)) {

@@ -7,7 +7,8 @@ static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)6
 
 uint64_t sf_packed_rows_bytes(uint32_t capacity)
 {
-    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * sizeof(int64_t) + sf_rows_bytes(capacity));
+    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) +
+                       sf_rows_bytes(capacity));
 }
 
 void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
@@ -15,13 +16,18 @@ void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
     uint8_t* at = (uint8_t*)p + cache_lines(sizeof *p);
     p->count = count;
     p->reach = (int64_t*)(void*)at;
-    sf_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
+    at = sf_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
+    p->surplus = (int32_t*)(void*)at;
+    sf_fill(p->surplus, 0, capacity * sizeof *p->surplus);
 }
 
 void sf_packed_rows_prepare(sf_packed_rows* p, const sf_call* call, uint32_t first_row)
 {
     sf_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
     sf_rows_prepare(&p->rows, call, first_row, p->count);
+    /* modulo 2^32; the sum of a narrow row with its surplus and this bias is back inside int32 */
+    for (uint32_t r = 0; p->rows.narrow && r < p->count; r++)
+        p->rows.bias[r] = (int32_t)((uint32_t)p->rows.bias[r] - (uint32_t)p->surplus[r]);
 }
 
 #endif

@@ -60,7 +60,7 @@ SF_INLINE void narrow_lanes(const sf_rows* rows, const int32_t* acc, uint32_t r,
 {
     const int32_t *bias = rows->bias + r, *mult = rows->mult + r, *half = rows->half + r, *shift = rows->shift + r;
     for (uint32_t i = 0; i < lanes; i++) {
-        const int32_t a = acc[i] + bias[i];
+        const int32_t a = (int32_t)((uint32_t)acc[i] + (uint32_t)bias[i]); /* rows of bytes: packed_rows.c */
         const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult[i]) >> 16);
         const int32_t v = (((a >> 16) * mult[i] + low + half[i]) >> (shift[i] - 16)) + rows->zero_point;
         out[i] = sf_clamp(v, rows->lo, rows->hi);
