@@ -135,6 +135,7 @@ def comparison(result: dict) -> str:
         "forward_vs_torch_f32_channels_last": "channels last",
         "forward_vs_ort_f32": "ORT f32",
         "forward_vs_ort_int8": "ORT int8",
+        "forward_8bit_vs_ort_int8": "8-bit weights / ORT int8",
         "step_vs_two_forwards": "step / two forwards",
         "step_vs_backprop": "step / backprop",
         "step_vs_backprop_channels_last": "channels last",

@@ -27,6 +27,12 @@ def core_forward(work: Workload, batch: int, threads: int) -> Call:
     return lambda: engine.logits(x)
 
 
+def core_8bit_forward(work: Workload, batch: int, threads: int) -> Call:
+    """The same with 8-bit weights."""
+    engine, x = CoreEngine(work.program_8bit, threads=threads), work.x_q[:batch]
+    return lambda: engine.logits(x)
+
+
 def core_step(work: Workload, batch: int, threads: int, train: str = "all", directions: int = 1) -> Call:
     """One whole QZO-FF step, the method as every run takes it; each call takes the next step."""
     training = plan(work.program, train, directions)
@@ -96,6 +102,7 @@ def mezo(work: Workload, batch: int, threads: int) -> Call:
 
 PEERS = {
     "core_forward": core_forward,
+    "core_8bit_forward": core_8bit_forward,
     "torch_f32_forward": torch_forward,
     "torch_f32_channels_last_forward": torch_channels_last,
     "ort_f32_forward": ort_f32,
@@ -108,4 +115,4 @@ PEERS = {
 """Name -> what makes the call for a workload, a batch size and a number of threads. torch has one number of threads per
 process: make and time the calls of one number before those of another."""
 
-QUICK = tuple(name for name in PEERS if "channels_last" not in name)
+QUICK = tuple(name for name in PEERS if "channels_last" not in name and "8bit" not in name)

@@ -15,6 +15,7 @@ _SETTINGS = {
 }
 _PEERS = {
     "core_forward": ("16w8a forward", "#2563eb", "-"),
+    "core_8bit_forward": ("8w8a forward", "#60a5fa", "-"),
     "torch_f32_forward": ("torch f32 forward", "#c2410c", "-"),
     "ort_f32_forward": ("ORT f32 forward", "#6b7280", "-"),
     "ort_int8_forward": ("ORT int8 forward", "#6b7280", ":"),

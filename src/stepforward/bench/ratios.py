@@ -9,6 +9,7 @@ PAIRS = {
     "forward_vs_torch_f32_channels_last": ("torch_f32_channels_last_forward", "core_forward"),
     "forward_vs_ort_f32": ("ort_f32_forward", "core_forward"),
     "forward_vs_ort_int8": ("ort_int8_forward", "core_forward"),
+    "forward_8bit_vs_ort_int8": ("ort_int8_forward", "core_8bit_forward"),
     "step_vs_backprop": ("backprop_step", "core_step"),
     "step_vs_backprop_channels_last": ("backprop_step_channels_last", "core_step"),
     "step_vs_mezo": ("mezo_step", "core_step"),

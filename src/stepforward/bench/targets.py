@@ -51,6 +51,7 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         _told(speed, "the same, torch in channels-last layout", "forward_vs_torch_f32_channels_last"),
         _beside(speed, "forward at least as fast as ONNX Runtime float32", "forward_vs_ort_f32", 1.0),
         _told(speed, "forward beside ONNX Runtime int8", "forward_vs_ort_int8"),
+        _told(speed, "the same with 8-bit weights", "forward_8bit_vs_ort_int8"),
         _line("step / two forwards at most 1.05, batch 64", _over_forwards(speed, EXPLAINED, 1.05), zs),
         _line("step / two forwards at most 1.15, batch 16", _over_forwards(speed, SMALL_BATCH, 1.15), zs),
         _beside(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),

@@ -16,6 +16,7 @@ from stepforward.inputs import quantize_input
 from stepforward.memory import multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program.model import Program
+from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize
 
 CALIBRATION_SAMPLES = 32
@@ -28,6 +29,7 @@ class Workload:
     Attributes:
         module: torch module in evaluation mode, batch norm folded.
         program: 16-bit weights, 8-bit activations.
+        program_8bit: the same with 8-bit weights.
         float_model: ONNX file for ONNX Runtime in float32.
         int8_model: QDQ ONNX file as ONNX Runtime's own quantizer writes it; None if it was not asked for.
         x: float32 (n, C, H, W). y: labels.
@@ -37,6 +39,7 @@ class Workload:
     name: str
     module: torch.nn.Module
     program: Program
+    program_8bit: Program
     float_model: Path
     int8_model: Path | None
     x: torch.Tensor
@@ -66,11 +69,15 @@ def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
     float_model = folder / f"{name}.onnx"
     onnx.save(ir.to_proto(exported), float_model)
     opened = open_model(exported)
-    program = to_program(open_model(quantize(opened.graph, calibration)))
+    program, program_8bit = (
+        to_program(open_model(quantize(opened.graph, calibration, QuantizationSettings.parse(bits))))
+        for bits in ("16w8a", "8w8a")
+    )
     return Workload(
         name=name,
         module=module,
         program=program,
+        program_8bit=program_8bit,
         float_model=float_model,
         int8_model=quantize_for_ort(float_model, calibration) if int8 else None,
         x=x[:count],
