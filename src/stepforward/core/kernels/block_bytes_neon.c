@@ -1,14 +1,25 @@
 /* 8-bit weights with the dot product of AArch64 (SDOT): 4 patches x 16 rows at a time, every accumulator in a register. */
 #include "host.h"
 
-#if SF_NEON && defined(__linux__)
+#if SF_NEON
 #include <arm_neon.h>
+#if defined(__linux__)
 #include <sys/auxv.h>
+#endif
 
 #define DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 #define UNROLL _Pragma("GCC unroll 4")
 
-int sf_has_dot_neon(void) { return (getauxval(AT_HWCAP) >> 20) & 1; } /* HWCAP_ASIMDDP */
+int sf_has_dot_neon(void)
+{
+#if defined(__ARM_FEATURE_DOTPROD)
+    return 1;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP) >> 20) & 1; /* HWCAP_ASIMDDP */
+#else
+    return 0;
+#endif
+}
 
 DOT static void dot(const sf_block* b, const int16_t* const* patches, const int16_t* w, int32_t* acc, size_t acc_stride)
 {
