@@ -100,7 +100,8 @@ static void widen_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t
 {
     const size_t line = (size_t)line_elements(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
-    const int64_t first = top > 0 ? top : 0, last = end < g->in_h ? end : g->in_h; /* of the rows inside the image */
+    const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
+    const int64_t last = inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
     if (first > top)
         sf_fill(picture, 0, (size_t)(first - top) * line * sizeof *picture);
     picture += (size_t)(first - top) * line;
