@@ -1,5 +1,7 @@
 """The C core against the reference: equality to the last bit, whatever the operator, format, threads or block size."""
 
+import os
+
 import numpy as np
 import pytest
 import small
@@ -271,6 +273,13 @@ def test_packed_weights_are_never_out_of_date(trained):
         fast.update(step, [1, -1])
         small_one.update(step, [1, -1])
     assert fast.weights() == small_one.weights()
+
+
+def test_a_machine_with_more_processors_than_a_crew_has_threads(monkeypatch):
+    program = small.small_program()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(200)))
+    x, _ = small.samples(program, 3)
+    assert np.array_equal(CoreEngine(program).logits(x), ReferenceEngine(program).logits(x))
 
 
 def test_memory_buys_speed_by_name():
