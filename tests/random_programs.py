@@ -24,7 +24,8 @@ def windowed(draw, height, width, dilate=True):
     stride = tuple(draw(st.integers(1, 3)) for _ in sizes)
     dilation = tuple(draw(st.integers(1, 2)) if dilate else 1 for _ in sizes)
     span = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    padding = [draw(st.integers(0, k - 1)) for k in kernel] + [draw(st.integers(0, k - 1)) for k in kernel]
+    beyond = draw(st.sampled_from([0, 0, 0, 9]))  # padding in which whole windows lie
+    padding = [draw(st.integers(0, k - 1 + beyond)) for k in (*kernel, *kernel)]
     for axis in range(2):  # grow the padding until one window fits
         padding[axis] += max(0, span[axis] - sizes[axis] - padding[axis] - padding[axis + 2])
     out = [(sizes[i] + padding[i] + padding[i + 2] - span[i]) // stride[i] + 1 for i in range(2)]

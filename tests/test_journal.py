@@ -159,3 +159,18 @@ def test_well_formed_nonsense_is_damage(tmp_path):
     for content in (file(b"[1]"), file(b"{"), file(b"\xff\xfe"), file(b"{}", kept=5), file(b"{}", reason=9)):
         with pytest.raises(StepforwardError, match="damaged"):
             journals.parse(content)
+
+
+def test_ctrl_c_while_a_record_is_synced_does_not_write_it_twice(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    votes = [(1,)] * (journals.STEPS_PER_RECORD - 1)
+    writer = write(tmp_path / "journal", votes, 1)
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.votes((-1,))
+    monkeypatch.undo()
+    writer.flush()  # as a run does that is stopped
+    writer.close()
+    assert list(journals.read(tmp_path / "journal").votes) == [*votes, (-1,)]

@@ -235,9 +235,9 @@ class JournalWriter:
 
     def flush(self) -> None:
         """Write the steps that wait for a full record."""
-        if self.pending:
-            self._record(*votes_record(self.pending))
-            self.pending = []
+        pending, self.pending = self.pending, []  # first: a Ctrl-C behind the write must not write them twice
+        if pending:
+            self._record(*votes_record(pending))
 
     def evaluation(self, correct: int, loss: int) -> None:
         """Record a validation after the steps so far."""

@@ -1,5 +1,7 @@
 """The C core against the reference: equality to the last bit, whatever the operator, format, threads or block size."""
 
+import os
+
 import numpy as np
 import pytest
 import small
@@ -16,7 +18,7 @@ from random_programs import (
     pool_programs,
 )
 
-from stepforward.engines.core import CoreEngine, device_scratch_bytes, device_stage_bytes
+from stepforward.engines.core import CoreEngine, aligned_bytes, device_scratch_bytes, device_stage_bytes
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.host_memory import CHOICES
 from stepforward.engines.protocol import Perturbation
@@ -67,6 +69,31 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
     assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
+
+
+@pytest.mark.parametrize(
+    "padding", [(9000, 0, 0, 0), (0, 0, 9000, 0), (9000, 3, 9000, 5), (1, 9000, 1, 9000)]
+)
+@pytest.mark.parametrize("kind", ["conv", "depthwise"])
+def test_bands_that_lie_in_the_padding_stay_inside_the_working_memory(kind, padding):
+    """More rows of padding than a band has: some bands see nothing of the image."""
+    height, width = 2 + padding[0] + padding[2], 2 + padding[1] + padding[3]
+    tensors = (
+        Tensor("w", (1, 1, 2) if kind == "depthwise" else (2, 1, 1, 2), "s16", (3e-5,), offset=0),
+        Tensor("b", (2,), "s32", (6e-7,), offset=8),
+        Tensor("x", (2, 2, 2), "s8", (0.02,), 3, offset=-1),
+        Tensor("y", (height, width, 2), "s8", (0.02,), offset=0),
+    )
+    op = Op(kind, "op", (2,), 3, weight=0, bias=1, rescale=((32768, 29),), lo=-128, hi=127, padding=padding)
+    weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
+    program = plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0)))
+    x = np.arange(-4, 4, dtype=np.int8).reshape(1, 2, 2, 2) * 31
+    engine = CoreEngine(program, threads=1, block=1)
+    size = engine._scratch.size
+    engine._scratch = aligned_bytes(size + (1 << 20))
+    engine._scratch[:] = 77
+    assert np.array_equal(engine.logits(x), ReferenceEngine(program).logits(x))
+    assert (engine._scratch[size:] == 77).all()
 
 
 LAYERS = {  # kind, input channels, rows, kernel, stride
@@ -246,6 +273,13 @@ def test_packed_weights_are_never_out_of_date(trained):
         fast.update(step, [1, -1])
         small_one.update(step, [1, -1])
     assert fast.weights() == small_one.weights()
+
+
+def test_a_machine_with_more_processors_than_a_crew_has_threads(monkeypatch):
+    program = small.small_program()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(200)))
+    x, _ = small.samples(program, 3)
+    assert np.array_equal(CoreEngine(program).logits(x), ReferenceEngine(program).logits(x))
 
 
 def test_memory_buys_speed_by_name():

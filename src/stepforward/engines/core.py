@@ -34,7 +34,7 @@ class CoreEngine:
     Args:
         program: what to run.
         plan: training plan; without one only `logits`, plain losses and weights work.
-        threads: worker threads; all processors this process may use if None. Results do not depend on it.
+        threads: worker threads; `default_threads()` if None. Results do not depend on it.
         block: samples run together per thread; chosen by the size of the activations if None. Results do not
             depend on it.
         memory: what to spend on speed, of `host_memory.CHOICES`. Results do not depend on it.
@@ -52,7 +52,7 @@ class CoreEngine:
         memory: str = "fast",
     ):
         self.program, self.plan = program, plan
-        self._threads = _count("threads", threads or len(os.sched_getaffinity(0)), MAX_THREADS)
+        self._threads = _count("threads", threads or default_threads(), MAX_THREADS)
         self._core = library()
         self._crew = _open_crew(self, self._threads)
         self._handle, self._file = open_program(program)
@@ -187,6 +187,11 @@ class CoreEngine:
                 "use the class numbers of the model",
             )
         return np.ascontiguousarray(y, dtype=np.int32)
+
+
+def default_threads() -> int:
+    """One thread for each processor this process may use, as far as a crew goes."""
+    return min(len(os.sched_getaffinity(0)), MAX_THREADS)
 
 
 def _open_crew(engine: CoreEngine, threads: int) -> int | None:

@@ -1,10 +1,9 @@
 """Say what a model is made of and what it will need, before any work."""
 
-import os
 from pathlib import Path
 from typing import Any
 
-from stepforward.engines.core import device_stage_bytes, open_program
+from stepforward.engines.core import default_threads, device_stage_bytes, open_program
 from stepforward.engines.host_memory import CHOICES, host_memory
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
@@ -64,7 +63,7 @@ def inspect(
 
 def _host(program: Program, plan: TrainingPlan) -> dict:
     """What each choice of `--memory` costs on this machine, with all its threads and the default batch."""
-    program, threads = plan_arena(program, plan.first_op), len(os.sched_getaffinity(0))
+    program, threads = plan_arena(program, plan.first_op), default_threads()
     handle, _file = open_program(program)
     batch, probes = DEFAULTS["qzo-ff"]["batch"], 2 * plan.directions
     result = {"threads": threads, "batch": batch}

@@ -146,7 +146,8 @@ static void put_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t r
 {
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
-    const int64_t first = top > 0 ? top : 0, last = end < g->in_h ? end : g->in_h; /* of the rows inside the image */
+    const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
+    const int64_t last = inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
     if (first > top)
         put_padding(g, (size_t)(first - top) * line, picture);
     picture += (size_t)(first - top) * step;
