@@ -1,9 +1,13 @@
 """The demo's task against the clock: QZO-FF in integers and backpropagation in torch, accuracy by wall time.
 
 Same network, speaker, split, samples per step and number of threads. The goal is the best accuracy that backpropagation
-reaches, less two points. The 300 test clips are scored outside of the clock, and here they choose: backpropagation's
-best moment and the best of its learning rates, and the moment at which QZO-FF gets to the goal. The question is speed;
-for accuracy on clips that chose nothing see demo_methods.py.
+reaches, less two points. Each method gets four settings: backpropagation four learning rates, QZO-FF two, each with the
+schedule over 1,000 and over 2,000 steps. The default settings of QZO-FF are told apart: what one gets without choosing.
+
+The 300 test clips are scored outside of the clock, and here they choose: the setting and the moment of
+backpropagation's best, and for the way to the goal, of either method, the setting that arrives first. So a run of
+QZO-FF ends at the goal, or when another setting has been there sooner. The question is speed; for accuracy on clips
+that chose nothing see demo_methods.py.
 
 Needs the extra [torch].
 """
@@ -38,7 +42,10 @@ from stepforward.run.settings import DEFAULTS, Settings
 from stepforward.trainable import select
 
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
-"""Of backpropagation, as in demo_methods.py."""
+"""Learning rates of backpropagation, as in demo_methods.py."""
+
+CHOICES = ((1e-3, 2000), (2e-3, 2000), (1e-3, 1000), (2e-3, 1000))
+"""Learning rate and steps of QZO-FF, its defaults first."""
 
 EVERY = {"qzo-ff": 10, "backprop": 5}
 """Steps between two scores: about the same time."""
@@ -50,10 +57,10 @@ POINTS = 0.02
 WARM_UP = 3
 
 
-def clocked(step, steps, every, accuracy, patience=None):
+def clocked(step, steps, every, accuracy, ended):
     """Take steps, and score after every `every` of them, while the clock stands.
 
-    The run ends early after `patience` steps without a better score.
+    The run ends early when `ended(points)` says so.
 
     Returns:
         Points (steps taken, seconds, accuracy); the first is before any step.
@@ -66,9 +73,19 @@ def clocked(step, steps, every, accuracy, patience=None):
             step(number)
         seconds += time.perf_counter() - started
         points.append((numbers.stop, seconds, accuracy()))
-        if patience and numbers.stop - best(points)[0] >= patience:
+        if ended(points):
             break
     return points
+
+
+def tired(points):
+    """Whether nothing got better for PATIENCE steps."""
+    return points[-1][0] - best(points)[0] >= PATIENCE
+
+
+def until(goal, seconds=float("inf")):
+    """Whether the goal is reached, or the time is over."""
+    return lambda points: points[-1][2] >= goal or points[-1][1] >= seconds
 
 
 def reach(points, goal):
@@ -81,10 +98,13 @@ def best(points):
     return max(points, key=lambda point: point[2])
 
 
-def integer_points(prepared, settings, every):
+def earliest(found):
+    """The earliest of some points, or None."""
+    return min((point for point in found if point), key=lambda point: point[1], default=None)
+
+
+def integer_points(program, prepared, settings, every, ended):
     """A run of QZO-FF."""
-    opened = quantized(prepared.opened, prepared.train.x, settings)
-    program = to_program(opened)
     plan = plan_training(program, select(program, "all"), settings.step_settings(settings.steps))
     program = plan_arena(program, plan.first_op)
     x, y = quantize_input(program, prepared.train.x), prepared.train.y.astype(np.int32)
@@ -106,7 +126,7 @@ def integer_points(prepared, settings, every):
     def accuracy():
         return float(np.mean(engine.logits(test_x).argmax(axis=1) == test_y))
 
-    return clocked(lambda number: next(run), settings.steps, every, accuracy)
+    return clocked(lambda number: next(run), settings.steps, every, accuracy, ended)
 
 
 def float_points(prepared, settings, every, layout):
@@ -141,7 +161,7 @@ def float_points(prepared, settings, every, layout):
         with torch.inference_mode():
             return (module(test_x).argmax(1) == test_y).double().mean().item()
 
-    return clocked(step, settings.steps, every, accuracy, PATIENCE)
+    return clocked(step, settings.steps, every, accuracy, tired)
 
 
 def faster_layout(prepared, batch):
@@ -158,42 +178,77 @@ def faster_layout(prepared, batch):
     return name, layouts[name]
 
 
-def compare(prepared, seed, batch, given):
-    """One seed at one batch size: both methods one after the other, every rate of backpropagation."""
-    others = Others()
-    common = {"seed": seed, "batch": batch, "threads": given.threads}
-    name, layout = faster_layout(prepared, batch)
-    ours = integer_points(prepared, Settings("qzo-ff", **common), EVERY["qzo-ff"])
-    runs = {
+def backpropagation(prepared, common, layout):
+    """Every learning rate; the runs by rate."""
+    return {
         rate: float_points(prepared, Settings("backprop", lr=rate, **common), EVERY["backprop"], layout)
         for rate in RATES
     }
-    rate = max(runs, key=lambda rate: (best(runs[rate])[2], -best(runs[rate])[1]))
-    theirs = runs[rate]
-    goal = best(theirs)[2] - POINTS
+
+
+def forward_only(prepared, common, goal):
+    """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
+    program = to_program(quantized(prepared.opened, prepared.train.x, Settings("qzo-ff", **common)))
+    runs, seconds = {}, float("inf")
+    for rate, steps in CHOICES:
+        settings = Settings("qzo-ff", lr=rate, steps=steps, **common)
+        points = integer_points(program, prepared, settings, EVERY["qzo-ff"], until(goal, seconds))
+        runs[rate, steps] = points
+        if arrived := reach(points, goal):
+            seconds = min(seconds, arrived[1])
+    return runs
+
+
+def compare(prepared, seed, batch, given):
+    """One seed at one batch size: every setting of both methods, one after the other."""
+    others = Others()
+    common = {"seed": seed, "batch": batch, "threads": given.threads}
+    name, layout = faster_layout(prepared, batch)
+    theirs = backpropagation(prepared, common, layout)
+    rate = finest(theirs)
+    goal = best(theirs[rate])[2] - POINTS
+    ours = forward_only(prepared, common, goal)
+    choice = soonest(ours, goal)
     return {
         **common,
         "samples": len(prepared.train),
         "layout": name,
         "lr": rate,
         "goal": goal,
+        "qzo_ff_lr": choice[0],
+        "qzo_ff_schedule": choice[1],
         **outcome(ours, theirs, goal),
         "others": others.share(),
-        "qzo_ff_points": ours,
-        "backprop_points": theirs,
+        "qzo_ff_points": ours[choice],
+        "default_points": ours[CHOICES[0]],
+        "backprop_points": theirs[rate],
     }
+
+
+def finest(runs):
+    """The learning rate with the best score, and of those the earliest."""
+    return max(runs, key=lambda rate: (best(runs[rate])[2], -best(runs[rate])[1]))
+
+
+def soonest(runs, goal):
+    """The choice that reaches the goal first; the defaults where none does."""
+    found = {choice: reach(points, goal) for choice, points in runs.items()}
+    return min(found, key=lambda choice: found[choice][1] if found[choice] else float("inf"))
 
 
 def outcome(ours, theirs, goal):
     """Who gets where, when: (steps, seconds, accuracy) or None; and ratios of seconds, ours to theirs."""
-    reached, finest, same = reach(ours, goal), best(theirs), reach(theirs, goal)
+    reached = earliest(reach(points, goal) for points in ours.values())
+    default = reach(ours[CHOICES[0]], goal)
+    top, same = best(theirs[finest(theirs)]), earliest(reach(points, goal) for points in theirs.values())
     return {
-        "backprop_best": finest,
+        "backprop_best": top,
         "backprop_goal": same,
         "qzo_ff_goal": reached,
-        "qzo_ff_best": best(ours),
-        "ratio": over(reached, finest),
+        "default_goal": default,
+        "ratio": over(reached, top),
         "ratio_same_goal": over(reached, same),
+        "ratio_default": over(default, top),
     }
 
 
@@ -221,6 +276,8 @@ def summary(runs):
                 "reached": sum(goal is not None for goal in goals),
                 "ratio": middle(run["ratio"] for run in chosen),
                 "ratio_same_goal": middle(run["ratio_same_goal"] for run in chosen),
+                "reached_default": sum(run["default_goal"] is not None for run in chosen),
+                "ratio_default": middle(run["ratio_default"] for run in chosen),
                 "seconds": middle(goal and goal[1] for goal in goals),
                 "steps": middle(goal and goal[0] for goal in goals),
                 "backprop_seconds": middle(run["backprop_best"][1] for run in chosen),
@@ -230,30 +287,45 @@ def summary(runs):
     return rows
 
 
+CURVES = {
+    "default_points": ("QZO-FF, default settings", "#93c5fd"),
+    "qzo_ff_points": ("QZO-FF, integers, first of four settings", "#2563eb"),
+    "backprop_points": ("backpropagation, torch float32, best of four rates", "#c2410c"),
+}
+
+
 def draw(runs):
-    """Accuracy against wall time, every seed, one panel per batch size."""
+    """Accuracy against wall time, every seed, one panel per batch size; a dot where QZO-FF reaches the goal."""
     batches = list(dict.fromkeys(run["batch"] for run in runs))
     with matplotlib.rc_context({"svg.hashsalt": "stepforward", "font.size": 10}):
-        figure = Figure(figsize=(4.6 * len(batches), 3.6), layout="constrained")
+        figure = Figure(figsize=(4.6 * len(batches), 4.0), layout="constrained")
         for axes, batch in zip(figure.subplots(1, len(batches), squeeze=False)[0], batches, strict=True):
             chosen = [run for run in runs if run["batch"] == batch]
             for run in chosen:
-                for key, colour in {"qzo_ff": "#2563eb", "backprop": "#c2410c"}.items():
-                    _, seconds, accuracy = zip(*run[f"{key}_points"][1:], strict=True)
-                    axes.plot(seconds, [100 * a for a in accuracy], color=colour, alpha=0.6, linewidth=1)
+                draw_run(axes, run)
             goal = statistics.median(run["goal"] for run in chosen)
             axes.axhline(100 * goal, color="#6b7280", linestyle=":")
             axes.set(xscale="log", xlabel="seconds of training", ylabel="test accuracy, %")
             axes.set_title(f"batch {min(batch, chosen[0]['samples'])}, {chosen[0]['threads']} threads")
             axes.grid(alpha=0.3)
             axes.spines[["top", "right"]].set_visible(False)
-        lines = [axes.plot([], [], color=colour)[0] for colour in ("#2563eb", "#c2410c")]
-        labels = ["QZO-FF, integers", "backpropagation, torch float32"]
+        lines = [axes.plot([], [], color=colour)[0] for _, colour in CURVES.values()]
         lines.append(axes.plot([], [], ":", color="#6b7280")[0])
-        figure.legend(lines, [*labels, "goal, median"], loc="outside lower center", ncols=3, frameon=False)
+        labels = [*(label for label, _ in CURVES.values()), "goal, median"]
+        figure.legend(lines, labels, loc="outside lower center", ncols=2, frameon=False)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
+
+
+def draw_run(axes, run):
+    """The curves of one seed."""
+    for key, (_, colour) in CURVES.items():
+        _, seconds, accuracy = zip(*run[key][1:], strict=True)
+        axes.plot(seconds, [100 * a for a in accuracy], color=colour, alpha=0.6, linewidth=1)
+    if run["qzo_ff_goal"]:
+        _, seconds, accuracy = run["qzo_ff_goal"]
+        axes.plot(seconds, 100 * accuracy, "o", color=CURVES["qzo_ff_points"][1], markersize=4)
 
 
 def main():
@@ -272,7 +344,8 @@ def main():
         for seed in range(given.seeds):
             prepared = prepare(copy.copy(opened), adapting, testing, Settings(seed=seed))
             runs.append(compare(prepared, seed, batch, given))
-            figures = ("seed", "batch", "lr", "backprop_best", "qzo_ff_goal", "ratio", "others")
+            figures = ("seed", "batch", "lr", "qzo_ff_lr", "qzo_ff_schedule", "backprop_best", "qzo_ff_goal")
+            figures += ("default_goal", "ratio", "others")
             print({key: runs[-1][key] for key in figures}, flush=True)
     rows = summary(runs)
     print(table(rows, {key: key.replace("_", " ") for key in rows[0]}))

@@ -91,11 +91,12 @@ def test_what_was_not_measured_is_neither_met_nor_missed(speed):
 
 def test_the_demo_is_judged_by_every_batch_size(speed):
     row = {"batch": 80, "seeds": 5, "reached": 5, "ratio": 0.8, "steps": 480, "backprop_steps": 60}
+    row["ratio_default"] = 1.3
     assert find(targets(speed, {"summary": [row]}), "demo").met
     missed = {**row, "batch": 32, "reached": 1, "ratio": None, "steps": None}
     line = find(targets(speed, {"summary": [row, missed]}), "demo")
     assert (line.measured, line.met) == ("batch 80 0.8, batch 32 not reached", False)
-    assert "1 of 5 seeds" in line.why
+    assert "1 of 5 seeds get there, more than half do not; default settings 1.3" in line.why
 
 
 def test_devices_are_judged_by_their_largest_layers(speed):

@@ -60,7 +60,7 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
                 "host": {
                     "threads": 3,
                     "batch": 16,
-                    "fast": {"bytes": 2048, "packed_per_step": 1},
+                    "fast": {"bytes": 2048, "packed_per_step": 2},
                     "small": {"bytes": 1024, "packed_per_step": 8},
                 },
                 "arena_bytes": 512,
@@ -80,7 +80,8 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
         "0.25",
         "one input sample",
         "2,048 B",
-        "8 times per step",
+        "3 threads: a step of 16 samples packs the weights 2 times",
+        "8 times, in 1,024 B less",
     ):
         assert part in text
 

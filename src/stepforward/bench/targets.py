@@ -151,10 +151,10 @@ def _demo(demo: dict | None) -> Iterable[Value]:
     for row in demo["summary"] if demo else ():
         ratio = row["ratio"]
         text = "not reached" if ratio is None else f"{ratio:.1f}"
-        reached = f"{row['reached']} of {row['seeds']} seeds get there"
-        yield Value(
-            f"batch {row['batch']}", text, ratio is not None and ratio <= 1, f"{reached}, {_steps(row)}"
-        )
+        reached = f"{row['reached']} of {row['seeds']} seeds get there, {_steps(row)}"
+        default = "not reached" if row["ratio_default"] is None else f"{row['ratio_default']:.1f}"
+        why = f"{reached}; default settings {default}"
+        yield Value(f"batch {row['batch']}", text, ratio is not None and ratio <= 1, why)
 
 
 def _steps(row: dict) -> str:

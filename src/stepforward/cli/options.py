@@ -60,8 +60,9 @@ Memory = Annotated[
     str,
     typer.Option(
         metavar="CHOICE",
-        help="Of this host: fast packs the weights once per step; small packs some rows at a time, again and again. "
-        "`stepforward inspect` says what each costs. Never changes a result.",
+        help="What this host may spend on speed. fast: keeps the weights packed for all threads; small: packs some "
+        "rows at a time, for every block of samples again. `stepforward inspect` says what each takes. Never changes "
+        "a result.",
     ),
 ]
 Epsilon = Annotated[

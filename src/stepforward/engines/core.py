@@ -18,7 +18,7 @@ from stepforward.core.bindings import (
     check,
     library,
 )
-from stepforward.engines.host_memory import host_memory
+from stepforward.engines.host_memory import even_block, host_memory
 from stepforward.engines.protocol import Perturbation
 from stepforward.errors import StepforwardError
 from stepforward.program.fileformat import to_bytes
@@ -159,8 +159,7 @@ class CoreEngine:
 
     def scratch_for(self, n: int) -> Scratch:
         """The working memory as the core takes it, in blocks that share n samples evenly among the threads."""
-        rounds = -(-n // (self._block * self._threads))
-        block = max(1, -(-n // max(1, rounds * self._threads)))
+        block = even_block(self._block, n, self._threads)
         return Scratch(self._scratch.ctypes.data, self._scratch.size, block, self._row_tile)
 
     def _inputs(self, x: NDArray[np.int8]) -> NDArray[np.int8]:

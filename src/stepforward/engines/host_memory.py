@@ -7,7 +7,7 @@ from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import TrainingPlan
 
 CHOICES = {
-    "fast": "weights are packed once per step for all threads, both probes of a direction from one z",
+    "fast": "weights are packed once per step and probe for all threads, both probes of a direction from one z",
     "small": "every thread packs weights anew for every block of samples, some rows at a time",
 }
 """What a host may do with weights; results do not depend on it."""
@@ -64,6 +64,16 @@ def host_memory(
     return HostMemory(
         block, row_tile, slice_bytes, library().sf_packs_bytes(handle, row_tile, probes), probes
     )
+
+
+def even_block(most: int, n: int, threads: int) -> int:
+    """Samples run together, at most `most`, so that n are shared evenly among the threads.
+
+    >>> even_block(21, 128, 2)
+    16
+    """
+    rounds = -(-n // (most * threads))
+    return max(1, -(-n // max(1, rounds * threads)))
 
 
 def _probes(handle, plan, row_tile):

@@ -24,8 +24,8 @@ def memory_lines(result: dict) -> list[MemoryLine]:
     ratio = show_ratio(training, inference)
     known = (
         ("weights", "weight_bytes", "all parameters, trained in place"),
-        ("scratch, inference", "scratch_bytes_inference", "activations of one sample"),
-        ("scratch, training", "scratch_bytes_training", f"{ratio} times that of inference"),
+        ("scratch, inference", "scratch_bytes_inference", "a device's: activations of one sample"),
+        ("scratch, training", "scratch_bytes_training", f"a device's: {ratio} times that of inference"),
         (
             "scratch, backprop",
             "backprop_scratch_bytes",
@@ -34,7 +34,7 @@ def memory_lines(result: dict) -> list[MemoryLine]:
         (
             "scratch, this host",
             "host_scratch_bytes",
-            "all threads: blocks of samples, packed weights (--memory)",
+            "many samples at once, packed weights, all threads; less with --memory small",
         ),
         ("journal", "journal_bytes", "on disk: base and journal give the adapted weights"),
     )

@@ -108,14 +108,20 @@ def _right(result: dict) -> str:
 
 
 def _host_rows(host: dict) -> list[tuple[str, str, str]]:
-    fast, small = host["fast"], host["small"]
-    where = f"{host['threads']} threads"
+    """What `--memory fast` and `--memory small` take on this machine."""
+    fast, small, threads = host["fast"], host["small"], host["threads"]
+    batch = f"a step of {host['batch']} samples packs the weights"
+    less = show_bytes(fast["bytes"] - small["bytes"])
     return [
-        ("this host, fast", show_bytes(fast["bytes"]), f"{where}; weights are packed once per step"),
+        (
+            "this host, fast",
+            show_bytes(fast["bytes"]),
+            f"adapt --memory fast, {threads} thread{'s' * (threads > 1)}: {batch} {fast['packed_per_step']} times",
+        ),
         (
             "this host, small",
             show_bytes(small["bytes"]),
-            f"{where}; weights are packed {small['packed_per_step']} times per step of {host['batch']} samples",
+            f"adapt --memory small: {small['packed_per_step']} times, in {less} less",
         ),
     ]
 
@@ -150,9 +156,9 @@ def inspection(result: dict) -> RenderableType:
         ),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
         (
-            "of which row tile",
+            "row tile",
             show_bytes(result["row_tile_bytes"]),
-            "staged weight rows and one patch, in inference as in training",
+            "part of a device's scratch, inference and training: staged weight rows and one patch",
         ),
         (
             "arena",

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stepforward.engines.core import default_threads, device_stage_bytes, open_program
-from stepforward.engines.host_memory import CHOICES, host_memory
+from stepforward.engines.host_memory import CHOICES, even_block, host_memory
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
@@ -69,8 +69,8 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     result = {"threads": threads, "batch": batch}
     for choice in CHOICES:
         planned = host_memory(handle, plan, choice)
-        again = -(-batch // planned.block) * probes if choice == "small" else 1
-        result[choice] = {"bytes": planned.total(threads), "packed_per_step": again}
+        blocks = -(-batch // even_block(planned.block, batch, threads)) if choice == "small" else 1
+        result[choice] = {"bytes": planned.total(threads), "packed_per_step": blocks * probes}
     return result
 
 

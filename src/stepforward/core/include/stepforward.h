@@ -3,16 +3,22 @@
  * Freestanding C99: no heap, no global state, no floating point; every buffer belongs to the caller. The arithmetic is
  * docs/arithmetic.md and the files are docs/file-formats.md. Little-endian machines only.
  *
- * A device adapts its network like this:
+ * A device adapts its network like this (every call returns a status, which a firmware should look at):
  *
- *     sf_program program;  sf_plan plan;
- *     sf_program_open(&program, sfp, sfp_bytes);                      the program may stay in flash
+ *     sf_program program;
+ *     sf_plan plan;
+ *     sf_program_open(&program, sfp, sfp_bytes);                             // both files may stay in flash
  *     sf_plan_open(&plan, &program, sft, sft_bytes);
- *     copy sf_program_weights(&program) into a RAM buffer             program.weights_bytes, 4-byte aligned
- *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};        bytes >= sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS)
- *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, journal or NULL, 0, {0}};
- *     sf_train_step(&trainer, samples, labels, count);                as often as the plan says
+ *     memcpy(weights, sf_program_weights(&program), program.weights_bytes);  // RAM, 4-byte aligned
+ *
+ *     // bytes: sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS). momentum: plan.momentum_elements zeros, or NULL without momentum.
+ *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};
+ *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, NULL, 0, {0}};
+ *     while (trainer.step < plan.steps)
+ *         sf_train_step(&trainer, samples, labels, count);
  *     sf_logits(&program, weights, &scratch, sample, 1, logits);
+ *
+ * On a host the calls at the end of this file do the same on many threads, with weights packed once per step.
  */
 #ifndef STEPFORWARD_H
 #define STEPFORWARD_H
@@ -49,7 +55,7 @@ typedef enum sf_status {
     SF_BAD_LABEL,         /* a label is not in 0 .. classes-1 */
     SF_BAD_ARGUMENT,      /* a null pointer or a number out of range */
     SF_SINK_FAILED,       /* the journal's sink refused a record */
-    SF_NO_THREAD          /* the operating system gave no thread */
+    SF_NO_THREAD          /* the operating system gave no lock for threads */
 } sf_status;
 
 /* One English phrase for a status; never NULL. */
@@ -327,9 +333,9 @@ void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES])
 
 /* -------------------------------------------------------------------------------- threads (hosted builds only) */
 
-/* Weights packed for a host's kernels, once for all threads and blocks of samples: those of the operators before program->cut, and
- * the others once per probe. The caller provides the memory and keeps it between calls, so that what the plan does not move is packed
- * once. For one program, one plan and one row_tile. */
+/* Weights packed for a host's kernels, in every call once for all threads and blocks of samples: those of the operators before
+ * program->cut, and the others once per probe. The caller provides the memory and keeps it between calls, so that what the plan does
+ * not move is packed only in the first. For one program, one plan and one row_tile. */
 typedef struct sf_packs {
     void* memory;    /* 64-byte aligned */
     size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes) */
@@ -344,14 +350,15 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
 typedef struct sf_crew sf_crew;
 size_t sf_crew_bytes(void);
 
-/* threads: 1 to 64, the calling one among them. Where the operating system gives fewer, the crew is smaller. */
+/* crew: sf_crew_bytes() of memory, 8-byte aligned, that stay where they are until the crew is closed. threads: 1 to 64, the calling one
+ * among them. Where the operating system gives fewer, the crew is smaller. */
 sf_status sf_crew_open(sf_crew* crew, size_t bytes, uint32_t threads);
 void sf_crew_close(sf_crew* crew);
 
 /* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL. scratch->memory holds one
- * working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the other. packs may be NULL: weights are then packed
- * by every thread for every block of samples, tile by tile. plan: the plan by which the weights move, or NULL if they never do. The
- * results depend on none of this. */
+ * working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the other; scratch->bytes counts all of them.
+ * packs may be NULL: weights are then packed by every thread for every block of samples, tile by tile. plan: the plan by which the
+ * weights move, or NULL if they never do. The results depend on none of this. */
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                              sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
