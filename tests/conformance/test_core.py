@@ -1,6 +1,9 @@
 """The C core against the reference: equality to the last bit, whatever the operator, format, threads or block size."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -280,6 +283,26 @@ def test_a_machine_with_more_processors_than_a_crew_has_threads(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(200)))
     x, _ = small.samples(program, 3)
     assert np.array_equal(CoreEngine(program).logits(x), ReferenceEngine(program).logits(x))
+
+
+def test_a_process_ends_while_a_daemon_thread_uses_an_engine():
+    code = """
+import threading, time, small
+from stepforward.engines.core import CoreEngine
+program = small.small_program()
+engine = CoreEngine(program, threads=4)
+x, _ = small.samples(program, 17)
+def forever():
+    while True:
+        engine.logits(x)
+threading.Thread(target=forever, daemon=True).start()
+time.sleep(0.1)
+"""
+    paths = os.pathsep.join([str(Path(small.__file__).parent), os.environ.get("PYTHONPATH", "")])
+    for _ in range(5):
+        subprocess.run(
+            [sys.executable, "-c", code], timeout=20, check=True, env=os.environ | {"PYTHONPATH": paths}
+        )
 
 
 def test_memory_buys_speed_by_name():

@@ -200,6 +200,7 @@ def _open_crew(engine: CoreEngine, threads: int) -> int | None:
     memory = aligned_bytes(library().sf_crew_bytes())
     check(library().sf_crew_open(memory.ctypes.data, memory.size, threads), "starting threads")
     weakref.finalize(engine, lambda: library().sf_crew_close(memory.ctypes.data))
+    engine._crew_memory = memory  # at exit crews are closed while daemon threads may still use their engines
     return memory.ctypes.data
 
 

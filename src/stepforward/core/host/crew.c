@@ -51,7 +51,7 @@ static void* member(void* argument)
         pthread_mutex_lock(&c->lock);
         while (c->call == seen && !c->closing)
             pthread_cond_wait(&c->called, &c->lock);
-        if (c->closing)
+        if (c->call == seen) /* closing; a call that has begun is worked on first, its caller waits for it */
             break;
         seen = c->call;
         pthread_mutex_unlock(&c->lock);
@@ -92,9 +92,7 @@ void sf_crew_close(sf_crew* c)
     pthread_mutex_unlock(&c->lock);
     for (uint32_t i = 1; i < c->size; i++)
         pthread_join(c->members[i], NULL);
-    pthread_cond_destroy(&c->called);
-    pthread_cond_destroy(&c->left);
-    pthread_mutex_destroy(&c->lock);
+    /* The lock stays: a thread that is ended with its process may still make calls, and finds the crew closed. */
     c->owner = 0;
 }
 
@@ -107,6 +105,11 @@ void sf_crew_run(sf_crew* c, uint32_t wanted, sf_task task, void* shared)
         return;
     }
     pthread_mutex_lock(&c->lock);
+    if (c->closing) {
+        pthread_mutex_unlock(&c->lock);
+        task(shared, 0);
+        return;
+    }
     c->task = task;
     c->shared = shared;
     c->wanted = wanted;
