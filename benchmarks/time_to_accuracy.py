@@ -50,7 +50,7 @@ CHOICES = ((1e-3, 2000), (2e-3, 2000), (1e-3, 1000), (2e-3, 1000))
 EVERY = {"qzo-ff": 10, "backprop": 5}
 """Steps between two scores: about the same time."""
 
-PATIENCE = 200
+PATIENCE = 150
 """Steps after which a run of backpropagation without a better score has seen its best."""
 
 POINTS = 0.02
@@ -164,14 +164,14 @@ def float_points(prepared, settings, every, layout):
     return clocked(step, settings.steps, every, accuracy, tired)
 
 
-def faster_layout(prepared, batch):
+def faster_layout(samples, batch):
     """The layout in which torch takes a step sooner on this network and batch."""
     layouts = {"default": torch.contiguous_format, "channels last": torch.channels_last}
     calls = {}
     for name, layout in layouts.items():
         module = build("ds_cnn").to(memory_format=layout)
-        x = torch.tensor(prepared.train.x[:batch]).contiguous(memory_format=layout)
-        y = torch.tensor(prepared.train.y[:batch])
+        x = torch.tensor(samples.x[:batch]).contiguous(memory_format=layout)
+        y = torch.tensor(samples.y[:batch])
         calls[name] = lambda module=module, x=x, y=y: F.cross_entropy(module(x), y).backward()
     times = interleave(calls, 0.5)
     name = min(times, key=lambda name: times[name].median)
@@ -199,11 +199,9 @@ def forward_only(prepared, common, goal):
     return runs
 
 
-def compare(prepared, seed, batch, given):
+def compare(prepared, common, layout):
     """One seed at one batch size: every setting of both methods, one after the other."""
     others = Others()
-    common = {"seed": seed, "batch": batch, "threads": given.threads}
-    name, layout = faster_layout(prepared, batch)
     theirs = backpropagation(prepared, common, layout)
     rate = finest(theirs)
     goal = best(theirs[rate])[2] - POINTS
@@ -212,7 +210,6 @@ def compare(prepared, seed, batch, given):
     return {
         **common,
         "samples": len(prepared.train),
-        "layout": name,
         "lr": rate,
         "goal": goal,
         "qzo_ff_lr": choice[0],
@@ -273,6 +270,7 @@ def summary(runs):
             {
                 "batch": min(batch, chosen[0]["samples"]),
                 "seeds": len(chosen),
+                "layout": chosen[0]["layout"],
                 "reached": sum(goal is not None for goal in goals),
                 "ratio": middle(run["ratio"] for run in chosen),
                 "ratio_same_goal": middle(run["ratio_same_goal"] for run in chosen),
@@ -341,9 +339,11 @@ def main():
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     runs = []
     for batch in map(int, given.batches.split(",")):
+        name, layout = faster_layout(adapting, batch)
         for seed in range(given.seeds):
             prepared = prepare(copy.copy(opened), adapting, testing, Settings(seed=seed))
-            runs.append(compare(prepared, seed, batch, given))
+            common = {"seed": seed, "batch": batch, "threads": given.threads}
+            runs.append({"layout": name, **compare(prepared, common, layout)})
             figures = ("seed", "batch", "lr", "qzo_ff_lr", "qzo_ff_schedule", "backprop_best", "qzo_ff_goal")
             figures += ("default_goal", "ratio", "others")
             print({key: runs[-1][key] for key in figures}, flush=True)

@@ -99,7 +99,7 @@ def test_a_short_run_of_both_methods_has_points_of_both(script):
     for points in (ours, theirs):
         assert [point[0] for point in points] == [0, 2, 4]
         assert points[0][2] == pytest.approx(0.6, abs=0.05)  # the same network, before any step
-    run = {"seed": 0, "batch": 32, "samples": 80, "threads": 1, "goal": 0.5}
+    run = {"seed": 0, "batch": 32, "samples": 80, "threads": 1, "layout": "default", "goal": 0.5}
     run |= script.outcome({script.CHOICES[0]: ours}, {1e-3: theirs}, goal=2.0)
     (row,) = script.summary([run])
     assert (row["reached"], row["reached_default"], row["ratio"], row["seeds"]) == (0, 0, None, 1)
