@@ -100,7 +100,7 @@ typedef struct sf_pass {
     const sf_plan* plan;
     const uint8_t* weights;
     const sf_perturbation* perturbation; /* NULL: plain weights */
-    uint8_t* packed; /* hosts: packed weights of the operators that are run (packs.c), or NULL: packed on the way */
+    uint8_t* packed; /* hosts: packed weights of the operators that are run (packing.c), or NULL: packed on the way */
 } sf_pass;
 
 /* One operator of a pass, with its tensors resolved. */

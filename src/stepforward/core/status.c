@@ -20,7 +20,7 @@ const char* sf_status_text(sf_status status)
     case SF_BAD_LABEL: return "a label is outside 0 .. classes-1";
     case SF_BAD_ARGUMENT: return "an argument is not valid";
     case SF_SINK_FAILED: return "the journal could not be written";
-    case SF_NO_THREAD: return "the system gave no thread";
+    case SF_NO_THREAD: return "the system gave no lock for threads";
     }
     return "unknown status";
 }
