@@ -305,6 +305,17 @@ time.sleep(0.1)
         )
 
 
+def test_a_block_is_no_larger_than_the_core_can_count():
+    x = Tensor("x", (256, 256, 1), "s8", (0.02,), offset=-1)
+    y = Tensor("y", (256, 256, 1), "s8", (0.02,), offset=0)
+    op = Op("rescale", "op", (0,), 1, rescale=((40000, 16),), lo=-128, hi=127)
+    program = plan_arena(Program((x, y), (op,), 0, 1, 0, b"", loss_rescale=(30000, 0)))
+    engine = CoreEngine(program, threads=1, block=1 << 16, memory="small")  # 2^32 positions
+    assert engine.scratch_bytes < 2**31
+    samples = np.arange(-128, 128, dtype=np.int8).repeat(256).reshape(1, 256, 256, 1)
+    assert np.array_equal(engine.logits(samples), ReferenceEngine(program).logits(samples))
+
+
 def test_memory_buys_speed_by_name():
     program = small.small_program()
     plan = plan_training(program, range(8), StepSettings(1))

@@ -167,6 +167,8 @@ static void what_is_refused(const example* e)
           SF_SCRATCH_TOO_SMALL);
     CHECK(sf_scratch_bytes(&program, 0, 4) == 0 && sf_scratch_bytes(&program, 1, 5) == 0);
     CHECK(sf_scratch_bytes(&program, 4, 16) > sf_scratch_bytes(&program, 1, 4));
+    const uint32_t most = (uint32_t)INT32_MAX / program.arena_bytes;
+    CHECK(sf_scratch_bytes(&program, most, 16) > 0 && sf_scratch_bytes(&program, most + 1, 16) == 0);
     for (int status = SF_OK; status <= SF_NO_THREAD; status++)
         CHECK(strcmp(sf_status_text((sf_status)status), "unknown status") != 0);
 }

@@ -42,7 +42,8 @@ size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
         (row_tile != SF_DEVICE_ROWS && (sf_for_device(row_tile) || row_tile % SF_PANEL != 0)))
         return 0;
-    if (program->arena_bytes > 0 && block > (SIZE_MAX / 2) / program->arena_bytes)
+    /* kernels count the positions of a block in 32 bits, and none has more of them than bytes of output */
+    if (program->arena_bytes > 0 && block > (uint32_t)INT32_MAX / program->arena_bytes)
         return 0;
     uint64_t work = 0;
     for (uint32_t i = 0; i < program->op_count; i++) {

@@ -21,6 +21,9 @@ TILE_TARGET = 384 * 1024
 PACKS_LIMIT = 64 * 1024 * 1024
 """Packed weights of probes beyond the first two."""
 
+MOST_ACTIVATIONS = 2**31 - 1
+"""Bytes of one block that the core can count."""
+
 MAX_BLOCK = 64
 MAX_ROWS = 256
 
@@ -55,7 +58,8 @@ def host_memory(
     """
     if choice not in CHOICES:
         raise StepforwardError(f"memory = {choice!r}", f"choose one of {', '.join(CHOICES)}")
-    block = block or max(1, min(MAX_BLOCK, ARENA_TARGET // max(1, handle.arena_bytes)))
+    arena = max(1, handle.arena_bytes)
+    block = min(block or max(1, min(MAX_BLOCK, ARENA_TARGET // arena)), MOST_ACTIVATIONS // arena)
     row_tile = _row_tile(handle)
     slice_bytes = -(-library().sf_scratch_bytes(handle, block, row_tile) // 64) * 64
     if choice == "small":

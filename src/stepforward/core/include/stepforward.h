@@ -220,8 +220,8 @@ typedef struct sf_perturbation {
     int32_t sign;
 } sf_perturbation;
 
-/* Bytes of working memory, the same for inference and training. 0 when block or row_tile is not allowed, or the sum does
- * not fit into size_t. */
+/* Bytes of working memory, the same for inference and training. 0 when block or row_tile is not allowed, the activations of a
+ * block take 2 GiB or more, or the sum does not fit into size_t. */
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile);
 
 /* Run operators first .. last-1 on n <= scratch->block samples.
