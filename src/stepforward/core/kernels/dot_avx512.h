@@ -79,5 +79,32 @@ SF_VNNI_INLINE void sf_dot_finish(const sf_block* b, const sf_grid* grid, const 
     }
 }
 
+/* The same for any number of panels up to SF_BLOCK_PANELS, each with a loop of its own. */
+SF_VNNI_INLINE void sf_dot_store_panels(const sf_block* b, const int16_t* const* patches, uint32_t panels, const int bytes, int32_t* acc,
+                                        size_t acc_stride)
+{
+    if (panels == 1)
+        sf_dot_store(b, patches, 1, bytes, acc, acc_stride);
+    else if (panels == 2)
+        sf_dot_store(b, patches, 2, bytes, acc, acc_stride);
+    else
+        sf_dot_store(b, patches, 3, bytes, acc, acc_stride);
+}
+
+SF_VNNI_INLINE void sf_dot_finish_rows(const sf_block* b, const sf_grid* grid, const sf_rows* rows, uint32_t count, const int bytes,
+                                       int8_t* y)
+{
+    sf_lanes lanes[SF_BLOCK_PANELS];
+    uint32_t panels = 0;
+    for (uint32_t r = 0; r < count; r += SF_PANEL)
+        lanes[panels++] = sf_lanes_load(rows, r, count - r);
+    if (panels == 1)
+        sf_dot_finish(b, grid, lanes, 1, bytes, y);
+    else if (panels == 2)
+        sf_dot_finish(b, grid, lanes, 2, bytes, y);
+    else
+        sf_dot_finish(b, grid, lanes, 3, bytes, y);
+}
+
 #endif
 #endif
