@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -314,6 +315,16 @@ def test_a_block_is_no_larger_than_the_core_can_count():
     assert engine.scratch_bytes < 2**31
     samples = np.arange(-128, 128, dtype=np.int8).repeat(256).reshape(1, 256, 256, 1)
     assert np.array_equal(engine.logits(samples), ReferenceEngine(program).logits(samples))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_one_engine_may_be_asked_from_several_threads(threads):
+    program = small.small_program()
+    engine = CoreEngine(program, threads=threads)
+    x, _ = small.samples(program, 17)
+    expected = engine.logits(x)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: np.array_equal(engine.logits(x), expected), range(4000)))
 
 
 def test_memory_buys_speed_by_name():

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 import weakref
 from collections.abc import Sequence
 
@@ -29,7 +30,8 @@ MAX_THREADS = 64
 
 
 class CoreEngine:
-    """Runs a program in C; see `engines.protocol.Engine` for the methods.
+    """Runs a program in C; see `engines.protocol.Engine` for the methods. Of calls from several threads, one
+    runs at a time.
 
     Args:
         program: what to run.
@@ -54,6 +56,7 @@ class CoreEngine:
         self.program, self.plan = program, plan
         self._threads = _count("threads", threads or default_threads(), MAX_THREADS)
         self._core = library()
+        self._alone = threading.Lock()  # calls share the working memory
         self._crew = _open_crew(self, self._threads)
         self._handle, self._file = open_program(program)
         self._plan_handle, self._plan_file = open_plan(self._handle, plan) if plan else (None, None)
@@ -91,10 +94,11 @@ class CoreEngine:
         count = len(perturbations)
         probes = (Probe * count)(*((0, 0, 0) if p is None else tuple(p) for p in perturbations))
         sums = (ctypes.c_int64 * count)()
-        status = self._core.sf_losses_threaded(
-            *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
-            *(self._crew, self._packs_or_none, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
-        )
+        with self._alone:
+            status = self._core.sf_losses_threaded(
+                *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
+                *(self._crew, self._packs_or_none, x.ctypes.data, y.ctypes.data, len(x), probes, count, sums),
+            )
         check(status, "computing losses")
         return list(sums)
 
@@ -118,10 +122,11 @@ class CoreEngine:
             raise StepforwardError(
                 f"step {step} is outside the plan's {self.plan.steps} steps", "make a plan with more steps"
             )
-        status = self._core.sf_update_threaded(
-            *(self._handle, self._plan_handle, self._weights.ctypes.data, self._momentum.ctypes.data),
-            *(step, (ctypes.c_int8 * len(votes))(*votes), self._crew),
-        )
+        with self._alone:
+            status = self._core.sf_update_threaded(
+                *(self._handle, self._plan_handle, self._weights.ctypes.data, self._momentum.ctypes.data),
+                *(step, (ctypes.c_int8 * len(votes))(*votes), self._crew),
+            )
         check(status, "updating weights")
 
     def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
@@ -132,16 +137,18 @@ class CoreEngine:
         """
         x = self._inputs(x)
         result = np.empty((len(x), self._handle.classes), dtype=np.int32)
-        status = self._core.sf_logits_threaded(
-            *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
-            *(self._crew, self._packs_or_none, x.ctypes.data, len(x), result.ctypes.data),
-        )
+        with self._alone:
+            status = self._core.sf_logits_threaded(
+                *(self._handle, self._plan_handle, self._weights.ctypes.data, self.scratch_for(len(x))),
+                *(self._crew, self._packs_or_none, x.ctypes.data, len(x), result.ctypes.data),
+            )
         check(status, "computing logits")
         return result
 
     def weights(self) -> bytes:
         """Snapshot of the weights section."""
-        return self._weights.tobytes()
+        with self._alone:
+            return self._weights.tobytes()
 
     def restore(self, weights: bytes) -> None:
         """Put a snapshot back. A momentum buffer is not touched.
@@ -154,8 +161,9 @@ class CoreEngine:
                 f"a snapshot of {len(weights)} bytes does not fit the program's {self._weights.size} bytes of weights",
                 "restore a snapshot of the same program",
             )
-        self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
-        self._packs.filled = 0
+        with self._alone:
+            self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
+            self._packs.filled = 0
 
     def scratch_for(self, n: int) -> Scratch:
         """The working memory as the core takes it, in blocks that share n samples evenly among the threads."""
