@@ -154,19 +154,9 @@ static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_til
     at += (size_t)cache_lines(g->taps * sizeof(size_t));
     t->picture = (int16_t*)(void*)at;
     t->blank = (int8_t*)at + (size_t)picture_bytes(g);
-    sf_fill(t->blank, g->zero, t->capacity);
-    sf_fill(t->picture, 0, (size_t)picture_bytes(g));
     for (uint32_t i = 0; i < g->taps; i++)
         t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
-}
-
-/* Where the weight of tap (ky, kx) and channel 0 goes, for windows that begin with row `parity` of a pair. */
-static int16_t* word_of(const tile* t, const geometry* g, uint32_t parity, uint32_t ky, uint32_t kx)
-{
-    const uint32_t row = ky + parity;
-    const size_t tap = (size_t)(row / 2) * g->kernel_w + kx;
-    return t->words + (size_t)parity * g->taps * t->capacity * 2 + tap * SF_PANEL * 2 + row % 2;
 }
 
 /* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way. */
@@ -182,22 +172,39 @@ static void read_lines(const tile* t, const geometry* g, const sf_call* call, ui
                            twin != NULL ? twin + (size_t)tap * count : NULL);
 }
 
+/* Pairs of taps for windows that begin with row `parity` of a pair; a tap outside the kernel is zero. Channels of joined positions
+ * repeat those of the first. */
+static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, uint32_t count, uint32_t parity)
+{
+    const uint32_t all = count * g->joined;
+    int16_t* words = t->words + (size_t)parity * g->taps * t->capacity * 2;
+    for (uint32_t tap = 0; tap < g->taps; tap++) {
+        const uint32_t above = tap / g->kernel_w * 2 - parity, below = above + 1, kx = tap % g->kernel_w; /* rows; may wrap */
+        const int16_t* first = above < g->kernel_h ? line + (size_t)(above * g->kernel_w + kx) * count : NULL;
+        const int16_t* second = below < g->kernel_h ? line + (size_t)(below * g->kernel_w + kx) * count : NULL;
+        for (uint32_t c = 0, from = 0; c < all; c += SF_PANEL) {
+            int16_t* out = words + ((size_t)(c / SF_PANEL) * g->taps + tap) * SF_PANEL * 2;
+            for (uint32_t i = 0; i < SF_PANEL && c + i < all; i++) {
+                out[2 * i] = first != NULL ? first[from] : 0;
+                out[2 * i + 1] = second != NULL ? second[from] : 0;
+                from = from + 1 == count ? 0 : from + 1;
+            }
+        }
+    }
+}
+
 static void pack_words(const tile* t, const geometry* g, const int16_t* line, uint32_t count)
 {
     sf_packed_rows* rows = t->packed_rows;
     sf_packed_rows_open(rows, t->capacity, count);
-    sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
+    if (count * g->joined % SF_PANEL != 0)
+        sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
+    pack_pairs(t, g, line, count, 0);
+    pack_pairs(t, g, line, count, 1);
     sf_fill(rows->reach, 0, count * sizeof *rows->reach);
-    for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count) {
-        int16_t* even = word_of(t, g, 0, tap / g->kernel_w, tap % g->kernel_w);
-        int16_t* odd = word_of(t, g, 1, tap / g->kernel_w, tap % g->kernel_w);
-        for (uint32_t c = 0, from = 0; c < count * g->joined; c++, from = from + 1 == count ? 0 : from + 1) {
-            const size_t at = (size_t)(c / SF_PANEL) * g->taps * SF_PANEL * 2 + c % SF_PANEL * 2;
-            even[at] = odd[at] = line[from];
-        }
+    for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count)
         for (uint32_t c = 0; c < count; c++)
             rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
-    }
 }
 
 /* Joined positions have the rows of the first one. */
@@ -332,6 +339,8 @@ int sf_depthwise_s8_host(const sf_call* call)
     if (!applies(call->op))
         return 0;
     open_tile(&t, &g, call->work, call->row_tile);
+    sf_fill(t.blank, g.zero, t.capacity);
+    sf_fill(t.picture, 0, (size_t)picture_bytes(&g));
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
         if (packed == NULL)
             pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL, NULL);

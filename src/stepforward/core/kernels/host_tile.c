@@ -2,6 +2,9 @@
 #include "host.h"
 
 #if __STDC_HOSTED__
+#if SF_X86
+#include <emmintrin.h>
+#endif
 
 static uint32_t round_up(uint32_t v, uint32_t to) { return (v + to - 1) / to * to; }
 
@@ -85,17 +88,18 @@ SF_CLONES
 static int64_t reach(const int16_t* w, uint32_t count, int64_t zero)
 {
     const int64_t below = 128 + zero, above = 127 - zero, largest = above > below ? above : below;
-    int64_t up = 0, down = 0;
+    int64_t sum = 0, magnitude = 0;
     for (uint32_t at = 0, some; at < count; at += some) {
-        int32_t positive = 0, negative = 0; /* at most 2^15 times 2^15 */
+        int32_t part = 0, size = 0; /* at most 2^15 times 2^15 */
         some = sf_min_u32(count - at, 32768);
         for (uint32_t i = at; i < at + some; i++) {
-            positive += w[i] > 0 ? w[i] : 0;
-            negative += w[i] < 0 ? -w[i] : 0;
+            part += w[i];
+            size += w[i] < 0 ? -w[i] : w[i];
         }
-        up += positive;
-        down += negative;
+        sum += part;
+        magnitude += size;
     }
+    const int64_t up = (magnitude + sum) / 2, down = (magnitude - sum) / 2;
     const int64_t high = up * above + down * below, low = up * below + down * above;
     return ((high > low ? high : low) + largest - 1) / largest;
 }
@@ -107,22 +111,55 @@ static void bound_rows(const sf_host_tile* t, const int16_t* line, uint32_t rows
         bounds[r] = reach(line + (size_t)r * length, length, zero);
 }
 
+/* Pairs of a whole panel's rows, `length` elements apart, row by row of a pair. */
+#if SF_X86
+static void pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
+{
+    uint32_t k = 0;
+    for (; k + 4 <= pairs; k += 4)
+        for (uint32_t r = 0; r < SF_PANEL; r += 4) { /* four pairs of four rows, transposed */
+            const int16_t* x = from + r * length + 2 * k;
+            int16_t* to = words + (size_t)k * 2 * SF_PANEL + 2 * r;
+            const __m128i a = _mm_loadu_si128((const __m128i_u*)(const void*)x);
+            const __m128i b = _mm_loadu_si128((const __m128i_u*)(const void*)(x + length));
+            const __m128i c = _mm_loadu_si128((const __m128i_u*)(const void*)(x + 2 * length));
+            const __m128i d = _mm_loadu_si128((const __m128i_u*)(const void*)(x + 3 * length));
+            const __m128i ab = _mm_unpacklo_epi32(a, b), cd = _mm_unpacklo_epi32(c, d);
+            const __m128i ab_high = _mm_unpackhi_epi32(a, b), cd_high = _mm_unpackhi_epi32(c, d);
+            _mm_storeu_si128((__m128i_u*)(void*)to, _mm_unpacklo_epi64(ab, cd));
+            _mm_storeu_si128((__m128i_u*)(void*)(to + 2 * SF_PANEL), _mm_unpackhi_epi64(ab, cd));
+            _mm_storeu_si128((__m128i_u*)(void*)(to + 4 * SF_PANEL), _mm_unpacklo_epi64(ab_high, cd_high));
+            _mm_storeu_si128((__m128i_u*)(void*)(to + 6 * SF_PANEL), _mm_unpackhi_epi64(ab_high, cd_high));
+        }
+    for (; k < pairs; k++)
+        for (uint32_t r = 0; r < SF_PANEL; r++)
+            sf_copy(words + ((size_t)k * SF_PANEL + r) * 2, from + r * length + 2 * k, 2 * sizeof *words);
+}
+#else
+static void pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
+{
+    for (uint32_t k = 0; k < pairs; k++)
+        for (uint32_t r = 0; r < SF_PANEL; r++)
+            sf_copy(words + ((size_t)k * SF_PANEL + r) * 2, from + r * length + 2 * k, 2 * sizeof *words);
+}
+#endif
+
 /* Interleave the rows of a line pair by pair; what fills up a segment or the panel is zero. */
 static void pack(const sf_host_tile* t, const int16_t* line, uint32_t rows, int16_t* words)
 {
     const size_t length = (size_t)t->segments * t->segment;
     if (rows < SF_PANEL || (t->segment & 1u))
         sf_fill(words, 0, panel_words(t) * sizeof *words);
-    for (uint32_t s = 0; s < t->segments; s++) {
+    for (uint32_t s = 0; s < t->segments; s++, words += (size_t)t->pairs * 2 * SF_PANEL) {
         const int16_t* from = line + (size_t)s * t->segment;
-        for (uint32_t k = 0; k < t->segment / 2; k++, words += 2 * SF_PANEL, from += 2)
-            for (uint32_t r = 0; r < rows; r++)
-                sf_copy(words + 2 * r, from + r * length, 2 * sizeof *words);
-        if (t->segment & 1u) {
-            for (uint32_t r = 0; r < rows; r++)
-                words[2 * r] = from[r * length];
-            words += 2 * SF_PANEL;
-        }
+        if (rows == SF_PANEL)
+            pack_pairs(from, length, t->segment / 2, words);
+        else
+            for (uint32_t k = 0; k < t->segment / 2; k++)
+                for (uint32_t r = 0; r < rows; r++)
+                    sf_copy(words + ((size_t)k * SF_PANEL + r) * 2, from + r * length + 2 * k, 2 * sizeof *words);
+        for (uint32_t r = 0; r < rows && (t->segment & 1u); r++)
+            words[((size_t)(t->pairs - 1) * SF_PANEL + r) * 2] = from[r * length + t->segment - 1];
     }
 }
 

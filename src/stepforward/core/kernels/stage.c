@@ -72,7 +72,7 @@ static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint3
     }
 }
 
-/* w + sign * eps * z of `count` <= SF_CHUNK elements. */
+/* w + sign * eps * z. */
 static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
                         const int8_t* z, int32_t sign, int16_t* w)
 {
@@ -102,24 +102,48 @@ void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
 
 #if __STDC_HOSTED__
 
+#define PIECE (8 * SF_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
+
+/* out = w + delta, twin = w - delta, where w is in out. */
+SF_CLONES
+static void perturb_twins_exact(int16_t* out, int16_t* twin, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign,
+                                int32_t q_max)
+{
+    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sf_min_u32(s->perturb_shift, 24);
+    const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const int32_t delta = sign * exact_delta(z[i], mult, half, shift), w = out[i];
+        out[i] = (int16_t)sf_clamp(w + delta, -q_max, q_max);
+        twin[i] = (int16_t)sf_clamp(w - delta, -q_max, q_max);
+    }
+}
+
 /* Any count, drawing z once for both. */
 void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    int8_t z[SF_CHUNK];
-    for (const uint32_t end = first + count; first < end; first += count, out += count) {
-        count = sf_min_u32(SF_CHUNK - first % SF_CHUNK, end - first);
-        widen(t, pass->weights + t->offset, first, count, out);
-        if (twin != NULL)
-            sf_copy(twin, out, count * sizeof *twin);
-        if (entry != NULL) {
-            draw(pass, tensor, first, count, z);
-            perturb_s16(pass->plan, entry, t, first, count, z, pass->perturbation->sign, out);
+    const int together = twin != NULL && entry != NULL && pass->plan->perturbation == SF_EXACT;
+    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    int8_t z[PIECE];
+    widen(t, pass->weights + t->offset, first, count, out);
+    if (twin != NULL && !together)
+        sf_copy(twin, out, count * sizeof *twin);
+    if (entry == NULL)
+        return;
+    for (uint32_t at = 0, some; at < count; at += some) {
+        some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
+        draw(pass, tensor, first + at, some, z);
+        if (!together) {
+            perturb_s16(pass->plan, entry, t, first + at, some, z, pass->perturbation->sign, out + at);
             if (twin != NULL)
-                perturb_s16(pass->plan, entry, t, first, count, z, -pass->perturbation->sign, twin);
+                perturb_s16(pass->plan, entry, t, first + at, some, z, -pass->perturbation->sign, twin + at);
+            continue;
         }
-        twin = twin == NULL ? NULL : twin + count;
+        for (uint32_t i = 0, run; i < some; i += run) {
+            const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
+            perturb_twins_exact(out + at + i, twin + at + i, z + i, run, s, pass->perturbation->sign, q_max);
+        }
     }
 }
 
