@@ -25,6 +25,9 @@ EXPLAINED_BATCH = 64
 KERNEL_SECONDS = 6.0
 """For the shapes of the kernel, per number of threads; less only where everything is to take less than a second."""
 
+COMPARED, LONGER = (16, 64), 5
+"""Batch sizes that figures are read from, and how many times longer they are measured."""
+
 
 def full(
     names: Sequence[str],
@@ -39,7 +42,8 @@ def full(
         names: of `bench.networks.NETWORKS`.
         batches: batch sizes.
         threads: numbers of threads.
-        seconds: of measurement per network, batch size and number of threads; large batches take three rounds.
+        seconds: of measurement per network, batch size and number of threads; `LONGER` times as long for `COMPARED`
+            batches on most threads; large batches take three rounds.
         tell: receives a line about what is done now.
 
     Returns:
@@ -58,7 +62,8 @@ def full(
             for count in threads:
                 for batch in batches:
                     tell(f"{name}: batch {batch}, {count} thread(s)")
-                    cells.append(_cell(work, batch, count, seconds))
+                    longer = LONGER if batch in COMPARED and count == max(threads) else 1
+                    cells.append(_cell(work, batch, count, longer * seconds))
             tell(f"{name}: cost of m and of the trainable set")
             arguments = (work, EXPLAINED_BATCH, max(threads), seconds)
             scaling["directions"] += by_directions(*arguments)
