@@ -11,11 +11,29 @@ _LARGEST_BIAS = 2.0**30
 """A bias stays below half of the s32 range, so that it has room to learn."""
 
 
-def quantize_weight(weight: np.ndarray, bias: np.ndarray, scale_x: float, settings: QuantizationSettings):
+_KERNEL_RANGE = 0.75
+"""Part of the 16-bit range that the |q| of one kernel may add up to; the rest is for probes and for learning."""
+
+
+def quantize_weight(
+    weight: np.ndarray,
+    bias: np.ndarray,
+    scale_x: float,
+    settings: QuantizationSettings,
+    kernel_sums: bool = False,
+):
     """Symmetric integers of a weight (outputs, ...), one scale or one per output.
 
     q = round_half_even(w / scale), |q| <= 2^(b-1) - 1. The scale is as small as the weights allow, but no
     smaller than what the bias needs to fit s32 at scale_x * scale.
+
+    Args:
+        weight: float (outputs, ...). bias: float (outputs,). scale_x: of the layer's input.
+        settings: bits, and whether outputs have scales of their own.
+        kernel_sums: for 16-bit weights (outputs, inputs, 3, 3): choose the scale so that the magnitudes of one
+            kernel's nine weights add up to less than 2^15. Then they can be transformed exactly for Winograd's
+            F(2x2, 3x3), which makes four outputs from 16 products instead of 36, at the price of two to three of
+            the 16 bits (`core/kernels/winograd.h`).
 
     Returns:
         (q int64 of weight's shape, scale float32 of shape () or (outputs,)).
@@ -29,6 +47,9 @@ def quantize_weight(weight: np.ndarray, bias: np.ndarray, scale_x: float, settin
     largest = magnitude.max() or 1.0
     magnitude = np.maximum(magnitude, largest * _SMALLEST_CHANNEL)
     scale = np.atleast_1d(magnitude / q_max)
+    if kernel_sums and settings.weight_bits == 16:
+        sums = np.abs(weight.astype(np.float64)).sum(axis=(2, 3)).max(axis=1)
+        scale = np.maximum(scale, (sums if settings.channelwise else sums.max()) / (_KERNEL_RANGE * q_max))
     if settings.method == "mse" and settings.weight_bits < 16:
         scale = _least_squares(rows, scale, q_max)
     scale = np.maximum(scale, bias_magnitude / (scale_x * _LARGEST_BIAS)).astype(np.float32)

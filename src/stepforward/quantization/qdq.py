@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import add_initializer, constant, copy_model, is_non_negative
+from stepforward.frontend.graph import add_initializer, attribute, constant, copy_model, is_non_negative
 from stepforward.frontend.metadata import BITS
 from stepforward.frontend.onnx import is_quantized
 from stepforward.quantization.calibrate import calibrate
@@ -109,9 +109,19 @@ def _point(name, magnitude, bits, non_negative):
 def _write_parameters(graph, node, scale_x, settings):
     weight, bias = node.inputs[1:3]
     arrays = constant(weight), constant(bias)
-    q, scale = quantize_weight(*arrays, scale_x, settings)
+    q, scale = quantize_weight(*arrays, scale_x, settings, kernel_sums=_suits_winograd(node, arrays[0]))
     _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits)
     _write_parameter(graph, node, 2, bias, *quantize_bias(arrays[1], scale_x, scale), 32)
+
+
+def _suits_winograd(node, weight):
+    """A 3x3 convolution of stride one over at least eight channels (`core/kernels/conv_s8_host.c`)."""
+    return (
+        node.op_type == "Conv"
+        and weight.shape[1] >= 8
+        and weight.shape[2:] == (3, 3)
+        and all(tuple(attribute(node, name, (1, 1))) == (1, 1) for name in ("strides", "dilations"))
+    )
 
 
 def _write_parameter(graph, node, index, value, q, scale, bits):

@@ -1,6 +1,6 @@
 /* Convolution on a host, and the fully connected operator as a convolution of one position. No patch is gathered: a band of input
  * rows is widened once (or copied, for 8-bit weights), with its padding, and every kernel row of every patch is a run of neighbours in it. */
-#include "host.h"
+#include "winograd.h"
 
 #if __STDC_HOSTED__
 
@@ -13,6 +13,7 @@ typedef struct geometry {
     uint32_t width;                        /* columns of the picture */
     uint32_t bytes;                        /* 8-bit weights meet a picture of bytes, two to a word of it, instead of s16 */
     uint32_t flip;                         /* of bytes: the picture holds x ^ flip */
+    uint32_t winograd;                     /* output rows come in twos, and tiles of four outputs take their products together */
     int32_t zero;
 } geometry;
 
@@ -27,13 +28,23 @@ static void rows_only(geometry* g, uint32_t rows, uint32_t length)
     g->pad_top = g->pad_left = 0;
 }
 
-/* Patches must begin with a word of the picture. */
-static void choose_words(geometry* g, const sf_tensor* weight)
+/* Whether Winograd's tiles save products: a 3x3 convolution of stride one, with channels enough to pay for the transforms, and without too
+ * many positions that only fill up tiles. Few rows have a layout of their own. */
+static uint32_t suits_winograd(const geometry* g, uint32_t rows)
+{
+    const uint64_t tiles = (uint64_t)((g->out_w + 1) / 2) * ((g->out_h + 1) / 2), positions = (uint64_t)g->out_w * g->out_h;
+    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
+           g->group_in % 2 == 0 && g->group_in >= 8 && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+}
+
+/* Patches must begin with a word of the picture. rows: of one group. */
+static void choose_words(geometry* g, const sf_tensor* weight, uint32_t rows)
 {
     const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
     const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
     g->bytes = kernels.bytes != NULL && weight->dtype != SF_S16 && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
     g->flip = kernels.byte_flip;
+    g->winograd = !g->bytes && suits_winograd(g, rows);
 }
 
 static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32_t n)
@@ -44,7 +55,7 @@ static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32
     if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
         (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
         rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
-        choose_words(&g, program->tensors + op->weight);
+        choose_words(&g, program->tensors + op->weight, (uint32_t)out->dims[2]);
         return g;
     }
     g.samples = n;
@@ -64,7 +75,7 @@ static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32
     g.kernel_w = (uint32_t)op->kernel_w;
     g.joined = g.dilation_w == 1;
     g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-    choose_words(&g, program->tensors + op->weight);
+    choose_words(&g, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
     return g;
 }
 
@@ -73,7 +84,7 @@ static uint32_t segment(const geometry* g) { return g->joined ? g->kernel_w * g-
 
 static sf_host_shape shape(const geometry* g, uint32_t rows)
 {
-    const sf_host_shape s = {rows, segments(g), segment(g), g->bytes};
+    const sf_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
     return s;
 }
 
@@ -85,18 +96,20 @@ static uint64_t line_words(const geometry* g) { return words(g, (uint64_t)g->wid
 /* Input rows under `rows` output rows. */
 static uint32_t in_rows(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
 
-/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one. */
+/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
 static uint32_t band_rows(const geometry* g)
 {
     const uint64_t lines = SF_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
-    return lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
+    const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
+    return g->winograd ? rows + rows % 2 : rows;
 }
 
-/* The picture, and three elements more: what fills up the end of a segment to pairs or fours is multiplied with zero, but read. */
+/* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours, and with
+ * Winograd's tiles the position that would follow the last. */
 static uint64_t picture_bytes(const geometry* g)
 {
-    const uint64_t least = in_rows(g, 1) * line_words(g) * sizeof(int16_t);
-    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + 64;
+    const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
+    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? words(g, g->group_in) * sizeof(int16_t) : 0) + 64;
 }
 
 static uint64_t work_bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
@@ -301,7 +314,7 @@ static geometry fully_connected_geometry(const sf_program* program, const sf_op*
     geometry g;
     g.zero = in->zero_point;
     rows_only(&g, n, (uint32_t)in->elements);
-    choose_words(&g, program->tensors + op->weight);
+    choose_words(&g, program->tensors + op->weight, (uint32_t)program->tensors[op->output].elements);
     return g;
 }
 

@@ -96,6 +96,14 @@ typedef void (*sf_rows_kernel)(const sf_rows* rows, const int32_t* acc, uint32_t
 /* out[2*i] = a[i] - zero, out[2*i + 1] = b[i] - zero */
 typedef void (*sf_interleave_kernel)(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
+/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused, at eight tiles. */
+typedef struct sf_tiles sf_tiles;
+typedef void (*sf_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
+                                   const sf_tiles* tiles, int8_t* y);
+
+/* The transformed inputs of eight tiles (winograd.h). */
+typedef void (*sf_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
@@ -105,6 +113,8 @@ typedef struct sf_host_kernels {
     sf_grid_kernel grid_bytes;
     sf_grid_kernel grid_window;
     sf_grid_kernel grid_few;    /* dot for at most SF_FEW_ROWS rows, whose words are [segment][four][SF_FEW_ROWS][4] */
+    sf_picture_kernel picture;   /* of channels that are a multiple of sixteen */
+    sf_winograd_kernel winograd; /* NULL: by way of dot and rows */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
 } sf_host_kernels;
@@ -152,6 +162,7 @@ void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 typedef struct sf_packed_rows {
     sf_rows rows;
     int64_t* reach;   /* bounds of the words alone, which sf_rows_prepare() starts from */
+    uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
     int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x - zero; else 0 */
     uint32_t count;
 } sf_packed_rows;
@@ -175,20 +186,25 @@ typedef struct sf_host_tile {
     sf_packed_rows* packed_rows; /* behind the words */
     int16_t* line;               /* one panel's rows as they are stored */
     int16_t* spare;              /* working memory of a tile that is packed on the way */
+    int16_t* points;             /* winograd: transformed inputs, or weights on their way into words */
     void* acc;                   /* int32 or int64, [SF_BLOCK_PATCHES][capacity] */
     size_t* offsets;             /* [segments] */
     uint32_t segments, segment;  /* elements of a segment */
     uint32_t pairs;
     uint32_t capacity;
     uint32_t bytes; /* the words and the picture hold bytes: sf_block_bytes */
+    uint32_t winograd; /* panels are transformed where their weights allow */
     uint32_t few; /* at most SF_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     sf_host_kernels kernels;
 } sf_host_tile;
 
-/* rows of segments x segment elements, in bytes or in s16. */
+/* rows of segments x segment elements, in bytes or in s16; winograd: three segments of three positions each, stride one. */
 typedef struct sf_host_shape {
-    uint32_t rows, segments, segment, bytes;
+    uint32_t rows, segments, segment, bytes, winograd;
 } sf_host_shape;
+
+/* host_tile.c: pairs of a whole panel's rows, `length` elements apart, row by row of a pair. */
+void sf_pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words);
 
 uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* shape);
 
@@ -208,6 +224,9 @@ void sf_host_tile_pack(sf_host_tile* tile, const sf_call* call, uint32_t first_r
 
 /* Outputs of the staged rows at every position of a grid. */
 void sf_host_tile_multiply(const sf_host_tile* tile, const sf_grid* grid, void* y);
+
+/* winograd_tile.c: the same for rows whose panels are all transformed. */
+void sf_winograd_multiply(const sf_host_tile* tile, const sf_grid* grid, void* y);
 
 /* The packed memory of an operator: its tiles one after the other. */
 typedef struct sf_packing {

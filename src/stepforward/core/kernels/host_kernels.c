@@ -1,5 +1,5 @@
 /* Which kernels this machine gets, and the plain ones. */
-#include "host.h"
+#include "winograd.h"
 
 #if __STDC_HOSTED__
 
@@ -9,6 +9,7 @@ sf_host_kernels sf_host_choose(int level)
     k.dot = sf_block_dot;
     k.window = sf_block_window;
     k.bytes = sf_block_bytes;
+    k.picture = sf_winograd_picture;
     k.rows = sf_rows_each;
     k.interleave = sf_interleave;
 #if SF_X86
@@ -30,6 +31,8 @@ sf_host_kernels sf_host_choose(int level)
         k.grid_dot = sf_grid_dot_vnni;
         k.grid_window = sf_grid_window_vnni;
         k.grid_few = sf_grid_few_vnni;
+        k.picture = sf_winograd_picture_avx512;
+        k.winograd = sf_winograd_vnni;
         k.rows = sf_rows_avx512;
         k.interleave = sf_interleave_avx512;
     }
@@ -105,13 +108,14 @@ void sf_store_few(sf_panel_outputs few, uint32_t count, int8_t* y, const size_t*
     }
 }
 
-/* The elements of every pair apart, so that a compiler sees rows side by side; all patches take them. */
+/* The elements of every pair apart, so that a compiler sees rows side by side; all patches take them. Sums are modulo 2^32, as
+ * Winograd's may be (winograd.h). */
 SF_CLONES
 void sf_block_dot(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++) {
         const int16_t* w = b->words + j * b->panel;
-        int32_t sum[SF_BLOCK_PATCHES][SF_PANEL] = {{0}};
+        uint32_t sum[SF_BLOCK_PATCHES][SF_PANEL] = {{0}};
         for (size_t s = 0; s < b->segments; s++)
             for (size_t k = 0; k < b->pairs; k++, w += 2 * SF_PANEL) {
                 int16_t even[SF_PANEL], odd[SF_PANEL];
@@ -123,7 +127,7 @@ void sf_block_dot(const sf_block* b, const int16_t* const* patches, uint32_t pan
                     const int16_t* x = patches[p] + b->offsets[s] + 2 * k;
                     const int16_t first = x[0], second = x[1];
                     for (size_t r = 0; r < SF_PANEL; r++)
-                        sum[p][r] += even[r] * first + odd[r] * second;
+                        sum[p][r] += (uint32_t)(even[r] * first + odd[r] * second);
                 }
             }
         for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)

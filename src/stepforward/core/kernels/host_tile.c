@@ -1,5 +1,5 @@
 /* A tile of weight rows for hosts: staged once, in the order in which the block kernels read them. */
-#include "host.h"
+#include "winograd.h"
 
 #if __STDC_HOSTED__
 #if SF_X86
@@ -16,11 +16,16 @@ static void shape(sf_host_tile* t, uint32_t row_tile, const sf_host_shape* shape
     t->segments = shape->segments;
     t->segment = shape->segment;
     t->bytes = shape->bytes;
+    t->winograd = shape->winograd;
     t->pairs = shape->bytes ? (shape->segment + 3) / 4 : (shape->segment + 1) / 2;
     t->few = shape->rows <= SF_FEW_ROWS && !shape->bytes;
 }
 
-static size_t panel_words(const sf_host_tile* t) { return (size_t)t->segments * t->pairs * 2 * SF_PANEL; }
+/* A panel that may be transformed has room for its sixteen points. */
+static size_t panel_words(const sf_host_tile* t)
+{
+    return t->winograd ? (size_t)16 * (t->segment / 3) * SF_PANEL : (size_t)t->segments * t->pairs * 2 * SF_PANEL;
+}
 
 /* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */
 static uint64_t word_bytes(const sf_host_tile* t)
@@ -32,6 +37,8 @@ static uint64_t line_bytes(const sf_host_tile* t)
 {
     return cache_lines((uint64_t)SF_PANEL * t->segments * t->segment * sizeof(int16_t));
 }
+
+static uint64_t point_bytes(const sf_host_tile* t) { return t->winograd ? panel_words(t) * sizeof(int16_t) : 0; }
 
 static uint64_t acc_bytes(const sf_host_tile* t) { return (uint64_t)SF_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
 
@@ -48,7 +55,7 @@ uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* of)
 {
     sf_host_tile t;
     shape(&t, row_tile, of);
-    return packed_bytes(&t) + line_bytes(&t) + acc_bytes(&t) + cache_lines(t.segments * sizeof(size_t));
+    return packed_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + cache_lines(t.segments * sizeof(size_t));
 }
 
 void sf_host_tile_point(sf_host_tile* t, void* packed)
@@ -67,6 +74,8 @@ uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, con
     at += (size_t)packed_bytes(t);
     t->line = (int16_t*)(void*)at;
     at += (size_t)line_bytes(t);
+    t->points = (int16_t*)(void*)at;
+    at += (size_t)point_bytes(t);
     t->acc = at;
     at += (size_t)acc_bytes(t);
     t->offsets = (size_t*)(void*)at;
@@ -111,9 +120,8 @@ static void bound_rows(const sf_host_tile* t, const int16_t* line, uint32_t rows
         bounds[r] = reach(line + (size_t)r * length, length, zero);
 }
 
-/* Pairs of a whole panel's rows, `length` elements apart, row by row of a pair. */
 #if SF_X86
-static void pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
+void sf_pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
 {
     uint32_t k = 0;
     for (; k + 4 <= pairs; k += 4)
@@ -136,7 +144,7 @@ static void pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16
             sf_copy(words + ((size_t)k * SF_PANEL + r) * 2, from + r * length + 2 * k, 2 * sizeof *words);
 }
 #else
-static void pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
+void sf_pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words)
 {
     for (uint32_t k = 0; k < pairs; k++)
         for (uint32_t r = 0; r < SF_PANEL; r++)
@@ -153,7 +161,7 @@ static void pack(const sf_host_tile* t, const int16_t* line, uint32_t rows, int1
     for (uint32_t s = 0; s < t->segments; s++, words += (size_t)t->pairs * 2 * SF_PANEL) {
         const int16_t* from = line + (size_t)s * t->segment;
         if (rows == SF_PANEL)
-            pack_pairs(from, length, t->segment / 2, words);
+            sf_pack_pairs(from, length, t->segment / 2, words);
         else
             for (uint32_t k = 0; k < t->segment / 2; k++)
                 for (uint32_t r = 0; r < rows; r++)
@@ -193,10 +201,27 @@ static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows
     }
 }
 
+/* Whether a panel's sums leave the two bits that Winograd's transforms take, and its transformed weights fit (winograd.h). */
+static int transforms(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, const int64_t* bounds)
+{
+    const int64_t largest = 127 - zero > 128 + zero ? 127 - zero : 128 + zero;
+    for (uint32_t r = 0; r < rows; r++)
+        if (bounds[r] * largest >= SF_WINOGRAD_REACH)
+            return 0;
+    return sf_winograd_fits(line, rows, t->segment / 3);
+}
+
 /* One panel of rows from a line. */
 static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int64_t zero, const sf_host_tile* to)
 {
-    bound_rows(t, line, rows, zero, to->packed_rows->reach + row);
+    int64_t* bounds = to->packed_rows->reach + row;
+    bound_rows(t, line, rows, zero, bounds);
+    const int transformed = t->winograd && transforms(t, line, rows, zero, bounds);
+    to->packed_rows->transformed[row / SF_PANEL] = (uint8_t)transformed;
+    if (transformed) {
+        sf_winograd_weights(line, rows, t->segment / 3, t->points, to->words + row / SF_PANEL * panel_words(t));
+        return;
+    }
     if (t->bytes) {
         pack_bytes(t, line, rows, zero, (int8_t*)(to->words + row / SF_PANEL * panel_words(t)), to->packed_rows->surplus + row);
         return;
@@ -314,7 +339,8 @@ static void multiply_wide(const sf_host_tile* t, sf_block* b, const sf_eight* ei
         sf_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
 }
 
-void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
+/* Rows as they are. */
+static void multiply_plain(const sf_host_tile* t, const sf_grid* grid, void* y)
 {
     sf_block b = {t->words, panel_words(t), t->offsets, t->segments, t->pairs};
     sf_cursor cursor = sf_grid_start(grid);
@@ -328,6 +354,37 @@ void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
             else
                 multiply_wide(t, &b, &eight, y);
         }
+}
+
+/* Panels first .. end-1 of a tile as a tile. */
+static sf_host_tile some_panels(const sf_host_tile* t, uint32_t first, uint32_t end)
+{
+    sf_host_tile part = *t;
+    part.words += first * panel_words(t);
+    part.rows = sf_rows_from(&t->rows, first * SF_PANEL);
+    part.count = sf_min_u32(end * SF_PANEL, t->count) - first * SF_PANEL;
+    return part;
+}
+
+void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
+{
+    const uint8_t* transformed = t->packed_rows->transformed;
+    const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    if (!t->winograd) {
+        multiply_plain(t, grid, y);
+        return;
+    }
+    for (uint32_t first = 0, end; first < panels; first = end) {
+        for (end = first + 1; end < panels && transformed[end] == transformed[first];)
+            end++;
+        const sf_host_tile part = some_panels(t, first, end);
+        sf_grid behind = *grid;
+        behind.at += first * SF_PANEL;
+        if (transformed[first])
+            sf_winograd_multiply(&part, &behind, y);
+        else
+            multiply_plain(&part, &behind, y);
+    }
 }
 
 #endif

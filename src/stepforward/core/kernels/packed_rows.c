@@ -7,7 +7,7 @@ static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)6
 
 uint64_t sf_packed_rows_bytes(uint32_t capacity)
 {
-    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) +
+    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) + capacity / SF_PANEL +
                        sf_rows_bytes(capacity));
 }
 
@@ -18,6 +18,7 @@ void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
     p->reach = (int64_t*)(void*)at;
     at = sf_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
     p->surplus = (int32_t*)(void*)at;
+    p->transformed = at + capacity * sizeof(int32_t);
     sf_fill(p->surplus, 0, capacity * sizeof *p->surplus);
 }
 

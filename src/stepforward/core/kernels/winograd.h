@@ -1,0 +1,50 @@
+/* Winograd's F(2x2, 3x3) in integers: a 3x3 convolution of stride one makes four outputs, a 2x2 tile, from sixteen products per channel
+ * instead of thirty-six.
+ *
+ * In one dimension, of inputs d and weights g,
+ *     v = (2(d0-d2), d1+d2, d2-d1, 2(d3-d1)),  u = (g0, g0+g1+g2, g0-g1+g2, g2),  m = u*v,
+ *     2*y0 = m0 + m1 + m2,  2*y1 = m1 - m2 + m3,
+ * and in two dimensions the same along rows and then along columns, which gives 4*y. There are no fractions, and nothing is rounded.
+ *
+ * Why it is exact:
+ *   u fits s16, because no |u| is more than the sum of the nine |g| of its channel, and only panels where that is at most 32767 are
+ *     transformed (sf_winograd_fits);
+ *   v fits s16: |d0-d2| <= 255 and |d1+d2| <= 510, so |v| <= 510 along rows and <= 4*510 after columns;
+ *   sums of products and of m are modulo 2^32, and 4*y is back inside s32 because only panels whose |y| are proven to stay below
+ *     2^29 are transformed (SF_WINOGRAD_REACH).
+ * Panels that fail either test are multiplied as they are. */
+#ifndef SF_WINOGRAD_H
+#define SF_WINOGRAD_H
+
+#include "host.h"
+
+#define SF_WINOGRAD_TILES SF_BLOCK_PATCHES /* multiplied together */
+#define SF_WINOGRAD_REACH ((int64_t)1 << 29)
+
+/* Eight tiles; what fills up the last eight is the first of them once more. */
+struct sf_tiles {
+    const int16_t* patches[SF_WINOGRAD_TILES]; /* 4x4 positions of the picture */
+    size_t at[4][SF_WINOGRAD_TILES];           /* outputs: top left, top right, bottom left, bottom right */
+    uint8_t inside[4][SF_WINOGRAD_TILES];      /* whether the grid has that position */
+    int whole;                                 /* it has all of them */
+};
+
+/* winograd.c: whether rows of 9*channels weights each, tap by tap, may be transformed. */
+int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels);
+
+/* winograd.c: the words [column][row][pair][SF_PANEL][2] of a panel; rows beyond `rows` are zero. work: as many elements. */
+void sf_winograd_weights(const int16_t* line, uint32_t rows, uint32_t channels, int16_t* work, int16_t* words);
+
+/* winograd.c: v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the picture to the next. */
+void sf_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+
+/* winograd.c: sums[output][tile][row] of a panel by any dot kernel. */
+void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums);
+
+#if SF_X86
+void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
+                      const sf_tiles* tiles, int8_t* y);
+#endif
+
+#endif

@@ -1,0 +1,46 @@
+/* sf_winograd_picture with AVX-512, sixteen channels at a time: all sixteen points of a tile in registers. */
+#include "winograd.h"
+
+#if SF_X86
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
+#define AVX512_INLINE AVX512 static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 4")
+
+AVX512_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
+{
+    const __m256i first = _mm256_sub_epi16(d[0], d[2]), last = _mm256_sub_epi16(d[3], d[1]);
+    v[0] = _mm256_add_epi16(first, first);
+    v[1] = _mm256_add_epi16(d[1], d[2]);
+    v[2] = _mm256_sub_epi16(d[2], d[1]);
+    v[3] = _mm256_add_epi16(last, last);
+}
+
+AVX512_INLINE void transform(const int16_t* d, size_t across, size_t down, size_t step, int16_t* v)
+{
+    __m256i between[4][4];
+    UNROLL for (size_t x = 0; x < 4; x++)
+    {
+        __m256i in[4], out[4];
+        UNROLL for (size_t y = 0; y < 4; y++) in[y] = _mm256_loadu_si256((const __m256i_u*)(const void*)(d + x * across + y * down));
+        of_inputs(in, out);
+        UNROLL for (size_t i = 0; i < 4; i++) between[i][x] = out[i];
+    }
+    UNROLL for (size_t i = 0; i < 4; i++)
+    {
+        __m256i out[4];
+        of_inputs(between[i], out);
+        UNROLL for (size_t j = 0; j < 4; j++) _mm256_storeu_si256((__m256i_u*)(void*)(v + (4 * j + i) * step), out[j]);
+    }
+}
+
+AVX512 void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+{
+    const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
+    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
+        for (uint32_t c = 0; c < channels; c += 16)
+            transform(patches[t] + c, across, down, point, v + (size_t)t * channels + c);
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* A panel of eight Winograd tiles with AVX-512 VNNI, from products to bytes. The sums of a column of points stay in registers: those of
+ * the first point go into the upper sum and those of the last into the lower one by themselves. */
+#include "lanes_avx512.h"
+#include "winograd.h"
+
+#if SF_X86
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+/* Each in a register of its own: without SF_KEEP, all would begin as copies of one. */
+SF_VNNI_INLINE void zeros(__m512i v[8])
+{
+    UNROLL for (int t = 0; t < 8; t++)
+    {
+        v[t] = _mm512_setzero_si512();
+        SF_KEEP(v[t]);
+    }
+}
+
+/* One point: sum[tile] += words * v. Returns the words of the next point. */
+SF_VNNI_INLINE const int16_t* multiply(const int16_t* w, const int16_t* const* x, size_t at, uint32_t channels, __m512i sum[8])
+{
+    const int16_t* end = w + (size_t)channels * SF_PANEL;
+    for (; w != end; w += 2 * SF_PANEL, at += 2) {
+        const __m512i words = _mm512_loadu_si512(w);
+        UNROLL for (int t = 0; t < 8; t++)
+        {
+            int32_t pair;
+            sf_copy(&pair, x[t] + at, sizeof pair);
+            sum[t] = _mm512_dpwssd_epi32(sum[t], words, _mm512_set1_epi32(pair));
+        }
+    }
+    UNROLL for (int t = 0; t < 8; t++) SF_KEEP(sum[t]);
+    return w;
+}
+
+/* Upper and lower sums of the four columns. */
+typedef struct columns {
+    __m512i up[4][8], low[4][8];
+} columns;
+
+SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, columns* sums)
+{
+    const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
+    const int16_t* x[8];
+    UNROLL for (int t = 0; t < 8; t++) x[t] = v + (size_t)t * channels;
+    size_t at = 0;
+    for (int j = 0; j < 4; j++) {
+        __m512i up[8], low[8], sum[8];
+        zeros(sum);
+        w = multiply(w, x, at, channels, sum);
+        UNROLL for (int t = 0; t < 8; t++) up[t] = sum[t];
+        zeros(sum);
+        w = multiply(w, x, at += point, channels, sum);
+        UNROLL for (int t = 0; t < 8; t++)
+        {
+            up[t] = _mm512_add_epi32(up[t], sum[t]);
+            low[t] = sum[t];
+        }
+        zeros(sum);
+        w = multiply(w, x, at += point, channels, sum);
+        UNROLL for (int t = 0; t < 8; t++)
+        {
+            sums->up[j][t] = _mm512_add_epi32(up[t], sum[t]);
+            low[t] = _mm512_sub_epi32(low[t], sum[t]);
+        }
+        w = multiply(w, x, at += point, channels, low);
+        UNROLL for (int t = 0; t < 8; t++) sums->low[j][t] = low[t];
+        at += point;
+    }
+}
+
+/* 4*y of a sum of columns, to bytes. */
+SF_VNNI_INLINE __m128i finish(const sf_lanes* l, __m512i four_y)
+{
+    return sf_lanes_bytes(l, _mm512_add_epi32(_mm512_srai_epi32(four_y, 2), l->bias));
+}
+
+SF_VNNI_INLINE void finish_pair(const sf_lanes* l, const __m512i (*column)[8], int tile, __m128i* left, __m128i* right)
+{
+    const __m512i plus = column[1][tile], minus = column[2][tile];
+    *left = finish(l, _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus));
+    *right = finish(l, _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]));
+}
+
+SF_VNNI_INLINE void store(__m128i bytes, int8_t* y) { _mm_storeu_si128((__m128i_u*)(void*)y, bytes); }
+
+SF_VNNI void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
+                              const sf_tiles* tiles, int8_t* y)
+{
+    const sf_lanes lanes = sf_lanes_load(rows, 0, count);
+    columns sums;
+    multiply_columns(words, v, channels, &sums);
+    for (int t = 0; t < 8; t++) {
+        __m128i out[4];
+        finish_pair(&lanes, sums.up, t, &out[0], &out[1]);
+        finish_pair(&lanes, sums.low, t, &out[2], &out[3]);
+        if (count >= SF_PANEL && tiles->whole) {
+            UNROLL for (int q = 0; q < 4; q++) store(out[q], y + tiles->at[q][t]);
+            continue;
+        }
+        for (int q = 0; q < 4; q++)
+            if (tiles->inside[q][t]) {
+                int8_t bytes[SF_PANEL];
+                store(out[q], bytes);
+                sf_copy(y + tiles->at[q][t], bytes, lanes.count);
+            }
+    }
+}
+
+#endif
