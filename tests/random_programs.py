@@ -120,6 +120,36 @@ def conv_programs(draw):
 
 
 @st.composite
+def tiled_programs(draw):
+    """3x3 convolutions of stride one that suit Winograd's tiles, with weights that some panels of rows can take
+    transformed, or all, or none."""
+    channels = draw(st.sampled_from([8, 10, 16, 24, 32, 66]))
+    rows = draw(st.sampled_from([9, 16, 17, 32, 40, 100]))
+    padding = tuple(draw(st.integers(0, 2)) for _ in range(4))
+    height, width = draw(st.integers(3, 9)), draw(st.integers(3, 21))
+    out_h, out_w = height + padding[0] + padding[2] - 2, width + padding[1] + padding[3] - 2
+    rng = seeded(draw)
+    weight = Tensor("w", (rows, 3, 3, channels), "s16", (1e-4,), 0, 0)
+    largest = draw(st.sampled_from([200, 3640, 3641]))  # 9 * 3640 is at most 2^15 - 1, 9 * 3641 is not
+    w = rng.choice([-largest, largest], weight.shape) if rng.random() < 0.3 else None
+    if w is None:
+        w = rng.integers(-largest, largest + 1, weight.shape)
+    for row in rng.integers(0, rows, draw(st.integers(0, 2))):
+        w[row] = rng.integers(-32767, 32768, w[row].shape)
+    blob = pack(weight, w)
+    bias = Tensor("b", (rows,), "s32", (2e-6,), 0, len(blob))
+    wide = draw(st.sampled_from([1000, 10**6, 2**31 - 1]))
+    blob += pack(bias, rng.integers(-wide, wide + 1, rows))
+    center = 16 + round(math.log2(largest * 60 * math.sqrt(9 * channels) / 40))
+    dtype = draw(st.sampled_from(["s8", "s8", "s8", "s16"]))
+    x = activation(draw, "x", (height, width, channels))
+    y = activation(draw, "y", (out_h, out_w, rows), dtype)
+    more = {"rescale": pairs(draw, draw(st.sampled_from([1, rows])), center), "kernel": (3, 3)}
+    more |= {"padding": padding, **clip(draw, dtype)}
+    return finish(draw, (weight, bias), blob, [x, y], kind="conv", inputs=(0,), **more)
+
+
+@st.composite
 def depthwise_programs(draw):
     channels = draw(st.sampled_from([1, 3, 8, 15, 16, 17, 24, 35, 48, 67]))
     height, width = picture(draw)

@@ -32,6 +32,17 @@ def _window(kernel, stride=1, pads=(0, 0, 0, 0), **more):
     }
 
 
+def _layers(rng, nodes, formats, dtype="s16", per_channel=False):
+    """A function that appends a layer with random parameters to `nodes`."""
+
+    def layer(op_type, name, source, target, shape, clip=(None, None), **attributes):
+        weight = _parameter(rng, f"{name}.weight", shape, dtype, shape[0] if per_channel else 0)
+        bias = _bias(rng, f"{name}.bias", formats[source], weight)
+        nodes.append(QuantizedNode(op_type, name, (source,), target, attributes, weight, bias, clip))
+
+    return layer
+
+
 def small_graph(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> QuantizedGraph:
     """The network as a quantized graph."""
     rng = np.random.default_rng(seed)
@@ -46,12 +57,7 @@ def small_graph(dtype: str = "s16", per_channel: bool = False, seed: int = 0) ->
         "y": Format(0.001, 0, "s16", (CLASSES,)),
     }
     nodes = []
-
-    def layer(op_type, name, source, target, shape, clip=(None, None), **attributes):
-        weight = _parameter(rng, f"{name}.weight", shape, dtype, shape[0] if per_channel else 0)
-        bias = _bias(rng, f"{name}.bias", formats[source], weight)
-        nodes.append(QuantizedNode(op_type, name, (source,), target, attributes, weight, bias, clip))
-
+    layer = _layers(rng, nodes, formats, dtype, per_channel)
     layer("Conv", "stem", "x", "a", (6, 2, 3, 3), (0.0, None), **_window(3, 2, (1, 0, 1, 2), group=1))
     layer("Conv", "depthwise", "a", "b", (6, 1, 3, 3), **_window(3, 1, (1, 1, 1, 1), group=6))
     nodes.append(QuantizedNode("Add", "join", ("a", "b"), "c", {}, clip=(0.0, 6.0)))
@@ -67,6 +73,32 @@ def small_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) 
     return lower(
         small_graph(dtype, per_channel, seed), {"class_names": ["a", "b", "c", "d"], "bits": "16w8a"}
     )
+
+
+def convolutions_program(seed: int = 0) -> Program:
+    """3x3 convolutions of stride one, with odd sizes: Winograd's tiles on a host, but for the last rows of the first,
+    whose weights are too large for them."""
+    rng = np.random.default_rng(seed)
+    formats = {
+        "x": Format(0.02, -3, "s8", INPUT),
+        "a": Format(0.03, -128, "s8", (12, 9, 7)),
+        "b": Format(0.3, -128, "s8", (24, 9, 7)),
+        "c": Format(2.0, 5, "s8", (17, 7, 5)),
+        "p": Format(1.0, 0, "s8", (17, 1, 1)),
+        "f": Format(1.0, 0, "s8", (17,)),
+        "y": Format(0.004, 0, "s16", (CLASSES,)),
+    }
+    nodes = []
+    layer = _layers(rng, nodes, formats)
+    layer("Conv", "widen", "x", "a", (12, 2, 1, 1), (0.0, None), **_window(1, group=1))
+    layer("Conv", "padded", "a", "b", (24, 12, 3, 3), (0.0, None), **_window(3, 1, (1, 1, 1, 1), group=1))
+    layer("Conv", "inner", "b", "c", (17, 24, 3, 3), **_window(3, group=1))
+    for node, rows in ((nodes[1], slice(16)), (nodes[2], slice(None))):
+        node.weight.q[rows] //= 12
+    nodes.append(QuantizedNode("GlobalAveragePool", "average", ("c",), "p", {}))
+    nodes.append(QuantizedNode("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    layer("Gemm", "head", "f", "y", (CLASSES, 17))
+    return lower(QuantizedGraph("x", "y", tuple(nodes), "convolutions", formats), {"bits": "16w8a"})
 
 
 def samples(program: Program, n: int, seed: int = 1):

@@ -23,7 +23,7 @@ def test_sets_whose_cost_is_not_that_of_their_products_are_named():
     shares = {"all": (1, 1), "bias": (1, 1.1), "last:1": (0.5, 0.61)}
     sets = [
         {"network": "lenet5", "train": train, "trainable_parameters": 1, "seconds": 1}
-        | {"mac_share": macs, "time_share": time}
+        | {"work_share": macs, "time_share": time}
         for train, (macs, time) in shares.items()
     ]
     text = trainable({"scaling": {"trainable": sets}}).splitlines()[-1]

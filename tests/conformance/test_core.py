@@ -20,6 +20,7 @@ from random_programs import (
     inputs,
     move_programs,
     pool_programs,
+    tiled_programs,
 )
 
 from stepforward.engines.core import CoreEngine, aligned_bytes, device_scratch_bytes, device_stage_bytes
@@ -38,6 +39,7 @@ from stepforward.program.weights import pack
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 programs = st.one_of(
     conv_programs(),
+    tiled_programs(),
     depthwise_programs(),
     fully_connected_programs(),
     pool_programs(),
@@ -48,7 +50,7 @@ programs = st.one_of(
 memories = st.sampled_from(sorted(CHOICES))
 
 
-@settings(relaxed, max_examples=300)
+@settings(relaxed, max_examples=350)
 @given(programs, st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1), memories)
 def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
@@ -100,15 +102,16 @@ def test_bands_that_lie_in_the_padding_stay_inside_the_working_memory(kind, padd
     assert (engine._scratch[size:] == 77).all()
 
 
-LAYERS = {  # kind, input channels, rows, kernel, stride
-    "first": ("conv", 1, 6, 5, 1),
-    "few rows": ("conv", 3, 8, 3, 2),
-    "pointwise": ("conv", 8, 16, 1, 1),
-    "panels": ("conv", 3, 83, 3, 1),
-    "depthwise joined by twos": ("depthwise", 8, 8, 3, 1),
-    "depthwise half full": ("depthwise", 8, 8, 3, 2),
-    "depthwise joined with a rest": ("depthwise", 24, 24, 3, 1),
-    "depthwise": ("depthwise", 48, 48, 3, 1),
+LAYERS = {  # kind, input channels, rows, kernel, stride, largest weight
+    "first": ("conv", 1, 6, 5, 1, 32767),
+    "few rows": ("conv", 3, 8, 3, 2, 32767),
+    "pointwise": ("conv", 8, 16, 1, 1, 32767),
+    "panels": ("conv", 3, 83, 3, 1, 32767),
+    "tiles": ("conv", 16, 40, 3, 1, 3640),
+    "depthwise joined by twos": ("depthwise", 8, 8, 3, 1, 32767),
+    "depthwise half full": ("depthwise", 8, 8, 3, 2, 32767),
+    "depthwise joined with a rest": ("depthwise", 24, 24, 3, 1, 32767),
+    "depthwise": ("depthwise", 48, 48, 3, 1, 32767),
 }
 
 
@@ -117,11 +120,11 @@ LAYERS = {  # kind, input channels, rows, kernel, stride
 @pytest.mark.parametrize("shift", [31, 38, 40])  # at 40 a zero point does not fit in front of the shift
 @pytest.mark.parametrize("layer", LAYERS)
 def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
-    kind, channels, rows, kernel, stride = LAYERS[layer]
+    kind, channels, rows, kernel, stride, largest = LAYERS[layer]
     rng, pad = np.random.default_rng(shift), kernel // 2
     shape = (kernel, kernel, channels) if kind == "depthwise" else (rows, kernel, kernel, channels)
     weight = Tensor("w", shape, "s16", (1e-4,), 0, 0)
-    packed = pack(weight, rng.integers(-32767, 32768, shape))
+    packed = pack(weight, rng.integers(-largest, largest + 1, shape))
     packed += bytes(-len(packed) % 4)
     bias = Tensor("b", (rows,), "s32", (1e-6,), 0, len(packed))
     x = Tensor("x", (11, 19, channels), "s8", (0.02,), -128, offset=-1)
@@ -166,7 +169,7 @@ plans = st.builds(
     rounding=st.sampled_from(["nearest", "floor", "stochastic"]),
     schedule=st.sampled_from(["constant", "linear", "cosine"]),
 )
-weighted = st.one_of(conv_programs(), depthwise_programs(), fully_connected_programs())
+weighted = st.one_of(conv_programs(), tiled_programs(), depthwise_programs(), fully_connected_programs())
 
 
 @settings(relaxed, max_examples=120)

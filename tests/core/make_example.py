@@ -15,7 +15,8 @@ STEPS, SAMPLES = 20, 5
 
 
 def main(folder: Path) -> None:
-    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give."""
+    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give; and a
+    program of 3x3 convolutions with the same."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
     plan = plan_training(program, range(program.parameter_count), settings)
@@ -25,22 +26,38 @@ def main(folder: Path) -> None:
     bytes_program = small.small_program("s8", per_channel=True)
     bytes_plan = plan_training(bytes_program, range(program.parameter_count), settings)
     bytes_program = plan_arena(bytes_program, bytes_plan.first_op)
-    engine = ReferenceEngine(program, plan)
-    votes = [vote for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2) for vote in step.votes]
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        "program.sfp": to_bytes(program),
-        "plan.sft": plan.to_bytes(),
+    more = {
         "head.sfp": to_bytes(plan_arena(program, head_plan.first_op)),
         "head.sft": head_plan.to_bytes(),
         "bytes.sfp": to_bytes(bytes_program),
         "bytes.sft": bytes_plan.to_bytes(),
+    }
+    write(folder, trained(program, plan, x, y) | more)
+
+    program = small.convolutions_program()
+    plan = plan_training(program, range(program.parameter_count), settings)
+    program = plan_arena(program, plan.first_op)
+    write(folder / "convolutions", trained(program, plan, x, y))
+
+
+def trained(program, plan, x, y) -> dict[str, bytes]:
+    """A program, a plan and samples, and what training makes of them."""
+    engine = ReferenceEngine(program, plan)
+    votes = [vote for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2) for vote in step.votes]
+    return {
+        "program.sfp": to_bytes(program),
+        "plan.sft": plan.to_bytes(),
         "samples": x.tobytes(),
         "labels": y.astype("<i4").tobytes(),
         "votes": bytes(vote & 255 for vote in votes),
         "weights": engine.weights(),
         "logits": engine.logits(x).astype("<i4").tobytes(),
     }
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    """All files into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
 

@@ -173,23 +173,46 @@ static void what_is_refused(const example* e)
         CHECK(strcmp(sf_status_text((sf_status)status), "unknown status") != 0);
 }
 
+static example read_example(const char* folder)
+{
+    const example e = {read_file(folder, "program.sfp"), read_file(folder, "plan.sft"), read_file(folder, "samples"),
+                       read_file(folder, "labels"),      read_file(folder, "votes"),    read_file(folder, "weights"),
+                       read_file(folder, "logits")};
+    return e;
+}
+
+static void free_example(example* e)
+{
+    blob* all[] = {&e->sfp, &e->sft, &e->samples, &e->labels, &e->votes, &e->weights, &e->logits};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]->bytes);
+}
+
+/* As a device and as a host, with tiles of one panel and with larger ones. */
+static void train_every_way(const example* e)
+{
+    const int32_t* y = (const int32_t*)(const void*)e->labels.bytes;
+    const uint32_t row_tiles[] = {SF_DEVICE_ROWS, 16, 48};
+    for (size_t i = 0; i < sizeof row_tiles / sizeof *row_tiles; i++)
+        CHECK(train(row_tiles[i], e->sfp, e->sft, (const int8_t*)e->samples.bytes, y, SAMPLES, STEPS, e) == SF_OK);
+}
+
 int main(int count, char** arguments)
 {
     CHECK(count == 2);
-    const char* folder = arguments[1];
-    example e = {read_file(folder, "program.sfp"), read_file(folder, "plan.sft"), read_file(folder, "samples"),
-                 read_file(folder, "labels"),      read_file(folder, "votes"),    read_file(folder, "weights"),
-                 read_file(folder, "logits")};
+    char folder[1024];
+    example e = read_example(arguments[1]);
     const int32_t* y = (const int32_t*)(const void*)e.labels.bytes;
-    CHECK(train(SF_DEVICE_ROWS, e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
-    CHECK(train(16, e.sfp, e.sft, (const int8_t*)e.samples.bytes, y, SAMPLES, STEPS, &e) == SF_OK);
+    train_every_way(&e);
     truncated_files(&e);
     what_is_refused(&e);
     hostile_plans(&e, y);
     hostile_programs(&e, y);
-    blob* all[] = {&e.sfp, &e.sft, &e.samples, &e.labels, &e.votes, &e.weights, &e.logits};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]->bytes);
+    free_example(&e);
+    snprintf(folder, sizeof folder, "%s/convolutions", arguments[1]);
+    e = read_example(folder);
+    train_every_way(&e);
+    free_example(&e);
     puts("program: ok");
     return 0;
 }

@@ -7,7 +7,7 @@ from stepforward.engines.host_memory import CHOICES
 EXPLAINED = 64
 
 WITHIN = 0.2
-"""How far the cost of a trainable set may lie from what its multiply-accumulates say."""
+"""How far the cost of a trainable set may lie from what its multiplications say."""
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -39,6 +39,7 @@ def floors(result: dict) -> str:
             (
                 name,
                 f"{facts['macs'] / 1e6:.2f}",
+                f"{facts['multiplications'] / 1e6:.2f}",
                 f"{facts['parameters']:,}",
                 f"{facts['activation_bytes'] / 1024:,.0f}",
                 _ms(floor["multiply"]),
@@ -49,6 +50,7 @@ def floors(result: dict) -> str:
     headings = (
         "network",
         "million MACs per sample",
+        "multiplications, millions",
         "parameters",
         "KiB moved per sample",
         "multiply floor, ms",
@@ -66,7 +68,7 @@ def distance(result: dict) -> str:
         peak = _peak(result, cell["threads"])
         if peak is None:
             continue
-        floor = EXPLAINED * facts["macs"] / peak
+        floor = EXPLAINED * facts["multiplications"] / peak
         forward, step = seconds["core_forward"], seconds["core_step"]
         rows.append(
             (
@@ -159,7 +161,7 @@ def limits(result: dict) -> str:
         peak = _peak(result, cell["threads"])
         if peak is None:
             continue
-        floor = EXPLAINED * result["networks"][cell["network"]]["macs"] / peak
+        floor = EXPLAINED * result["networks"][cell["network"]]["multiplications"] / peak
         forward = ("torch_f32_forward", "ort_f32_forward", "ort_int8_forward")
         step = ("backprop_step", "mezo_step")
         rows.append(
@@ -209,8 +211,10 @@ def operators(result: dict) -> str:
         total = sum(row["seconds"] for row in facts["operators"])
         for kind in dict.fromkeys(row["kind"] for row in facts["operators"]):
             chosen = [row for row in facts["operators"] if row["kind"] == kind]
-            seconds, macs = sum(row["seconds"] for row in chosen), sum(row["macs"] for row in chosen)
-            share = f"{macs / seconds / peak:.0%}" if macs and peak else ""
+            seconds, macs, left = (
+                sum(row[key] for row in chosen) for key in ("seconds", "macs", "multiplications")
+            )
+            share = f"{left / seconds / peak:.0%}" if left and peak else ""
             rate = f"{macs / seconds / 1e9:.1f}" if macs else ""
             rows.append((f"{name}: {kind}", len(chosen), _ms(seconds), f"{seconds / total:.0%}", rate, share))
     return _table(
@@ -258,20 +262,27 @@ def directions(result: dict) -> str:
 
 
 def trainable(result: dict) -> str:
-    """Cost against the trainable set, and for how many sets it is as the multiply-accumulates say."""
+    """Cost against the trainable set, and for how many sets it is as the multiplications say."""
     sets = result["scaling"]["trainable"]
     rows = (
         (
             f"{row['network']}: {_set(row)}",
             f"{row['trainable_parameters']:,}",
             _ms(row["seconds"]),
-            f"{row['mac_share']:.2f}",
+            f"{row['work_share']:.2f}",
             f"{row['time_share']:.2f}",
             f"{difference(row):+.0%}",
         )
         for row in sets
     )
-    headings = ("set", "parameters that move", "step, ms", "share of MACs", "share of time", "difference")
+    headings = (
+        "set",
+        "parameters that move",
+        "step, ms",
+        "share of multiplications",
+        "share of time",
+        "difference",
+    )
     smaller = [row for row in sets if row["train"] != "all"]
     outside = [row for row in smaller if abs(difference(row)) > WITHIN]
     text = f"The difference lies within {WITHIN:.0%} for {len(smaller) - len(outside)} of {len(smaller)} sets"
@@ -280,8 +291,8 @@ def trainable(result: dict) -> str:
 
 
 def difference(row: dict) -> float:
-    """Of a step's share of the time from its share of the multiply-accumulates, relative to that."""
-    return row["time_share"] / row["mac_share"] - 1
+    """Of a step's share of the time from its share of the multiplications, relative to that."""
+    return row["time_share"] / row["work_share"] - 1
 
 
 def _set(row):

@@ -72,18 +72,18 @@ def directions(result: dict) -> bytes:
 
 
 def trainable(result: dict) -> bytes:
-    """Share of time against share of multiply-accumulates, for each trainable set."""
+    """Share of time against share of multiplications, for each trainable set."""
 
     def draw(axes, name):
         rows = [row for row in result["scaling"]["trainable"] if row["network"] == name]
-        axes.plot([0.4, 1.1], [0.4, 1.1], ":", color="#6b7280", label="as the multiply-accumulates")
+        axes.plot([0.4, 1.1], [0.4, 1.1], ":", color="#6b7280", label="as the multiplications")
         chosen = [row for row in rows if row["train"] != "bias"]
-        x, y = [row["mac_share"] for row in chosen], [row["time_share"] for row in chosen]
+        x, y = [row["work_share"] for row in chosen], [row["time_share"] for row in chosen]
         axes.plot(x, y, "o", color="#2563eb", label="last:k and all")
         for row in rows:
             if row["train"] == "bias":
-                axes.plot(row["mac_share"], row["time_share"], "s", color="#c2410c", label="bias")
-        axes.set(xlabel="multiply-accumulates, share of all", ylabel="time, share of all")
+                axes.plot(row["work_share"], row["time_share"], "s", color="#c2410c", label="bias")
+        axes.set(xlabel="multiplications, share of all", ylabel="time, share of all")
 
     return _figure(result, len(result["networks"]), draw)
 

@@ -2,11 +2,11 @@
 
 import statistics
 
+from stepforward.bench.arithmetic import multiplications
 from stepforward.bench.peers import core_step
 from stepforward.bench.timing import interleave, measure, shares
 from stepforward.bench.training import plan
 from stepforward.bench.workload import Workload
-from stepforward.memory import multiply_accumulates
 
 DIRECTIONS = (1, 2, 4, 8)
 SHARES = (1, 2, 4, 8, 16)
@@ -24,7 +24,7 @@ def by_directions(work: Workload, batch: int, threads: int, seconds: float) -> l
 
 
 def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
-    """Seconds per step for each trainable set, and the share of multiply-accumulates of an `all` step that it must do.
+    """Seconds per step for each trainable set, and the share of an `all` step's multiplications that it must do.
 
     Layers in front of the first trainable one run once for both probes, the others twice. `last:1` is `head`. Shares of
     time are taken within each round, beside the `all` step of that round.
@@ -35,15 +35,15 @@ def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> li
     rows = []
     for train in sets:
         training = plan(work.program, train)
-        macs = [multiply_accumulates(work.program, op) for op in work.program.ops]
-        once, twice = sum(macs[: training.first_op]), 2 * sum(macs[training.first_op :])
+        work_of = [multiplications(work.program, op) for op in work.program.ops]
+        once, twice = sum(work_of[: training.first_op]), 2 * sum(work_of[training.first_op :])
         low, median, high = shares(rounds, train, "all")
         rows.append(
             {
                 "network": work.name,
                 "train": train,
                 "trainable_parameters": training.elements,
-                "mac_share": (once + twice) / (2 * sum(macs)),
+                "work_share": (once + twice) / (2 * sum(work_of)),
                 "seconds": statistics.median(row.seconds[train] for row in rounds),
                 "time_share": median,
                 "time_share_low": low,

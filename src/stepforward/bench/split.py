@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from stepforward.bench.arithmetic import multiplications
 from stepforward.bench.operators import operator_runner
 from stepforward.bench.timing import interleave
 from stepforward.bench.training import plan
@@ -63,7 +64,7 @@ def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
     Each is run alone, on the activations that the operators before it left.
 
     Returns:
-        One row per operator: name, kind, seconds, macs of the whole batch.
+        One row per operator: name, kind, seconds, macs and multiplications of the whole batch.
     """
     call, block = operator_runner(work.program, work.x_q[:batch])
     rows = []
@@ -78,6 +79,7 @@ def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
                 "output_shape": list(work.program.tensors[op.output].shape),
                 "seconds": timing.median * batch / block,
                 "macs": multiply_accumulates(work.program, op) * batch,
+                "multiplications": multiplications(work.program, op) * batch,
             }
         )
     return rows

@@ -57,7 +57,7 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         _beside(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),
         _told(speed, "the same, torch in channels-last layout", "step_vs_backprop_channels_last"),
         _beside(speed, "step at least 3 times as fast as MeZO", "step_vs_mezo", 3.0),
-        _line("step of `head` as its multiply-accumulates say, within 20 %", _head(speed)),
+        _line("step of `head` as its multiplications say, within 20 %", _head(speed)),
         _line("memory of adapting at most 1/10 of backpropagation's", _memory(speed)),
         _line(
             "demo: time to backpropagation's best less 2 points, at most its time to its best", _demo(demo)
@@ -88,7 +88,8 @@ def _cells(speed: dict, batch: int, networks: Iterable[str]) -> list[dict]:
 def _floor(speed: dict, cell: dict) -> float | None:
     """Seconds of the multiply floor of one forward pass."""
     peak = next((p for p in speed["machine"]["peak"] if p["threads"] == cell["threads"]), None)
-    return peak and cell["batch"] * speed["networks"][cell["network"]]["macs"] / peak["macs_per_second"]
+    left = speed["networks"][cell["network"]]["multiplications"]
+    return peak and cell["batch"] * left / peak["macs_per_second"]
 
 
 _CALLS = {
@@ -175,8 +176,10 @@ def _kernel(speed: dict) -> Iterable[Value]:
 def _resnet(speed: dict) -> Iterable[Value]:
     for cell in _cells(speed, EXPLAINED, ["resnet20"]):
         if floor := _floor(speed, cell):
-            share = floor / cell["seconds"]["core_forward"]["median"]
-            yield Value("resnet20", f"{share:.0%}", share >= 0.5)
+            share, facts = floor / cell["seconds"]["core_forward"]["median"], speed["networks"]["resnet20"]
+            counted = share * facts["macs"] / facts["multiplications"]
+            text = f"{share:.0%} ({counted:.0%} if all multiply-accumulates are counted)"
+            yield Value("resnet20", text, share >= 0.5)
 
 
 def _device(device: dict | None, build: str, bounds: dict[str, float]) -> Target:

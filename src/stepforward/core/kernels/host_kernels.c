@@ -19,6 +19,8 @@ sf_host_kernels sf_host_choose(int level)
         k.window = sf_block_window_avx2;
         k.grid_dot = sf_grid_dot_avx2;
         k.grid_window = sf_grid_window_avx2;
+        k.picture = sf_winograd_picture_avx2;
+        k.winograd = sf_winograd_avx2;
         k.interleave = sf_interleave_avx2;
     }
     if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&

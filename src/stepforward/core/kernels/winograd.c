@@ -125,9 +125,8 @@ static void combine(const int32_t* restrict m, int32_t* restrict sums)
     }
 }
 
-void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums)
+void sf_winograd_points(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m)
 {
-    int32_t m[16 * SUMS];
     const int16_t* patches[SF_WINOGRAD_TILES];
     const size_t none = 0, point = (size_t)SF_PANEL * channels;
     for (uint32_t p = 0; p < 16; p++) {
@@ -136,6 +135,12 @@ void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* 
             patches[t] = v + (size_t)(p * SF_WINOGRAD_TILES + t) * channels;
         dot(&b, patches, 1, m + (size_t)p * SUMS, SF_PANEL);
     }
+}
+
+void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums)
+{
+    int32_t m[16 * SUMS];
+    sf_winograd_points(dot, words, v, channels, m);
     combine(m, sums);
 }
 

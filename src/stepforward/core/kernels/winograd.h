@@ -38,10 +38,16 @@ void sf_winograd_weights(const int16_t* line, uint32_t rows, uint32_t channels, 
 /* winograd.c: v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the picture to the next. */
 void sf_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 
+/* winograd.c: m[column][row][tile][row of the panel] by any dot kernel. */
+void sf_winograd_points(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m);
+
 /* winograd.c: sums[output][tile][row] of a panel by any dot kernel. */
 void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums);
 
 #if SF_X86
+void sf_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+void sf_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
+                      const sf_tiles* tiles, int8_t* y);
 void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                       const sf_tiles* tiles, int8_t* y);

@@ -1,14 +1,13 @@
-/* sf_winograd_picture with AVX-512, sixteen channels at a time: all sixteen points of a tile in registers. */
+/* sf_winograd_picture with AVX2, sixteen channels at a time; and the same with the registers of AVX-512, which hold a whole tile. */
 #include "winograd.h"
 
 #if SF_X86
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-#define AVX512_INLINE AVX512 static inline __attribute__((always_inline))
+#define AVX2_INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define UNROLL _Pragma("GCC unroll 4")
 
-AVX512_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
+AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
 {
     const __m256i first = _mm256_sub_epi16(d[0], d[2]), last = _mm256_sub_epi16(d[3], d[1]);
     v[0] = _mm256_add_epi16(first, first);
@@ -17,7 +16,7 @@ AVX512_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
     v[3] = _mm256_add_epi16(last, last);
 }
 
-AVX512_INLINE void transform(const int16_t* d, size_t across, size_t down, size_t step, int16_t* v)
+AVX2_INLINE void transform(const int16_t* d, size_t across, size_t down, size_t step, int16_t* v)
 {
     __m256i between[4][4];
     UNROLL for (size_t x = 0; x < 4; x++)
@@ -35,12 +34,24 @@ AVX512_INLINE void transform(const int16_t* d, size_t across, size_t down, size_
     }
 }
 
-AVX512 void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
     for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
         for (uint32_t c = 0; c < channels; c += 16)
             transform(patches[t] + c, across, down, point, v + (size_t)t * channels + c);
+}
+
+__attribute__((target("avx2"))) void sf_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down,
+                                                              uint32_t channels, int16_t* v)
+{
+    picture(patches, across, down, channels, v);
+}
+
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across,
+                                                                                     size_t down, uint32_t channels, int16_t* v)
+{
+    picture(patches, across, down, channels, v);
 }
 
 #endif

@@ -1,0 +1,132 @@
+/* Winograd's transforms against a convolution as it is defined, with every dot kernel, and each fast piece against the plain one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "kernels/winograd.h"
+
+static uint32_t state = 1;
+
+static int32_t draw(int32_t lo, int32_t hi)
+{
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % 4 == 0 ? ((state >> 10) & 1 ? lo : hi) : lo + (int32_t)((state >> 8) % (uint32_t)(hi - lo + 1));
+}
+
+enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SF_WINOGRAD_TILES * SF_PANEL };
+
+/* A panel, a picture, and eight tiles anywhere in it. */
+typedef struct panel {
+    uint32_t channels, rows;
+    int16_t line[SF_PANEL * 9 * CHANNELS], work[16 * SF_PANEL * CHANNELS], words[16 * SF_PANEL * CHANNELS];
+    int16_t picture[SIDE * SIDE * CHANNELS], v[16 * SF_WINOGRAD_TILES * CHANNELS];
+    sf_tiles tiles;
+} panel;
+
+/* Weights whose nine magnitudes add up to at most 32767, and so that no output reaches 2^29: 9 * 80 * 2900 * 255 < 2^29. */
+static void fill(panel* p)
+{
+    const int32_t largest = p->channels <= 64 ? 3640 : 2900;
+    for (size_t i = 0; i < sizeof p->line / sizeof *p->line; i++)
+        p->line[i] = (int16_t)(p->channels > 16 ? draw(-largest / 2, largest / 2) : draw(-largest, largest));
+    for (size_t i = 0; i < sizeof p->picture / sizeof *p->picture; i++)
+        p->picture[i] = (int16_t)draw(-255, 0);
+    for (size_t i = 0; i < sizeof p->picture / sizeof *p->picture; i += 3)
+        p->picture[i] = -255;
+    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
+        p->tiles.patches[t] = p->picture + (draw(0, SIDE - 4) * SIDE + draw(0, SIDE - 4)) * (int32_t)p->channels;
+}
+
+static int32_t direct(const panel* p, uint32_t q, uint32_t t, uint32_t row)
+{
+    int64_t sum = 0;
+    for (uint32_t tap = 0; tap < 9; tap++)
+        for (uint32_t c = 0; c < p->channels; c++)
+            sum += p->line[(row * 9 + tap) * p->channels + c] *
+                   p->tiles.patches[t][((q / 2 + tap / 3) * SIDE + q % 2 + tap % 3) * p->channels + c];
+    CHECK(sum > -SF_WINOGRAD_REACH && sum < SF_WINOGRAD_REACH);
+    return (int32_t)sum;
+}
+
+static void sums(panel* p, const sf_host_kernels* kernels)
+{
+    static int32_t got[SUMS];
+    fill(p);
+    CHECK(sf_winograd_fits(p->line, p->rows, p->channels));
+    sf_winograd_weights(p->line, p->rows, p->channels, p->work, p->words);
+    (p->channels % 16 == 0 ? kernels->picture : sf_winograd_picture)(p->tiles.patches, p->channels, SIDE * p->channels, p->channels,
+                                                                     p->v);
+    sf_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
+    for (uint32_t i = 0; i < SUMS; i++) {
+        const uint32_t row = i % SF_PANEL, t = i / SF_PANEL % SF_WINOGRAD_TILES, q = i / SF_PANEL / SF_WINOGRAD_TILES;
+        CHECK(got[i] == (row < p->rows ? direct(p, q, t, row) : 0));
+    }
+}
+
+/* Outputs that the grid does not have stay as they are. */
+static void outputs(panel* p, const sf_host_kernels* kernels)
+{
+    static int32_t acc[SUMS];
+    static int8_t expected[64 * SF_PANEL], got[64 * SF_PANEL];
+    static uint8_t memory[SF_PANEL * 64];
+    sf_rows rows;
+    sf_rows_carve(&rows, memory, SF_PANEL);
+    rows.dtype = SF_S8;
+    rows.narrow = rows.fused = 1;
+    rows.zero_point = draw(-128, 127);
+    rows.lo = draw(-128, 0);
+    rows.hi = draw(0, 127);
+    for (uint32_t r = 0; r < p->rows; r++) {
+        rows.bias[r] = draw(-1000000, 1000000);
+        rows.mult[r] = draw(0, 65535);
+        rows.shift[r] = draw(17, 38);
+        rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
+    }
+    p->tiles.whole = draw(0, 1);
+    memset(expected, 1, sizeof expected);
+    memset(got, 1, sizeof got);
+    sf_winograd_sums(sf_block_dot, p->words, p->v, p->channels, acc);
+    for (uint32_t i = 0; i < 4 * SF_WINOGRAD_TILES; i++) {
+        size_t* at = &p->tiles.at[i / SF_WINOGRAD_TILES][i % SF_WINOGRAD_TILES];
+        uint8_t* inside = &p->tiles.inside[i / SF_WINOGRAD_TILES][i % SF_WINOGRAD_TILES];
+        *at = (size_t)(i * 7 % 32) * (SF_PANEL + 1);
+        *inside = (uint8_t)(p->tiles.whole || draw(0, 3) > 0);
+        if (*inside)
+            sf_rows_each(&rows, acc + i * SF_PANEL, SF_PANEL, p->rows, 1, expected, at);
+    }
+    kernels->winograd(p->words, p->v, p->channels, &rows, p->rows, &p->tiles, got);
+    CHECK(memcmp(expected, got, sizeof got) == 0);
+}
+
+static void what_fits(panel* p)
+{
+    memset(p->line, 0, sizeof p->line);
+    p->rows = 2;
+    p->channels = 8;
+    for (uint32_t tap = 0; tap < 9; tap++)
+        p->line[(9 + tap) * 8 + 5] = (int16_t)(tap % 2 ? 3641 : -3641);
+    CHECK(!sf_winograd_fits(p->line, 2, 8) && sf_winograd_fits(p->line, 1, 8));
+    p->line[9 * 8 + 5] = -3639;
+    CHECK(sf_winograd_fits(p->line, 2, 8)); /* 32767 */
+    p->line[9 * 8 + 5] = -32768;
+    CHECK(!sf_winograd_fits(p->line, 2, 8));
+}
+
+int main(void)
+{
+    panel* p = calloc(1, sizeof *p);
+    CHECK(p != NULL);
+    for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
+        const sf_host_kernels kernels = sf_host_choose(level);
+        for (p->channels = 8; p->channels <= CHANNELS; p->channels += 2) {
+            p->rows = p->channels % 16 == 0 ? SF_PANEL : (uint32_t)draw(1, SF_PANEL);
+            sums(p, &kernels);
+            if (kernels.winograd != NULL)
+                outputs(p, &kernels);
+        }
+    }
+    what_fits(p);
+    free(p);
+    puts("winograd: ok");
+    return 0;
+}
