@@ -215,9 +215,7 @@ static void pack(const geometry* g, const sf_call* call, const sf_call* twin, ui
         sf_host_tile_point(&other, twin->packed + index * p.tile_bytes);
     if (!call->words_kept)
         sf_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
-    sf_packed_rows_prepare(tile.packed_rows, call, group * rows + first);
-    if (twin != NULL)
-        sf_packed_rows_prepare(other.packed_rows, twin, group * rows + first);
+    sf_packed_rows_prepare(tile.packed_rows, twin != NULL ? other.packed_rows : NULL, call, group * rows + first);
 }
 
 /* Rows of one group and where they lie packed, tile after tile. */
@@ -263,7 +261,7 @@ static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_
             one.end = sf_min_u32(one.first + tile.capacity, all.end);
             one.packed = (uint8_t*)call->work;
             sf_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
-            sf_packed_rows_prepare(tile.packed_rows, call, one.first);
+            sf_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
             run_stretch(g, call, &tile, picture, &one, out_c);
         }
     }
