@@ -104,6 +104,9 @@ typedef void (*sf_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[S
 typedef void (*sf_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
                                 int16_t* down);
 
+/* w = clamp(w - move[z as a byte]) to -32767 .. 32767. */
+typedef void (*sf_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
+
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
@@ -117,6 +120,7 @@ typedef struct sf_host_kernels {
     sf_interleave_kernel interleave;
     sf_sums_kernel sums;
     sf_twins_kernel twins;
+    sf_moves_kernel moves; /* NULL where a table is not looked up in registers */
 } sf_host_kernels;
 
 /* The plain kernels, and the fastest ones of this machine's instruction sets up to `level` (tests ask for less). */
@@ -159,6 +163,7 @@ void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_ro
 void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     const size_t* at);
 void sf_sums_vnni(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL]);
+void sf_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
 void sf_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
                      int16_t* down);
 #endif

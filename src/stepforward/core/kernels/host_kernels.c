@@ -36,6 +36,7 @@ sf_host_kernels sf_host_choose(int level)
         k.interleave = sf_interleave_avx512;
         k.sums = sf_sums_vnni;
         k.twins = sf_twins_avx512;
+        k.moves = sf_moves_avx512;
     }
 #elif SF_NEON
     if (level > SF_HOST_PLAIN) {
