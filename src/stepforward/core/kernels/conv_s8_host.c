@@ -177,12 +177,17 @@ static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows,
     sf_host_tile_multiply(tile, &grid, y);
 }
 
-/* Rows of a tile. Packed ones are smaller, so that threads share their packing evenly; two times three panels. */
-static uint32_t tile_rows(uint32_t row_tile, int packed) { return packed ? sf_min_u32(row_tile, 6 * SF_PANEL) : row_tile; }
+/* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing evenly: up to three
+ * panels, about the same number in each. */
+static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
+{
+    const uint32_t panels = (rows + SF_PANEL - 1) / SF_PANEL, tiles = (panels + SF_BLOCK_PANELS - 1) / SF_BLOCK_PANELS;
+    return packed ? sf_min_u32(row_tile, (panels + tiles - 1) / tiles * SF_PANEL) : row_tile;
+}
 
 static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
 {
-    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1), most = sf_min_u32(packed, rows);
+    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sf_min_u32(packed, rows);
     const sf_host_shape of = shape(g, rows);
     sf_packing p;
     p.tiles = groups * ((rows + most - 1) / most);
@@ -194,7 +199,7 @@ static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* 
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
     const sf_host_shape of = shape(g, rows);
-    uint8_t* end = sf_host_tile_open(tile, call->work, tile_rows(call->row_tile, call->packed != NULL), &of);
+    uint8_t* end = sf_host_tile_open(tile, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
                                      : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
