@@ -212,6 +212,47 @@ static void interleaves(sf_interleave_kernel fast)
     }
 }
 
+/* Every z, the largest multipliers, and every shift. */
+static void twins(sf_twins_kernel fast)
+{
+    enum { ALL = 255 };
+    static const int32_t limits[3] = {32767, 127, 7};
+    int16_t w[ALL], up[2][ALL], down[2][ALL];
+    int8_t z[ALL];
+    for (uint32_t trial = 0; trial < 3 * 48 * 8; trial++) {
+        const int32_t q_max = limits[trial % 3];
+        const sf_scaler scaler = {(uint32_t)draw(trial & 1 ? 0 : 32768, 65535), trial / 3 % 48, 0, 0};
+        const uint32_t count = trial < 3 * 48 ? ALL : (uint32_t)draw(0, ALL);
+        for (int32_t i = 0; i < ALL; i++) {
+            z[i] = (int8_t)(i - 127);
+            w[i] = (int16_t)draw(-q_max - (q_max == 32767), q_max);
+        }
+        memset(up, 0, sizeof up);
+        memset(down, 0, sizeof down);
+        sf_twins(w, z, count, &scaler, q_max, up[0], down[0]);
+        fast(w, z, count, &scaler, q_max, up[1], down[1]);
+        CHECK(memcmp(up[0], up[1], sizeof up[0]) == 0 && memcmp(down[0], down[1], sizeof down[0]) == 0);
+    }
+}
+
+static void panel_sums(sf_sums_kernel fast)
+{
+    const size_t most = 70000; /* more than a sum of 32 bits holds */
+    int16_t* words = malloc(most * 2 * SF_PANEL * sizeof *words);
+    int64_t sum[2][SF_PANEL], positive[2][SF_PANEL];
+    CHECK(words != NULL);
+    for (size_t i = 0; i < most * 2 * SF_PANEL; i++)
+        words[i] = (int16_t)(i % SF_PANEL < 4 ? -32768 : i % SF_PANEL < 8 ? 32767 : draw(-32768, 32767));
+    for (size_t pairs = 0; pairs <= most; pairs += pairs < 20 ? 1 : 34990) {
+        sf_sums(words, pairs, sum[0], positive[0]);
+        fast(words, pairs, sum[1], positive[1]);
+        CHECK(memcmp(sum[0], sum[1], sizeof sum[0]) == 0 && memcmp(positive[0], positive[1], sizeof positive[0]) == 0);
+        CHECK(sum[1][0] == -65536 * (int64_t)pairs && positive[1][0] == 0); /* row r: elements 2r and 2r+1 of a pair */
+        CHECK(sum[1][2] == 65534 * (int64_t)pairs && positive[1][2] == sum[1][2]);
+    }
+    free(words);
+}
+
 /* Lines of windows in exactly the bytes they may touch: the sanitizers see the rest. */
 static void windows(void)
 {
@@ -341,6 +382,8 @@ int main(void)
             grids(sf_block_window, fast.grid_window, 1, 64);
         rescales(fast.rows);
         interleaves(fast.interleave);
+        twins(fast.twins);
+        panel_sums(fast.sums);
         const sf_draw_kernels draws = sf_draw_choose(level);
         groups(&draws);
     }

@@ -8,6 +8,7 @@ from functools import cache
 from stepforward.errors import StepforwardError
 
 DEVICE_ROWS = 4
+BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
 
 
@@ -117,7 +118,7 @@ _SIGNATURES = {
         c_int,
         (
             *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_void_p, c_uint32),
-            *(POINTER(Probe), c_uint32, POINTER(c_int64)),
+            *(c_void_p, c_uint32, POINTER(c_int64)),
         ),
     ),
     "sf_logits_threaded": (

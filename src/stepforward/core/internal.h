@@ -154,6 +154,7 @@ void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
 
 /* stage.c: the same for any count, on hosts; twin: NULL, or receives the elements perturbed the other way. */
 void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin);
+void sf_stage_twins_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out, int32_t* twin);
 
 /* stage.c: where elements from `first` on lie, if they can be used as they are: of this type, and not perturbed. NULL otherwise. */
 const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first);
@@ -181,6 +182,8 @@ typedef struct sf_rows {
 uint64_t sf_rows_bytes(uint32_t rows);
 uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
+/* The same, where bias[] is staged and reach[] counts in units of `unit`. */
+void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit);
 void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     size_t at, size_t step);
 void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,

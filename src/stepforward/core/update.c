@@ -1,5 +1,5 @@
 /* Moving the weights: sign-m-SPSA with SGD (contract, section 8). */
-#include "internal.h"
+#include "kernels/host.h" /* sf_host_choose */
 
 #define STOCHASTIC_STREAM 0xFFFFFFFFu
 
@@ -172,6 +172,51 @@ static void gather(const sf_plan* plan, const sf_trainable* entry, int16_t* mome
         sf_halfwords(plan->seed, step, STOCHASTIC_STREAM, entry->tensor, first, count, p->u);
 }
 
+#if __STDC_HOSTED__
+
+/* The only direction with a vote, or plan->directions if there is none or more than one. */
+static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
+{
+    uint32_t found = plan->directions;
+    for (uint32_t i = 0; i < plan->directions; i++)
+        if (votes[i] != 0) {
+            if (found < plan->directions)
+                return plan->directions;
+            found = i;
+        }
+    return found;
+}
+
+/* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
+ * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
+static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t step,
+                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate)
+{
+    const sf_moves_kernel moves = sf_host_choose(SF_HOST_LEVEL).moves;
+    const uint32_t direction = only_direction(plan, votes);
+    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->rounding == SF_STOCHASTIC ||
+        direction == plan->directions || count < 2 * SF_CHUNK || !is_narrow(plan, entry, t, votes))
+        return 0;
+    int32_t g[256];
+    int16_t move[256];
+    int8_t z[PIECE];
+    for (int32_t i = 0; i < 256; i++)
+        g[i] = votes[direction] * (i < 128 ? i : i - 256);
+    scale_moves_narrow(g, NULL, 256, plan->scalers + entry->scaler_first, rate, plan->rounding);
+    if (g[127] < -32767 || g[127] > 32767 || g[128] < -32767 || g[128] > 32767) /* moves grow or fall with z: these are the outermost */
+        return 0;
+    for (uint32_t i = 0; i < 256; i++)
+        move[i] = (int16_t)g[i];
+    for (uint32_t end = first + count, some; first < end; first += some) {
+        some = sf_min_u32(PIECE, end - first);
+        sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, some, z);
+        moves((int16_t*)(void*)data + first, z, some, move);
+    }
+    return 1;
+}
+
+#endif
+
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
                         int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count)
 {
@@ -180,6 +225,10 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     const uint32_t rate = sf_rate(plan, step), end = first + count;
     const int narrow = is_narrow(plan, entry, t, votes);
     piece p;
+#if __STDC_HOSTED__
+    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate))
+        return;
+#endif
     for (; first < end; first += count) {
         count = sf_min_u32(PIECE, end - first);
         gather(plan, entry, momentum, step, votes, first, count, &p);

@@ -28,6 +28,8 @@ typedef struct job {
     uint32_t block;
     uint32_t row_tile;
     uint32_t together; /* probes of a phase */
+    sf_packed packed;  /* where packed weights lie */
+    uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
     uint32_t phase, phases;
@@ -42,19 +44,13 @@ static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL &&
 static uint32_t first_probe(const job* j, uint32_t phase) { return (j->packs != NULL ? phase / 2 : phase) * j->together; }
 static uint32_t probes(const job* j, uint32_t phase) { return sf_min_u32(j->together, j->count - first_probe(j, phase)); }
 
-/* Tiles before the cut: packed once, in the first phase. */
-static uint32_t prefix_tiles(const job* j)
-{
-    return j->packs->filled > 0 ? 0 : sf_packed_tiles(j->program, j->row_tile, 0, j->program->cut);
-}
-
 static uint32_t units_of(const job* j, uint32_t phase)
 {
     if (!is_packing(j, phase))
         return blocks(j);
     if (j->plan == NULL && j->packs->filled > probes(j, phase))
         return 0; /* nothing moves, and everything is packed */
-    return prefix_tiles(j) + sf_packed_tiles(j->program, j->row_tile, j->program->cut, j->program->op_count);
+    return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
 }
 
 /* Go to the next phase that has anything to do. */
@@ -91,23 +87,24 @@ static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
     }
 }
 
-static sf_packed packed_of(const job* j)
+static void lay_out(job* j)
 {
-    sf_packed p = {NULL, NULL, 0};
-    if (j->packs != NULL) {
-        p.prefix = (uint8_t*)j->packs->memory;
-        p.suffix = p.prefix + sf_packed_bytes(j->program, j->row_tile, 0, j->program->cut);
-        p.step = (size_t)sf_packed_bytes(j->program, j->row_tile, j->program->cut, j->program->op_count);
-    }
-    return p;
+    const uint32_t cut = j->program->cut, last = j->program->op_count;
+    if (j->packs == NULL)
+        return;
+    j->packed.prefix = (uint8_t*)j->packs->memory;
+    j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->program, j->row_tile, 0, cut);
+    j->packed.step = (size_t)sf_packed_bytes(j->program, j->row_tile, cut, last);
+    j->prefix_tiles = sf_packed_tiles(j->program, j->row_tile, 0, cut);
+    j->suffix_tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
 }
 
 /* Late operators first: they tend to be the largest, and what is left at the end should be small. */
 static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
 {
     const uint32_t cut = j->program->cut, last = j->program->op_count, count = probes(j, phase);
-    const uint32_t tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
-    const sf_packed p = packed_of(j);
+    const uint32_t tiles = j->suffix_tiles;
+    const sf_packed p = j->packed;
     void* work = sf_work(j->program, scratch);
     if (unit >= tiles) {
         const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix};
@@ -130,14 +127,13 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
 {
     const uint32_t first = unit * j->block, size = sf_min_u32(j->block, j->n - first);
     const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
-    const sf_packed packed = packed_of(j);
     if (j->losses == NULL) {
-        sf_block_logits(j->program, j->weights, scratch, x, size, &packed, j->logits + (size_t)first * j->program->classes);
+        sf_block_logits(j->program, j->weights, scratch, x, size, &j->packed, j->logits + (size_t)first * j->program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};
     const uint32_t from = first_probe(j, phase), count = probes(j, phase);
-    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
+    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &j->packed, part);
     pthread_mutex_lock(&j->lock);
     for (uint32_t i = 0; i < count; i++)
         j->losses[from + i] += part[i];
@@ -187,6 +183,7 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
         return SF_NO_THREAD;
     j->together = sf_min_u32(AT_ONCE, j->packs != NULL ? j->packs->probes : AT_ONCE);
     j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
+    lay_out(j);
     j->units = units_of(j, 0);
     sf_crew_run(crew, sf_max_u32(j->units, blocks(j)), work, j);
     pthread_mutex_destroy(&j->lock);

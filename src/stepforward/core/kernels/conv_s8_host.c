@@ -34,7 +34,7 @@ static uint32_t suits_winograd(const geometry* g, uint32_t rows)
 {
     const uint64_t tiles = (uint64_t)((g->out_w + 1) / 2) * ((g->out_h + 1) / 2), positions = (uint64_t)g->out_w * g->out_h;
     return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
-           g->group_in % 2 == 0 && g->group_in >= 8 && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+           g->group_in % 2 == 0 && g->group_in >= 8 && g->group_in <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
 }
 
 /* Patches must begin with a word of the picture. rows: of one group. */
@@ -190,12 +190,17 @@ static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows,
     sf_host_tile_multiply(tile, &grid, y);
 }
 
-/* Rows of a tile. Packed ones are smaller, so that threads share their packing evenly; two times three panels. */
-static uint32_t tile_rows(uint32_t row_tile, int packed) { return packed ? sf_min_u32(row_tile, 6 * SF_PANEL) : row_tile; }
+/* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing evenly: up to three
+ * panels, about the same number in each. */
+static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
+{
+    const uint32_t panels = (rows + SF_PANEL - 1) / SF_PANEL, tiles = (panels + SF_BLOCK_PANELS - 1) / SF_BLOCK_PANELS;
+    return packed ? sf_min_u32(row_tile, (panels + tiles - 1) / tiles * SF_PANEL) : row_tile;
+}
 
 static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
 {
-    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1), most = sf_min_u32(packed, rows);
+    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sf_min_u32(packed, rows);
     const sf_host_shape of = shape(g, rows);
     sf_packing p;
     p.tiles = groups * ((rows + most - 1) / most);
@@ -207,7 +212,7 @@ static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* 
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
     const sf_host_shape of = shape(g, rows);
-    uint8_t* end = sf_host_tile_open(tile, call->work, tile_rows(call->row_tile, call->packed != NULL), &of);
+    uint8_t* end = sf_host_tile_open(tile, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
                                      : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
@@ -228,9 +233,7 @@ static void pack(const geometry* g, const sf_call* call, const sf_call* twin, ui
         sf_host_tile_point(&other, twin->packed + index * p.tile_bytes);
     if (!call->words_kept)
         sf_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
-    sf_packed_rows_prepare(tile.packed_rows, call, group * rows + first);
-    if (twin != NULL)
-        sf_packed_rows_prepare(other.packed_rows, twin, group * rows + first);
+    sf_packed_rows_prepare(tile.packed_rows, twin != NULL ? other.packed_rows : NULL, call, group * rows + first);
 }
 
 /* Rows of one group and where they lie packed, tile after tile. */
@@ -276,7 +279,7 @@ static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_
             one.end = sf_min_u32(one.first + tile.capacity, all.end);
             one.packed = (uint8_t*)call->work;
             sf_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
-            sf_packed_rows_prepare(tile.packed_rows, call, one.first);
+            sf_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
             run_stretch(g, call, &tile, picture, &one, out_c);
         }
     }

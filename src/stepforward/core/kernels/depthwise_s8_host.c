@@ -172,21 +172,38 @@ static void read_lines(const tile* t, const geometry* g, const sf_call* call, ui
                            twin != NULL ? twin + (size_t)tap * count : NULL);
 }
 
-/* Pairs of taps for windows that begin with row `parity` of a pair; a tap outside the kernel is zero. Channels of joined positions
- * repeat those of the first. */
+/* A panel of two taps' channels, side by side. Apart, because GCC 12 makes vectors of it only there. */
+__attribute__((noinline)) static void pair_up(const int16_t* restrict first, const int16_t* restrict second, int16_t* restrict out)
+{
+    for (uint32_t i = 0; i < SF_PANEL; i++) {
+        out[2 * i] = first[i];
+        out[2 * i + 1] = second[i];
+    }
+}
+
+/* The channels of a tap from channel c on; a tap outside the kernel is zero. */
+static const int16_t* tap_at(const geometry* g, const int16_t* line, uint32_t count, uint32_t row, uint32_t kx, uint32_t c)
+{
+    static const int16_t none[SF_PANEL] = {0};
+    return row < g->kernel_h ? line + (size_t)(row * g->kernel_w + kx) * count + c : none;
+}
+
+/* Pairs of taps for windows that begin with row `parity` of a pair. Channels of joined positions repeat those of the first. */
 static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, uint32_t count, uint32_t parity)
 {
     const uint32_t all = count * g->joined;
     int16_t* words = t->words + (size_t)parity * g->taps * t->capacity * 2;
     for (uint32_t tap = 0; tap < g->taps; tap++) {
         const uint32_t above = tap / g->kernel_w * 2 - parity, below = above + 1, kx = tap % g->kernel_w; /* rows; may wrap */
-        const int16_t* first = above < g->kernel_h ? line + (size_t)(above * g->kernel_w + kx) * count : NULL;
-        const int16_t* second = below < g->kernel_h ? line + (size_t)(below * g->kernel_w + kx) * count : NULL;
-        for (uint32_t c = 0, from = 0; c < all; c += SF_PANEL) {
+        for (uint32_t c = 0; c < all; c += SF_PANEL) {
             int16_t* out = words + ((size_t)(c / SF_PANEL) * g->taps + tap) * SF_PANEL * 2;
-            for (uint32_t i = 0; i < SF_PANEL && c + i < all; i++) {
-                out[2 * i] = first != NULL ? first[from] : 0;
-                out[2 * i + 1] = second != NULL ? second[from] : 0;
+            if (c + SF_PANEL <= count) {
+                pair_up(tap_at(g, line, count, above, kx, c), tap_at(g, line, count, below, kx, c), out);
+                continue;
+            }
+            for (uint32_t i = 0, from = c % count; i < SF_PANEL && c + i < all; i++) {
+                out[2 * i] = *tap_at(g, line, count, above, kx, from);
+                out[2 * i + 1] = *tap_at(g, line, count, below, kx, from);
                 from = from + 1 == count ? 0 : from + 1;
             }
         }
@@ -196,22 +213,23 @@ static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, ui
 static void pack_words(const tile* t, const geometry* g, const int16_t* line, uint32_t count)
 {
     sf_packed_rows* rows = t->packed_rows;
+    int64_t sum[SF_PANEL], positive[SF_PANEL];
     sf_packed_rows_open(rows, t->capacity, count);
     if (count * g->joined % SF_PANEL != 0)
         sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
     pack_pairs(t, g, line, count, 0);
     pack_pairs(t, g, line, count, 1);
-    sf_fill(rows->reach, 0, count * sizeof *rows->reach);
-    for (uint32_t tap = 0; tap < g->kernel_h * g->kernel_w; tap++, line += count)
-        for (uint32_t c = 0; c < count; c++)
-            rows->reach[c] += line[c] < 0 ? -line[c] : line[c];
+    for (uint32_t c = 0; c < count; c++) {
+        if (c % SF_PANEL == 0)
+            t->kernels.sums(t->words + (size_t)c * g->taps * 2, g->taps, sum, positive);
+        rows->reach[c] = sf_reach(positive[c % SF_PANEL], positive[c % SF_PANEL] - sum[c % SF_PANEL], g->zero);
+    }
 }
 
 /* Joined positions have the rows of the first one. */
-static void prepare(const geometry* g, sf_packed_rows* packed, const sf_call* call, uint32_t first)
+static void join(const geometry* g, sf_packed_rows* packed)
 {
     sf_rows* rows = &packed->rows;
-    sf_packed_rows_prepare(packed, call, first);
     for (uint32_t c = packed->count; c < packed->count * g->joined; c++) {
         rows->bias[c] = rows->bias[c - packed->count];
         rows->mult[c] = rows->mult[c - packed->count];
@@ -221,8 +239,7 @@ static void prepare(const geometry* g, sf_packed_rows* packed, const sf_call* ca
 }
 
 /* Packs channels first .. first+count-1 into the selected tile, and into a twin's. */
-static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, const tile* other,
-                 const sf_call* twin)
+static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, const tile* other)
 {
     if (!call->words_kept) {
         int16_t* second = other != NULL ? t->line + line_bytes(g, t->capacity) / sizeof(int16_t) : NULL;
@@ -231,9 +248,10 @@ static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first
         if (other != NULL)
             pack_words(other, g, second, count);
     }
-    prepare(g, t->packed_rows, call, first);
+    sf_packed_rows_prepare(t->packed_rows, other != NULL ? other->packed_rows : NULL, call, first);
+    join(g, t->packed_rows);
     if (other != NULL)
-        prepare(g, other->packed_rows, twin, first);
+        join(g, other->packed_rows);
 }
 
 void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
@@ -247,7 +265,7 @@ void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_
     point_tile(&t, &g, call->packed + at);
     if (twin != NULL)
         point_tile(&other, &g, twin->packed + at);
-    pack(&t, &g, call, first, count, twin != NULL ? &other : NULL, twin);
+    pack(&t, &g, call, first, count, twin != NULL ? &other : NULL);
 }
 
 /* Row pairs from input row `top` on, channels of the tile; x: the tile's first channel in one sample. A row outside the image reads
@@ -343,7 +361,7 @@ int sf_depthwise_s8_host(const sf_call* call)
     sf_fill(t.picture, 0, (size_t)picture_bytes(&g));
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
         if (packed == NULL)
-            pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL, NULL);
+            pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL);
         select_tile(&t, &g, packed != NULL ? packed : (uint8_t*)call->work);
         if (!t.rows.narrow)
             return 0;

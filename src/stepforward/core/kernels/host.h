@@ -104,6 +104,17 @@ typedef void (*sf_winograd_kernel)(const int16_t* words, const int16_t* v, uint3
 /* The transformed inputs of eight tiles (winograd.h). */
 typedef void (*sf_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 
+/* Of each row of a packed panel of `pairs` pairs in all: the sum of its weights, and of those that are positive. */
+typedef void (*sf_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL]);
+
+/* up = clamp(w + delta), down = clamp(w - delta) with delta of the contract, section 7, for its exact perturbation, and the limits
+ * -q_max and q_max. No two of the arrays overlap. */
+typedef void (*sf_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
+                                int16_t* down);
+
+/* w = clamp(w - move[z as a byte]) to -32767 .. 32767. */
+typedef void (*sf_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
+
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
@@ -117,6 +128,9 @@ typedef struct sf_host_kernels {
     sf_winograd_kernel winograd; /* NULL: by way of dot and rows */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
+    sf_sums_kernel sums;
+    sf_twins_kernel twins;
+    sf_moves_kernel moves; /* NULL where a table is not looked up in registers */
 } sf_host_kernels;
 
 /* The plain kernels, and the fastest ones of this machine's instruction sets up to `level` (tests ask for less). */
@@ -132,6 +146,8 @@ void sf_block_bytes(const sf_block* block, const int16_t* const* patches, uint32
 void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   const size_t* at);
 void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
+void sf_sums(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL]);
+void sf_twins(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up, int16_t* down);
 
 #if SF_NEON
 void sf_block_dot_neon(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
@@ -156,12 +172,25 @@ void sf_grid_few_vnni(const sf_block* block, const sf_grid* grid, const sf_rows*
 void sf_grid_window_vnni(const sf_block* block, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y);
 void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     const size_t* at);
+void sf_sums_vnni(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL]);
+void sf_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
+void sf_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
+                     int16_t* down);
 #endif
+
+/* The largest magnitude that a sum of a row, without its bias, can have on the way: X = x - zero lies in [-below, above] with
+ * below, above >= 0, so with the sums `up` of the positive and `down` of the negative weights' magnitudes every partial sum is at most
+ * up*above + down*below and at least -(up*below + down*above). */
+SF_INLINE int64_t sf_reach(int64_t up, int64_t down, int64_t zero)
+{
+    const int64_t below = 128 + zero, above = 127 - zero, high = up * above + down * below, low = up * below + down * above;
+    return high > low ? high : low;
+}
 
 /* packed_rows.c: the rows of a tile as they lie in its packed memory. */
 typedef struct sf_packed_rows {
     sf_rows rows;
-    int64_t* reach;   /* bounds of the words alone, which sf_rows_prepare() starts from */
+    int64_t* reach;   /* of the words alone (sf_reach), which sf_rows_scale() starts from */
     uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
     int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x - zero; else 0 */
     uint32_t count;
@@ -172,8 +201,8 @@ uint64_t sf_packed_rows_bytes(uint32_t capacity);
 /* Lay the arrays out behind the structure, for `count` rows. */
 void sf_packed_rows_open(sf_packed_rows* packed, uint32_t capacity, uint32_t count);
 
-/* Biases and scales; the bounds in reach[] stay as they are. */
-void sf_packed_rows_prepare(sf_packed_rows* packed, const sf_call* call, uint32_t first_row);
+/* Biases and scales; the bounds in reach[] stay as they are. twin: NULL, or the rows of the probe of opposite sign. */
+void sf_packed_rows_prepare(sf_packed_rows* packed, sf_packed_rows* twin, const sf_call* call, uint32_t first_row);
 
 /* host_kernels.c: rows from row `first` on. */
 sf_rows sf_rows_from(const sf_rows* rows, uint32_t first);

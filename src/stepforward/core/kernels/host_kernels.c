@@ -12,6 +12,8 @@ sf_host_kernels sf_host_choose(int level)
     k.picture = sf_winograd_picture;
     k.rows = sf_rows_each;
     k.interleave = sf_interleave;
+    k.sums = sf_sums;
+    k.twins = sf_twins;
 #if SF_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
         k.dot = sf_block_dot_avx2;
@@ -37,6 +39,9 @@ sf_host_kernels sf_host_choose(int level)
         k.winograd = sf_winograd_vnni;
         k.rows = sf_rows_avx512;
         k.interleave = sf_interleave_avx512;
+        k.sums = sf_sums_vnni;
+        k.twins = sf_twins_avx512;
+        k.moves = sf_moves_avx512;
     }
 #elif SF_NEON
     if (level > SF_HOST_PLAIN) {

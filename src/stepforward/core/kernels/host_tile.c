@@ -90,34 +90,34 @@ void sf_host_tile_select(sf_host_tile* t, void* packed)
     t->count = t->packed_rows->count;
 }
 
-/* Bound of a row's accumulator, in units of the largest |X|, as sf_rows_prepare() takes it. X = x - zero lies in [-below, above]
- * with below, above >= 0, so with the sums `up` of the positive and `down` of the negative weights' magnitudes every partial sum is
- * at most up*above + down*below and at least -(up*below + down*above). */
+/* The sums of each row of a panel, for sf_reach(). */
 SF_CLONES
-static int64_t reach(const int16_t* w, uint32_t count, int64_t zero)
+void sf_sums(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL])
 {
-    const int64_t below = 128 + zero, above = 127 - zero, largest = above > below ? above : below;
-    int64_t sum = 0, magnitude = 0;
-    for (uint32_t at = 0, some; at < count; at += some) {
-        int32_t part = 0, size = 0; /* at most 2^15 times 2^15 */
-        some = sf_min_u32(count - at, 32768);
-        for (uint32_t i = at; i < at + some; i++) {
-            part += w[i];
-            size += w[i] < 0 ? -w[i] : w[i];
+    sf_fill(sum, 0, SF_PANEL * sizeof *sum);
+    sf_fill(positive, 0, SF_PANEL * sizeof *positive);
+    for (size_t some; pairs > 0; pairs -= some) {
+        int32_t all[SF_PANEL] = {0}, above[SF_PANEL] = {0};
+        some = pairs < 32767 ? pairs : 32767; /* times 2 * 2^15 stays inside int32 */
+        for (size_t k = 0; k < some; k++, words += 2 * SF_PANEL)
+            for (size_t r = 0; r < SF_PANEL; r++) {
+                const int32_t even = words[2 * r], odd = words[2 * r + 1];
+                all[r] += even + odd;
+                above[r] += (even > 0 ? even : 0) + (odd > 0 ? odd : 0);
+            }
+        for (size_t r = 0; r < SF_PANEL; r++) {
+            sum[r] += all[r];
+            positive[r] += above[r];
         }
-        sum += part;
-        magnitude += size;
     }
-    const int64_t up = (magnitude + sum) / 2, down = (magnitude - sum) / 2;
-    const int64_t high = up * above + down * below, low = up * below + down * above;
-    return ((high > low ? high : low) + largest - 1) / largest;
 }
 
-static void bound_rows(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int64_t* bounds)
+static void bound_rows(const sf_host_tile* t, const int16_t* words, uint32_t rows, int64_t zero, int64_t* bounds)
 {
-    const uint32_t length = t->segments * t->segment;
+    int64_t sum[SF_PANEL], positive[SF_PANEL];
+    t->kernels.sums(words, (size_t)t->segments * t->pairs, sum, positive);
     for (uint32_t r = 0; r < rows; r++)
-        bounds[r] = reach(line + (size_t)r * length, length, zero);
+        bounds[r] = sf_reach(positive[r], positive[r] - sum[r], zero);
 }
 
 #if SF_X86
@@ -182,8 +182,10 @@ static void pack_few(const sf_host_tile* t, const int16_t* line, uint32_t rows, 
                 words[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = line[r * length + s * t->segment + k];
 }
 
-/* The same for bytes: [segment][four][SF_PANEL][4], and the surplus of every row: x ^ byte_flip is (x - zero) + (zero + byte_flip). */
-static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int8_t* words, int32_t* surplus)
+/* The same for bytes: [segment][four][SF_PANEL][4], and the bound and the surplus of every row: x ^ byte_flip is (x - zero) +
+ * (zero + byte_flip). */
+static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int8_t* words, int64_t* bounds,
+                       int32_t* surplus)
 {
     const size_t length = (size_t)t->segments * t->segment;
     const int32_t offset = (int32_t)zero + (int32_t)t->kernels.byte_flip;
@@ -191,42 +193,47 @@ static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows
     for (uint32_t r = 0; r < rows; r++) {
         const int16_t* from = line + r * length;
         int8_t* to = words + 4 * r;
-        int32_t sum = 0; /* at most 127 * SF_BYTE_PRODUCTS */
+        int32_t sum = 0, positive = 0; /* at most 127 * SF_BYTE_PRODUCTS */
         for (uint32_t s = 0; s < t->segments; s++, from += t->segment, to += (size_t)t->pairs * 4 * SF_PANEL)
             for (uint32_t k = 0; k < t->segment; k++) {
                 to[k / 4 * 4 * SF_PANEL + k % 4] = (int8_t)from[k];
                 sum += from[k];
+                positive += from[k] > 0 ? from[k] : 0;
             }
+        bounds[r] = sf_reach(positive, positive - sum, zero);
         surplus[r] = sum * offset; /* |offset| <= 255 */
     }
 }
 
-/* Whether a panel's sums leave the two bits that Winograd's transforms take, and its transformed weights fit (winograd.h). */
-static int transforms(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, const int64_t* bounds)
+/* Whether the transformed weights of a panel fit, and its sums leave the two bits that the transforms take (winograd.h); and its bounds. */
+static int transforms(const int16_t* line, uint32_t rows, uint32_t channels, int64_t zero, int64_t* bounds)
 {
-    const int64_t largest = 127 - zero > 128 + zero ? 127 - zero : 128 + zero;
-    for (uint32_t r = 0; r < rows; r++)
-        if (bounds[r] * largest >= SF_WINOGRAD_REACH)
-            return 0;
-    return sf_winograd_fits(line, rows, t->segment / 3);
+    int64_t sum[SF_PANEL], positive[SF_PANEL];
+    int fit = sf_winograd_fits(line, rows, channels, sum, positive);
+    for (uint32_t r = 0; fit && r < rows; r++) {
+        bounds[r] = sf_reach(positive[r], positive[r] - sum[r], zero);
+        fit = bounds[r] < SF_WINOGRAD_REACH;
+    }
+    return fit;
 }
 
 /* One panel of rows from a line. */
 static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int64_t zero, const sf_host_tile* to)
 {
+    int16_t* words = to->words + row / SF_PANEL * panel_words(t);
     int64_t* bounds = to->packed_rows->reach + row;
-    bound_rows(t, line, rows, zero, bounds);
-    const int transformed = t->winograd && transforms(t, line, rows, zero, bounds);
+    const int transformed = t->winograd && transforms(line, rows, t->segment / 3, zero, bounds);
     to->packed_rows->transformed[row / SF_PANEL] = (uint8_t)transformed;
     if (transformed) {
-        sf_winograd_weights(line, rows, t->segment / 3, t->points, to->words + row / SF_PANEL * panel_words(t));
+        sf_winograd_weights(line, rows, t->segment / 3, t->points, words);
         return;
     }
     if (t->bytes) {
-        pack_bytes(t, line, rows, zero, (int8_t*)(to->words + row / SF_PANEL * panel_words(t)), to->packed_rows->surplus + row);
+        pack_bytes(t, line, rows, zero, (int8_t*)words, bounds, to->packed_rows->surplus + row);
         return;
     }
-    pack(t, line, rows, to->words + row / SF_PANEL * panel_words(t));
+    pack(t, line, rows, words);
+    bound_rows(t, words, rows, zero, bounds);
     if (t->few)
         pack_few(t, line, rows, to->words + panel_words(t));
 }

@@ -22,13 +22,21 @@ void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
     sf_fill(p->surplus, 0, capacity * sizeof *p->surplus);
 }
 
-void sf_packed_rows_prepare(sf_packed_rows* p, const sf_call* call, uint32_t first_row)
+static void scale(sf_packed_rows* p, const sf_call* call, uint32_t first_row)
 {
     sf_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
-    sf_rows_prepare(&p->rows, call, first_row, p->count);
+    sf_rows_scale(&p->rows, call, first_row, p->count, 1);
     /* modulo 2^32; the sum of a narrow row with its surplus and this bias is back inside int32 */
     for (uint32_t r = 0; p->rows.narrow && r < p->count; r++)
         p->rows.bias[r] = (int32_t)((uint32_t)p->rows.bias[r] - (uint32_t)p->surplus[r]);
+}
+
+void sf_packed_rows_prepare(sf_packed_rows* p, sf_packed_rows* twin, const sf_call* call, uint32_t first_row)
+{
+    sf_stage_twins_s32(call->pass, (uint32_t)call->op->bias, first_row, p->count, p->rows.bias, twin != NULL ? twin->rows.bias : NULL);
+    scale(p, call, first_row);
+    if (twin != NULL)
+        scale(twin, call, first_row);
 }
 
 #endif

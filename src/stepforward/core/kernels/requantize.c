@@ -14,7 +14,7 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
     return memory + (size_t)sf_rows_bytes(count);
 }
 
-/* Stage the biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row,
+/* The biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row,
  * or another bound of its accumulators in units of the largest |X|.
  *
  * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product, which
@@ -26,29 +26,43 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
  * the bracket as well: then kernels for hosts need no step after the shift but to saturate. */
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
 {
+    const int32_t zero = call->in->zero_point;
+    sf_stage_s32(call->pass, (uint32_t)call->op->bias, first_row, count, rows->bias);
+    sf_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
+}
+
+/* magnitude: of the output's zero point. */
+static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t half, int32_t magnitude)
+{
+    if (shift < 17 || reach > INT32_MAX || ((reach * mult) >> 16) + half + 65538 > INT32_MAX)
+        rows->narrow = 0;
+    else if (rows->fused && /* shift >= 17; at most 127 * 2^31 + 2^31 */
+             ((reach * mult) >> 16) + half + ((int64_t)magnitude << (shift - 16)) + 65538 > INT32_MAX)
+        rows->fused = 0;
+}
+
+void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit)
+{
     const sf_op* op = call->op;
-    const int64_t zero = call->in->zero_point, largest = 127 - zero > 128 + zero ? 127 - zero : 128 + zero;
     const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
+    const int shared = op->rescale_count == 1; /* then the row with the largest reach decides for all */
+    int64_t most = 0;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
     rows->fused = !sf_for_device(call->row_tile) && rows->dtype == SF_S8;
-    sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
     for (uint32_t r = 0; r < count; r++) {
-        const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row + r);
-        const int64_t bias = rows->bias[r];
+        const int32_t* pair = sf_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
+        const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
         rows->half[r] = pair[1] >= 17 ? (int32_t)1 << (pair[1] - 17) : 0;
-        rows->reach[r] = rows->reach[r] * largest + (bias < 0 ? -bias : bias);
-        if (pair[1] < 17 || rows->reach[r] > INT32_MAX ||
-            ((rows->reach[r] * pair[0]) >> 16) + rows->half[r] + 65538 > INT32_MAX)
-            rows->narrow = 0;
-        else if (rows->fused && /* shift >= 17; at most 127 * 2^31 + 2^31 */
-                 ((rows->reach[r] * pair[0]) >> 16) + rows->half[r] + ((int64_t)magnitude << (pair[1] - 16)) + 65538 > INT32_MAX)
-            rows->fused = 0;
+        rows->reach[r] = reach;
+        most = reach > most ? reach : most;
+        if (!shared || r + 1 == count)
+            limit(rows, shared ? most : reach, pair[0], pair[1], rows->half[r], magnitude);
     }
     rows->fused = rows->fused && rows->narrow;
 }

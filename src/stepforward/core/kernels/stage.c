@@ -1,6 +1,6 @@
 /* Weights on their way into a kernel: widened, and perturbed where the plan trains them (contract, section 7).
  * The stored weights never change. */
-#include "../internal.h"
+#include "host.h"
 
 #define ONE_Z 36 /* the number one on the grid of z */
 
@@ -104,17 +104,40 @@ void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
 
 #define PIECE (8 * SF_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
 
-/* out = w + delta, twin = w - delta, where w is in out. */
 SF_CLONES
-static void perturb_twins_exact(int16_t* out, int16_t* twin, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign,
-                                int32_t q_max)
+void sf_twins(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t q_max,
+              int16_t* restrict up, int16_t* restrict down)
 {
-    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sf_min_u32(s->perturb_shift, 24);
+    const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sf_min_u32(scaler->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++) {
-        const int32_t delta = sign * exact_delta(z[i], mult, half, shift), w = out[i];
-        out[i] = (int16_t)sf_clamp(w + delta, -q_max, q_max);
-        twin[i] = (int16_t)sf_clamp(w - delta, -q_max, q_max);
+        const int32_t delta = exact_delta(z[i], mult, half, shift), at = w[i];
+        up[i] = (int16_t)sf_clamp(at + delta, -q_max, q_max);
+        down[i] = (int16_t)sf_clamp(at - delta, -q_max, q_max);
+    }
+}
+
+/* Both twins from one z. */
+static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+{
+    const sf_tensor* t = pass->program->tensors + entry->tensor;
+    const uint8_t* data = pass->weights + t->offset;
+    const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
+    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
+    int8_t z[PIECE];
+    for (uint32_t at = 0, some; at < count; at += some) {
+        const int16_t* w = (const int16_t*)(const void*)data + first + at;
+        some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
+        if (t->dtype != SF_S16) {
+            widen(t, data, first + at, some, wide);
+            w = wide;
+        }
+        draw(pass, entry->tensor, first + at, some, z);
+        for (uint32_t i = 0, run; i < some; i += run) {
+            const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
+            twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
+        }
     }
 }
 
@@ -123,26 +146,61 @@ void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    const int together = twin != NULL && entry != NULL && pass->plan->perturbation == SF_EXACT;
-    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    if (twin != NULL && entry != NULL && pass->plan->perturbation == SF_EXACT) {
+        stage_both(pass, entry, first, count, out, twin);
+        return;
+    }
     int8_t z[PIECE];
     widen(t, pass->weights + t->offset, first, count, out);
-    if (twin != NULL && !together)
+    if (twin != NULL)
         sf_copy(twin, out, count * sizeof *twin);
-    if (entry == NULL)
-        return;
-    for (uint32_t at = 0, some; at < count; at += some) {
+    for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
         some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
         draw(pass, tensor, first + at, some, z);
-        if (!together) {
-            perturb_s16(pass->plan, entry, t, first + at, some, z, pass->perturbation->sign, out + at);
-            if (twin != NULL)
-                perturb_s16(pass->plan, entry, t, first + at, some, z, -pass->perturbation->sign, twin + at);
-            continue;
+        perturb_s16(pass->plan, entry, t, first + at, some, z, pass->perturbation->sign, out + at);
+        if (twin != NULL)
+            perturb_s16(pass->plan, entry, t, first + at, some, z, -pass->perturbation->sign, twin + at);
+    }
+}
+
+/* The same for 32 bits: |delta| < 2^23. */
+SF_CLONES
+static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t* restrict up,
+                      int32_t* restrict down)
+{
+    const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sf_min_u32(scaler->perturb_shift, 24);
+    const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const int64_t delta = exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
+        up[i] = (int32_t)(above < -INT32_MAX ? -INT32_MAX : above > INT32_MAX ? INT32_MAX : above);
+        down[i] = (int32_t)(below < -INT32_MAX ? -INT32_MAX : below > INT32_MAX ? INT32_MAX : below);
+    }
+}
+
+void sf_stage_twins_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out, int32_t* twin)
+{
+    const sf_tensor* t = pass->program->tensors + tensor;
+    const sf_trainable* entry = find_trainable(pass, tensor);
+    const int32_t* w = (const int32_t*)(const void*)(pass->weights + t->offset) + first;
+    if (twin == NULL || entry == NULL || pass->plan->perturbation != SF_EXACT) {
+        sf_stage_s32(pass, tensor, first, count, out);
+        if (twin != NULL) {
+            const sf_perturbation* p = pass->perturbation;
+            const sf_perturbation other = {p->step, p->direction, -p->sign};
+            sf_pass opposite = *pass;
+            opposite.perturbation = &other;
+            sf_stage_s32(&opposite, tensor, first, count, twin);
         }
+        return;
+    }
+    int32_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out;
+    int8_t z[PIECE];
+    for (uint32_t at = 0, some; at < count; at += some) {
+        some = sf_min_u32(PIECE, count - at);
+        draw(pass, tensor, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
             const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
-            perturb_twins_exact(out + at + i, twin + at + i, z + i, run, s, pass->perturbation->sign, q_max);
+            twins_s32(w + at + i, z + i, run, s, up + at + i, down + at + i);
         }
     }
 }

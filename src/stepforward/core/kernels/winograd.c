@@ -3,20 +3,33 @@
 
 #if __STDC_HOSTED__
 
+/* The largest sum of magnitudes of one channel's nine weights; and sums over the row. */
 SF_CLONES
-int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels)
+static int32_t sum_row(const int16_t* w, uint32_t channels, int64_t* sum, int64_t* positive)
 {
-    int32_t most = 0;
-    for (uint32_t r = 0; r < rows; r++, line += (size_t)9 * channels)
-        for (uint32_t c = 0; c < channels; c++) {
-            int32_t sum = 0;
-            for (uint32_t tap = 0; tap < 9; tap++) {
-                const int32_t w = line[tap * channels + c];
-                sum += w < 0 ? -w : w;
-            }
-            most = most > sum ? most : sum;
+    int32_t most = 0, all = 0, sizes = 0;
+    for (uint32_t c = 0; c < channels; c++) {
+        int32_t signed_sum = 0, size = 0;
+        for (uint32_t tap = 0; tap < 9; tap++) {
+            const int32_t v = w[tap * channels + c];
+            signed_sum += v;
+            size += v < 0 ? -v : v;
         }
-    return most <= 32767;
+        all += signed_sum;
+        sizes += size;
+        most = most > size ? most : size;
+    }
+    *sum = all;
+    *positive = (sizes + all) / 2;
+    return most;
+}
+
+int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels, int64_t* sum, int64_t* positive)
+{
+    for (uint32_t r = 0; r < rows; r++)
+        if (sum_row(line + (size_t)r * 9 * channels, channels, sum + r, positive + r) > 32767)
+            return 0;
+    return 1;
 }
 
 typedef struct four {

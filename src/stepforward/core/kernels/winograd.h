@@ -20,6 +20,7 @@
 
 #define SF_WINOGRAD_TILES SF_BLOCK_PATCHES /* multiplied together */
 #define SF_WINOGRAD_REACH ((int64_t)1 << 29)
+#define SF_WINOGRAD_CHANNELS 4096u /* at most: 9 * 4096 * 2^15 < 2^31 */
 
 /* Eight tiles; what fills up the last eight is the first of them once more. */
 struct sf_tiles {
@@ -29,8 +30,9 @@ struct sf_tiles {
     int whole;                                 /* it has all of them */
 };
 
-/* winograd.c: whether rows of 9*channels weights each, tap by tap, may be transformed. */
-int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels);
+/* winograd.c: whether rows of 9*channels weights each, tap by tap, may be transformed. sum, positive: where they may, of each row's
+ * weights (sf_reach). */
+int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels, int64_t* sum, int64_t* positive);
 
 /* winograd.c: the words [column][row][pair][SF_PANEL][2] of a panel; rows beyond `rows` are zero. work: as many elements. */
 void sf_winograd_weights(const int16_t* line, uint32_t rows, uint32_t channels, int16_t* work, int16_t* words);
