@@ -253,6 +253,24 @@ static void panel_sums(sf_sums_kernel fast)
     free(words);
 }
 
+/* Multipliers up to the largest, and sums that stay below 2^31: 2^25 + 2^30. */
+static void adds(sf_sum_kernel fast)
+{
+    int8_t a[200], b[200], expected[200], got[200];
+    for (size_t count = 0; count <= 200; count++) {
+        const sf_sum s = {draw(0, 65535), draw(0, 65535), draw(-(1 << 30), 1 << 30), draw(0, 23), draw(-128, 0), draw(0, 127)};
+        for (size_t i = 0; i < 200; i++) {
+            a[i] = (int8_t)draw(-128, 127);
+            b[i] = (int8_t)draw(-128, 127);
+        }
+        memset(expected, 0, sizeof expected);
+        memset(got, 0, sizeof got);
+        sf_sum_s8(&s, a, b, count, expected);
+        fast(&s, a, b, count, got);
+        CHECK(memcmp(expected, got, sizeof got) == 0);
+    }
+}
+
 /* Lines of windows in exactly the bytes they may touch: the sanitizers see the rest. */
 static void windows(void)
 {
@@ -382,6 +400,7 @@ int main(void)
             grids(sf_block_window, fast.grid_window, 1, 64);
         rescales(fast.rows);
         interleaves(fast.interleave);
+        adds(fast.sum);
         twins(fast.twins);
         panel_sums(fast.sums);
         const sf_draw_kernels draws = sf_draw_choose(level);

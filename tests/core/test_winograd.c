@@ -89,14 +89,14 @@ static void outputs(panel* p, const sf_host_kernels* kernels)
     sf_rows rows;
     sf_rows_carve(&rows, memory, SF_PANEL);
     rows.dtype = SF_S8;
-    rows.narrow = rows.fused = 1;
+    rows.narrow = rows.fused = rows.fused_four = 1;
     rows.zero_point = draw(-128, 127);
     rows.lo = draw(-128, 0);
     rows.hi = draw(0, 127);
     for (uint32_t r = 0; r < p->rows; r++) {
         rows.bias[r] = draw(-1000000, 1000000);
-        rows.mult[r] = draw(0, 65535);
-        rows.shift[r] = draw(17, 38);
+        rows.mult[r] = draw(0, 32767); /* times 2^31 plus 2^20, and 2^(36 - 15), and 127 * 2^(36 - 14): below 2^31 */
+        rows.shift[r] = draw(17, 36);
         rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
     }
     p->tiles.whole = draw(0, 1);

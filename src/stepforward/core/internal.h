@@ -177,6 +177,7 @@ typedef struct sf_rows {
     int32_t dtype;
     int32_t narrow; /* the whole row set is proven to stay inside int32 */
     int32_t fused;  /* and so it does with the zero point added before the shift; hosts only */
+    int32_t fused_four; /* and all that for four times the sums, shifted by two more (winograd.h) */
 } sf_rows;
 
 uint64_t sf_rows_bytes(uint32_t rows);
@@ -228,6 +229,13 @@ uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t 
 void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t first, uint32_t last, uint32_t tile,
                   const sf_scratch* scratch, void* work);
 #endif
+
+/* add_s8.c: clamp((a*mult_a + b*mult_b + rest) >> shift), multipliers below 2^16, all within int32. */
+typedef struct sf_sum {
+    int32_t mult_a, mult_b, rest, shift, lo, hi;
+} sf_sum;
+
+void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
 /* Kernels. */
 void sf_conv_s8(const sf_call* call);

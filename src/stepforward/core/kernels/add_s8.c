@@ -1,31 +1,47 @@
 /* Addition of two tensors of the same shape: both rescaled, rounded once. */
-#include "../internal.h"
+#include "host.h"
 
 /* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the zero
- * points contribute and the rounding term are the same for all elements. */
-SF_CLONES
-static void add(const int8_t* a, const int8_t* b, size_t count, const int32_t* zeros, const int32_t* pairs,
-                const sf_call* call)
+ * points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the output's zero point:
+ * 2^25 + 2^22 + 128 * 2^23 < 2^31. */
+enum { LARGEST_SHIFT = 26, ZERO_SHIFT = 23 };
+
+SF_INLINE int32_t sum_of(const sf_sum* s, int32_t a, int32_t b, int32_t zero)
 {
-    const int32_t shift = pairs[1] > 26 ? 26 : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
-    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
-    const int32_t mult_a = pairs[0], mult_b = pairs[2], rest = half - zeros[0] * mult_a - zeros[1] * mult_b;
-#define SF_SUM(i) sf_clamp(((a[i] * mult_a + b[i] * mult_b + rest) >> shift) + zero, lo, hi)
-    if (call->out->dtype == SF_S16) {
-        int16_t* y = (int16_t*)call->y;
-        for (size_t i = 0; i < count; i++)
-            y[i] = (int16_t)SF_SUM(i);
-    } else {
-        int8_t* y = (int8_t*)call->y;
-        for (size_t i = 0; i < count; i++)
-            y[i] = (int8_t)SF_SUM(i);
-    }
-#undef SF_SUM
+    return sf_clamp(((a * s->mult_a + b * s->mult_b + s->rest) >> s->shift) + zero, s->lo, s->hi);
+}
+
+SF_CLONES
+void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
+{
+    const sf_sum local = *s; /* y may not alias it, for all the compiler knows */
+    for (size_t i = 0; i < count; i++)
+        y[i] = (int8_t)sum_of(&local, a[i], b[i], 0);
+}
+
+SF_CLONES
+static void add_any(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
+{
+    const sf_sum local = *s;
+    for (size_t i = 0; i < count; i++)
+        sf_store(y, dtype, i, sum_of(&local, a[i], b[i], zero));
 }
 
 void sf_add_s8(const sf_call* call)
 {
-    const int32_t zeros[2] = {call->in->zero_point, call->pass->program->tensors[call->op->inputs[1]].zero_point};
-    add((const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], (size_t)call->n * (size_t)call->in->elements, zeros,
-        sf_rescale_pair(call->pass->program, call->op, 0), call);
+    const sf_tensor *a = call->in, *b = call->pass->program->tensors + call->op->inputs[1];
+    const int32_t* pairs = sf_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
+    const size_t count = (size_t)call->n * (size_t)a->elements;
+    sf_sum s = {pairs[0], pairs[2], half - a->zero_point * pairs[0] - b->zero_point * pairs[2], shift, call->op->lo, call->op->hi};
+    if (call->out->dtype != SF_S8 || shift > ZERO_SHIFT) {
+        add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point, call->out->dtype, call->y);
+        return;
+    }
+    s.rest += call->out->zero_point * (1 << shift);
+#if __STDC_HOSTED__
+    sf_host_choose(SF_HOST_LEVEL).sum(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
+#else
+    sf_sum_s8(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
+#endif
 }

@@ -40,7 +40,7 @@ SF_VNNI void sf_grid_few_vnni(const sf_block* b, const sf_grid* grid, const sf_r
 {
     const sf_lanes half = sf_lanes_load(rows, 0, count);
     const sf_lanes l = {twice(half.bias), twice(half.low), twice(half.high), twice(half.half), twice(half.shift),
-                        ~_mm512_movepi16_mask(twice(half.high)), half.lo, half.hi, count};
+                        ~_mm512_movepi16_mask(twice(half.high)), half.lo, half.hi, count, half.clamps};
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
     sf_panel_outputs few;

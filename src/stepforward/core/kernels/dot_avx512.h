@@ -67,10 +67,14 @@ SF_VNNI_INLINE void sf_dot_finish(const sf_block* b, const sf_grid* grid, const 
         UNROLL for (int j = 0; j < panels; j++)
         {
             const sf_lanes l = lanes[j];
-            const int full = l.count == SF_PANEL;
+            if (l.count == SF_PANEL && !l.clamps) {
+                UNROLL for (int p = 0; p < 8; p++)
+                    _mm_storeu_si128((__m128i_u*)(void*)(y + eight.at[p] + j * (int)SF_PANEL), sf_lanes_saturated(&l, sum[j][p]));
+                continue;
+            }
             UNROLL for (int p = 0; p < 8; p++)
             {
-                int8_t* out = full ? y + eight.at[p] + j * (int)SF_PANEL : few[p];
+                int8_t* out = l.count == SF_PANEL ? y + eight.at[p] + j * (int)SF_PANEL : few[p];
                 _mm_storeu_si128((__m128i_u*)(void*)out, sf_lanes_bytes(&l, sum[j][p]));
             }
         }

@@ -96,7 +96,7 @@ typedef void (*sf_rows_kernel)(const sf_rows* rows, const int32_t* acc, uint32_t
 /* out[2*i] = a[i] - zero, out[2*i + 1] = b[i] - zero */
 typedef void (*sf_interleave_kernel)(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
-/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused, at eight tiles. */
+/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused with fours, at eight tiles. */
 typedef struct sf_tiles sf_tiles;
 typedef void (*sf_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                                    const sf_tiles* tiles, int8_t* y);
@@ -115,6 +115,8 @@ typedef void (*sf_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t coun
 /* w = clamp(w - move[z as a byte]) to -32767 .. 32767. */
 typedef void (*sf_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
 
+typedef void (*sf_sum_kernel)(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
+
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
@@ -128,6 +130,7 @@ typedef struct sf_host_kernels {
     sf_winograd_kernel winograd; /* NULL: by way of dot and rows */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
+    sf_sum_kernel sum;
     sf_sums_kernel sums;
     sf_twins_kernel twins;
     sf_moves_kernel moves; /* NULL where a table is not looked up in registers */
@@ -157,6 +160,7 @@ void sf_block_window_neon(const sf_block* block, const int16_t* const* patches, 
 #endif
 
 #if SF_X86
+void sf_sum_vnni(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 void sf_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 void sf_interleave_avx512(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 void sf_block_dot_avx2(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);

@@ -31,14 +31,19 @@ void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uin
     sf_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
 }
 
-/* magnitude: of the output's zero point. */
-static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t half, int32_t magnitude)
+/* Whether sums up to `reach` can be rescaled and get their zero point, of at most `magnitude`, within int32; shift >= 17. */
+static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
-    if (shift < 17 || reach > INT32_MAX || ((reach * mult) >> 16) + half + 65538 > INT32_MAX)
-        rows->narrow = 0;
-    else if (rows->fused && /* shift >= 17; at most 127 * 2^31 + 2^31 */
-             ((reach * mult) >> 16) + half + ((int64_t)magnitude << (shift - 16)) + 65538 > INT32_MAX)
-        rows->fused = 0;
+    return reach <= INT32_MAX && /* at most 2^31 + 2^30 + 127 * 2^33 */
+           ((reach * mult) >> 16) + ((int64_t)1 << (shift - 17)) + ((int64_t)magnitude << (shift - 16)) + 65538 <= INT32_MAX;
+}
+
+/* magnitude: of the output's zero point. */
+static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
+{
+    rows->narrow = rows->narrow && shift >= 17 && fits(reach, mult, shift, 0);
+    rows->fused = rows->fused && rows->narrow && fits(reach, mult, shift, magnitude);
+    rows->fused_four = rows->fused_four && rows->fused && fits(4 * reach, mult, shift + 2, magnitude);
 }
 
 void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit)
@@ -52,7 +57,7 @@ void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint3
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
-    rows->fused = !sf_for_device(call->row_tile) && rows->dtype == SF_S8;
+    rows->fused = rows->fused_four = !sf_for_device(call->row_tile) && rows->dtype == SF_S8;
     for (uint32_t r = 0; r < count; r++) {
         const int32_t* pair = sf_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
         const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);
@@ -62,9 +67,8 @@ void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint3
         rows->reach[r] = reach;
         most = reach > most ? reach : most;
         if (!shared || r + 1 == count)
-            limit(rows, shared ? most : reach, pair[0], pair[1], rows->half[r], magnitude);
+            limit(rows, shared ? most : reach, pair[0], pair[1], magnitude);
     }
-    rows->fused = rows->fused && rows->narrow;
 }
 
 #define LANES 16

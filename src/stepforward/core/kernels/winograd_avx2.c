@@ -8,8 +8,8 @@
 #define UNROLL _Pragma("GCC unroll 4")
 #define SUMS (SF_WINOGRAD_TILES * SF_PANEL)
 
-/* y of four outputs and eight rows, with its bias. m: [column][row] of one tile. */
-SF_AVX2_INLINE void combine(const int32_t* m, __m256i bias, __m256i y[4])
+/* Four times the sums of four outputs and eight rows. m: [column][row] of one tile. */
+SF_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
 {
     __m256i up[4], low[4];
     UNROLL for (int j = 0; j < 4; j++)
@@ -23,14 +23,25 @@ SF_AVX2_INLINE void combine(const int32_t* m, __m256i bias, __m256i y[4])
     y[1] = _mm256_add_epi32(_mm256_sub_epi32(up[1], up[2]), up[3]);
     y[2] = _mm256_add_epi32(_mm256_add_epi32(low[0], low[1]), low[2]);
     y[3] = _mm256_add_epi32(_mm256_sub_epi32(low[1], low[2]), low[3]);
-    UNROLL for (int q = 0; q < 4; q++) y[q] = _mm256_add_epi32(_mm256_srai_epi32(y[q], 2), bias);
+    UNROLL for (int q = 0; q < 4; q++) y[q] = _mm256_add_epi32(y[q], four_bias);
+}
+
+/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
+SF_AVX2_INLINE sf_lanes of_fours(sf_lanes l)
+{
+    for (int i = 0; i < 2; i++) {
+        l.bias[i] = _mm256_slli_epi32(l.bias[i], 2);
+        l.half[i] = _mm256_slli_epi32(l.half[i], 2);
+        l.shift[i] = _mm256_add_epi32(l.shift[i], _mm256_set1_epi32(2));
+    }
+    return l;
 }
 
 SF_AVX2 void sf_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                               const sf_tiles* tiles, int8_t* y)
 {
     int32_t m[16 * SUMS];
-    const sf_lanes lanes = sf_lanes_load(rows, 0, count);
+    const sf_lanes lanes = of_fours(sf_lanes_load(rows, 0, count));
     const int direct = tiles->whole && count >= SF_PANEL;
     sf_winograd_points(sf_block_dot_avx2, words, v, channels, m);
     for (size_t t = 0; t < SF_WINOGRAD_TILES; t++) {

@@ -16,30 +16,44 @@ AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
     v[3] = _mm256_add_epi16(last, last);
 }
 
-AVX2_INLINE void transform(const int16_t* d, size_t across, size_t down, size_t step, int16_t* v)
+/* The transforms along columns x of a patch. */
+AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const size_t x, __m256i between[4][4])
 {
-    __m256i between[4][4];
-    UNROLL for (size_t x = 0; x < 4; x++)
-    {
-        __m256i in[4], out[4];
-        UNROLL for (size_t y = 0; y < 4; y++) in[y] = _mm256_loadu_si256((const __m256i_u*)(const void*)(d + x * across + y * down));
-        of_inputs(in, out);
-        UNROLL for (size_t i = 0; i < 4; i++) between[i][x] = out[i];
-    }
-    UNROLL for (size_t i = 0; i < 4; i++)
-    {
-        __m256i out[4];
-        of_inputs(between[i], out);
-        UNROLL for (size_t j = 0; j < 4; j++) _mm256_storeu_si256((__m256i_u*)(void*)(v + (4 * j + i) * step), out[j]);
-    }
+    __m256i in[4], out[4];
+    UNROLL for (size_t y = 0; y < 4; y++) in[y] = _mm256_loadu_si256((const __m256i_u*)(const void*)(d + x * across + y * down));
+    of_inputs(in, out);
+    UNROLL for (size_t i = 0; i < 4; i++) between[i][x] = out[i];
 }
 
+/* A tile has two columns in common with its left neighbour. */
 AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
-    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
-        for (uint32_t c = 0; c < channels; c += 16)
-            transform(patches[t] + c, across, down, point, v + (size_t)t * channels + c);
+    for (uint32_t c = 0; c < channels; c += 16) {
+        __m256i between[4][4];
+        for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++) {
+            const int16_t* d = patches[t] + c;
+            int16_t* to = v + (size_t)t * channels + c;
+            if (t > 0 && patches[t] == patches[t - 1] + 2 * across) {
+                UNROLL for (size_t i = 0; i < 4; i++)
+                {
+                    between[i][0] = between[i][2];
+                    between[i][1] = between[i][3];
+                }
+            } else {
+                go_down(d, across, down, 0, between);
+                go_down(d, across, down, 1, between);
+            }
+            go_down(d, across, down, 2, between);
+            go_down(d, across, down, 3, between);
+            UNROLL for (size_t i = 0; i < 4; i++)
+            {
+                __m256i out[4];
+                of_inputs(between[i], out);
+                UNROLL for (size_t j = 0; j < 4; j++) _mm256_storeu_si256((__m256i_u*)(void*)(to + (4 * j + i) * point), out[j]);
+            }
+        }
+    }
 }
 
 __attribute__((target("avx2"))) void sf_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down,

@@ -72,7 +72,7 @@ void sf_winograd_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
             const sf_rows rows = sf_rows_from(&t->rows, row);
             const uint32_t count = sf_min_u32(SF_PANEL, t->count - row);
             const int16_t* words = t->words + row / SF_PANEL * panel;
-            if (rows.fused && t->kernels.winograd != NULL) {
+            if (rows.fused_four && t->kernels.winograd != NULL) {
                 t->kernels.winograd(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
             } else {
                 sf_winograd_sums(t->kernels.dot, words, t->points, channels, sums);

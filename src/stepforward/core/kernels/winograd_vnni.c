@@ -8,11 +8,11 @@
 #define UNROLL _Pragma("GCC unroll 8")
 
 /* Each in a register of its own: without SF_KEEP, all would begin as copies of one. */
-SF_VNNI_INLINE void zeros(__m512i v[8])
+SF_VNNI_INLINE void begin(__m512i v[8], __m512i with)
 {
     UNROLL for (int t = 0; t < 8; t++)
     {
-        v[t] = _mm512_setzero_si512();
+        v[t] = with;
         SF_KEEP(v[t]);
     }
 }
@@ -39,25 +39,27 @@ typedef struct columns {
     __m512i up[4][8], low[4][8];
 } columns;
 
-SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, columns* sums)
+/* four_bias goes into the point that every output has with a plus: the second one of the second column. */
+SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, __m512i four_bias, columns* sums)
 {
+    const __m512i zero = _mm512_setzero_si512();
     const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
     const int16_t* x[8];
     UNROLL for (int t = 0; t < 8; t++) x[t] = v + (size_t)t * channels;
     size_t at = 0;
     for (int j = 0; j < 4; j++) {
         __m512i up[8], low[8], sum[8];
-        zeros(sum);
+        begin(sum, zero);
         w = multiply(w, x, at, channels, sum);
         UNROLL for (int t = 0; t < 8; t++) up[t] = sum[t];
-        zeros(sum);
+        begin(sum, j == 1 ? four_bias : zero);
         w = multiply(w, x, at += point, channels, sum);
         UNROLL for (int t = 0; t < 8; t++)
         {
             up[t] = _mm512_add_epi32(up[t], sum[t]);
             low[t] = sum[t];
         }
-        zeros(sum);
+        begin(sum, zero);
         w = multiply(w, x, at += point, channels, sum);
         UNROLL for (int t = 0; t < 8; t++)
         {
@@ -70,17 +72,23 @@ SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_
     }
 }
 
-/* 4*y of a sum of columns, to bytes. */
-SF_VNNI_INLINE __m128i finish(const sf_lanes* l, __m512i four_y)
+/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
+SF_VNNI_INLINE sf_lanes of_fours(sf_lanes l)
 {
-    return sf_lanes_bytes(l, _mm512_add_epi32(_mm512_srai_epi32(four_y, 2), l->bias));
+    l.bias = _mm512_slli_epi32(l.bias, 2);
+    l.half = _mm512_slli_epi32(l.half, 2);
+    l.shift = _mm512_add_epi32(l.shift, _mm512_set1_epi32(2));
+    return l;
 }
 
-SF_VNNI_INLINE void finish_pair(const sf_lanes* l, const __m512i (*column)[8], int tile, __m128i* left, __m128i* right)
+/* Left and right output of a sum of columns. */
+SF_VNNI_INLINE void finish(const sf_lanes* l, const __m512i (*column)[8], int tile, const int clamps, __m128i* out)
 {
     const __m512i plus = column[1][tile], minus = column[2][tile];
-    *left = finish(l, _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus));
-    *right = finish(l, _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]));
+    const __m512i left = _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus);
+    const __m512i right = _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]);
+    out[0] = clamps ? sf_lanes_bytes(l, left) : sf_lanes_saturated(l, left);
+    out[1] = clamps ? sf_lanes_bytes(l, right) : sf_lanes_saturated(l, right);
 }
 
 SF_VNNI_INLINE void store(__m128i bytes, int8_t* y) { _mm_storeu_si128((__m128i_u*)(void*)y, bytes); }
@@ -88,17 +96,21 @@ SF_VNNI_INLINE void store(__m128i bytes, int8_t* y) { _mm_storeu_si128((__m128i_
 SF_VNNI void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                               const sf_tiles* tiles, int8_t* y)
 {
-    const sf_lanes lanes = sf_lanes_load(rows, 0, count);
+    const sf_lanes lanes = of_fours(sf_lanes_load(rows, 0, count));
     columns sums;
-    multiply_columns(words, v, channels, &sums);
-    for (int t = 0; t < 8; t++) {
-        __m128i out[4];
-        finish_pair(&lanes, sums.up, t, &out[0], &out[1]);
-        finish_pair(&lanes, sums.low, t, &out[2], &out[3]);
-        if (count >= SF_PANEL && tiles->whole) {
+    __m128i out[4];
+    multiply_columns(words, v, channels, lanes.bias, &sums);
+    if (count >= SF_PANEL && tiles->whole && !lanes.clamps) {
+        for (int t = 0; t < 8; t++) {
+            finish(&lanes, sums.up, t, 0, out);
+            finish(&lanes, sums.low, t, 0, out + 2);
             UNROLL for (int q = 0; q < 4; q++) store(out[q], y + tiles->at[q][t]);
-            continue;
         }
+        return;
+    }
+    for (int t = 0; t < 8; t++) {
+        finish(&lanes, sums.up, t, 1, out);
+        finish(&lanes, sums.low, t, 1, out + 2);
         for (int q = 0; q < 4; q++)
             if (tiles->inside[q][t]) {
                 int8_t bytes[SF_PANEL];
