@@ -258,7 +258,7 @@ static void adds(sf_sum_kernel fast)
 {
     int8_t a[200], b[200], expected[200], got[200];
     for (size_t count = 0; count <= 200; count++) {
-        const sf_sum s = {draw(0, 65535), draw(0, 65535), draw(-(1 << 30), 1 << 30), draw(0, 23), draw(-128, 0), draw(0, 127)};
+        const sf_sum s = {draw(0, 65535), draw(0, 65535), 2 * draw(-(1 << 29), 1 << 29), draw(0, 23), draw(-128, 0), draw(0, 127)};
         for (size_t i = 0; i < 200; i++) {
             a[i] = (int8_t)draw(-128, 127);
             b[i] = (int8_t)draw(-128, 127);
