@@ -101,7 +101,8 @@ typedef struct sf_tiles sf_tiles;
 typedef void (*sf_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                                    const sf_tiles* tiles, int8_t* y);
 
-/* The transformed inputs of eight tiles (winograd.h). */
+/* A transformed row of weights, and the transformed inputs of eight tiles (winograd.h). */
+typedef uint32_t (*sf_row_kernel)(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive);
 typedef void (*sf_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 
 /* Of each row of a packed panel of `pairs` pairs in all: the sum of its weights, and of those that are positive. */
@@ -126,7 +127,8 @@ typedef struct sf_host_kernels {
     sf_grid_kernel grid_bytes;
     sf_grid_kernel grid_window;
     sf_grid_kernel grid_few;    /* dot for at most SF_FEW_ROWS rows, whose words are [segment][four][SF_FEW_ROWS][4] */
-    sf_picture_kernel picture;   /* of channels that are a multiple of sixteen */
+    sf_row_kernel row;         /* this and the next of channels that are a multiple of sixteen */
+    sf_picture_kernel picture;
     sf_winograd_kernel winograd; /* NULL: by way of dot and rows */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;

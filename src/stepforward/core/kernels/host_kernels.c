@@ -9,6 +9,7 @@ sf_host_kernels sf_host_choose(int level)
     k.dot = sf_block_dot;
     k.window = sf_block_window;
     k.bytes = sf_block_bytes;
+    k.row = sf_winograd_row;
     k.picture = sf_winograd_picture;
     k.rows = sf_rows_each;
     k.interleave = sf_interleave;
@@ -22,6 +23,7 @@ sf_host_kernels sf_host_choose(int level)
         k.window = sf_block_window_avx2;
         k.grid_dot = sf_grid_dot_avx2;
         k.grid_window = sf_grid_window_avx2;
+        k.row = sf_winograd_row_avx2;
         k.picture = sf_winograd_picture_avx2;
         k.winograd = sf_winograd_avx2;
         k.interleave = sf_interleave_avx2;

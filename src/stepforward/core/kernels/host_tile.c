@@ -205,11 +205,13 @@ static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows
     }
 }
 
-/* Whether the transformed weights of a panel fit, and its sums leave the two bits that the transforms take (winograd.h); and its bounds. */
-static int transforms(const int16_t* line, uint32_t rows, uint32_t channels, int64_t zero, int64_t* bounds)
+/* Whether the transformed weights of a panel fit, and its sums leave the two bits that the transforms take (winograd.h). Then the
+ * weights lie transformed in the working memory, and the bounds are set. */
+static int transform(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int64_t* bounds)
 {
+    const uint32_t channels = t->segment / 3;
     int64_t sum[SF_PANEL], positive[SF_PANEL];
-    int fit = sf_winograd_fits(line, rows, channels, sum, positive);
+    int fit = sf_winograd_transform(channels % 16 == 0 ? t->kernels.row : sf_winograd_row, line, rows, channels, t->points, sum, positive);
     for (uint32_t r = 0; fit && r < rows; r++) {
         bounds[r] = sf_reach(positive[r], positive[r] - sum[r], zero);
         fit = bounds[r] < SF_WINOGRAD_REACH;
@@ -222,10 +224,10 @@ static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row,
 {
     int16_t* words = to->words + row / SF_PANEL * panel_words(t);
     int64_t* bounds = to->packed_rows->reach + row;
-    const int transformed = t->winograd && transforms(line, rows, t->segment / 3, zero, bounds);
+    const int transformed = t->winograd && transform(t, line, rows, zero, bounds);
     to->packed_rows->transformed[row / SF_PANEL] = (uint8_t)transformed;
     if (transformed) {
-        sf_winograd_weights(line, rows, t->segment / 3, t->points, words);
+        sf_winograd_pack(t->points, t->segment / 3, words);
         return;
     }
     if (t->bytes) {

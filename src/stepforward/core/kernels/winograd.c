@@ -3,35 +3,6 @@
 
 #if __STDC_HOSTED__
 
-/* The largest sum of magnitudes of one channel's nine weights; and sums over the row. */
-SF_CLONES
-static int32_t sum_row(const int16_t* w, uint32_t channels, int64_t* sum, int64_t* positive)
-{
-    int32_t most = 0, all = 0, sizes = 0;
-    for (uint32_t c = 0; c < channels; c++) {
-        int32_t signed_sum = 0, size = 0;
-        for (uint32_t tap = 0; tap < 9; tap++) {
-            const int32_t v = w[tap * channels + c];
-            signed_sum += v;
-            size += v < 0 ? -v : v;
-        }
-        all += signed_sum;
-        sizes += size;
-        most = most > size ? most : size;
-    }
-    *sum = all;
-    *positive = (sizes + all) / 2;
-    return most;
-}
-
-int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels, int64_t* sum, int64_t* positive)
-{
-    for (uint32_t r = 0; r < rows; r++)
-        if (sum_row(line + (size_t)r * 9 * channels, channels, sum + r, positive + r) > 32767)
-            return 0;
-    return 1;
-}
-
 typedef struct four {
     int16_t a, b, c, d;
 } four;
@@ -58,33 +29,52 @@ SF_INLINE void put(int16_t* to, size_t step, four v)
     to[3 * step] = v.d;
 }
 
-/* One row's u[column][row of the kernel] for all channels; `step` elements from one to the next. */
 SF_CLONES
-static void transform_row(const int16_t* restrict g, uint32_t channels, size_t step, int16_t* restrict u)
+uint32_t sf_winograd_row(const int16_t* restrict line, uint32_t channels, size_t step, int16_t* restrict u, int64_t* sum,
+                         int64_t* positive)
 {
     const size_t n = channels;
+    int32_t most = 0, all = 0, sizes = 0;
     for (size_t c = 0; c < n; c++) {
-        const int16_t* k = g + c;
-        const four top = of_weights(k[0], k[n], k[2 * n]), middle = of_weights(k[3 * n], k[4 * n], k[5 * n]),
-                   bottom = of_weights(k[6 * n], k[7 * n], k[8 * n]);
+        const int16_t* g = line + c;
+        const four top = of_weights(g[0], g[n], g[2 * n]), middle = of_weights(g[3 * n], g[4 * n], g[5 * n]),
+                   bottom = of_weights(g[6 * n], g[7 * n], g[8 * n]);
+        int32_t nine = 0, size = 0;
+        for (size_t tap = 0; tap < 9; tap++) {
+            const int32_t w = g[tap * n];
+            nine += w;
+            size += w < 0 ? -w : w;
+        }
+        all += nine;
+        sizes += size;
+        most = most > size ? most : size;
         put(u + c, step, of_weights(top.a, middle.a, bottom.a));
         put(u + 4 * step + c, step, of_weights(top.b, middle.b, bottom.b));
         put(u + 8 * step + c, step, of_weights(top.c, middle.c, bottom.c));
         put(u + 12 * step + c, step, of_weights(top.d, middle.d, bottom.d));
     }
+    *sum = all;
+    *positive = (sizes + all) / 2;
+    return (uint32_t)most;
 }
 
-void sf_winograd_weights(const int16_t* line, uint32_t rows, uint32_t channels, int16_t* work, int16_t* words)
+int sf_winograd_transform(sf_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
+                          int64_t* positive)
 {
     const size_t point = (size_t)SF_PANEL * channels;
-    for (uint32_t r = 0; r < SF_PANEL; r++)
-        if (r < rows)
-            transform_row(line + (size_t)r * 9 * channels, channels, point, work + (size_t)r * channels);
-        else
-            for (uint32_t p = 0; p < 16; p++)
-                sf_fill(work + p * point + (size_t)r * channels, 0, channels * sizeof *work);
+    for (uint32_t r = 0; r < rows; r++)
+        if (row(line + (size_t)r * 9 * channels, channels, point, u + (size_t)r * channels, sum + r, positive + r) > 32767)
+            return 0;
+    for (uint32_t p = 0; rows < SF_PANEL && p < 16; p++)
+        sf_fill(u + p * point + (size_t)rows * channels, 0, (SF_PANEL - rows) * channels * sizeof *u);
+    return 1;
+}
+
+void sf_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words)
+{
+    const size_t point = (size_t)SF_PANEL * channels;
     for (uint32_t p = 0; p < 16; p++)
-        sf_pack_pairs(work + p * point, channels, channels / 2, words + p * point);
+        sf_pack_pairs(u + p * point, channels, channels / 2, words + p * point);
 }
 
 #define CHANNELS 64u /* transformed together, so that what lies between rows and columns stays at hand */

@@ -8,7 +8,7 @@
  *
  * Why it is exact:
  *   u fits s16, because no |u| is more than the sum of the nine |g| of its channel, and only panels where that is at most 32767 are
- *     transformed (sf_winograd_fits);
+ *     transformed (sf_winograd_transform);
  *   v fits s16: |d0-d2| <= 255 and |d1+d2| <= 510, so |v| <= 510 along rows and <= 4*510 after columns;
  *   sums of products and of m are modulo 2^32, and 4*y is back inside s32 because only panels whose |y| are proven to stay below
  *     2^29 are transformed (SF_WINOGRAD_REACH).
@@ -30,12 +30,17 @@ struct sf_tiles {
     int whole;                                 /* it has all of them */
 };
 
-/* winograd.c: whether rows of 9*channels weights each, tap by tap, may be transformed. sum, positive: where they may, of each row's
- * weights (sf_reach). */
-int sf_winograd_fits(const int16_t* line, uint32_t rows, uint32_t channels, int64_t* sum, int64_t* positive);
+/* winograd.c: u[column][row of the kernel] of one row of 9*channels weights, tap by tap, `step` elements from one to the next. Returns
+ * the largest sum of magnitudes of a channel's nine; if that is at most 32767, u is right, and so are the sums of all weights and of
+ * those that are positive (sf_reach). */
+uint32_t sf_winograd_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive);
 
-/* winograd.c: the words [column][row][pair][SF_PANEL][2] of a panel; rows beyond `rows` are zero. work: as many elements. */
-void sf_winograd_weights(const int16_t* line, uint32_t rows, uint32_t channels, int16_t* work, int16_t* words);
+/* winograd.c: the same for the rows of a panel, those beyond `rows` zero. Returns whether all may be transformed. */
+int sf_winograd_transform(sf_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
+                          int64_t* positive);
+
+/* winograd.c: the words [column][row][pair][SF_PANEL][2] of a panel. */
+void sf_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words);
 
 /* winograd.c: v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the picture to the next. */
 void sf_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
@@ -47,6 +52,7 @@ void sf_winograd_points(sf_block_kernel dot, const int16_t* words, const int16_t
 void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums);
 
 #if SF_X86
+uint32_t sf_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive);
 void sf_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 void sf_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
                       const sf_tiles* tiles, int8_t* y);
