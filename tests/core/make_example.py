@@ -15,8 +15,8 @@ STEPS, SAMPLES = 20, 5
 
 
 def main(folder: Path) -> None:
-    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give; and a
-    program of 3x3 convolutions with the same."""
+    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give;
+    and a program of 3x3 convolutions with the same."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
     plan = plan_training(program, range(program.parameter_count), settings)

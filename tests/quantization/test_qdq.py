@@ -189,6 +189,25 @@ def test_empty_weights_and_channels_get_sane_scales(bits):
         np.testing.assert_allclose(run_ort(quantized, x), run(canonical, x), atol=0.2)
 
 
+def test_the_weights_of_a_3x3_kernel_add_up_to_less_than_the_range(quantized):
+    """Where Winograd's tiles suit the layer: 16 bits, stride one, eight channels or more."""
+    suited = {"16w8a": 0, "8w8a": 0}
+    for bits in suited:
+        _, _, model = quantized("resnet20", bits)
+        graph = read_quantized(model)
+        for node in graph.nodes:
+            if node.weight is None or node.weight.q.ndim != 4:
+                continue
+            q = np.abs(node.weight.q.astype(np.int64))
+            sums = q.sum(axis=(2, 3)).max()
+            if q.shape[1] >= 8 and node.attributes["strides"] == (1, 1) and bits == "16w8a":
+                suited[bits] += 1
+                assert 0.74 * 32767 < sums <= 0.75 * 32767 + 9
+            else:
+                assert q.max() == 2 ** (int(bits[:-3]) - 1) - 1
+    assert suited == {"16w8a": 16, "8w8a": 0}
+
+
 def test_weights_round_to_the_nearest_even_integer():
     weight = np.array([[32767.0, 0.5, 1.5, -2.5]], np.float32)
     model = parse("f = Flatten(x)\ny = Gemm<transB=1>(f, w)", input_shape="N,1,2,2", w=weight)

@@ -33,8 +33,9 @@ def arithmetic(program: Program) -> dict:
     """Counts of one sample in one forward pass.
 
     Returns:
-        macs and macs_by_kind; multiplications (`multiplications`); parameters; weight_bytes; activation_bytes (every operator reads its inputs and writes
-        its output once); generator_multiplies (to make z once for every parameter).
+        macs and macs_by_kind; multiplications (`multiplications`); parameters; weight_bytes; activation_bytes (every
+        operator reads its inputs and writes its output once); generator_multiplies (to make z once for every
+        parameter).
     """
     macs, left = Counter(), 0
     for op in program.ops:

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.util
+import os
 from ctypes import POINTER, c_char_p, c_int, c_int8, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_void_p
 from functools import cache
 
@@ -150,17 +151,25 @@ _SIGNATURES = {
 
 @cache
 def library() -> ctypes.CDLL:
-    """The C core, loaded once.
+    """The C core, loaded once: the package's, or the shared library that the environment variable STEPFORWARD_CORE
+    names (the tests run builds that know fewer instruction sets).
 
     Raises:
-        StepforwardError: the package was installed without building it.
+        StepforwardError: the package was installed without building it, or there is no such file.
     """
     found = importlib.util.find_spec("stepforward.core._core")
-    if found is None or found.origin is None:
+    path = os.environ.get("STEPFORWARD_CORE") or (found and found.origin)
+    if not path:
         raise StepforwardError(
             "the C core of stepforward is not built", "install a C compiler and run: pip install stepforward"
         )
-    core = ctypes.CDLL(found.origin)
+    try:
+        core = ctypes.CDLL(path)
+    except OSError as error:
+        raise StepforwardError(
+            f"the C core {path} cannot be loaded: {error}",
+            "unset STEPFORWARD_CORE, or name a shared library built from this version's core",
+        ) from error
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(core, name)
         function.restype, function.argtypes = result, arguments
