@@ -149,6 +149,56 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
     assert np.array_equal(device_logits(program, samples), expected)
 
 
+SEVERAL_BANDS = [  # height, width, channels; rows; padding
+    ((45, 43, 32), 16, (1, 1, 1, 1)),
+    ((31, 50, 64), 40, (0, 2, 1, 0)),
+    ((23, 84, 10), 33, (2, 0, 0, 1)),
+    ((9, 120, 66), 9, (1, 1, 0, 1)),
+]
+
+
+def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
+    """A program of one 3x3 convolution of stride one."""
+    height, width, channels = shape
+    packed = np.asarray(weights, "<i2").tobytes()
+    out = (height + padding[0] + padding[2] - 2, width + padding[1] + padding[3] - 2, rows)
+    tensors = (
+        Tensor("w", (rows, 3, 3, channels), "s16", (1e-4,), 0, 0),
+        Tensor("b", (rows,), "s32", (1e-6,), 0, len(packed)),
+        Tensor("x", shape, "s8", (0.02,), zero_point, offset=-1),
+        Tensor("y", out, "s8", (0.02,)),
+    )
+    op = Op(
+        "conv", "op", (2,), 3, weight=0, bias=1, rescale=((40000, shift),), kernel=(3, 3), padding=padding
+    )
+    return plan_arena(Program(tensors, (op,), 2, 3, 2, packed + bytes(4 * rows), loss_rescale=(30000, 0)))
+
+
+@pytest.mark.parametrize("shape, rows, padding", SEVERAL_BANDS)
+@pytest.mark.parametrize("memory", sorted(CHOICES))
+def test_tiles_of_pictures_that_take_several_bands(shape, rows, padding, memory):
+    rng = np.random.default_rng(rows)
+    program = tiled(shape, rows, padding, rng.integers(-3640, 3641, (rows, 9 * shape[2])))
+    x, _ = inputs(program, 2, rng)
+    engine = CoreEngine(program, threads=1, block=2, memory=memory)
+    size = engine._scratch.size
+    engine._scratch = aligned_bytes(size + (1 << 16))
+    engine._scratch[:] = 77
+    assert np.array_equal(engine.logits(x), ReferenceEngine(program).logits(x))
+    assert (engine._scratch[size:] == 77).all()
+
+
+@pytest.mark.parametrize("largest", [3640, 3641])
+@pytest.mark.parametrize("channels", [64, 66, 130])
+def test_sums_and_kernels_at_the_edge_of_what_tiles_can_take(channels, largest):
+    """9 * 3641 leaves 16 bits; 66 * 9 * 3640 * 255 leaves 30, which four times the sum needs."""
+    weights = np.full((9, 9 * channels), largest)
+    weights[4:] *= -1
+    program = tiled((4, 5, channels), 9, (1, 1, 1, 1), weights, zero_point=127, shift=40)
+    x = np.full((1, 4, 5, channels), -128, np.int8)
+    assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
+
+
 def device_logits(program, x):
     """Logits with the row tile and the block of a device."""
     engine = CoreEngine(program, threads=1, block=1, memory="small")
