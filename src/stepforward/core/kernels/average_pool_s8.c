@@ -24,34 +24,13 @@ SF_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t
     }
 }
 
-/* What all windows share; a copy, for all the compiler knows outputs may lie anywhere. */
-typedef struct outputs {
-    int32_t zeros, mult, shift, zero_point, lo, hi, dtype;
-} outputs;
-
-SF_INLINE void store_lanes(const outputs* o, const int32_t* sum, const uint32_t lanes, void* y, size_t at)
-{
-    int32_t v[LANES];
-    for (uint32_t i = 0; i < lanes; i++)
-        v[i] = sf_requantize(sum[i] - o->zeros, o->mult, o->shift, o->zero_point, o->lo, o->hi);
-    if (o->dtype == SF_S8)
-        for (uint32_t i = 0; i < lanes; i++)
-            ((int8_t*)y)[at + i] = (int8_t)v[i];
-    else
-        for (uint32_t i = 0; i < lanes; i++)
-            ((int16_t*)y)[at + i] = (int16_t)v[i];
-}
-
 SF_CLONES
 static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair, size_t at)
 {
     const uint32_t channels = (uint32_t)call->in->dims[2];
     const size_t step = (size_t)call->op->dilation_w * channels;
     size_t row = (size_t)call->op->dilation_h * (size_t)call->in->dims[1] * channels;
-    const int32_t samples = taps_y * taps_x;
-    const outputs o = {samples * call->in->zero_point, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi,
-                       call->out->dtype};
-    void* y = call->y;
+    const int32_t samples = taps_y * taps_x, zeros = samples * call->in->zero_point;
     if (row == (size_t)taps_x * step) { /* whole rows, one behind the other */
         taps_x = samples;
         taps_y = samples > 0;
@@ -59,13 +38,13 @@ static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t
     int32_t sum[LANES];
     for (uint32_t c = 0; c < channels; c += LANES) {
         const uint32_t lanes = sf_min_u32(LANES, channels - c);
-        if (lanes == LANES) {
+        if (lanes == LANES)
             sum_lanes(x + c, taps_y, taps_x, row, step, LANES, sum);
-            store_lanes(&o, sum, LANES, y, at + c);
-        } else {
+        else
             sum_lanes(x + c, taps_y, taps_x, row, step, lanes, sum);
-            store_lanes(&o, sum, lanes, y, at + c);
-        }
+        for (uint32_t i = 0; i < lanes; i++)
+            sf_store(call->y, call->out->dtype, at + c + i,
+                     sf_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
     }
 }
 
