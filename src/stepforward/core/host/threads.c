@@ -29,6 +29,7 @@ typedef struct job {
     uint32_t row_tile;
     uint32_t together; /* probes of a phase */
     sf_packed packed;  /* where packed weights lie */
+    int8_t* z;         /* where z is kept for the update, or NULL */
     uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
@@ -53,12 +54,19 @@ static uint32_t units_of(const job* j, uint32_t phase)
     return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
 }
 
+static void packed(job* j)
+{
+    j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
+    if (j->z != NULL)
+        j->packs->drawn = 1 + j->perturbations->step;
+}
+
 /* Go to the next phase that has anything to do. */
 static void advance(job* j)
 {
     do {
         if (is_packing(j, j->phase))
-            j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
+            packed(j);
         j->phase++;
         j->next = j->done = 0;
         j->units = j->phase < j->phases ? units_of(j, j->phase) : 0;
@@ -87,16 +95,39 @@ static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
     }
 }
 
+/* z of 16-bit weights, in front of the packed weights. */
+static size_t z_bytes(const sf_program* program, uint32_t probe_count)
+{
+    return probe_count < 2 ? 0 : (program->weights_bytes / 2 + 63) & ~(size_t)63;
+}
+
+/* Whether packing draws all of z that an update wants: of one direction, for both of its probes at once. A plan that moves its weights
+ * otherwise (move_by_table in update.c) draws again. */
+static int keeps_z(const job* j)
+{
+    const sf_perturbation* p = j->perturbations;
+    if (j->packs->probes < 2 || j->plan == NULL || j->count != 2 || j->plan->directions != 1 || j->plan->perturbation != SF_EXACT ||
+        p[0].sign != -p[1].sign || p[0].sign == 0 || p[0].step != p[1].step || p[0].direction != 0 || p[1].direction != 0)
+        return 0;
+    for (uint32_t i = j->program->cut; i < j->program->op_count; i++)
+        if (j->program->ops[i].weight >= 0 && sf_packed_tiles(j->program, j->row_tile, i, i + 1) == 0)
+            return 0;
+    return 1;
+}
+
 static void lay_out(job* j)
 {
     const uint32_t cut = j->program->cut, last = j->program->op_count;
     if (j->packs == NULL)
         return;
-    j->packed.prefix = (uint8_t*)j->packs->memory;
+    j->packed.prefix = (uint8_t*)j->packs->memory + z_bytes(j->program, j->packs->probes);
     j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->program, j->row_tile, 0, cut);
     j->packed.step = (size_t)sf_packed_bytes(j->program, j->row_tile, cut, last);
     j->prefix_tiles = sf_packed_tiles(j->program, j->row_tile, 0, cut);
     j->suffix_tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
+    j->z = keeps_z(j) ? (int8_t*)j->packs->memory : NULL;
+    if (j->z != NULL)
+        j->packs->drawn = 0;
 }
 
 /* Late operators first: they tend to be the largest, and what is left at the end should be small. */
@@ -107,7 +138,7 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
     const sf_packed p = j->packed;
     void* work = sf_work(j->program, scratch);
     if (unit >= tiles) {
-        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix};
+        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix, NULL};
         const uint32_t kept = 0;
         sf_pack_tile(&plain, &kept, 1, 0, cut, unit - tiles, scratch, work);
         return;
@@ -116,7 +147,7 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
     uint32_t kept[AT_ONCE];
     for (uint32_t i = 0; i < count; i++) {
         const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, j->perturbations + first_probe(j, phase) + i,
-                              p.suffix + i * p.step};
+                              p.suffix + i * p.step, j->z};
         passes[i] = pass;
         kept[i] = j->packs->filled > i + 1;
     }
@@ -198,7 +229,7 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
     const uint64_t suffix = sf_packed_bytes(program, row_tile, program->cut, program->op_count);
     if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count)
         return 0;
-    return (size_t)(prefix + probe_count * suffix) + 64; /* a program may have no weights at all */
+    return (size_t)(prefix + probe_count * suffix) + z_bytes(program, probe_count) + 64; /* a program may have no weights at all */
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
@@ -256,6 +287,7 @@ typedef struct moving {
     int16_t* momentum;
     uint32_t step;
     const int8_t* votes;
+    const int8_t* z; /* of the step, or NULL: drawn again */
     uint32_t next; /* unit over all trainable tensors */
 } moving;
 
@@ -279,15 +311,16 @@ static void move(void* shared, uint32_t index)
         const sf_trainable* t = m->plan->trainables + entry;
         const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
         sf_update_elements(m->program, m->plan, t, m->weights, m->momentum, m->step, m->votes, first,
-                           sf_min_u32(SF_UPDATE_UNIT, elements - first));
+                           sf_min_u32(SF_UPDATE_UNIT, elements - first), m->z);
     }
 }
 
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                             const int8_t* votes, sf_crew* crew)
+                             const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
     const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
-    moving m = {program, plan, weights, momentum, step, votes, 0};
+    const int8_t* z = packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step ? (const int8_t*)packs->memory : NULL;
+    moving m = {program, plan, weights, momentum, step, votes, z, 0};
     uint32_t units = 0;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
         units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */

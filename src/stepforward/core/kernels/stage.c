@@ -125,8 +125,9 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
     const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
     const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
-    int8_t z[PIECE];
+    int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sf_kept_z(t) + first : NULL;
     for (uint32_t at = 0, some; at < count; at += some) {
+        int8_t* z = kept != NULL ? kept + at : drawn;
         const int16_t* w = (const int16_t*)(const void*)data + first + at;
         some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
         if (t->dtype != SF_S16) {
