@@ -131,16 +131,17 @@ static void lay_out(job* j)
 }
 
 /* Late operators first: they tend to be the largest, and what is left at the end should be small. */
-static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
+static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit, sf_place* place)
 {
-    const uint32_t cut = j->program->cut, last = j->program->op_count, count = probes(j, phase);
+    const uint32_t count = probes(j, phase);
     const uint32_t tiles = j->suffix_tiles;
     const sf_packed p = j->packed;
     void* work = sf_work(j->program, scratch);
     if (unit >= tiles) {
         const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix, NULL};
         const uint32_t kept = 0;
-        sf_pack_tile(&plain, &kept, 1, 0, cut, unit - tiles, scratch, work);
+        sf_place first = {0, 0, 0};
+        sf_pack_tile(&plain, &kept, 1, unit - tiles, &first, scratch, work);
         return;
     }
     sf_pass passes[AT_ONCE];
@@ -151,7 +152,7 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
         passes[i] = pass;
         kept[i] = j->packs->filled > i + 1;
     }
-    sf_pack_tile(passes, kept, count, cut, last, tiles - 1 - unit, scratch, work);
+    sf_pack_tile(passes, kept, count, tiles - 1 - unit, place, scratch, work);
 }
 
 static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
@@ -177,10 +178,11 @@ static void work(void* shared, uint32_t index)
     sf_scratch scratch = *j->scratch;
     scratch.memory = (uint8_t*)scratch.memory + index * j->slice;
     scratch.bytes = j->slice;
+    sf_place place = {j->program->cut, 0, 0};
     uint32_t phase, unit;
     for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
         if (is_packing(j, phase))
-            pack(j, &scratch, phase, unit);
+            pack(j, &scratch, phase, unit, &place);
         else
             run_block(j, &scratch, phase, unit);
     }

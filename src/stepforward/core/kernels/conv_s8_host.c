@@ -30,9 +30,12 @@ static void rows_only(geometry* g, uint32_t rows, uint32_t length)
 /* Patches must begin with a word of the picture. */
 static void choose_words(geometry* g, const sf_tensor* weight)
 {
+    g->bytes = g->flip = 0;
+    if (weight->dtype == SF_S16)
+        return;
     const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
     const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-    g->bytes = kernels.bytes != NULL && weight->dtype != SF_S16 && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+    g->bytes = kernels.bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
     g->flip = kernels.byte_flip;
 }
 
