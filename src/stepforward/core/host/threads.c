@@ -45,10 +45,14 @@ static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL &&
 static uint32_t first_probe(const job* j, uint32_t phase) { return (j->packs != NULL ? phase / 2 : phase) * j->together; }
 static uint32_t probes(const job* j, uint32_t phase) { return sf_min_u32(j->together, j->count - first_probe(j, phase)); }
 
+/* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two threads then
+ * tend to run one probe each, and read half as many of the weights that the other one has just packed. */
+static int is_apart(const job* j) { return j->losses != NULL && j->program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE; }
+
 static uint32_t units_of(const job* j, uint32_t phase)
 {
     if (!is_packing(j, phase))
-        return blocks(j);
+        return blocks(j) * (is_apart(j) ? probes(j, phase) : 1);
     if (j->plan == NULL && j->packs->filled > probes(j, phase))
         return 0; /* nothing moves, and everything is packed */
     return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
@@ -157,15 +161,19 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
 
 static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
 {
-    const uint32_t first = unit * j->block, size = sf_min_u32(j->block, j->n - first);
+    const uint32_t here = probes(j, phase), apart = is_apart(j) ? here : 1, probe = unit % apart, count = here / apart;
+    const uint32_t first = unit / apart * j->block, size = sf_min_u32(j->block, j->n - first);
     const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
     if (j->losses == NULL) {
         sf_block_logits(j->program, j->weights, scratch, x, size, &j->packed, j->logits + (size_t)first * j->program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};
-    const uint32_t from = first_probe(j, phase), count = probes(j, phase);
-    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &j->packed, part);
+    const uint32_t from = first_probe(j, phase) + probe;
+    sf_packed packed = j->packed;
+    if (packed.suffix != NULL)
+        packed.suffix += probe * packed.step;
+    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
     pthread_mutex_lock(&j->lock);
     for (uint32_t i = 0; i < count; i++)
         j->losses[from + i] += part[i];
@@ -218,7 +226,7 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
     j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
     lay_out(j);
     j->units = units_of(j, 0);
-    sf_crew_run(crew, sf_max_u32(j->units, blocks(j)), work, j);
+    sf_crew_run(crew, sf_max_u32(j->units, units_of(j, j->phases - 1)), work, j);
     pthread_mutex_destroy(&j->lock);
     return SF_OK;
 }
