@@ -389,6 +389,55 @@ def test_memory_buys_speed_by_name():
         CoreEngine(program, plan, memory="huge")
 
 
+@pytest.mark.parametrize("rounding", ["nearest", "floor", "stochastic"])
+@pytest.mark.parametrize("dtype, size", [("s16", 2), ("s8", 1)])
+def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, rounding):
+    """Losses of one step, an update of it or of another one, in every order; enough weights for moves by table."""
+    rng = np.random.default_rng(5)
+    tensors = (
+        Tensor("w", (40, 50), dtype, (3e-5 if size == 2 else 8e-3,), offset=0),
+        Tensor("b", (40,), "s32", (6e-7,), offset=2000 * size),
+        Tensor("x", (50,), "s8", (0.02,), 3, offset=-1),
+        Tensor("y", (40,), "s16", (0.02,), offset=0),
+    )
+    op = Op("fully_connected", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 28),), lo=-32768, hi=32767)
+    most = 2 ** (8 * size - 1) - 1
+    weights = rng.integers(-most, most + 1, 2000).astype(f"<i{size}").tobytes() + bytes(160)
+    program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 16))
+    plan = plan_training(
+        program, [0, 1], StepSettings(9, epsilon=0.01, lr=0.03, rounding=rounding, schedule="linear")
+    )
+    program = plan_arena(program, plan.first_op)
+    x, y = rng.integers(-128, 128, (6, 50)).astype(np.int8), rng.integers(0, 40, 6)
+    core, reference = CoreEngine(program, plan, threads=2), ReferenceEngine(program, plan)
+
+    def probes(step, *signs):
+        some = [Perturbation(step, 0, sign) for sign in signs]
+        assert core.losses(x, y, some) == reference.losses(x, y, some)
+
+    def update(step, vote):
+        for engine in (core, reference):
+            engine.update(step, [vote])
+        assert core.weights() == reference.weights()
+
+    update(0, 1)
+    probes(1, +1, -1)
+    update(1, -1)
+    update(2, 1)
+    probes(3, -1, +1)
+    probes(4, +1)
+    update(4, 1)
+    assert np.array_equal(core.logits(x), reference.logits(x))
+    update(3, 1)
+    probes(5, +1, +1)
+    update(5, 1)
+    probes(6, -1, +1)
+    core.restore(reference.weights())
+    update(6, 127)
+    update(7, 0)
+    assert core.weights() != program.weights
+
+
 def test_restore_brings_old_weights_back():
     program = small.small_program()
     engine = CoreEngine(program, plan_training(program, range(8), StepSettings(1, lr=0.1)))

@@ -49,7 +49,7 @@ static void train(task* t, uint32_t threads, uint32_t probes, int64_t losses[STE
     const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63;
     const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes) : 0;
     const sf_scratch scratch = {aligned(slice * threads), slice * threads, BLOCK, ROWS};
-    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, 0}, *given = probes > 0 ? &packs : NULL;
+    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, 0, 0}, *given = probes > 0 ? &packs : NULL;
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
     memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
@@ -60,7 +60,7 @@ static void train(task* t, uint32_t threads, uint32_t probes, int64_t losses[STE
         CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some, MOST_PROBES,
                                  losses[step]) == SF_OK);
         CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) == SF_OK);
-        CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew) == SF_OK);
+        CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew, given) == SF_OK);
     }
     sf_crew_close(crew);
     free(crew);
@@ -108,7 +108,7 @@ static void refusals(const task* t)
     int64_t loss;
     const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63, need = sf_packs_bytes(&t->program, ROWS, 1);
     sf_scratch scratch = {aligned(slice), slice, BLOCK, ROWS};
-    sf_packs packs = {aligned(need), need - 1, 1, 0};
+    sf_packs packs = {aligned(need), need - 1, 1, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1) == 0 && sf_packs_bytes(&t->program, ROWS, 0) == 0);
     CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==

@@ -122,7 +122,7 @@ static void trial(uint32_t number)
         /* pieces, the last one first */
         const uint32_t piece = SF_CHUNK * (1 + below(12));
         for (uint32_t first = (count - 1) / piece * piece;; first -= piece) {
-            sf_update_elements(&program, &plan, &entry, after, momentum[1], step, votes, first, sf_min_u32(piece, count - first));
+            sf_update_elements(&program, &plan, &entry, after, momentum[1], step, votes, first, sf_min_u32(piece, count - first), NULL);
             if (first == 0)
                 break;
         }

@@ -72,7 +72,10 @@ class Scratch(ctypes.Structure):
 class Packs(ctypes.Structure):
     """`sf_packs`."""
 
-    _fields_ = (("memory", c_void_p), ("bytes", c_size_t), ("probes", c_uint32), ("filled", c_uint32))
+    _fields_ = (
+        *[("memory", c_void_p), ("bytes", c_size_t)],
+        *[(name, c_uint32) for name in ("probes", "filled", "drawn")],
+    )
 
 
 class Probe(ctypes.Structure):
@@ -129,7 +132,10 @@ _SIGNATURES = {
     "sf_crew_bytes": (c_size_t, ()),
     "sf_crew_open": (c_int, (c_void_p, c_size_t, c_uint32)),
     "sf_crew_close": (None, (c_void_p,)),
-    "sf_update_threaded": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8), c_void_p)),
+    "sf_update_threaded": (
+        c_int,
+        (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8), c_void_p, POINTER(Packs)),
+    ),
     "sf_update": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8))),
     "sf_train_step": (c_int, (POINTER(Trainer), c_void_p, c_void_p, c_uint32)),
     "sf_journal_buffer_bytes": (c_size_t, (c_uint32, c_uint32)),

@@ -113,7 +113,7 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
         return SF_BAD_ARGUMENT;
-    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation, NULL};
+    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
     sf_run(&pass, scratch, x, n, first, last);
     return SF_OK;
 }
@@ -128,8 +128,8 @@ static const sf_packed on_the_way = {NULL, NULL, 0};
 void sf_block_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
                      const sf_packed* packed, int32_t* logits)
 {
-    const sf_pass prefix = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix};
-    const sf_pass suffix = {program, NULL, (const uint8_t*)weights, NULL, packed->suffix};
+    const sf_pass prefix = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix, NULL};
+    const sf_pass suffix = {program, NULL, (const uint8_t*)weights, NULL, packed->suffix, NULL};
     sf_run(&prefix, scratch, x, n, 0, program->cut);
     sf_run(&suffix, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
@@ -175,11 +175,11 @@ void sf_block_losses(const sf_program* program, const sf_plan* plan, const void*
                      const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
                      const sf_packed* packed, int64_t* losses)
 {
-    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix};
+    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix, NULL};
     sf_run(&plain, scratch, x, n, 0, program->cut);
     for (uint32_t j = 0; j < count; j++) {
         uint8_t* suffix = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
-        const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j, suffix};
+        const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j, suffix, NULL};
         sf_run(&pass, scratch, x, n, program->cut, program->op_count);
         losses[j] += block_loss(program, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
     }

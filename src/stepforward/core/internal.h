@@ -101,7 +101,11 @@ typedef struct sf_pass {
     const uint8_t* weights;
     const sf_perturbation* perturbation; /* NULL: plain weights */
     uint8_t* packed; /* hosts: packed weights of the operators that are run (packing.c), or NULL: packed on the way */
+    int8_t* z; /* hosts: where z of 16-bit weights is kept when twins are staged (sf_kept_z), or NULL */
 } sf_pass;
+
+/* Where in such memory z of one tensor begins: an offset that it shares with no other tensor of 16-bit weights. */
+SF_INLINE size_t sf_kept_z(const sf_tensor* t) { return (size_t)t->offset / 2; }
 
 /* One operator of a pass, with its tensors resolved. */
 typedef struct sf_call {
@@ -224,10 +228,17 @@ void sf_block_logits(const sf_program* program, const void* weights, const sf_sc
 uint64_t sf_packed_bytes(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
 uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
 
-/* packing.c: pack one tile of operators first .. last-1 for each of some passes, at passes[i].packed. Where kept[i] says that the tiles
- * there were packed before, what the plan does not move is left as it is. Any number of threads may pack different tiles. */
-void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t first, uint32_t last, uint32_t tile,
-                  const sf_scratch* scratch, void* work);
+/* An operator with packed weights, and how many tiles and bytes those before it have. */
+typedef struct sf_place {
+    uint32_t op, tiles;
+    size_t bytes;
+} sf_place;
+
+/* packing.c: pack one tile of operators place->op .. for each of some passes, at passes[i].packed, and leave in *place the operator that it
+ * belongs to, from where the next one is not far. Where kept[i] says that the tiles there were packed before, what the plan does not move
+ * is left as it is. Any number of threads may pack different tiles. */
+void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
+                  void* work);
 #endif
 
 /* add_s8.c: clamp((a*mult_a + b*mult_b + rest) >> shift), multipliers below 2^16, all within int32. */
@@ -256,11 +267,11 @@ uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint3
 uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 
 /* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
- * may be moved in any order, and at the same time. */
+ * may be moved in any order, and at the same time. kept_z: z of this step's only direction, as passes keep it, or NULL. */
 sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
                           const int8_t* votes);
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count);
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const int8_t* kept_z);
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

@@ -190,7 +190,7 @@ static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
 /* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
  * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
 static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t step,
-                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate)
+                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate, const int8_t* kept_z)
 {
     const sf_moves_kernel moves = sf_host_choose(SF_HOST_LEVEL).moves;
     const uint32_t direction = only_direction(plan, votes);
@@ -209,8 +209,9 @@ static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const s
         move[i] = (int16_t)g[i];
     for (uint32_t end = first + count, some; first < end; first += some) {
         some = sf_min_u32(PIECE, end - first);
-        sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, some, z);
-        moves((int16_t*)(void*)data + first, z, some, move);
+        if (kept_z == NULL)
+            sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, some, z);
+        moves((int16_t*)(void*)data + first, kept_z != NULL ? kept_z + sf_kept_z(t) + first : z, some, move);
     }
     return 1;
 }
@@ -218,7 +219,7 @@ static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const s
 #endif
 
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count)
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const int8_t* kept_z)
 {
     const sf_tensor* t = program->tensors + entry->tensor;
     uint8_t* data = (uint8_t*)weights + t->offset;
@@ -226,8 +227,10 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     const int narrow = is_narrow(plan, entry, t, votes);
     piece p;
 #if __STDC_HOSTED__
-    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate))
+    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate, kept_z))
         return;
+#else
+    (void)kept_z;
 #endif
     for (; first < end; first += count) {
         count = sf_min_u32(PIECE, end - first);
@@ -262,7 +265,7 @@ sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weight
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
         const uint32_t elements = (uint32_t)program->tensors[entry->tensor].elements;
-        sf_update_elements(program, plan, entry, weights, momentum, step, votes, 0, elements);
+        sf_update_elements(program, plan, entry, weights, momentum, step, votes, 0, elements, NULL);
     }
     return status;
 }

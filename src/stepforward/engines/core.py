@@ -67,7 +67,7 @@ class CoreEngine:
         self._scratch = aligned_bytes(planned.slice_bytes * self._threads)
         self._scratches: dict[int, Scratch] = {}  # by block
         self._packed = aligned_bytes(planned.packs_bytes)
-        self._packs = Packs(self._packed.ctypes.data, self._packed.size, planned.probes, 0)
+        self._packs = Packs(self._packed.ctypes.data, self._packed.size, planned.probes, 0, 0)
         self._packs_or_none = self._packs if planned.probes else None
         self._weights = aligned_bytes(len(program.weights))
         self.restore(program.weights)
@@ -130,7 +130,7 @@ class CoreEngine:
         with self._alone:
             status = self._core.sf_update_threaded(
                 *(self._handle, self._plan_handle, *self._addresses),
-                *(step, (ctypes.c_int8 * len(votes))(*votes), self._crew),
+                *(step, (ctypes.c_int8 * len(votes))(*votes), self._crew, self._packs_or_none),
             )
         check(status, "updating weights")
 

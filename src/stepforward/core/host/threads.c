@@ -29,6 +29,7 @@ typedef struct job {
     uint32_t row_tile;
     uint32_t together; /* probes of a phase */
     sf_packed packed;  /* where packed weights lie */
+    int8_t* z;         /* where z is kept for the update, or NULL */
     uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
@@ -44,13 +45,24 @@ static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL &&
 static uint32_t first_probe(const job* j, uint32_t phase) { return (j->packs != NULL ? phase / 2 : phase) * j->together; }
 static uint32_t probes(const job* j, uint32_t phase) { return sf_min_u32(j->together, j->count - first_probe(j, phase)); }
 
+/* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two threads then
+ * tend to run one probe each, and read half as many of the weights that the other one has just packed. */
+static int is_apart(const job* j) { return j->losses != NULL && j->program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE; }
+
 static uint32_t units_of(const job* j, uint32_t phase)
 {
     if (!is_packing(j, phase))
-        return blocks(j);
+        return blocks(j) * (is_apart(j) ? probes(j, phase) : 1);
     if (j->plan == NULL && j->packs->filled > probes(j, phase))
         return 0; /* nothing moves, and everything is packed */
     return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
+}
+
+static void packed(job* j)
+{
+    j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
+    if (j->z != NULL)
+        j->packs->drawn = 1 + j->perturbations->step;
 }
 
 /* Go to the next phase that has anything to do. */
@@ -58,7 +70,7 @@ static void advance(job* j)
 {
     do {
         if (is_packing(j, j->phase))
-            j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
+            packed(j);
         j->phase++;
         j->next = j->done = 0;
         j->units = j->phase < j->phases ? units_of(j, j->phase) : 0;
@@ -87,53 +99,81 @@ static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
     }
 }
 
+/* z of 16-bit weights, in front of the packed weights. */
+static size_t z_bytes(const sf_program* program, uint32_t probe_count)
+{
+    return probe_count < 2 ? 0 : (program->weights_bytes / 2 + 63) & ~(size_t)63;
+}
+
+/* Whether packing draws all of z that an update wants: of one direction, for both of its probes at once. A plan that moves its weights
+ * otherwise (move_by_table in update.c) draws again. */
+static int keeps_z(const job* j)
+{
+    const sf_perturbation* p = j->perturbations;
+    if (j->packs->probes < 2 || j->plan == NULL || j->count != 2 || j->plan->directions != 1 || j->plan->perturbation != SF_EXACT ||
+        p[0].sign != -p[1].sign || p[0].sign == 0 || p[0].step != p[1].step || p[0].direction != 0 || p[1].direction != 0)
+        return 0;
+    for (uint32_t i = j->program->cut; i < j->program->op_count; i++)
+        if (j->program->ops[i].weight >= 0 && sf_packed_tiles(j->program, j->row_tile, i, i + 1) == 0)
+            return 0;
+    return 1;
+}
+
 static void lay_out(job* j)
 {
     const uint32_t cut = j->program->cut, last = j->program->op_count;
     if (j->packs == NULL)
         return;
-    j->packed.prefix = (uint8_t*)j->packs->memory;
+    j->packed.prefix = (uint8_t*)j->packs->memory + z_bytes(j->program, j->packs->probes);
     j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->program, j->row_tile, 0, cut);
     j->packed.step = (size_t)sf_packed_bytes(j->program, j->row_tile, cut, last);
     j->prefix_tiles = sf_packed_tiles(j->program, j->row_tile, 0, cut);
     j->suffix_tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
+    j->z = keeps_z(j) ? (int8_t*)j->packs->memory : NULL;
+    if (j->z != NULL)
+        j->packs->drawn = 0;
 }
 
 /* Late operators first: they tend to be the largest, and what is left at the end should be small. */
-static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
+static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit, sf_place* place)
 {
-    const uint32_t cut = j->program->cut, last = j->program->op_count, count = probes(j, phase);
+    const uint32_t count = probes(j, phase);
     const uint32_t tiles = j->suffix_tiles;
     const sf_packed p = j->packed;
     void* work = sf_work(j->program, scratch);
     if (unit >= tiles) {
-        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix};
+        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix, NULL};
         const uint32_t kept = 0;
-        sf_pack_tile(&plain, &kept, 1, 0, cut, unit - tiles, scratch, work);
+        sf_place first = {0, 0, 0};
+        sf_pack_tile(&plain, &kept, 1, unit - tiles, &first, scratch, work);
         return;
     }
     sf_pass passes[AT_ONCE];
     uint32_t kept[AT_ONCE];
     for (uint32_t i = 0; i < count; i++) {
         const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, j->perturbations + first_probe(j, phase) + i,
-                              p.suffix + i * p.step};
+                              p.suffix + i * p.step, j->z};
         passes[i] = pass;
         kept[i] = j->packs->filled > i + 1;
     }
-    sf_pack_tile(passes, kept, count, cut, last, tiles - 1 - unit, scratch, work);
+    sf_pack_tile(passes, kept, count, tiles - 1 - unit, place, scratch, work);
 }
 
 static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
 {
-    const uint32_t first = unit * j->block, size = sf_min_u32(j->block, j->n - first);
+    const uint32_t here = probes(j, phase), apart = is_apart(j) ? here : 1, probe = unit % apart, count = here / apart;
+    const uint32_t first = unit / apart * j->block, size = sf_min_u32(j->block, j->n - first);
     const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
     if (j->losses == NULL) {
         sf_block_logits(j->program, j->weights, scratch, x, size, &j->packed, j->logits + (size_t)first * j->program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};
-    const uint32_t from = first_probe(j, phase), count = probes(j, phase);
-    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &j->packed, part);
+    const uint32_t from = first_probe(j, phase) + probe;
+    sf_packed packed = j->packed;
+    if (packed.suffix != NULL)
+        packed.suffix += probe * packed.step;
+    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
     pthread_mutex_lock(&j->lock);
     for (uint32_t i = 0; i < count; i++)
         j->losses[from + i] += part[i];
@@ -146,10 +186,11 @@ static void work(void* shared, uint32_t index)
     sf_scratch scratch = *j->scratch;
     scratch.memory = (uint8_t*)scratch.memory + index * j->slice;
     scratch.bytes = j->slice;
+    sf_place place = {j->program->cut, 0, 0};
     uint32_t phase, unit;
     for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
         if (is_packing(j, phase))
-            pack(j, &scratch, phase, unit);
+            pack(j, &scratch, phase, unit, &place);
         else
             run_block(j, &scratch, phase, unit);
     }
@@ -185,7 +226,7 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
     j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
     lay_out(j);
     j->units = units_of(j, 0);
-    sf_crew_run(crew, sf_max_u32(j->units, blocks(j)), work, j);
+    sf_crew_run(crew, sf_max_u32(j->units, units_of(j, j->phases - 1)), work, j);
     pthread_mutex_destroy(&j->lock);
     return SF_OK;
 }
@@ -198,7 +239,7 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
     const uint64_t suffix = sf_packed_bytes(program, row_tile, program->cut, program->op_count);
     if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count)
         return 0;
-    return (size_t)(prefix + probe_count * suffix) + 64; /* a program may have no weights at all */
+    return (size_t)(prefix + probe_count * suffix) + z_bytes(program, probe_count) + 64; /* a program may have no weights at all */
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
@@ -256,6 +297,7 @@ typedef struct moving {
     int16_t* momentum;
     uint32_t step;
     const int8_t* votes;
+    const int8_t* z; /* of the step, or NULL: drawn again */
     uint32_t next; /* unit over all trainable tensors */
 } moving;
 
@@ -279,15 +321,16 @@ static void move(void* shared, uint32_t index)
         const sf_trainable* t = m->plan->trainables + entry;
         const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
         sf_update_elements(m->program, m->plan, t, m->weights, m->momentum, m->step, m->votes, first,
-                           sf_min_u32(SF_UPDATE_UNIT, elements - first));
+                           sf_min_u32(SF_UPDATE_UNIT, elements - first), m->z);
     }
 }
 
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                             const int8_t* votes, sf_crew* crew)
+                             const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
     const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
-    moving m = {program, plan, weights, momentum, step, votes, 0};
+    const int8_t* z = packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step ? (const int8_t*)packs->memory : NULL;
+    moving m = {program, plan, weights, momentum, step, votes, z, 0};
     uint32_t units = 0;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
         units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */

@@ -341,6 +341,7 @@ typedef struct sf_packs {
     size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes) */
     uint32_t probes; /* packed at once, 1 or more; 2 or more let the two probes of a direction share the drawing of z */
     uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the core */
+    uint32_t drawn;  /* 0 at first; kept by the core: 1 + the step whose z is there as well, for sf_update_threaded() */
 } sf_packs;
 
 /* 0 when row_tile is not allowed or the sum does not fit into size_t. */
@@ -357,7 +358,8 @@ void sf_crew_close(sf_crew* crew);
 
 /* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL. scratch->memory holds one
  * working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the other; scratch->bytes counts all of them.
- * packs may be NULL: weights are then packed by every thread for every block of samples, tile by tile. plan: the plan by which the
+ * packs may be NULL: weights are then packed by every thread for every block of samples, tile by tile. An update finds z there if the losses
+ * of its step were computed before, with one direction and packs for two probes or more, and draws it again otherwise. plan: the plan by which the
  * weights move, or NULL if they never do. The results depend on none of this. */
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                              sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
@@ -365,7 +367,7 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                              sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits);
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                             const int8_t* votes, sf_crew* crew);
+                             const int8_t* votes, sf_crew* crew, const sf_packs* packs);
 
 #ifdef __cplusplus
 }

@@ -26,46 +26,80 @@ SF_VNNI_INLINE void dot(const sf_block* b, const int16_t* const* patches, __m512
     }
 }
 
-/* The sums of two patches, eight rows each. */
+/* Rows of two patches, a row of both side by side: its sums of even and of odd lanes. */
 SF_VNNI_INLINE __m512i joined(__m512i a, __m512i b)
 {
-    const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
-    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-    return _mm512_add_epi32(_mm512_permutex2var_epi32(a, even, b), _mm512_permutex2var_epi32(a, odd, b));
+    return _mm512_add_epi32(_mm512_mask_shuffle_epi32(a, 0xaaaa, b, _MM_PERM_CCAA), _mm512_mask_shuffle_epi32(b, 0x5555, a, _MM_PERM_DDBB));
 }
 
-SF_VNNI_INLINE __m512i twice(__m512i v) { return _mm512_shuffle_i64x2(v, v, 0x44); }
+/* Eight rows of sixteen, each twice. */
+SF_VNNI_INLINE __m512i twice(__m512i v) { return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7), v); }
+
+/* The rows of eight positions as pairs of bytes: in each 128 bits rows 2i and 2i+1 of all eight. Saturation to s16 and s8 before the clamp
+ * changes nothing, for lo and hi are bytes. */
+SF_VNNI_INLINE __m512i outputs(const sf_lanes* l, const __m512i sum[SF_BLOCK_PATCHES])
+{
+    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15));
+    const __m512i lo = _mm512_broadcast_i32x4(l->lo), hi = _mm512_broadcast_i32x4(l->hi);
+    __m512i a[4];
+    UNROLL for (int p = 0; p < 4; p++) a[p] = sf_lanes_rescaled(l, joined(sum[2 * p], sum[2 * p + 1]));
+    const __m512i v = _mm512_packs_epi16(_mm512_packs_epi32(a[0], a[1]), _mm512_packs_epi32(a[2], a[3]));
+    return _mm512_shuffle_epi8(_mm512_min_epi8(_mm512_max_epi8(v, lo), hi), order);
+}
+
+/* Where the pairs of the first `pairs` are, position by position. */
+SF_VNNI static __m512i order_of(uint32_t pairs)
+{
+    int16_t from[32] = {0};
+    for (uint32_t i = 0; i < 8 * pairs; i++)
+        from[i] = (int16_t)(i % pairs * 8 + i / pairs);
+    return _mm512_loadu_si512(from);
+}
+
+/* The first `count` rows, an even number, of eight positions that lie side by side. */
+SF_VNNI_INLINE void store_dense(__m512i v, uint32_t count, int8_t* y)
+{
+    if (count == 8)
+        _mm512_storeu_si512(y, v);
+    else if (count == 2)
+        _mm_storeu_si128((__m128i_u*)(void*)y, _mm512_castsi512_si128(v));
+    else
+        _mm256_storeu_si256((__m256i_u*)(void*)y, _mm512_castsi512_si256(v));
+    if (count == 6)
+        _mm_storeu_si128((__m128i_u*)(void*)(y + 32), _mm512_extracti32x4_epi32(v, 2));
+}
+
+static void store_apart(const int8_t* from, uint32_t count, int8_t* y, const size_t* at)
+{
+    sf_panel_outputs few;
+    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
+        sf_copy(count == SF_FEW_ROWS ? y + at[p] : few[p], from + p * SF_FEW_ROWS, SF_FEW_ROWS);
+    if (count < SF_FEW_ROWS)
+        sf_store_few(few, count, y, at);
+}
 
 SF_VNNI void sf_grid_few_vnni(const sf_block* b, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y)
 {
-    const sf_lanes half = sf_lanes_load(rows, 0, count);
-    const sf_lanes l = {twice(half.bias), twice(half.low), twice(half.high), twice(half.half), twice(half.shift),
-                        ~_mm512_movepi16_mask(twice(half.high)), half.lo, half.hi, count, half.clamps};
+    const sf_lanes once = sf_lanes_load(rows, 0, count);
+    const __m512i high = twice(once.high), bias = _mm512_maskz_mov_epi32(0x5555, twice(once.bias)); /* in one of a row's two lanes */
+    const sf_lanes l = {bias,    twice(once.low), high, twice(once.half), twice(once.shift), ~_mm512_movepi16_mask(high),
+                        once.lo, once.hi,         count,        once.clamps};
+    const __m512i side_by_side = order_of(count / 2), apart = order_of(SF_FEW_ROWS / 2);
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
-    sf_panel_outputs few;
     while (sf_grid_next(&cursor, &eight)) {
         __m512i sum[SF_BLOCK_PATCHES];
-        UNROLL for (int p = 0; p < 8; p++) sum[p] = _mm512_setzero_si512();
+        int8_t all[SF_BLOCK_PATCHES * SF_FEW_ROWS];
+        UNROLL for (int p = 0; p < 8; p++) sum[p] = l.bias;
         dot(b, eight.patches, sum);
         UNROLL for (int p = 0; p < 8; p++) SF_KEEP(sum[p]);
-        /* Where four outputs or more lie side by side, what a store of eight bytes writes beyond them is written again by the next one;
-         * not so the last one's. */
-        const int dense =
-            count == SF_FEW_ROWS || (count >= 4 && eight.count == 8 && eight.at[7] - eight.at[0] == 7 * (size_t)count);
-        const int last = count == SF_FEW_ROWS;
-        UNROLL for (int p = 0; p < 8; p += 2)
-        {
-            const __m128i v = sf_lanes_bytes(&l, _mm512_add_epi32(joined(sum[p], sum[p + 1]), l.bias));
-            int8_t *a = dense ? y + eight.at[p] : few[p], *c = (p < 6 ? dense : last) ? y + eight.at[p + 1] : few[p + 1];
-            _mm_storel_epi64((__m128i_u*)(void*)a, v);
-            _mm_storel_epi64((__m128i_u*)(void*)c, _mm_srli_si128(v, 8));
+        const __m512i v = outputs(&l, sum);
+        if (count % 2 == 0 && eight.count == 8 && eight.at[7] - eight.at[0] == 7 * (size_t)count) {
+            store_dense(_mm512_permutexvar_epi16(side_by_side, v), count, y + eight.at[0]);
+        } else {
+            _mm512_storeu_si512(all, _mm512_permutexvar_epi16(apart, v));
+            store_apart(all, count, y, eight.at);
         }
-        if (!dense)
-            sf_store_few(few, count, y, eight.at);
-        else if (!last)
-            for (uint32_t r = 0; r < count; r++)
-                y[eight.at[7] + r] = few[7][r];
     }
 }
 

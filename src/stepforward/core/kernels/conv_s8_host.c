@@ -34,17 +34,22 @@ static uint32_t suits_winograd(const geometry* g, uint32_t rows)
 {
     const uint64_t tiles = (uint64_t)((g->out_w + 1) / 2) * ((g->out_h + 1) / 2), positions = (uint64_t)g->out_w * g->out_h;
     return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
-           g->group_in % 2 == 0 && g->group_in >= 8 && g->group_in <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+           g->group_in % 2 == 0 && g->group_in >= 8 && g->group_in <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS &&
+           2 * tiles * 4 <= 3 * positions;
 }
 
 /* Patches must begin with a word of the picture. rows: of one group. */
 static void choose_words(geometry* g, const sf_tensor* weight, uint32_t rows)
 {
+    g->bytes = g->flip = 0;
+    g->winograd = suits_winograd(g, rows);
+    if (weight->dtype == SF_S16)
+        return;
     const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
     const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-    g->bytes = kernels.bytes != NULL && weight->dtype != SF_S16 && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+    g->bytes = kernels.bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
     g->flip = kernels.byte_flip;
-    g->winograd = !g->bytes && suits_winograd(g, rows);
+    g->winograd = g->winograd && !g->bytes;
 }
 
 static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32_t n)

@@ -25,7 +25,7 @@ typedef struct tile {
     int16_t* line;    /* the weights as they are stored, [tap][channel of the tile], and again for a twin */
     int32_t* acc;     /* [SF_BLOCK_PATCHES][capacity] */
     size_t* offsets;  /* [tap pair] */
-    int16_t* picture; /* channels rounded up to panels; what fills up is never stored */
+    int16_t* picture; /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
     int8_t* blank;    /* [capacity] zero points */
     uint32_t capacity, count;
     sf_host_kernels kernels;
@@ -358,7 +358,6 @@ int sf_depthwise_s8_host(const sf_call* call)
         return 0;
     open_tile(&t, &g, call->work, call->row_tile);
     sf_fill(t.blank, g.zero, t.capacity);
-    sf_fill(t.picture, 0, (size_t)picture_bytes(&g));
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
         if (packed == NULL)
             pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL);

@@ -90,7 +90,7 @@ void sf_host_tile_select(sf_host_tile* t, void* packed)
     t->count = t->packed_rows->count;
 }
 
-/* The sums of each row of a panel, for sf_reach(). */
+/* The sums of each row of a panel, for sf_reach(). GCC 12 makes good vectors of pairs in 32 bits, and if it leaves the rows a loop. */
 SF_CLONES
 void sf_sums(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t positive[SF_PANEL])
 {
@@ -100,8 +100,11 @@ void sf_sums(const int16_t* words, size_t pairs, int64_t sum[SF_PANEL], int64_t 
         int32_t all[SF_PANEL] = {0}, above[SF_PANEL] = {0};
         some = pairs < 32767 ? pairs : 32767; /* times 2 * 2^15 stays inside int32 */
         for (size_t k = 0; k < some; k++, words += 2 * SF_PANEL)
-            for (size_t r = 0; r < SF_PANEL; r++) {
-                const int32_t even = words[2 * r], odd = words[2 * r + 1];
+            _Pragma("GCC unroll 1") for (size_t r = 0; r < SF_PANEL; r++)
+            {
+                int32_t pair;
+                sf_copy(&pair, words + 2 * r, sizeof pair);
+                const int32_t even = (int32_t)((uint32_t)pair << 16) >> 16, odd = pair >> 16;
                 all[r] += even + odd;
                 above[r] += (even > 0 ? even : 0) + (odd > 0 ? odd : 0);
             }
@@ -182,6 +185,46 @@ static void pack_few(const sf_host_tile* t, const int16_t* line, uint32_t rows, 
                 words[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = line[r * length + s * t->segment + k];
 }
 
+/* Fours of a whole panel's rows, `length` elements apart, row by row of a four. Returns how many: sixteen bytes of a row at a time. */
+static uint32_t pack_fours(const int16_t* from, size_t length, uint32_t fours, int8_t* words)
+{
+    uint32_t k = 0;
+#if SF_X86
+    for (; k + 4 <= fours; k += 4)
+        for (uint32_t r = 0; r < SF_PANEL; r += 4) { /* four fours of four rows, transposed */
+            __m128i row[4];
+            for (uint32_t i = 0; i < 4; i++) {
+                const int16_t* x = from + (r + i) * length + 4 * (size_t)k;
+                row[i] = _mm_packs_epi16(_mm_loadu_si128((const __m128i_u*)(const void*)x),
+                                         _mm_loadu_si128((const __m128i_u*)(const void*)(x + 8)));
+            }
+            __m128i_u* to = (__m128i_u*)(void*)(words + ((size_t)k * SF_PANEL + r) * 4);
+            const __m128i ab = _mm_unpacklo_epi32(row[0], row[1]), cd = _mm_unpacklo_epi32(row[2], row[3]);
+            const __m128i ab_high = _mm_unpackhi_epi32(row[0], row[1]), cd_high = _mm_unpackhi_epi32(row[2], row[3]);
+            _mm_storeu_si128(to, _mm_unpacklo_epi64(ab, cd));
+            _mm_storeu_si128(to + SF_PANEL / 4, _mm_unpackhi_epi64(ab, cd));
+            _mm_storeu_si128(to + SF_PANEL / 2, _mm_unpacklo_epi64(ab_high, cd_high));
+            _mm_storeu_si128(to + SF_PANEL * 3 / 4, _mm_unpackhi_epi64(ab_high, cd_high));
+        }
+#else
+    (void)from, (void)length, (void)fours, (void)words;
+#endif
+    return k;
+}
+
+/* Sums of a row of bytes, and of its positive ones: at most 128 * SF_BYTE_PRODUCTS. */
+SF_CLONES
+static void sum_bytes(const int16_t* w, size_t count, int32_t* sum, int32_t* positive)
+{
+    int32_t all = 0, above = 0;
+    for (size_t i = 0; i < count; i++) {
+        all += w[i];
+        above += w[i] > 0 ? w[i] : 0;
+    }
+    *sum = all;
+    *positive = above;
+}
+
 /* The same for bytes: [segment][four][SF_PANEL][4], and the bound and the surplus of every row: x ^ byte_flip is (x - zero) +
  * (zero + byte_flip). */
 static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int8_t* words, int64_t* bounds,
@@ -189,17 +232,18 @@ static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows
 {
     const size_t length = (size_t)t->segments * t->segment;
     const int32_t offset = (int32_t)zero + (int32_t)t->kernels.byte_flip;
-    sf_fill(words, 0, panel_words(t) * sizeof(int16_t));
+    if (rows < SF_PANEL || t->segment % 4 != 0)
+        sf_fill(words, 0, panel_words(t) * sizeof(int16_t));
+    for (uint32_t s = 0; s < t->segments; s++, words += (size_t)t->pairs * 4 * SF_PANEL) {
+        const int16_t* from = line + (size_t)s * t->segment;
+        const uint32_t done = rows == SF_PANEL ? 4 * pack_fours(from, length, t->segment / 4, words) : 0;
+        for (uint32_t r = 0; r < rows; r++)
+            for (uint32_t k = done; k < t->segment; k++)
+                words[(size_t)(k / 4 * SF_PANEL + r) * 4 + k % 4] = (int8_t)from[r * length + k];
+    }
     for (uint32_t r = 0; r < rows; r++) {
-        const int16_t* from = line + r * length;
-        int8_t* to = words + 4 * r;
-        int32_t sum = 0, positive = 0; /* at most 127 * SF_BYTE_PRODUCTS */
-        for (uint32_t s = 0; s < t->segments; s++, from += t->segment, to += (size_t)t->pairs * 4 * SF_PANEL)
-            for (uint32_t k = 0; k < t->segment; k++) {
-                to[k / 4 * 4 * SF_PANEL + k % 4] = (int8_t)from[k];
-                sum += from[k];
-                positive += from[k] > 0 ? from[k] : 0;
-            }
+        int32_t sum, positive;
+        sum_bytes(line + r * length, length, &sum, &positive);
         bounds[r] = sf_reach(positive, positive - sum, zero);
         surplus[r] = sum * offset; /* |offset| <= 255 */
     }

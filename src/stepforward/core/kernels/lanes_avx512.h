@@ -45,11 +45,13 @@ SF_VNNI_INLINE sf_lanes sf_lanes_load(const sf_rows* rows, uint32_t first, uint3
  * half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then the h*2^16 that is missing is the
  * upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15 the mask lets it put a zero there (h times the
  * zero of `low`). */
-SF_VNNI_INLINE __m128i sf_lanes_saturated(const sf_lanes* l, __m512i a)
+SF_VNNI_INLINE __m512i sf_lanes_rescaled(const sf_lanes* l, __m512i a)
 {
     const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high), low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
-    return _mm512_cvtsepi32_epi8(_mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift));
+    return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);
 }
+
+SF_VNNI_INLINE __m128i sf_lanes_saturated(const sf_lanes* l, __m512i a) { return _mm512_cvtsepi32_epi8(sf_lanes_rescaled(l, a)); }
 
 /* Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
 SF_VNNI_INLINE __m128i sf_lanes_bytes(const sf_lanes* l, __m512i a)

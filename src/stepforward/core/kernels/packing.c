@@ -66,31 +66,38 @@ static int are_twins(const sf_pass* a, const sf_pass* b)
     return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign && p->sign != 0;
 }
 
-void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t first, uint32_t last, uint32_t tile,
-                  const sf_scratch* scratch, void* work)
+/* Walk to the operator of a tile. */
+static void find(const sf_program* program, uint32_t row_tile, uint32_t tile, sf_place* place)
 {
-    const sf_program* program = passes[0].program;
-    size_t at = 0;
-    for (uint32_t i = first; i < last; i++) {
-        const sf_op* op = program->ops + i;
-        const sf_packing p = packing_of(program, op, scratch->row_tile);
-        if (tile >= p.tiles) {
-            tile -= p.tiles;
-            at += (size_t)(p.tiles * p.tile_bytes);
-            continue;
+    while (tile < place->tiles) {
+        const sf_packing p = packing_of(program, program->ops + --place->op, row_tile);
+        place->tiles -= p.tiles;
+        place->bytes -= (size_t)(p.tiles * p.tile_bytes);
+    }
+    for (;; place->op++) {
+        const sf_packing p = packing_of(program, program->ops + place->op, row_tile);
+        if (tile - place->tiles < p.tiles)
+            return;
+        place->tiles += p.tiles;
+        place->bytes += (size_t)(p.tiles * p.tile_bytes);
+    }
+}
+
+void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
+                  void* work)
+{
+    find(passes[0].program, scratch->row_tile, tile, place);
+    const sf_op* op = passes[0].program->ops + place->op;
+    const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
+    for (uint32_t j = 0; j < count; j++) {
+        const int pair = j + 1 < count && are_twins(passes + j, passes + j + 1) && kept[j] == kept[j + 1];
+        sf_call call = make_call(passes + j, op, scratch, work, place->bytes);
+        call.words_kept = words_frozen && kept[j];
+        if (!(all_frozen && kept[j])) {
+            const sf_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
+            kernel_of(op->kind)(&call, pair ? &twin : NULL, tile - place->tiles);
         }
-        const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
-        for (uint32_t j = 0; j < count; j++) {
-            const int pair = j + 1 < count && are_twins(passes + j, passes + j + 1) && kept[j] == kept[j + 1];
-            sf_call call = make_call(passes + j, op, scratch, work, at);
-            call.words_kept = words_frozen && kept[j];
-            if (!(all_frozen && kept[j])) {
-                const sf_call twin = make_call(passes + j + pair, op, scratch, work, at);
-                kernel_of(op->kind)(&call, pair ? &twin : NULL, tile);
-            }
-            j += (uint32_t)pair;
-        }
-        return;
+        j += (uint32_t)pair;
     }
 }
 

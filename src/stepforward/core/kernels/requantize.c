@@ -50,7 +50,7 @@ void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint3
 {
     const sf_op* op = call->op;
     const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
-    const int shared = op->rescale_count == 1; /* then the row with the largest reach decides for all */
+    const int shared = op->rescale_count == 1, once = __STDC_HOSTED__ && shared; /* the row with the largest reach decides for all */
     int64_t most = 0;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;
@@ -66,8 +66,8 @@ void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint3
         rows->half[r] = pair[1] >= 17 ? (int32_t)1 << (pair[1] - 17) : 0;
         rows->reach[r] = reach;
         most = reach > most ? reach : most;
-        if (!shared || r + 1 == count)
-            limit(rows, shared ? most : reach, pair[0], pair[1], magnitude);
+        if (!once || r + 1 == count)
+            limit(rows, once ? most : reach, pair[0], pair[1], magnitude);
     }
 }
 

@@ -117,6 +117,18 @@ void sf_twins(const int16_t* restrict w, const int8_t* restrict z, uint32_t coun
     }
 }
 
+/* Channels that follow one another, each with a scaler of its own. */
+static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scalers, int32_t q_max,
+                              int16_t* restrict up, int16_t* restrict down)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const int32_t shift = (int32_t)sf_min_u32(scalers[i].perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
+        const int32_t delta = exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
+        up[i] = (int16_t)sf_clamp(at + delta, -q_max, q_max);
+        down[i] = (int16_t)sf_clamp(at - delta, -q_max, q_max);
+    }
+}
+
 /* Both twins from one z. */
 static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
 {
@@ -125,8 +137,9 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
     const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
     const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
-    int8_t z[PIECE];
+    int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sf_kept_z(t) + first : NULL;
     for (uint32_t at = 0, some; at < count; at += some) {
+        int8_t* z = kept != NULL ? kept + at : drawn;
         const int16_t* w = (const int16_t*)(const void*)data + first + at;
         some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
         if (t->dtype != SF_S16) {
@@ -136,7 +149,12 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
         draw(pass, entry->tensor, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
             const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
-            twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
+            if (entry->scaler_count > 1 && t->channel_rule == 2) {
+                run = sf_min_u32(some - i, (uint32_t)t->channel_divisor - (first + at + i) % (uint32_t)t->channel_divisor);
+                twins_of_channels(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
+            } else {
+                twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
+            }
         }
     }
 }

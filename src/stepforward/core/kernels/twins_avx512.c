@@ -16,7 +16,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_twins_avx512(const 
 {
     const uint32_t shift = sf_min_u32(scaler->perturb_shift, 24), k = shift < 17 ? 17 - shift : 0, n = shift + k;
     uint32_t i = 0;
-    if (shift >= 9) {
+    if (shift >= 9 && count >= 32) {
         const __m512i mult = _mm512_set1_epi16((int16_t)(uint16_t)scaler->perturb_mult), half = _mm512_set1_epi16((int16_t)(1 << (n - 17)));
         const __mmask32 negative = _mm512_movepi16_mask(mult); /* the signed product lacks z*2^k*2^16 */
         const __m512i hi = _mm512_set1_epi16((int16_t)q_max), lo = _mm512_set1_epi16((int16_t)-q_max);
