@@ -68,7 +68,7 @@ def main():
     for corruption in CORRUPTIONS:
         data = pictures("train", corruption, given.samples, 1)
         test = pictures("test", corruption, 1500, 2)
-        for train, lr in (("bias", 1e-2), ("all", 1e-3)):
+        for train, lr in (("bias", 2e-2), ("all", 2e-3)):
             if given.only and given.only != f"{corruption}-{train}":
                 continue
             options = {"train": train, "lr": given.lr or lr, "steps": given.steps, "batch": given.batch}

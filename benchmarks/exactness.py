@@ -25,7 +25,8 @@ STEPS = 200
 def on_host(run, engine):
     """Facts of a run: votes, then weights, logits and losses after all steps."""
     m = run.plan.directions
-    votes = [step.votes for step in qzo_ff(engine, lambda step: (run.x, run.y), range(STEPS), m)]
+    steps = qzo_ff(engine, lambda step: (run.x, run.y), range(STEPS), m, run.plan.share_batch)
+    votes = [step.votes for step in steps]
     probes = [Perturbation(STEPS, i, side) for i in range(m) for side in (1, -1)]
     losses = engine.losses(run.x, run.y, [None, *probes])
     return {

@@ -45,7 +45,9 @@ def _run(program: Program, trainable, settings: StepSettings, x, y) -> Run:
 
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
-    """The small network: plain sign-SPSA, two directions with momentum, and a head trained behind a cut."""
+    """The small network: plain sign-SPSA, two directions with momentum, and a head trained behind a cut
+    by directions that share the batch.
+    """
     program = small_network()
     everything = range(program.parameter_count)
     chosen = {
@@ -75,6 +77,7 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
                 perturbation="paper",
                 rounding="floor",
                 schedule="linear",
+                share_batch=True,
             ),
         ),
     }

@@ -252,6 +252,7 @@ def test_the_journal_of_an_unfinished_run(refuse, task, finished):
         (("--lr", "nan"), "rate"),
         (("--batch", "0"), "batch"),
         (("--directions", "256"), "directions"),
+        (("--temperature", "0"), "temperature"),
         (("--momentum", "1"), "momentum"),
         (("--seed", "-1"), "seed"),
         (("--validation", "1"), "validation"),

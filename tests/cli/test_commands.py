@@ -1,8 +1,11 @@
 """The commands on a tiny real task, from a float network to an adapted one."""
 
 import json
+import shlex
 
 import pytest
+
+from stepforward.report.command import command_line
 
 ADAPT = ("--steps", "40", "--lr", "0.01", "--epsilon", "0.01", "--directions", "2", "--seed", "3")
 
@@ -34,6 +37,15 @@ def test_json_is_one_line_equal_to_the_result_file(run_json, task, tmp_path):
     assert {**json.loads((tmp_path / "run" / "result.json").read_text()), "out": "run"} == result
     assert result["settings"]["directions"] == 2
     assert result["settings"]["seed"] == 3
+
+
+def test_the_command_in_a_report_makes_the_same_run(run_json, task, tmp_path):
+    options = (*ADAPT, "--whole-batch", "--temperature", "1.5")
+    code, result = run_json("adapt", task.model, "--data", task.data, *options, "--out", "run")
+    assert (code, result["settings"]["share_batch"], result["settings"]["temperature"]) == (0, False, 1.5)
+    _program, *words = shlex.split(command_line(result))
+    code, again = run_json(*words, "--out", "again")
+    assert (code, again["weights_sha256"]) == (0, result["weights_sha256"])
 
 
 def test_runs_without_out_get_folders_of_their_own(run_json, task, tmp_path):

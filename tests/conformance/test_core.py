@@ -244,15 +244,18 @@ def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, tr
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("cut", ["all", "head", "bias"])
 @pytest.mark.parametrize("memory", sorted(CHOICES))
-def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, memory):
+@pytest.mark.parametrize("share_batch", [False, True])
+def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, memory, share_batch):
     program = small.small_program(dtype, per_channel)
     chosen = {"all": range(program.parameter_count), "head": [6, 7], "bias": [3, 5]}[cut]
-    settings = StepSettings(10, epsilon=0.02, lr=0.02, directions=2, seed=7, momentum=0.5, warmup=2)
+    settings = StepSettings(
+        10, epsilon=0.02, lr=0.02, directions=2, seed=7, momentum=0.5, warmup=2, share_batch=share_batch
+    )
     plan = plan_training(program, chosen, settings)
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 6)
     engines = CoreEngine(program, plan, memory=memory), ReferenceEngine(program, plan)
-    runs = [list(qzo_ff(engine, lambda step: (x, y), range(10), 2)) for engine in engines]
+    runs = [list(qzo_ff(engine, lambda step: (x, y), range(10), 2, share_batch)) for engine in engines]
     assert runs[0] == runs[1]
     assert engines[0].weights() == engines[1].weights() != program.weights
 
@@ -271,10 +274,18 @@ def test_threads_block_size_and_memory_change_nothing(n, threads, block, memory)
     assert np.array_equal(many.logits(x), one.logits(x))
 
 
-@pytest.mark.parametrize("directions, steps", [(1, 130), (3, 70)])
-def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(tmp_path, directions, steps):
+@pytest.mark.parametrize(
+    "directions, steps, share_batch",
+    [(1, 130, False), (3, 70, False), (1, 60, True), (3, 70, True), (6, 60, True)],
+)
+def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
+    tmp_path, directions, steps, share_batch
+):
+    """The batches have four samples: six directions that share them are more than there are."""
     program = small.small_program()
-    settings = StepSettings(steps, epsilon=0.02, lr=0.02, directions=directions, seed=3, momentum=0.9)
+    settings = StepSettings(
+        steps, epsilon=0.02, lr=0.02, directions=directions, seed=3, momentum=0.9, share_batch=share_batch
+    )
     plan = plan_training(program, range(8), settings)
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 12)
@@ -287,7 +298,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(tmp_pat
     writer = JournalWriter.create(tmp_path / "journal", header, directions)
     pieces: list[bytes] = []
     device = DeviceLoop(program, plan, header, pieces.append)
-    for step in qzo_ff(engine, batch, range(steps), directions):
+    for step in qzo_ff(engine, batch, range(steps), directions, share_batch):
         writer.votes(step.votes)
         assert device.step(*batch(step.number)) == step.votes
         if step.number == 50:

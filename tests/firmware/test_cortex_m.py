@@ -102,7 +102,7 @@ def host_lines(engine, run, steps, path):
     """What the device has to print, from an engine on this machine."""
     m = run.plan.directions
     writer = JournalWriter.create(path, run.settings, m)
-    taken = qzo_ff(engine, lambda step: (run.x, run.y), range(steps), m)
+    taken = qzo_ff(engine, lambda step: (run.x, run.y), range(steps), m, run.plan.share_batch)
     for step in range(steps + 1):
         if step % REPORT_EVERY == 0 or step == steps:
             logits = engine.logits(run.x)

@@ -1,10 +1,12 @@
 import math
 import struct
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from small import small_program
 
+from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import StepSettings, plan_training, quanta
 from stepforward.reference.tables import DELTA_Z
@@ -46,7 +48,25 @@ def test_quanta_say_when_nothing_moves():
 def test_the_file_is_checked():
     content = plan_training(small_program(), range(8), StepSettings(1)).to_bytes()
     magic, version, size, check = struct.unpack_from("<4s3I", content)
-    assert (magic, version, size, check) == (b"SFT1", 1, len(content), zlib.crc32(content[16:]))
+    assert (magic, version, size, check) == (b"SFT1", 2, len(content), zlib.crc32(content[16:]))
+
+
+@pytest.mark.parametrize("share_batch", [False, True])
+def test_the_file_says_whether_directions_share_the_batch(share_batch):
+    program = small_program()
+    plan = plan_training(program, range(8), StepSettings(1, directions=4, share_batch=share_batch))
+    handle, _file = open_program(program)
+    opened, _plan_file = open_plan(handle, plan)
+    assert (opened.share_batch, opened.directions) == (share_batch, 4)
+
+
+def test_a_plan_of_version_1_is_refused_by_name():
+    program = small_program()
+    content = bytearray(plan_training(program, range(8), StepSettings(1)).to_bytes())
+    content[4] = 1
+    handle, _file = open_program(program)
+    with pytest.raises(StepforwardError, match="version"):
+        open_plan(handle, SimpleNamespace(to_bytes=lambda: bytes(content)))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +81,9 @@ def test_the_file_is_checked():
         ({"schedule": "step"}, "schedule"),
         ({"warmup": 11}, "warm-up"),
         ({"steps": 0}, "steps"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"temperature": math.nan}, "temperature"),
+        ({"share_batch": 1}, "share_batch"),
     ],
 )
 def test_a_setting_out_of_range_is_named(changes, named):

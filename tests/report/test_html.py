@@ -5,6 +5,7 @@ import pytest
 from report.made_up_result import confusion, result
 
 from stepforward.errors import StepforwardError
+from stepforward.report import curve as curves
 from stepforward.report.html import render, write_report
 
 
@@ -112,6 +113,22 @@ def test_the_command_reproduces_the_run_and_is_quoted():
     assert (
         "stepforward adapt 'my net.onnx' --data clips --test other_clips --seed 7 --evaluate-every 50" in text
     )
+
+
+@pytest.mark.parametrize(("share_batch", "word"), [(True, "--share-batch"), (False, "--whole-batch")])
+def test_the_command_names_a_switch_by_its_word(share_batch, word):
+    given = result(model="net.onnx", settings={"directions": 4, "share_batch": share_batch, "seed": 7})
+    assert f"--directions 4 {word} --seed 7" in Page(render(given)).text
+
+
+def test_the_training_loss_is_drawn_with_its_temperature(monkeypatch):
+    labels = []
+    monkeypatch.setattr(curves, "_dress", lambda axes, *_: labels.extend(axes.get_legend_handles_labels()[1]))
+    curves.curve(result(settings={"temperature": 2.0}), curves.LIGHT)
+    assert "training loss at temperature 2" in labels
+    labels.clear()
+    curves.curve(result(settings={"temperature": 2.0}, method="backprop"), curves.LIGHT)
+    assert "training loss" in labels
 
 
 def test_the_same_result_gives_the_same_page():

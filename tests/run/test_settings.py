@@ -20,6 +20,9 @@ from stepforward.run.settings import Settings
         {"minutes": float("nan")},
         {"validation": float("nan")},
         {"train": 3},
+        {"temperature": "warm"},
+        {"temperature": 100.0},
+        {"share_batch": "yes"},
         {"bits": "lots"},
         {"bits": "16w16a"},
         {"calibration": "guess"},
@@ -42,5 +45,6 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_the_part_that_decides_the_weights():
-    step = Settings(lr=0.25, directions=3, momentum=0.5).step_settings(7)
+    step = Settings(lr=0.25, directions=3, momentum=0.5, temperature=3).step_settings(7)
     assert (step.steps, step.lr, step.directions, step.momentum) == (7, 0.25, 3, 0.5)
+    assert (step.temperature, step.share_batch) == (3.0, True)

@@ -37,7 +37,7 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
     options = {"validation_count": 8, "nats": NATS, "steps": STEPS, "evaluate_every": 3, "patience": patience}
     try:
         result = train(
-            fixed_steps(engine, batches, writer, recorded, STEPS, 2),
+            fixed_steps(engine, batches, writer, recorded, STEPS, 2, False),
             fixed_judge(lambda: score(program, engine.logits(held_x), held_y), writer, recorded),
             engine.weights,
             **options,

@@ -45,7 +45,7 @@ def test_the_result_says_everything_it_promises(learnt):
     assert result["weight_bytes"] == 2 * (4 * 9 + 3 * 64) + 4 * (4 + 3)
     assert result["scratch_bytes_training"] == result["scratch_bytes_inference"]
     assert result["samples"] == {"train": 18, "validation": 6, "test": 12}
-    assert result["forward_passes"] == 150 * 2 * 2 * 18
+    assert result["forward_passes"] == 150 * 2 * 18
     assert result["settings"]["lr"] == LEARN["lr"]
     assert result["settings"]["seed"] == 0
 
@@ -89,6 +89,19 @@ def test_threads_and_memory_never_change_a_result(learnt, task, given):
     assert adapt(task.model, task.data, **given, **LEARN)["weights_sha256"] == learnt[1]["weights_sha256"]
 
 
+def test_directions_on_the_whole_batch_cost_their_passes_and_see_other_losses(learnt, task):
+    whole = adapt(task.model, task.data, share_batch=False, **LEARN)
+    assert whole["forward_passes"] == 2 * learnt[1]["forward_passes"]
+    assert whole["weights_sha256"] != learnt[1]["weights_sha256"]
+
+
+def test_a_temperature_changes_training_and_no_score(learnt, task):
+    other = adapt(task.model, task.data, test=task.test, temperature=5.0, **LEARN)
+    assert other["weights_sha256"] != learnt[1]["weights_sha256"]
+    assert other["zero_shot_loss"] == learnt[1]["zero_shot_loss"]
+    assert other["curve"][0] == learnt[1]["curve"][0]
+
+
 def test_another_seed_is_another_run(learnt, task):
     assert adapt(task.model, task.data, seed=1, **LEARN)["weights_sha256"] != learnt[1]["weights_sha256"]
 
@@ -111,6 +124,7 @@ def test_only_the_trainable_set_moves(task, tmp_path):
     [
         (1, {"momentum": 0.9}),
         (4, {"directions": 4}),
+        (4, {"directions": 3, "share_batch": False, "temperature": 1.0}),
         (6, {"train": "last:1", "distribution": "rademacher"}),
         (3, {"perturbation": "paper", "rounding": "floor"}),
         (9, {"rounding": "stochastic", "distribution": "binomial", "schedule": "linear", "warmup": 7}),

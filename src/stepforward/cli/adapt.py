@@ -75,11 +75,29 @@ def adapt(
         int,
         typer.Option(
             metavar="m",
-            help="Random directions per step, 1 to 255; each costs two forward passes and one bit of journal. "
-            "More: a better step, fewer of them per minute.",
+            help="Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over "
+            "its share of the batch. More: more votes from the same passes, each on fewer samples.",
             rich_help_panel=METHOD,
         ),
     ] = DEFAULTS.directions,
+    share_batch: Annotated[
+        bool,
+        typer.Option(
+            "--share-batch/--whole-batch",
+            help="Each direction is tried on every m-th sample of the batch, or, as in the paper, on all of them: "
+            "steadier votes at m times the passes.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.share_batch,
+    temperature: Annotated[
+        float,
+        typer.Option(
+            metavar="T",
+            help="Of the training loss of qzo-ff: logits are divided by it. Above 1, samples that are right already "
+            "still count, which is steadier with few samples; 1 is the cross-entropy itself.",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULTS.temperature,
     epsilon: Epsilon = DEFAULTS.epsilon,
     lr: Lr = None,
     batch: Annotated[
@@ -192,7 +210,7 @@ def adapt(
 
     Part of DATA is held out to choose the weights that are kept: if nothing helped, you get back what you gave.
 
-    [bold]Example:[/bold] stepforward adapt digits.onnx --data my_clips --test other_clips --steps 1500 --directions 4
+    [bold]Example:[/bold] stepforward adapt digits.onnx --data my_clips --test other_clips --steps 1500 --directions 8
     """
     settings = {name: value for name, value in locals().items() if name in DEFAULTS.__dataclass_fields__}
     if steps is not None and minutes is not None:

@@ -80,7 +80,7 @@ Lr = Annotated[
         metavar="R",
         help="Peak learning rate, in units of the weights: how far a step moves them. "
         "Fewer parameters that move take larger ones.",
-        show_default="1e-3; backprop 2e-3",
+        show_default="2e-3",
         rich_help_panel=METHOD,
     ),
 ]

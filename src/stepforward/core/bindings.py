@@ -57,7 +57,7 @@ class PlanHandle(ctypes.Structure):
                     "rounding",
                 ),
                 *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
-                *("delta_mult", "delta_shift", "momentum_elements"),
+                *("delta_mult", "delta_shift", "share_batch", "momentum_elements"),
             )
         ],
     )

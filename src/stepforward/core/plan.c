@@ -1,7 +1,7 @@
 /* Opening a .sft file in place (docs/file-formats.md, section 2), against the program it was made for. */
 #include "internal.h"
 
-#define HEADER_BYTES 80u
+#define HEADER_BYTES 84u
 
 static uint32_t word(const uint8_t* at)
 {
@@ -16,7 +16,7 @@ static sf_status read_header(sf_plan* plan, const uint8_t* file, size_t bytes)
         return SF_BAD_MAGIC;
     if (bytes < HEADER_BYTES)
         return SF_TRUNCATED;
-    if (word(file + 4) != 1)
+    if (word(file + 4) != 2)
         return SF_BAD_VERSION;
     const uint32_t size = word(file + 8);
     if (size < HEADER_BYTES)
@@ -40,6 +40,7 @@ static sf_status read_header(sf_plan* plan, const uint8_t* file, size_t bytes)
     plan->first_op = word(file + 68);
     plan->delta_mult = word(file + 72);
     plan->delta_shift = word(file + 76);
+    plan->share_batch = word(file + 80);
     if (HEADER_BYTES + 16 * ((uint64_t)plan->trainable_count + plan->scaler_count) != size)
         return SF_BAD_PLAN;
     plan->trainables = (const sf_trainable*)(const void*)(file + HEADER_BYTES);
@@ -53,7 +54,7 @@ static int numbers_fit(const sf_plan* plan)
     return plan->directions >= 1 && plan->directions <= SF_MAX_DIRECTIONS && plan->distribution <= SF_BINOMIAL &&
            plan->perturbation <= SF_PAPER && plan->rounding <= SF_STOCHASTIC && plan->beta <= 32768 &&
            plan->fraction_bits <= 8 && (plan->beta > 0 || plan->fraction_bits == 0) && plan->schedule <= SF_COSINE &&
-           plan->steps >= 1 && plan->delta_mult <= 65535 && plan->delta_shift <= 47;
+           plan->steps >= 1 && plan->delta_mult <= 65535 && plan->delta_shift <= 47 && plan->share_batch <= 1;
 }
 
 static int scaler_fits(const sf_plan* plan, const sf_scaler* s)

@@ -81,12 +81,15 @@ def even_block(most: int, n: int, threads: int) -> int:
 
 
 def _probes(handle, plan, row_tile):
-    """Those of one direction; all of a step where operators before the cut can be run once for them."""
+    """Those of one direction; all of a step where operators before the cut can be run once for them.
+
+    Directions that share the batch out have no samples in common.
+    """
     if plan is None:
         return 1
     one, two = (library().sf_packs_bytes(handle, row_tile, probes) for probes in (1, 2))
     most = 2 + max(0, PACKS_LIMIT - two) // max(1, two - one)
-    return min(2 * plan.directions, most) // 2 * 2 if handle.cut else 2
+    return min(2 * plan.directions, most) // 2 * 2 if handle.cut and not plan.share_batch else 2
 
 
 def _row_tile(handle):

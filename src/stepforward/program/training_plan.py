@@ -28,6 +28,8 @@ class StepSettings:
         seed: 64-bit seed of directions and sample order.
         momentum: 0 for plain SGD, below 1.
         warmup: steps of linear warm-up.
+        share_batch: whether each direction is tried on its own share of the batch.
+        temperature: logits are divided by it where the training loss is computed.
     """
 
     steps: int
@@ -41,6 +43,8 @@ class StepSettings:
     rounding: str = "nearest"
     schedule: str = "cosine"
     warmup: int = 0
+    share_batch: bool = False
+    temperature: float = 1.0
 
     def __post_init__(self):
         def need(condition: bool, what: str, remedy: str) -> None:
@@ -61,6 +65,16 @@ class StepSettings:
             0 <= self.warmup <= self.steps,
             f"warm-up = {self.warmup} steps",
             "give at most the number of steps",
+        )
+        need(
+            1 / 64 <= self.temperature <= 64,
+            f"temperature = {self.temperature}",
+            "give a number from 1/64 to 64; 1 is the cross-entropy itself",
+        )
+        need(
+            isinstance(self.share_batch, bool),
+            f"share_batch = {self.share_batch!r}",
+            "give True or False",
         )
         for name, value, known in (
             ("distribution", self.distribution, DISTRIBUTIONS),
@@ -107,6 +121,7 @@ class TrainingPlan:
     z_rescale: tuple[int, int]
     trainable: tuple[Trainable, ...]
     elements: int
+    share_batch: bool = False
 
     @property
     def momentum_elements(self) -> int:
@@ -129,10 +144,11 @@ class TrainingPlan:
             *(PERTURBATIONS.index(self.perturbation), ROUNDINGS.index(self.rounding)),
             *(self.momentum, self.momentum_bits, SCHEDULES.index(self.schedule), self.steps, self.warmup),
             *(len(entries), len(scalers), self.first_op, *self.z_rescale),
+            int(self.share_batch),
         )
         rows = [value for row in [*entries, *scalers] for value in row]
         body = struct.pack(f"<{len(fields) + len(rows)}I", *fields, *rows)
-        return struct.pack("<4s3I", b"SFT1", 1, 16 + len(body), zlib.crc32(body)) + body
+        return struct.pack("<4s3I", b"SFT1", 2, 16 + len(body), zlib.crc32(body)) + body
 
 
 def plan_training(program: Program, trainable: Sequence[int], settings: StepSettings) -> TrainingPlan:
@@ -171,6 +187,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: StepSett
         z_rescale=quantize_multiplier(DELTA_Z),
         trainable=tuple(entries),
         elements=element,
+        share_batch=settings.share_batch,
     )
 
 

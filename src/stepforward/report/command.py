@@ -8,6 +8,9 @@ _NOT_OURS = (
     "memory",
 )  # the steps say what the minutes came to; the others change no result
 
+_SWITCHES = {"share_batch": ("--whole-batch", "--share-batch")}
+"""Options without a value: the word for False, and for True."""
+
 
 def command_line(result: dict) -> str | None:
     """The `stepforward adapt` command of a result, every setting spelled out; None for data that came as arrays.
@@ -22,6 +25,8 @@ def command_line(result: dict) -> str | None:
     if test:
         words += ["--test", str(test)]
     for name, value in (result.get("settings") or {}).items():
-        if value is not None and name not in _NOT_OURS:
+        if name in _SWITCHES:
+            words.append(_SWITCHES[name][value])
+        elif value is not None and name not in _NOT_OURS:
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join(words)

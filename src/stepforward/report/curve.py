@@ -32,7 +32,7 @@ def curve(result: dict, colours: dict[str, str]) -> str | None:
         figure = Figure(figsize=(10.4, 5.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _accuracy(above, result, points, colours)
-        _losses(below, points, colours)
+        _losses(below, result, points, colours)
         below.set_xlabel("steps")
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes, columns in ((above, 2), (below, 3)):
@@ -72,13 +72,20 @@ def _with_count(text: str, samples: dict, key: str) -> str:
     return f"{text} ({samples[key]:,})" if samples.get(key) else text
 
 
-def _losses(axes: Axes, points: list[dict], colours: dict[str, str]) -> None:
+def _losses(axes: Axes, result: dict, points: list[dict], colours: dict[str, str]) -> None:
     steps = _column(points, "step")
-    training = _column(points, "train_loss")
-    axes.plot(steps, training, color=colours["orange"], linewidth=1.3, label="training loss")
+    training, temperature = _column(points, "train_loss"), _temperature(result)
+    label = "training loss" if temperature == 1 else f"training loss at temperature {temperature:g}"
+    axes.plot(steps, training, color=colours["orange"], linewidth=1.3, label=label)
     axes.plot(steps, _column(points, "validation_loss"), color=colours["blue"], label="validation loss")
     axes.set_ylabel("loss, nats")
     axes.set_ylim(bottom=0)
+
+
+def _temperature(result: dict) -> float:
+    """Of the training loss; validation is always scored at 1."""
+    forward_only = result.get("method") == "qzo-ff"
+    return (result.get("settings") or {}).get("temperature", 1) if forward_only else 1
 
 
 def _mark_kept(axes: Axes, step: int | None, colours: dict[str, str]) -> None:

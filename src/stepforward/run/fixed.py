@@ -22,6 +22,7 @@ from stepforward.models import Opened, open_model, to_program
 from stepforward.program.arena import plan_arena
 from stepforward.program.lower import onnx_weights
 from stepforward.program.model import Program
+from stepforward.program.temperature import at_temperature
 from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
@@ -64,9 +65,9 @@ def adapt_fixed(
     if folder:
         make_folder(folder)
 
-    engine = CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
+    engine = _engine(program, plan, settings)
     measured_on = "test" if "test" in samples else "validation"
-    before = _score(engine, samples[measured_on])
+    before = _score(program, engine, samples[measured_on])
     writer = _open_journal(folder, recorded, header, plan)
     batches = _batches(samples["train"], settings)
     started = time.monotonic()
@@ -74,8 +75,8 @@ def adapt_fixed(
         if folder and not prepared.opened.quantized:
             save_onnx(opened.graph, folder / BASE)
         run = train(
-            fixed_steps(engine, batches, writer, recorded, steps, plan.directions),
-            fixed_judge(lambda: _score(engine, samples["validation"]), writer, recorded),
+            fixed_steps(engine, batches, writer, recorded, steps, plan.directions, plan.share_batch),
+            fixed_judge(lambda: _score(program, engine, samples["validation"]), writer, recorded),
             engine.weights,
             steps=steps,
             validation_count=len(samples["validation"][1]),
@@ -93,7 +94,7 @@ def adapt_fixed(
     seconds = time.monotonic() - started
 
     engine.restore(run.best.weights)
-    after = _score(engine, samples[measured_on])
+    after = _score(program, engine, samples[measured_on])
     adapted = replace(program, weights=run.best.weights)
     result = {
         "method": "qzo-ff",
@@ -113,8 +114,15 @@ def adapt_fixed(
     return result, with_weights(opened.graph, onnx_weights(adapted)), adapted
 
 
-def _score(engine: CoreEngine, samples: Samples) -> Score:
-    return score(engine.program, engine.logits(samples[0]), samples[1])
+def _engine(program: Program, plan: TrainingPlan, settings: Settings) -> CoreEngine:
+    program = at_temperature(
+        program, settings.temperature
+    )  # of training alone: scores are of the program as it is
+    return CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
+
+
+def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
+    return score(program, engine.logits(samples[0]), samples[1])
 
 
 def _batches(samples: Samples, settings: Settings) -> Callable[[int], Samples]:
@@ -178,10 +186,10 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
         return recorded.settings["steps"]
     plan = plan_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
     program = plan_arena(program, plan.first_op)
-    engine = CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
+    engine = _engine(program, plan, settings)
     x, y = (part[: settings.batch] for part in samples)
     taken, started = 0, time.monotonic()
-    for _ in qzo_ff(engine, lambda step: (x, y), range(10_000), plan.directions):
+    for _ in qzo_ff(engine, lambda step: (x, y), range(10_000), plan.directions, plan.share_batch):
         taken += 1
         if time.monotonic() - started > min(1.0, settings.minutes * 6):
             break

@@ -16,6 +16,7 @@ def fixed_steps(
     recorded: Journal | None,
     steps: int,
     directions: int,
+    share_batch: bool,
 ) -> Iterator[Taken]:
     """Take all steps of a run.
 
@@ -26,10 +27,9 @@ def fixed_steps(
     for number, votes in enumerate(past[:steps]):
         engine.update(number, votes)
         yield Taken(None, 0)
-    for step in qzo_ff(engine, batches, range(len(past), steps), directions):
+    for step in qzo_ff(engine, batches, range(len(past), steps), directions, share_batch):
         writer.votes(step.votes)
-        passes = len(step.losses) * step.samples
-        yield Taken(sum(step.losses) * NATS / passes, passes)
+        yield Taken(sum(step.losses) * NATS / step.forward_passes, step.forward_passes)
 
 
 def fixed_judge(

@@ -12,6 +12,9 @@ from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.settings import Settings
 
+UNSAID = {"share_batch": False, "temperature": 1.0}
+"""What a journal meant that was written before these settings existed."""
+
 
 def journal_settings(
     settings: Settings, program: Program, plan: TrainingPlan, samples: dict, every: int
@@ -40,9 +43,8 @@ def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
     Raises:
         StepforwardError: what differs, by name.
     """
-    different = sorted(
-        k for k in header.keys() | recorded.settings.keys() if header.get(k) != recorded.settings.get(k)
-    )
+    there = UNSAID | recorded.settings
+    different = sorted(k for k in header.keys() | there.keys() if header.get(k) != there.get(k))
     if not different:
         return
     if "base_sha256" in different:
@@ -53,9 +55,7 @@ def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
             "give the same data, or start a new run in another --out",
         )
     else:
-        said = ", ".join(
-            f"{k} {recorded.settings.get(k)!r} there, {header.get(k)!r} now" for k in different[:4]
-        )
+        said = ", ".join(f"{k} {there.get(k)!r} there, {header.get(k)!r} now" for k in different[:4])
         what, remedy = (
             f"{path} was started with other settings: {said}",
             "resume with the options of the first call",

@@ -11,13 +11,13 @@ from stepforward.quantization.formats import QuantizationSettings
 
 METHODS = ("qzo-ff", "backprop")
 DEFAULTS = {
-    "qzo-ff": {"steps": 2000, "lr": 1e-3, "momentum": 0.0, "batch": 128},
+    "qzo-ff": {"steps": 2000, "lr": 2e-3, "momentum": 0.0, "batch": 128},
     "backprop": {"steps": 400, "lr": 2e-3, "momentum": 0.9, "batch": 32},
 }
 """What each method starts from; measured on the demo's task (docs/decisions.md)."""
 
 _WHOLE = ("directions", "steps", "batch", "seed", "warmup", "evaluate_every", "patience", "threads")
-_REAL = ("minutes", "epsilon", "lr", "momentum", "validation")
+_REAL = ("minutes", "epsilon", "lr", "momentum", "validation", "temperature")
 _TEXT = ("train", "bits", "calibration", "memory")
 _OPTIONAL = ("minutes", "evaluate_every", "patience", "threads")
 
@@ -31,7 +31,9 @@ class Settings:
         train: trainable set: "all", "head", "last:k", "bias", or name patterns.
         bits: format for a float model: weights and activations, such as "16w8a".
         calibration: range method for a float model: "minmax", "percentile" or "mse".
-        directions: m of sign-m-SPSA; each costs two forward passes per step.
+        directions: m of sign-m-SPSA; each costs two forward passes per step, over the batch or over its share.
+        share_batch: whether each direction is tried on its own share of the batch: m of them for the passes of one.
+        temperature: logits are divided by it where the training loss of qzo-ff is computed.
         steps: number of steps; give this or `minutes`. Default by method, as for `lr`, `momentum` and `batch`.
         minutes: time to spend; the number of steps is measured from it before the run.
         epsilon: size of the perturbation.
@@ -55,7 +57,9 @@ class Settings:
     train: str = "all"
     bits: str = "16w8a"
     calibration: str = "minmax"
-    directions: int = 1
+    directions: int = 4
+    share_batch: bool = True
+    temperature: float = 2.0
     steps: int | None = None
     minutes: float | None = None
     epsilon: float = StepSettings.epsilon

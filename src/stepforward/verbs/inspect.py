@@ -12,12 +12,12 @@ from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
 from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training, quanta
-from stepforward.run.settings import DEFAULTS
+from stepforward.run.settings import DEFAULTS, Settings
 from stepforward.trainable import select
 
 
 def inspect(
-    model: Any, *, train: str = "all", epsilon: float = StepSettings.epsilon, lr: float = StepSettings.lr
+    model: Any, *, train: str = "all", epsilon: float = StepSettings.epsilon, lr: float | None = None
 ) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
@@ -25,7 +25,7 @@ def inspect(
         model: path to a quantized `.onnx` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
         train: trainable set the training figures are for.
         epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1.
-        lr: for `quanta`: the same for a step.
+        lr: for `quanta`: the same for a step; the default of `adapt` if None.
 
     Returns:
         A dictionary of plain values; see the command `stepforward inspect --json`.
@@ -34,7 +34,8 @@ def inspect(
         StepforwardError: the model is damaged, or is a float model.
     """
     program = _program(model)
-    plan = plan_training(program, select(program, train), StepSettings(1, epsilon=epsilon, lr=lr))
+    settings = Settings(epsilon=epsilon, lr=lr).step_settings(1)
+    plan = plan_training(program, select(program, train), settings)
     trained = [program.tensors[entry.tensor].name for entry in plan.trainable]
     stored = program.tensors[program.input].shape
     ops = [_op(program, op) for op in program.ops]
@@ -66,10 +67,12 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     program, threads = plan_arena(program, plan.first_op), default_threads()
     handle, _file = open_program(program)
     batch, probes = DEFAULTS["qzo-ff"]["batch"], 2 * plan.directions
+    together = -(-batch // plan.directions) if plan.share_batch else batch
     result = {"threads": threads, "batch": batch}
     for choice in CHOICES:
         planned = host_memory(handle, plan, choice)
-        blocks = -(-batch // even_block(planned.block, batch, threads)) if choice == "small" else 1
+        block = even_block(planned.block, together, threads)
+        blocks = -(-together // block) if choice == "small" else 1
         result[choice] = {"bytes": planned.total(threads), "packed_per_step": blocks * probes}
     return result
 

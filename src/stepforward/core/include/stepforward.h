@@ -196,6 +196,7 @@ typedef struct sf_plan {
     uint32_t first_op;
     uint32_t delta_mult;
     uint32_t delta_shift;
+    uint32_t share_batch; /* 1: each direction is tried on its own share of the batch */
     uint32_t momentum_elements; /* int16 elements of the momentum buffer; 0 without momentum */
 } sf_plan;
 
@@ -318,8 +319,8 @@ typedef struct sf_trainer {
     int8_t votes[SF_MAX_DIRECTIONS + 1]; /* of the last step */
 } sf_trainer;
 
-/* One whole step on n samples: for each direction two forward passes over the samples, one vote; then the update and the
- * journal. The journal is written first: a step that is not in the journal did not happen, and on SF_SINK_FAILED the
+/* One whole step on n samples: for each direction two forward passes over the samples, or over its share of them, and one
+ * vote; then the update and the journal. The journal is written first: a step that is not in the journal did not happen, and on SF_SINK_FAILED the
  * weights are as they were. */
 sf_status sf_train_step(sf_trainer* trainer, const int8_t* x, const int32_t* labels, uint32_t n);
 
