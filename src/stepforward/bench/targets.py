@@ -13,9 +13,6 @@ SMALL_BATCH = 16
 LONG = 576
 """Products per output from which a convolution counts as the kernel's own work."""
 
-Z_PER_STEP = 2
-"""z of every parameter is made for the two probes of a direction, and for the update."""
-
 DEVICES = {"M4 DSP": {"dense": 3.3, "conv": 4.0}, "M55 Helium": {"dense": 0.6, "conv": 0.9}}
 
 
@@ -45,7 +42,7 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         demo: of benchmarks/time_to_accuracy.py.
         device: of benchmarks/device_instructions.py.
     """
-    zs = f"making z {Z_PER_STEP} times, as a share of two forwards"
+    zs = "making z once, shared out among the threads, as a share of two forwards"
     return [
         _beside(speed, "forward at least 2 times as fast as torch float32", "forward_vs_torch_f32", 2.0),
         _told(speed, "the same, torch in channels-last layout", "forward_vs_torch_f32_channels_last"),
@@ -123,7 +120,7 @@ def _told(speed: dict, what: str, figure: str) -> Target:
 def _over_forwards(speed: dict, batch: int, asked: float) -> Iterable[Value]:
     for cell in _cells(speed, batch, speed["networks"]):
         ratio, two = cell["ratios"]["step_vs_two_forwards"], 2 * cell["seconds"]["core_forward"]["median"]
-        making = Z_PER_STEP * speed["networks"][cell["network"]]["step"]["generate_once"] / two
+        making = speed["networks"][cell["network"]]["step"]["generate_once"] / THREADS / two
         why = f"{making:.1%}"
         yield Value(cell["network"], f"{ratio:.2f}", round(ratio, 2) <= asked, why)
 
