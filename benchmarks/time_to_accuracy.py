@@ -330,7 +330,7 @@ def draw_run(axes, run):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--seeds", type=int, default=10)
     arguments.add_argument(
         "--batches", default=f"{DEFAULTS['qzo-ff']['batch']},{DEFAULTS['backprop']['batch']}"
     )
