@@ -11,6 +11,7 @@ SF_INLINE int32_t sum_of(const sf_sum* s, int32_t a, int32_t b, int32_t zero)
     return sf_clamp(((a * s->mult_a + b * s->mult_b + s->rest) >> s->shift) + zero, s->lo, s->hi);
 }
 
+#if __STDC_HOSTED__
 SF_CLONES
 void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
@@ -18,6 +19,7 @@ void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, 
     for (size_t i = 0; i < count; i++)
         y[i] = (int8_t)sum_of(&local, a[i], b[i], 0);
 }
+#endif
 
 SF_CLONES
 static void add_any(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
@@ -34,14 +36,12 @@ void sf_add_s8(const sf_call* call)
     const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const size_t count = (size_t)call->n * (size_t)a->elements;
     sf_sum s = {pairs[0], pairs[2], half - a->zero_point * pairs[0] - b->zero_point * pairs[2], shift, call->op->lo, call->op->hi};
-    if (call->out->dtype != SF_S8 || shift > ZERO_SHIFT) {
-        add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point, call->out->dtype, call->y);
+#if __STDC_HOSTED__
+    if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
+        s.rest += call->out->zero_point * (1 << shift);
+        sf_host_choose(SF_HOST_LEVEL).sum(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
         return;
     }
-    s.rest += call->out->zero_point * (1 << shift);
-#if __STDC_HOSTED__
-    sf_host_choose(SF_HOST_LEVEL).sum(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
-#else
-    sf_sum_s8(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
 #endif
+    add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point, call->out->dtype, call->y);
 }

@@ -42,8 +42,12 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
     rows->narrow = rows->narrow && shift >= 17 && fits(reach, mult, shift, 0);
+#if __STDC_HOSTED__
     rows->fused = rows->fused && rows->narrow && fits(reach, mult, shift, magnitude);
     rows->fused_four = rows->fused_four && rows->fused && fits(4 * reach, mult, shift + 2, magnitude);
+#else
+    (void)magnitude;
+#endif
 }
 
 void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit)
