@@ -131,9 +131,8 @@ def tiled_programs(draw):
     rng = seeded(draw)
     weight = Tensor("w", (rows, 3, 3, channels), "s16", (1e-4,), 0, 0)
     largest = draw(st.sampled_from([200, 3640, 3641]))  # 9 * 3640 is at most 2^15 - 1, 9 * 3641 is not
-    w = rng.choice([-largest, largest], weight.shape) if rng.random() < 0.3 else None
-    if w is None:
-        w = rng.integers(-largest, largest + 1, weight.shape)
+    edges, shape = rng.random() < 0.3, weight.shape
+    w = rng.choice([-largest, largest], shape) if edges else rng.integers(-largest, largest + 1, shape)
     for row in rng.integers(0, rows, draw(st.integers(0, 2))):
         w[row] = rng.integers(-32767, 32768, w[row].shape)
     blob = pack(weight, w)

@@ -4,17 +4,10 @@
 
 #include "check.h"
 #include "directions.h"
+#include "draw.h"
 #include "internal.h"
 #include "kernels/host.h"
 #include "kernels/max_pool_s8.h"
-
-static uint32_t state = 1;
-
-static int32_t draw(int32_t lo, int32_t hi)
-{
-    state = state * 1664525u + 1013904223u;
-    return (state >> 8) % 4 == 0 ? ((state >> 10) & 1 ? lo : hi) : lo + (int32_t)((state >> 8) % (uint32_t)(hi - lo + 1));
-}
 
 #define SEGMENTS 3
 #define PAIRS 40
@@ -254,7 +247,7 @@ static void panel_sums(sf_sums_kernel fast)
 }
 
 /* Multipliers up to the largest, and sums that stay below 2^31: 2^25 + 2^30. */
-static void adds(sf_sum_kernel fast)
+static void adds(sf_add_kernel fast)
 {
     int8_t a[200], b[200], expected[200], got[200];
     for (size_t count = 0; count <= 200; count++) {
@@ -400,7 +393,7 @@ int main(void)
             grids(sf_block_window, fast.grid_window, 1, 64);
         rescales(fast.rows);
         interleaves(fast.interleave);
-        adds(fast.sum);
+        adds(fast.add);
         twins(fast.twins);
         panel_sums(fast.sums);
         const sf_draw_kernels draws = sf_draw_choose(level);

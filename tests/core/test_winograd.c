@@ -3,15 +3,8 @@
 #include <string.h>
 
 #include "check.h"
+#include "draw.h"
 #include "kernels/winograd.h"
-
-static uint32_t state = 1;
-
-static int32_t draw(int32_t lo, int32_t hi)
-{
-    state = state * 1664525u + 1013904223u;
-    return (state >> 8) % 4 == 0 ? ((state >> 10) & 1 ? lo : hi) : lo + (int32_t)((state >> 8) % (uint32_t)(hi - lo + 1));
-}
 
 enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SF_WINOGRAD_TILES * SF_PANEL };
 
@@ -69,10 +62,9 @@ static void sums(panel* p, const sf_host_kernels* kernels)
 {
     static int32_t got[SUMS];
     fill(p);
-    CHECK(fits(p, p->channels % 16 == 0 ? kernels->row : sf_winograd_row, p->rows));
+    CHECK(fits(p, kernels->row, p->rows));
     sf_winograd_pack(p->work, p->channels, p->words);
-    (p->channels % 16 == 0 ? kernels->picture : sf_winograd_picture)(p->tiles.patches, p->channels, SIDE * p->channels, p->channels,
-                                                                     p->v);
+    kernels->picture(p->tiles.patches, p->channels, SIDE * p->channels, p->channels, p->v);
     sf_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
     for (uint32_t i = 0; i < SUMS; i++) {
         const uint32_t row = i % SF_PANEL, t = i / SF_PANEL % SF_WINOGRAD_TILES, q = i / SF_PANEL / SF_WINOGRAD_TILES;

@@ -46,11 +46,10 @@ sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, u
         (t->momentum == NULL && t->plan->momentum_elements > 0) ||
         (t->journal != NULL && t->journal->directions != t->plan->directions))
         return SF_BAD_ARGUMENT;
-    const uint32_t m = t->plan->directions;
+    const uint32_t m = t->plan->directions, share = t->plan->share_batch;
     for (uint32_t i = 0, count; i < m; i += count) {
-        count = t->plan->share_batch ? 1 : sf_min_u32(TOGETHER, m - i);
-        const sf_status status = t->plan->share_batch ? vote(t, x, labels, n, n > 0 ? i % n : 0, m, i, count)
-                                                      : vote(t, x, labels, n, 0, 1, i, count);
+        count = share ? 1 : sf_min_u32(TOGETHER, m - i);
+        const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count);
         if (status != SF_OK)
             return status;
     }

@@ -39,7 +39,7 @@ void sf_add_s8(const sf_call* call)
 #if __STDC_HOSTED__
     if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
         s.rest += call->out->zero_point * (1 << shift);
-        sf_host_choose(SF_HOST_LEVEL).sum(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
+        sf_host_choose(SF_HOST_LEVEL).add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
         return;
     }
 #endif

@@ -42,14 +42,13 @@ static uint32_t suits_winograd(const geometry* g, uint32_t rows)
 static void choose_words(geometry* g, const sf_tensor* weight, uint32_t rows)
 {
     g->bytes = g->flip = 0;
-    g->winograd = suits_winograd(g, rows);
-    if (weight->dtype == SF_S16)
-        return;
-    const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
-    const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-    g->bytes = kernels.bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
-    g->flip = kernels.byte_flip;
-    g->winograd = g->winograd && !g->bytes;
+    if (weight->dtype != SF_S16) {
+        const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
+        const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
+        g->bytes = kernels.bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+        g->flip = kernels.byte_flip;
+    }
+    g->winograd = !g->bytes && suits_winograd(g, rows);
 }
 
 static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32_t n)
@@ -114,7 +113,7 @@ static uint32_t band_rows(const geometry* g)
 static uint64_t picture_bytes(const geometry* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
-    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? words(g, g->group_in) * sizeof(int16_t) : 0) + 64;
+    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
 }
 
 static uint64_t work_bytes(const geometry* g, uint32_t row_tile, uint32_t rows)

@@ -15,8 +15,9 @@ SF_VNNI_INLINE __m512i multiply_add(__m512i sum, __m512i words, __m512i x, const
     return bytes ? _mm512_dpbusd_epi32(sum, x, words) : _mm512_dpwssd_epi32(sum, words, x);
 }
 
+/* sum[panel][patch] += words * patches. */
 SF_VNNI_INLINE void sf_dot(const sf_block* b, const int16_t* const* patches, const int panels, const int bytes,
-                        __m512i sum[SF_BLOCK_PANELS][SF_BLOCK_PATCHES])
+                        __m512i (*sum)[SF_BLOCK_PATCHES])
 {
     const int16_t *w = b->words, *x[SF_BLOCK_PATCHES];
     const size_t panel = b->panel;

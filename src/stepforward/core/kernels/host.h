@@ -116,7 +116,7 @@ typedef void (*sf_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t coun
 /* w = clamp(w - move[z as a byte]) to -32767 .. 32767. */
 typedef void (*sf_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
 
-typedef void (*sf_sum_kernel)(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
+typedef void (*sf_add_kernel)(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
 typedef struct sf_host_kernels {
     sf_block_kernel dot;
@@ -127,12 +127,12 @@ typedef struct sf_host_kernels {
     sf_grid_kernel grid_bytes;
     sf_grid_kernel grid_window;
     sf_grid_kernel grid_few;    /* dot for at most SF_FEW_ROWS rows, whose words are [segment][four][SF_FEW_ROWS][4] */
-    sf_row_kernel row;         /* this and the next of channels that are a multiple of sixteen */
+    sf_row_kernel row;
     sf_picture_kernel picture;
     sf_winograd_kernel winograd; /* NULL: by way of dot and rows */
     sf_rows_kernel rows;
     sf_interleave_kernel interleave;
-    sf_sum_kernel sum;
+    sf_add_kernel add;
     sf_sums_kernel sums;
     sf_twins_kernel twins;
     sf_moves_kernel moves; /* NULL where a table is not looked up in registers */

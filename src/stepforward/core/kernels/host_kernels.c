@@ -13,7 +13,7 @@ sf_host_kernels sf_host_choose(int level)
     k.picture = sf_winograd_picture;
     k.rows = sf_rows_each;
     k.interleave = sf_interleave;
-    k.sum = sf_sum_s8;
+    k.add = sf_sum_s8;
     k.sums = sf_sums;
     k.twins = sf_twins;
 #if SF_X86
@@ -42,7 +42,7 @@ sf_host_kernels sf_host_choose(int level)
         k.winograd = sf_winograd_vnni;
         k.rows = sf_rows_avx512;
         k.interleave = sf_interleave_avx512;
-        k.sum = sf_sum_vnni;
+        k.add = sf_sum_vnni;
         k.sums = sf_sums_vnni;
         k.twins = sf_twins_avx512;
         k.moves = sf_moves_avx512;

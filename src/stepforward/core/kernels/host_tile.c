@@ -24,7 +24,7 @@ static void shape(sf_host_tile* t, uint32_t row_tile, const sf_host_shape* shape
 /* A panel that may be transformed has room for its sixteen points. */
 static size_t panel_words(const sf_host_tile* t)
 {
-    return t->winograd ? (size_t)16 * (t->segment / 3) * SF_PANEL : (size_t)t->segments * t->pairs * 2 * SF_PANEL;
+    return t->winograd ? sf_winograd_words(sf_winograd_channels(t)) : (size_t)t->segments * t->pairs * 2 * SF_PANEL;
 }
 
 /* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */
@@ -253,9 +253,9 @@ static void pack_bytes(const sf_host_tile* t, const int16_t* line, uint32_t rows
  * weights lie transformed in the working memory, and the bounds are set. */
 static int transform(const sf_host_tile* t, const int16_t* line, uint32_t rows, int64_t zero, int64_t* bounds)
 {
-    const uint32_t channels = t->segment / 3;
+    const uint32_t channels = sf_winograd_channels(t);
     int64_t sum[SF_PANEL], positive[SF_PANEL];
-    int fit = sf_winograd_transform(channels % 16 == 0 ? t->kernels.row : sf_winograd_row, line, rows, channels, t->points, sum, positive);
+    int fit = sf_winograd_transform(t->kernels.row, line, rows, channels, t->points, sum, positive);
     for (uint32_t r = 0; fit && r < rows; r++) {
         bounds[r] = sf_reach(positive[r], positive[r] - sum[r], zero);
         fit = bounds[r] < SF_WINOGRAD_REACH;
@@ -271,7 +271,7 @@ static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row,
     const int transformed = t->winograd && transform(t, line, rows, zero, bounds);
     to->packed_rows->transformed[row / SF_PANEL] = (uint8_t)transformed;
     if (transformed) {
-        sf_winograd_pack(t->points, t->segment / 3, words);
+        sf_winograd_pack(t->points, sf_winograd_channels(t), words);
         return;
     }
     if (t->bytes) {

@@ -14,6 +14,12 @@ static const sf_trainable* find_trainable(const sf_pass* pass, uint32_t tensor)
     return NULL;
 }
 
+/* The largest weight of up to 16 bits. */
+static int32_t largest(const sf_tensor* t) { return t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7; }
+
+/* What a bias stays inside of. */
+SF_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v; }
+
 static void draw(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
 {
     sf_directions(pass->plan->distribution, pass->plan->seed, pass->perturbation->step, pass->perturbation->direction, tensor,
@@ -76,7 +82,7 @@ static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint3
 static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
                         const int8_t* z, int32_t sign, int16_t* w)
 {
-    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    const int32_t q_max = largest(t);
     for (uint32_t at = 0, run; at < count; at += run) {
         const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
         if (plan->perturbation == SF_EXACT)
@@ -135,7 +141,7 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
     const sf_tensor* t = pass->program->tensors + entry->tensor;
     const uint8_t* data = pass->weights + t->offset;
     const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
-    const int32_t q_max = t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7;
+    const int32_t q_max = largest(t);
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
     int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sf_kept_z(t) + first : NULL;
     for (uint32_t at = 0, some; at < count; at += some) {
@@ -190,8 +196,8 @@ static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint3
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++) {
         const int64_t delta = exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
-        up[i] = (int32_t)(above < -INT32_MAX ? -INT32_MAX : above > INT32_MAX ? INT32_MAX : above);
-        down[i] = (int32_t)(below < -INT32_MAX ? -INT32_MAX : below > INT32_MAX ? INT32_MAX : below);
+        up[i] = clamp_s32(above);
+        down[i] = clamp_s32(below);
     }
 }
 
@@ -262,6 +268,6 @@ void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
             v = out[at] + (int64_t)sign * exact_delta(z[at % SF_CHUNK], (int32_t)s->perturb_mult, half, shift);
         else
             v = paper_weight(pass->plan, out[at], z[at % SF_CHUNK], s, sign, INT32_MAX);
-        out[at] = v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v;
+        out[at] = clamp_s32(v);
     }
 }

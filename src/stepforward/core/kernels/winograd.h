@@ -22,6 +22,10 @@
 #define SF_WINOGRAD_REACH ((int64_t)1 << 29)
 #define SF_WINOGRAD_CHANNELS 4096u /* at most: 9 * 4096 * 2^15 < 2^31 */
 
+/* Channels of a tile of weight rows whose panels may be transformed, and words of such a panel: sixteen points. */
+SF_INLINE uint32_t sf_winograd_channels(const sf_host_tile* tile) { return tile->segment / 3; }
+SF_INLINE size_t sf_winograd_words(uint32_t channels) { return (size_t)16 * channels * SF_PANEL; }
+
 /* Eight tiles; what fills up the last eight is the first of them once more. */
 struct sf_tiles {
     const int16_t* patches[SF_WINOGRAD_TILES]; /* 4x4 positions of the picture */

@@ -1,4 +1,5 @@
-/* sf_winograd_picture with AVX2, sixteen channels at a time; and the same with the registers of AVX-512, which hold a whole tile. */
+/* sf_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a whole tile; other
+ * numbers of channels go the plain way. */
 #include "winograd.h"
 
 #if SF_X86
@@ -29,6 +30,10 @@ AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const siz
 AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
+    if (channels % 16 != 0) {
+        sf_winograd_picture(patches, across, down, channels, v);
+        return;
+    }
     for (uint32_t c = 0; c < channels; c += 16) {
         __m256i between[4][4];
         for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++) {

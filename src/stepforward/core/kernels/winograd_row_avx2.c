@@ -1,4 +1,4 @@
-/* sf_winograd_row with AVX2, sixteen channels at a time. */
+/* sf_winograd_row with AVX2, sixteen channels at a time; other numbers of channels go the plain way. */
 #include "winograd.h"
 
 #if SF_X86
@@ -43,6 +43,8 @@ AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
 /* Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above 32767. */
 AVX2 uint32_t sf_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive)
 {
+    if (channels % 16 != 0)
+        return sf_winograd_row(line, channels, step, u, sum, positive);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i most = _mm256_setzero_si256(), all = most, sizes = most;
     for (uint32_t c = 0; c < channels; c += 16) {

@@ -60,14 +60,13 @@ static void finish_sums(const sf_host_tile* t, const sf_rows* rows, uint32_t cou
 
 void sf_winograd_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
 {
-    const uint32_t channels = t->segment / 3;
-    const size_t panel = (size_t)16 * channels * SF_PANEL;
+    const uint32_t channels = sf_winograd_channels(t);
+    const size_t panel = sf_winograd_words(channels);
     int32_t sums[4 * SF_WINOGRAD_TILES * SF_PANEL];
-    const sf_picture_kernel picture = channels % 16 == 0 ? t->kernels.picture : sf_winograd_picture;
     place from = {0, 0};
     sf_tiles tiles;
     while (next_tiles(grid, &from, &tiles)) {
-        picture(tiles.patches, grid->across, grid->down, channels, t->points);
+        t->kernels.picture(tiles.patches, grid->across, grid->down, channels, t->points);
         for (uint32_t row = 0; row < t->count; row += SF_PANEL) {
             const sf_rows rows = sf_rows_from(&t->rows, row);
             const uint32_t count = sf_min_u32(SF_PANEL, t->count - row);

@@ -1,11 +1,9 @@
 /* A panel of eight Winograd tiles with AVX-512 VNNI, from products to bytes. The sums of a column of points stay in registers: those of
  * the first point go into the upper sum and those of the last into the lower one by themselves. */
-#include "lanes_avx512.h"
+#include "dot_avx512.h"
 #include "winograd.h"
 
 #if SF_X86
-
-#define UNROLL _Pragma("GCC unroll 8")
 
 /* Each in a register of its own: without SF_KEEP, all would begin as copies of one. */
 SF_VNNI_INLINE void begin(__m512i v[8], __m512i with)
@@ -17,21 +15,13 @@ SF_VNNI_INLINE void begin(__m512i v[8], __m512i with)
     }
 }
 
-/* One point: sum[tile] += words * v. Returns the words of the next point. */
-SF_VNNI_INLINE const int16_t* multiply(const int16_t* w, const int16_t* const* x, size_t at, uint32_t channels, __m512i sum[8])
+/* Point p: sum[tile] += words * v. x: v of the first point, tile by tile. */
+SF_VNNI_INLINE void multiply(const int16_t* words, const int16_t* const* x, size_t p, uint32_t channels, __m512i sum[1][8])
 {
-    const int16_t* end = w + (size_t)channels * SF_PANEL;
-    for (; w != end; w += 2 * SF_PANEL, at += 2) {
-        const __m512i words = _mm512_loadu_si512(w);
-        UNROLL for (int t = 0; t < 8; t++)
-        {
-            int32_t pair;
-            sf_copy(&pair, x[t] + at, sizeof pair);
-            sum[t] = _mm512_dpwssd_epi32(sum[t], words, _mm512_set1_epi32(pair));
-        }
-    }
-    UNROLL for (int t = 0; t < 8; t++) SF_KEEP(sum[t]);
-    return w;
+    const size_t at = p * SF_WINOGRAD_TILES * channels;
+    const sf_block b = {words + p * SF_PANEL * channels, 0, &at, 1, channels / 2};
+    sf_dot(&b, x, 1, 0, sum);
+    UNROLL for (int t = 0; t < 8; t++) SF_KEEP(sum[0][t]);
 }
 
 /* Upper and lower sums of the four columns. */
@@ -43,32 +33,29 @@ typedef struct columns {
 SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, __m512i four_bias, columns* sums)
 {
     const __m512i zero = _mm512_setzero_si512();
-    const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
     const int16_t* x[8];
     UNROLL for (int t = 0; t < 8; t++) x[t] = v + (size_t)t * channels;
-    size_t at = 0;
-    for (int j = 0; j < 4; j++) {
-        __m512i up[8], low[8], sum[8];
-        begin(sum, zero);
-        w = multiply(w, x, at, channels, sum);
-        UNROLL for (int t = 0; t < 8; t++) up[t] = sum[t];
-        begin(sum, j == 1 ? four_bias : zero);
-        w = multiply(w, x, at += point, channels, sum);
+    for (size_t j = 0; j < 4; j++) {
+        __m512i up[8], low[1][8], sum[1][8];
+        begin(sum[0], zero);
+        multiply(w, x, 4 * j, channels, sum);
+        UNROLL for (int t = 0; t < 8; t++) up[t] = sum[0][t];
+        begin(sum[0], j == 1 ? four_bias : zero);
+        multiply(w, x, 4 * j + 1, channels, sum);
         UNROLL for (int t = 0; t < 8; t++)
         {
-            up[t] = _mm512_add_epi32(up[t], sum[t]);
-            low[t] = sum[t];
+            up[t] = _mm512_add_epi32(up[t], sum[0][t]);
+            low[0][t] = sum[0][t];
         }
-        begin(sum, zero);
-        w = multiply(w, x, at += point, channels, sum);
+        begin(sum[0], zero);
+        multiply(w, x, 4 * j + 2, channels, sum);
         UNROLL for (int t = 0; t < 8; t++)
         {
-            sums->up[j][t] = _mm512_add_epi32(up[t], sum[t]);
-            low[t] = _mm512_sub_epi32(low[t], sum[t]);
+            sums->up[j][t] = _mm512_add_epi32(up[t], sum[0][t]);
+            low[0][t] = _mm512_sub_epi32(low[0][t], sum[0][t]);
         }
-        w = multiply(w, x, at += point, channels, low);
-        UNROLL for (int t = 0; t < 8; t++) sums->low[j][t] = low[t];
-        at += point;
+        multiply(w, x, 4 * j + 3, channels, low);
+        UNROLL for (int t = 0; t < 8; t++) sums->low[j][t] = low[0][t];
     }
 }
 
