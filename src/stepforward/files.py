@@ -1,12 +1,47 @@
-"""Writing files: whole or not at all, and JSON that any parser reads."""
+"""Files: only ordinary ones are read, what is written is whole or not there, and JSON is such as any parser reads."""
 
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from stepforward.errors import StepforwardError
+
+
+def regular_file(path: str | Path) -> Path:
+    """The path of an ordinary file. A pipe, a device or a socket could be read for ever.
+
+    Raises:
+        StepforwardError: there is nothing, or something else.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        raise StepforwardError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}", "check the path"
+        ) from error
+    if stat.S_ISDIR(mode):
+        raise StepforwardError(f"{path} is a folder, not a file", "give the file itself")
+    if not stat.S_ISREG(mode):
+        raise StepforwardError(
+            f"{path} is a pipe, a device or a socket, not a file", "save its content as a file, and give that"
+        )
+    return path
+
+
+def read_file(path: str | Path) -> bytes:
+    """The bytes of an ordinary file.
+
+    Raises:
+        StepforwardError: it cannot be read, or is no ordinary file.
+    """
+    try:
+        return regular_file(path).read_bytes()
+    except OSError as error:
+        raise StepforwardError(f"cannot read {path}: {error.strerror}", "check its permissions") from error
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

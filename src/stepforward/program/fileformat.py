@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from stepforward.core.checks import refusal
 from stepforward.errors import StepforwardError
-from stepforward.files import write_atomically
+from stepforward.files import read_file, write_atomically
+from stepforward.program.checks import check_metadata, check_program
 from stepforward.program.model import DTYPES, KINDS, Op, Program, Tensor
+from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFP1", 1
 HEADER = struct.Struct("<4s22I4x")
@@ -102,55 +105,66 @@ def to_bytes(program: Program) -> bytes:
 
 
 def from_bytes(content: bytes, source: str = "program") -> Program:
-    """Read a `.sfp` file.
+    """Read a `.sfp` file. The core checks it first: what it refuses is not looked into.
 
     Raises:
-        StepforwardError: not a program, another version, truncated, or changed since it was written.
+        StepforwardError: not a program, another version, truncated, changed since it was written, or hostile.
     """
-
-    def refuse(what: str) -> StepforwardError:
-        return StepforwardError(f"{source} {what}", "write the program again from its ONNX file")
-
     if len(content) < HEADER.size or content[:4] != MAGIC:
-        raise refuse("is not a stepforward program (.sfp)")
-    _, version, size, check, weights_check, metadata_check, *rest = HEADER.unpack_from(content)
+        raise _refused(source, "is not a stepforward program (.sfp)")
+    _, version, size, *rest = HEADER.unpack_from(content)
     if version != VERSION:
-        raise refuse(f"has format version {version}; this release reads version {VERSION}")
-    if size != len(content):
-        raise refuse(f"is truncated: {len(content)} bytes of {size}")
-    sections, fields = rest[:10], rest[10:]
+        raise _refused(source, f"has format version {version}; this release reads version {VERSION}")
+    if size > len(content):
+        raise _refused(source, f"is truncated: {len(content)} bytes of {size}")
+    reason = refusal(content) if size == len(content) else f"{len(content) - size} bytes follow its end"
+    if reason is not None:
+        raise _refused(source, f"is damaged: {reason}")
+    try:
+        return _program(content, rest[3:13], rest[13:])
+    except ValueError as error:
+        raise _refused(source, f"is damaged: {error}") from error
+
+
+def _refused(source: str, what: str) -> StepforwardError:
+    return StepforwardError(f"{source} {what}", "write the program again from its ONNX file")
+
+
+def _program(content: bytes, sections: list[int], fields: list[int]) -> Program:
+    """The program of a file that the core accepts; what the core does not look at is checked here."""
     tensors_at, tensor_count, ops_at, op_count, constants_at, constant_bytes = sections[:6]
     weights_at, weight_bytes, metadata_at, metadata_bytes = sections[6:]
-    weights = content[weights_at : weights_at + weight_bytes]
-    metadata = content[metadata_at : metadata_at + metadata_bytes]
-    checks = (zlib.crc32(content[16:weights_at]), zlib.crc32(weights), zlib.crc32(metadata))
-    if checks != (check, weights_check, metadata_check):
-        raise refuse("is damaged: a checksum does not match")
-
-    extra = json.loads(metadata)
-    names, op_names = extra.pop("tensors"), extra.pop("ops")
+    metadata = parse_json(content[metadata_at : metadata_at + metadata_bytes])
+    names, op_names = check_metadata(metadata, tensor_count, op_count)
     constants = np.frombuffer(content, "<i4", constant_bytes // 4, constants_at).tolist()
     tensor_rows = np.frombuffer(content, "<i4", tensor_count * TENSOR_WORDS, tensors_at).reshape(
         -1, TENSOR_WORDS
     )
     op_rows = np.frombuffer(content, "<i4", op_count * OP_WORDS, ops_at).reshape(-1, OP_WORDS)
+    if 2 * int(op_rows[:, 14].sum(dtype=np.int64)) > len(constants):  # each operator would get a copy
+        raise ValueError("operators share their multipliers")
     tensors = tuple(_tensor(row, name) for row, name in zip(tensor_rows.tolist(), names, strict=True))
-    ops = zip(op_rows.tolist(), op_names, strict=True)
-    return Program(
+    program = Program(
         tensors=tensors,
-        ops=tuple(_op(row, name["name"], constants, tensors) for row, name in ops),
+        ops=tuple(
+            _op(row, name, constants, tensors) for row, name in zip(op_rows.tolist(), op_names, strict=True)
+        ),
         input=fields[0],
         output=fields[1],
         arena_bytes=fields[2],
         cut=fields[3],
         loss_rescale=(fields[4], fields[5]),
         parameter_count=fields[6],
-        weights=weights,
-        metadata=extra,
+        weights=content[weights_at : weights_at + weight_bytes],
+        metadata=metadata,
     )
+    check_program(program)
+    return program
 
 
 def _tensor(row: list[int], name: dict) -> Tensor:
+    if not 0 <= row[10] < len(CHANNEL_RULES) or row[11] < 1:  # the core reads these of parameters alone
+        raise ValueError(f"tensor {name['name']!r} has no channel rule")
     return Tensor(
         name=name["name"],
         shape=tuple(row[2 : 2 + row[1]]),
@@ -198,8 +212,4 @@ def save(program: Program, path: str | Path) -> None:
 
 def load(path: str | Path) -> Program:
     """Read a program from `path`."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise StepforwardError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    return from_bytes(content, str(path))
+    return from_bytes(read_file(path), str(path))
