@@ -25,6 +25,7 @@ class Opened:
         preprocessing: from raw data to the network's input; {"kind": "array"} where the file says nothing.
         class_names: in the order of the logits, or None where the file says nothing.
         source: where it came from, for messages and records.
+        assumed: the command that writes into the file what had to be assumed about it (`run.complete`); "" for nothing.
     """
 
     graph: ir.Model
@@ -32,6 +33,7 @@ class Opened:
     preprocessing: dict
     class_names: tuple[str, ...] | None
     source: str
+    assumed: str = ""
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -10,8 +10,10 @@ from stepforward.cli.options import (
     METHOD,
     Bits,
     Calibration,
+    Classes,
     Data,
     Epsilon,
+    Image,
     Json,
     Lr,
     Memory,
@@ -39,6 +41,8 @@ def adapt(
             show_default="measure on the validation samples, which is optimistic",
         ),
     ] = None,
+    classes: Classes = None,
+    image: Image = None,
     train: Train = DEFAULTS.train,
     bits: Bits = DEFAULTS.bits,
     calibration: Calibration = DEFAULTS.calibration,
@@ -224,7 +228,17 @@ def adapt(
 
     with watch() as progress:
         try:
-            result = verb(model, data, test=test, out=folder, resume=resume, on_progress=progress, **settings)
+            result = verb(
+                model,
+                data,
+                test=test,
+                out=folder,
+                resume=resume,
+                classes=classes,
+                image=image,
+                on_progress=progress,
+                **settings,
+            )
         except KeyboardInterrupt:
             raise stopped(progress.step, folder, context.find_root().obj) from None
     return Outcome({**result, "out": str(folder)}, adaptation)

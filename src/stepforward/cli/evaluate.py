@@ -1,10 +1,17 @@
 """`stepforward evaluate`."""
 
-from stepforward.cli.options import Data, Json, Model, Threads
+from stepforward.cli.options import Classes, Data, Image, Json, Model, Threads
 from stepforward.cli.outcome import Outcome
 
 
-def evaluate(model: Model, data: Data, threads: Threads = None, as_json: Json = False) -> Outcome:
+def evaluate(
+    model: Model,
+    data: Data,
+    classes: Classes = None,
+    image: Image = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> Outcome:
     """Measure a network on labelled samples: accuracy, loss, accuracy per class.
 
     A quantized network is run in integers, a float one in float32.
@@ -14,4 +21,4 @@ def evaluate(model: Model, data: Data, threads: Threads = None, as_json: Json = 
     from stepforward.report.terminal import evaluation
     from stepforward.verbs.evaluate import evaluate as verb
 
-    return Outcome(verb(model, data, threads=threads), evaluation)
+    return Outcome(verb(model, data, classes=classes, image=image, threads=threads), evaluation)

@@ -96,11 +96,11 @@ def _show(outcome: Outcome) -> None:
     console = Console()
     drawing = outcome.draw(outcome.result)
     if console.is_terminal:
-        console.print(drawing)
+        console.print(drawing, crop=False)
         return
     console.width = 120  # a file or a pipe has no width of its own
     with console.capture() as captured:
-        console.print(drawing)
+        console.print(drawing, crop=False)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 

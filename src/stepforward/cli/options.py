@@ -22,6 +22,24 @@ Data = Annotated[
         "an .npz with x and y (optionally class_names), or a CSV of path,label.",
     ),
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="For a model that does not name its classes: their names in the order of the logits, with commas "
+        "between them, or a file with one per line.",
+        show_default="the folders of DATA in sorted order",
+    ),
+]
+Image = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SETTINGS",
+        help="For a model that does not say how it reads images: mean=..,std=.. as in its training (one number, or one "
+        "per channel), scale=255 if it reads 0 to 255 instead of 0 to 1.",
+        show_default="mean=0,std=1: pixels divided by 255",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import DEFAULTS, Bits, Calibration, Data, Json, Model
+from stepforward.cli.options import DEFAULTS, Bits, Calibration, Classes, Data, Image, Json, Model
 from stepforward.cli.outcome import Outcome
 from stepforward.errors import StepforwardError
 
@@ -14,6 +14,8 @@ def quantize(
     model: Model,
     data: Data,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the quantized (QDQ) .onnx file.")],
+    classes: Classes = None,
+    image: Image = None,
     bits: Bits = DEFAULTS.bits,
     calibration: Calibration = DEFAULTS.calibration,
     symmetric: Annotated[
@@ -37,6 +39,7 @@ def quantize(
     [bold]Example:[/bold] stepforward quantize digits_float.onnx --data my_clips --out digits.onnx --program digits.sfp
     """
     from stepforward.files import refuse_to_replace
+    from stepforward.frontend.metadata import get_notes
     from stepforward.models import open_model, to_program
     from stepforward.program import fileformat
     from stepforward.report.terminal import quantization
@@ -48,9 +51,19 @@ def quantize(
             f"--out and --program both name {out}", "give the program another name, such as model.sfp"
         )
     refuse_to_replace(program, model, data)
-    graph = verb(model, data, bits=bits, calibration=calibration, symmetric=symmetric, out=out)
+    graph = verb(
+        model,
+        data,
+        bits=bits,
+        calibration=calibration,
+        symmetric=symmetric,
+        classes=classes,
+        image=image,
+        out=out,
+    )
     lowered = to_program(open_model(graph))
     if program is not None:
         fileformat.save(lowered, program)
-    result = {**inspect(lowered), "out": str(out), "program": None if program is None else str(program)}
+    written = {"out": str(out), "program": None if program is None else str(program)}
+    result = {**inspect(lowered), **written, "notes": get_notes(graph)}
     return Outcome(result, quantization)

@@ -43,7 +43,17 @@ def adaptation(result: dict) -> RenderableType:
         notes.append(
             "the samples measured on also chose the weights: optimistic; --test DATA measures on others"
         )
-    return Group(_three_columns(rows), *(Text(f"note: {note}", "yellow") for note in notes), *_where(result))
+    return Group(_three_columns(rows), *_notes(notes, result), *_where(result))
+
+
+def _notes(notes: Iterable[str], result: dict) -> list[Text]:
+    shown = [Text(f"note: {note}", "yellow") for note in notes]
+    if result.get("for_good"):
+        shown += [
+            Text("to write this, or what is right instead, into a model file for good:", "yellow"),
+            Text(f"  {result['for_good']}", no_wrap=True, overflow="ignore"),
+        ]
+    return shown
 
 
 def _speed(result: dict) -> str:
@@ -63,7 +73,7 @@ def quantization(result: dict) -> RenderableType:
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
     ]
     written = [Text(f"written: {result[key]}", no_wrap=True) for key in ("out", "program") if result.get(key)]
-    return Group(_three_columns(rows), *written)
+    return Group(_three_columns(rows), *_notes(result.get("notes") or (), result), *written)
 
 
 def replayed(result: dict) -> RenderableType:
@@ -100,7 +110,7 @@ def evaluation(result: dict) -> RenderableType:
         table.add_row(Text(score.name), show_count(score.samples), show_percent(score.before))
     hidden = len(scores) - _MOST_CLASSES
     more = [Text(f"and {hidden} more classes (--json has all)")] if hidden > 0 else []
-    return Group(_three_columns(rows), table, *more)
+    return Group(_three_columns(rows), table, *more, *_notes(result.get("notes") or (), result))
 
 
 def _right(result: dict) -> str:

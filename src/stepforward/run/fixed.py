@@ -152,7 +152,7 @@ def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Ope
         return opened
     formats = QuantizationSettings.parse(settings.bits, method=settings.calibration)
     graph = quantize_graph(opened.graph, x, formats)
-    return Opened(graph, True, opened.preprocessing, opened.class_names, opened.source)
+    return replace(opened, graph=graph, quantized=True)
 
 
 def recorded_base(opened: Opened, path: Path) -> Opened:

@@ -14,6 +14,8 @@ from stepforward.data.load import Purpose, check_amount, load
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
 from stepforward.models import Opened, open_model
+from stepforward.run.complete import complete
+from stepforward.run.given import Classes, Image
 from stepforward.run.settings import Settings
 
 
@@ -107,13 +109,20 @@ def _digest(x: np.ndarray) -> bytes:
     return hashlib.sha256(np.ascontiguousarray(x).tobytes()).digest()
 
 
-def prepare(model: Any, data: Any, test: Any, settings: Settings) -> Prepared:
-    """Open the model, load and split the data.
+def prepare(
+    model: Any,
+    data: Any,
+    test: Any,
+    settings: Settings,
+    classes: Classes | None = None,
+    image: Image | None = None,
+) -> Prepared:
+    """Open the model, load and split the data; `classes` and `image` as of `complete`.
 
     Raises:
         StepforwardError: anything wrong with either, before any work starts.
     """
-    opened = open_model(model)
+    opened = complete(open_model(model), data, classes, image)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)
     return Prepared(

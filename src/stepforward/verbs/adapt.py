@@ -5,8 +5,10 @@ from typing import Any
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
+from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
 from stepforward.run.folder import earlier_figures, run_folder, write_run
+from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
@@ -19,6 +21,8 @@ def adapt(
     test: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
+    classes: Classes | None = None,
+    image: Image | None = None,
     on_progress: OnProgress | None = None,
     command: str | None = None,
     **options: Any,
@@ -32,6 +36,10 @@ def adapt(
         out: run folder: `result.json`, `journal`, `adapted.onnx`, `adapted.sfp`, `report.html`
             (and `base.onnx`, the quantized base, when a float model was given).
         resume: go on with the run in `out`; same model, data and options.
+        classes: class names in the order of the logits, for a model that does not name them; default: the folders of
+            the data in sorted order.
+        image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
+            fit, each optional (`run.given.image_settings`); default: pixels divided by 255.
         on_progress: called after every step.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
         options: fields of `settings.Settings`: train, bits, steps, minutes, directions, epsilon, lr, ...
@@ -44,7 +52,7 @@ def adapt(
     """
     settings = Settings(**options)
     folder = run_folder(out, resume)
-    prepared = prepare(model, data, test, settings)
+    prepared = prepare(model, data, test, settings, classes, image)
     if settings.method == "backprop":
         if resume:
             raise StepforwardError(
@@ -56,7 +64,12 @@ def adapt(
     else:
         result, graph, program = adapt_fixed(prepared, settings, folder, resume, on_progress)
     result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
-    result["notes"] = [*get_notes(prepared.opened.graph), *result["notes"]]
+    result["notes"] = [
+        *get_notes(prepared.opened.graph),
+        *doubt(prepared.opened, result["confusion_before"]),
+        *result["notes"],
+    ]
+    result |= given(prepared.opened, classes, image)
     count = repeated(prepared)
     if count:
         result["notes"].append(

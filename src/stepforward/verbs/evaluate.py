@@ -4,29 +4,40 @@ import time
 from typing import Any
 
 from stepforward.engines.core import CoreEngine
+from stepforward.frontend.metadata import get_notes
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
 from stepforward.quantization.float_forward import run as run_float
+from stepforward.run.complete import complete, doubt, given
+from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
 from stepforward.scores import score, score_float
 
 
-def evaluate(model: Any, data: Any, *, threads: int | None = None) -> dict:
+def evaluate(
+    model: Any,
+    data: Any,
+    *,
+    classes: Classes | None = None,
+    image: Image | None = None,
+    threads: int | None = None,
+) -> dict:
     """Accuracy, loss and confusion matrix; in integers for a quantized model, in float32 for a float one.
 
     Args:
         model: path to an ONNX file, or an `onnx_ir.Model`.
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays.
+        classes, image: what the model does not say of its classes and of images, as of `adapt`.
         threads: of the C core; default: all cores.
 
     Returns:
-        accuracy, correct, count, loss (nats per sample), confusion (rows are true classes), class_names, bits,
+        accuracy, correct, count, loss (nats per sample), confusion (rows are true classes), class_names, bits, notes,
         seconds, weights_sha256 (None for a float model).
 
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = open_model(model)
+    opened = complete(open_model(model), data, classes, image)
     dataset = load_data(opened, data, "test")
     started, sha = time.monotonic(), None
     if opened.quantized:
@@ -45,5 +56,7 @@ def evaluate(model: Any, data: Any, *, threads: int | None = None) -> dict:
         "class_names": list(dataset.class_names),
         "bits": opened.bits,
         "weights_sha256": sha,
+        "notes": [*get_notes(opened.graph), *doubt(opened, result.confusion)],
+        **given(opened, classes, image),
         "seconds": time.monotonic() - started,
     }

@@ -12,6 +12,8 @@ from stepforward.frontend.onnx import save_onnx
 from stepforward.models import open_model
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
+from stepforward.run.complete import complete
+from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
 
 
@@ -22,6 +24,8 @@ def quantize(
     bits: str = "16w8a",
     calibration: str = "minmax",
     symmetric: bool = False,
+    classes: Classes | None = None,
+    image: Image | None = None,
     out: str | Path | None = None,
 ) -> ir.Model:
     """Choose a fixed-point format for every tensor of a float network.
@@ -32,6 +36,7 @@ def quantize(
         bits: of weights and activations, such as "16w8a" or "8w8a".
         calibration: "minmax", "percentile" or "mse".
         symmetric: zero points of 0 everywhere, as in the paper.
+        classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         out: where to write the result.
 
     Returns:
@@ -47,6 +52,7 @@ def quantize(
             f"{opened.source} is quantized already ({opened.bits})", "give the float model"
         )
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
+    opened = complete(opened, data, classes, image)
     x = data if isinstance(data, np.ndarray) else load_data(opened, data, "test").x
     graph = quantize_graph(opened.graph, x, settings)
     if out is not None:

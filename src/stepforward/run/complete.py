@@ -1,0 +1,157 @@
+"""What a model file leaves unsaid, class names and preprocessing, taken from the caller, the data and the network.
+
+The result carries both in its metadata, so a model made from it says everything by itself; whatever was assumed
+becomes a note.
+"""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stepforward.data.labels import holds_files, holds_sounds, labels_of
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import copy_model
+from stepforward.frontend.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
+from stepforward.models import Opened
+from stepforward.run.given import Classes, Image, class_list, classes_text, image_settings, image_text
+
+_MOST_SHOWN = 12
+
+
+def complete(opened: Opened, data: Any, classes: Classes | None = None, image: Image | None = None) -> Opened:
+    """The model with class names and preprocessing, as far as they can be known.
+
+    Args:
+        opened: the model; what it says itself stays, unless the caller says otherwise.
+        data: what the caller gave; the folders of a path name the classes, in sorted order.
+        classes: names in the order of the logits.
+        image: how the network reads images; default: pixels divided by 255.
+
+    Raises:
+        StepforwardError: the folders are not as many as the logits, the network reads no images, or what the caller
+            says contradicts a quantized model.
+    """
+    settings = _preprocessing(opened, data, image)
+    names = _class_names(opened, data, classes, settings or opened.preprocessing)
+    if settings is None and names is None:
+        return opened
+    graph, notes = copy_model(opened.graph), []
+    if names is not None:
+        set_class_names(graph, names)
+        if classes is None:
+            notes.append(
+                f"class names are the folders of {data} in sorted order: {_shown(names)}; "
+                "other order of the logits: --classes"
+            )
+    if settings is not None:
+        set_preprocessing(graph, settings)
+        if image is None:
+            notes.append(
+                "the model does not say how it reads images: pixels are divided by 255 (mean=0, std=1); trained with "
+                "other scaling: --image mean=..,std=.."
+            )
+    for note in notes:
+        add_note(graph, note)
+    completed = replace(
+        opened,
+        graph=graph,
+        class_names=opened.class_names if names is None else tuple(names),
+        preprocessing=opened.preprocessing if settings is None else settings,
+    )
+    return replace(completed, assumed=_remedy(completed, data) if notes and not opened.quantized else "")
+
+
+def doubt(opened: Opened, confusion: Any) -> list[str]:
+    """A note where a network whose classes or scaling were assumed does no better than its commonest class.
+
+    Args:
+        confusion: (classes, classes) counts before any adaptation, one row per true class.
+    """
+    counts = np.asarray(confusion)
+    if not opened.assumed or np.trace(counts) > counts.sum(axis=1).max():
+        return []
+    return [
+        "before adaptation the network is no better than always naming the commonest class: if it was trained with "
+        "other scaling or another order of classes, say so with --image mean=..,std=.. and --classes"
+    ]
+
+
+def given(opened: Opened, classes: Classes | None, image: Image | None) -> dict:
+    """What a result records: the words of `--classes` and `--image`, and the command that makes them unnecessary."""
+    words = {}
+    if classes is not None:
+        words["classes"] = classes_text(opened.class_names)
+    if image is not None:
+        words["image"] = image_text(opened.preprocessing)
+    return words | ({"for_good": opened.assumed} if opened.assumed else {})
+
+
+def _preprocessing(opened: Opened, data: Any, image: Image | None) -> dict | None:
+    """Settings to write into the model, or None where it has its own or needs none."""
+    own = get_preprocessing(opened.graph)
+    if image is None and (own or not holds_files(data)):
+        return None
+    if image is None and holds_sounds(data):
+        raise StepforwardError(
+            f"{data} holds sounds, and {opened.source} does not say how it turns sounds into its input",
+            "write it into the model with sf.set_preprocessing (docs/tutorial.md lists the settings), "
+            "or give the features as an .npz with x and y",
+        )
+    shape = opened.input_shape
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise StepforwardError(
+            f"{opened.source} reads samples of shape {shape}, which no image file gives",
+            "images need an input (N, 1, H, W) or (N, 3, H, W); give other samples as an .npz with x and y",
+        )
+    settings = image_settings({} if image is None else image, shape)
+    if opened.quantized and own and own != settings:
+        raise StepforwardError(
+            f"{opened.source} was quantized with other image settings than --image says",
+            "leave --image out, or quantize the float model again with --image",
+        )
+    return settings
+
+
+def _class_names(opened: Opened, data: Any, classes: Classes | None, settings: dict) -> list[str] | None:
+    """Names to write into the model, or None where it has its own or the data gives none."""
+    count = opened.outputs
+    if classes is not None:
+        names = class_list(classes)
+        if len(names) != count:
+            raise StepforwardError(
+                f"{len(names)} class names are given, and {opened.source} has {count} outputs",
+                "give one name per output, in the order of the logits",
+            )
+        return names
+    if opened.class_names or not holds_files(data):
+        return None
+    names = labels_of(data, settings)
+    if set(names) <= {str(number) for number in range(count)}:
+        return None  # the numbers of the logits: nothing to assume
+    if len(names) != count:
+        raise StepforwardError(
+            f"{data} has {len(names)} classes ({_shown(names)}), the network has {count} outputs, and {opened.source} "
+            "does not name its classes",
+            f"give all {count} names in the order of the outputs: --classes NAME,NAME,... or a file with one per line",
+        )
+    return names
+
+
+def _remedy(opened: Opened, data: Any) -> str:
+    """The command that writes what was assumed, corrected where it is wrong, into a file."""
+    words = ["stepforward", "quantize", opened.source, "--data", str(data)]
+    words += ["--out", f"{Path(opened.source).stem}-16w8a.onnx"]
+    if opened.class_names:
+        words += ["--classes", classes_text(opened.class_names)]
+    if opened.preprocessing["kind"] == "image":
+        words += ["--image", image_text(opened.preprocessing)]
+    return shlex.join(words)
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_SHOWN]) + (
+        f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    )
