@@ -101,6 +101,27 @@ def convolutions_program(seed: int = 0) -> Program:
     return lower(QuantizedGraph("x", "y", tuple(nodes), "convolutions", formats), {"bits": "16w8a"})
 
 
+def wide_program(dtype: str = "s8", rows: int = 16, channels: int = 16, seed: int = 0) -> Program:
+    """A 3x3 convolution with long rows of weights, and a layer on its averages: one panel of rows, two or three."""
+    rng = np.random.default_rng(seed)
+    formats = {
+        "x": Format(0.02, -3, "s8", INPUT),
+        "a": Format(0.03, -128, "s8", (channels, 9, 7)),
+        "b": Format(0.1, 5, "s8", (rows, 9, 7)),
+        "p": Format(0.02, 0, "s8", (rows, 1, 1)),
+        "f": Format(0.02, 0, "s8", (rows,)),
+        "y": Format(0.001, 0, "s16", (CLASSES,)),
+    }
+    nodes = []
+    layer = _layers(rng, nodes, formats, dtype)
+    layer("Conv", "widen", "x", "a", (channels, 2, 1, 1), (0.0, None), **_window(1, group=1))
+    layer("Conv", "wide", "a", "b", (rows, channels, 3, 3), **_window(3, 1, (1,) * 4, group=1))
+    nodes.append(QuantizedNode("GlobalAveragePool", "average", ("b",), "p", {}))
+    nodes.append(QuantizedNode("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    layer("Gemm", "head", "f", "y", (CLASSES, rows))
+    return lower(QuantizedGraph("x", "y", tuple(nodes), "wide", formats), {"bits": "8w8a"})
+
+
 def samples(program: Program, n: int, seed: int = 1):
     """n random inputs and labels."""
     rng = np.random.default_rng(seed)

@@ -15,8 +15,8 @@ STEPS, SAMPLES = 20, 5
 
 
 def main(folder: Path) -> None:
-    """Write a program and a plan, others for the head alone and for 8-bit weights, samples, and what 20 steps give;
-    and a program of 3x3 convolutions with the same."""
+    """Write a program and a plan, others for the head alone and for 8-bit weights in short and in long rows, samples,
+    and what 20 steps give; and a program of 3x3 convolutions with the same."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
     plan = plan_training(program, range(program.parameter_count), settings)
@@ -26,11 +26,15 @@ def main(folder: Path) -> None:
     bytes_program = small.small_program("s8", per_channel=True)
     bytes_plan = plan_training(bytes_program, range(program.parameter_count), settings)
     bytes_program = plan_arena(bytes_program, bytes_plan.first_op)
+    wide_program = small.wide_program("s8")
+    wide_plan = plan_training(wide_program, range(wide_program.parameter_count), settings)
     more = {
         "head.sfp": to_bytes(plan_arena(program, head_plan.first_op)),
         "head.sft": head_plan.to_bytes(),
         "bytes.sfp": to_bytes(bytes_program),
         "bytes.sft": bytes_plan.to_bytes(),
+        "wide.sfp": to_bytes(plan_arena(wide_program, wide_plan.first_op)),
+        "wide.sft": wide_plan.to_bytes(),
     }
     write(folder, trained(program, plan, x, y) | more)
 

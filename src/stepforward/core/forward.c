@@ -79,6 +79,17 @@ void* sf_work(const sf_program* program, const sf_scratch* scratch)
     return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
 }
 
+/* Sanitizer builds: of the activations only an operator's own may be touched, and no gap of the working memory stays forbidden. */
+static void guard(const sf_call* call, const sf_scratch* scratch)
+{
+    const sf_program* program = call->pass->program;
+    const sf_op* op = call->op;
+    sf_forbid(scratch->memory, (size_t)program->arena_bytes * call->n);
+    for (int32_t j = 0; j < op->input_count; j++)
+        sf_allow(call->inputs[j], (size_t)program->tensors[op->inputs[j]].bytes * call->n);
+    sf_allow(call->y, (size_t)call->out->bytes * call->n);
+}
+
 void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
 {
     const sf_program* program = pass->program;
@@ -97,7 +108,9 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
             call.inputs[j] = data_of(program, scratch, x, n, op->inputs[j]);
         call.x = call.inputs[0];
         call.y = data_of(program, scratch, x, n, op->output);
+        guard(&call, scratch);
         kernel_of(op->kind)(&call);
+        sf_allow(scratch->memory, scratch->bytes);
 #if __STDC_HOSTED__
         if (call.packed != NULL)
             call.packed += sf_packed_bytes(program, call.row_tile, i, i + 1);

@@ -3,6 +3,7 @@
 #define SF_INTERNAL_H
 
 #include "stepforward.h"
+#include "guard.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the core reads little-endian files in place"

@@ -119,7 +119,7 @@ static uint64_t picture_bytes(const geometry* g)
 static uint64_t work_bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
 {
     const sf_host_shape of = shape(g, rows);
-    return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g);
+    return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SF_GAP;
 }
 
 /* `count` elements of the input into the picture from word `at` on. */
@@ -220,7 +220,7 @@ static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* 
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
                                      : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
-    return (int16_t*)(void*)end;
+    return sf_room(&end, picture_bytes(g));
 }
 
 static void pack(const geometry* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)

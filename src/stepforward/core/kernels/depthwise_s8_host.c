@@ -22,7 +22,8 @@ typedef struct tile {
     sf_rows rows;
     int16_t* words;   /* [first row of the pair, or second][panel][tap pair][SF_PANEL][2] */
     sf_packed_rows* packed_rows; /* behind the words */
-    int16_t* line;    /* the weights as they are stored, [tap][channel of the tile], and again for a twin */
+    int16_t* line;    /* the weights as they are stored, [tap][channel of the tile] */
+    int16_t* second;  /* those of a twin */
     int32_t* acc;     /* [SF_BLOCK_PATCHES][capacity] */
     size_t* offsets;  /* [tap pair] */
     int16_t* picture; /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
@@ -97,17 +98,26 @@ static uint64_t picture_bytes(const geometry* g)
 
 static uint64_t word_bytes(const geometry* g, uint32_t capacity) { return (uint64_t)g->taps * capacity * 4 * sizeof(int16_t); }
 
-static uint64_t packed_bytes(const geometry* g, uint32_t capacity) { return word_bytes(g, capacity) + sf_packed_rows_bytes(capacity); }
+static uint64_t packed_bytes(const geometry* g, uint32_t capacity)
+{
+    return word_bytes(g, capacity) + SF_GAP + sf_packed_rows_bytes(capacity) + SF_GAP;
+}
 
 static uint64_t line_bytes(const geometry* g, uint32_t capacity)
 {
     return cache_lines((uint64_t)g->kernel_h * g->kernel_w * capacity * sizeof(int16_t));
 }
 
+static uint64_t acc_bytes(uint32_t capacity) { return SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t); }
+
+static uint64_t offset_bytes(const geometry* g) { return cache_lines(g->taps * sizeof(size_t)); }
+
+#define ROOMS 7u /* of working memory, in open_tile() */
+
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
-    return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t) +
-           cache_lines(g->taps * sizeof(size_t)) + picture_bytes(g) + capacity;
+    return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + acc_bytes(capacity) + offset_bytes(g) + picture_bytes(g) + capacity +
+           (uint64_t)ROOMS * SF_GAP;
 }
 
 uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
@@ -129,7 +139,7 @@ sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* 
 static void point_tile(tile* t, const geometry* g, void* packed)
 {
     t->words = (int16_t*)packed;
-    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(g, t->capacity));
+    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(g, t->capacity) + SF_GAP);
 }
 
 /* Use what was packed there. */
@@ -144,16 +154,13 @@ static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_til
 {
     uint8_t* at = (uint8_t*)memory;
     t->capacity = tile_channels(row_tile, g->joined * g->channels);
-    point_tile(t, g, memory);
-    at += (size_t)packed_bytes(g, t->capacity);
-    t->line = (int16_t*)(void*)at;
-    at += 2 * (size_t)line_bytes(g, t->capacity);
-    t->acc = (int32_t*)(void*)at;
-    at += SF_BLOCK_PATCHES * (size_t)t->capacity * sizeof(int32_t);
-    t->offsets = (size_t*)(void*)at;
-    at += (size_t)cache_lines(g->taps * sizeof(size_t));
-    t->picture = (int16_t*)(void*)at;
-    t->blank = (int8_t*)at + (size_t)picture_bytes(g);
+    point_tile(t, g, sf_room(&at, packed_bytes(g, t->capacity)));
+    t->line = sf_room(&at, line_bytes(g, t->capacity));
+    t->second = sf_room(&at, line_bytes(g, t->capacity));
+    t->acc = sf_room(&at, acc_bytes(t->capacity));
+    t->offsets = sf_room(&at, offset_bytes(g));
+    t->picture = sf_room(&at, picture_bytes(g));
+    t->blank = sf_room(&at, t->capacity);
     for (uint32_t i = 0; i < g->taps; i++)
         t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
@@ -214,6 +221,9 @@ static void pack_words(const tile* t, const geometry* g, const int16_t* line, ui
 {
     sf_packed_rows* rows = t->packed_rows;
     int64_t sum[SF_PANEL], positive[SF_PANEL];
+    uint8_t* at = (uint8_t*)t->words;
+    sf_room(&at, word_bytes(g, t->capacity));
+    sf_room(&at, sf_packed_rows_bytes(t->capacity));
     sf_packed_rows_open(rows, t->capacity, count);
     if (count * g->joined % SF_PANEL != 0)
         sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
@@ -242,7 +252,7 @@ static void join(const geometry* g, sf_packed_rows* packed)
 static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, const tile* other)
 {
     if (!call->words_kept) {
-        int16_t* second = other != NULL ? t->line + line_bytes(g, t->capacity) / sizeof(int16_t) : NULL;
+        int16_t* second = other != NULL ? t->second : NULL;
         read_lines(t, g, call, first, count, second);
         pack_words(t, g, t->line, count);
         if (other != NULL)

@@ -220,7 +220,7 @@ typedef struct sf_host_tile {
     int16_t* words;              /* [panel][segment][pair][SF_PANEL][2] */
     sf_packed_rows* packed_rows; /* behind the words */
     int16_t* line;               /* one panel's rows as they are stored */
-    int16_t* spare;              /* working memory of a tile that is packed on the way */
+    int16_t* spare;              /* a tile that is packed on the way, or a twin's rows as they are stored */
     int16_t* points;             /* winograd: transformed inputs, or weights on their way into words */
     void* acc;                   /* int32 or int64, [SF_BLOCK_PATCHES][capacity] */
     size_t* offsets;             /* [segments] */

@@ -42,7 +42,16 @@ static uint64_t point_bytes(const sf_host_tile* t) { return t->winograd ? panel_
 
 static uint64_t acc_bytes(const sf_host_tile* t) { return (uint64_t)SF_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
 
-static uint64_t packed_bytes(const sf_host_tile* t) { return word_bytes(t) + sf_packed_rows_bytes(t->capacity); }
+static uint64_t packed_bytes(const sf_host_tile* t) { return word_bytes(t) + SF_GAP + sf_packed_rows_bytes(t->capacity) + SF_GAP; }
+
+/* A tile that is packed on the way, or one panel's rows for a twin: those are staged in 16 bits, also where words are bytes. */
+static uint64_t spare_bytes(const sf_host_tile* t)
+{
+    const uint64_t packed = packed_bytes(t), line = line_bytes(t);
+    return packed > line ? packed : line;
+}
+
+static uint64_t offset_bytes(const sf_host_tile* t) { return cache_lines(t->segments * sizeof(size_t)); }
 
 uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* of)
 {
@@ -51,17 +60,19 @@ uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* of)
     return packed_bytes(&t);
 }
 
+#define ROOMS 5u /* of working memory, in sf_host_tile_open() */
+
 uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* of)
 {
     sf_host_tile t;
     shape(&t, row_tile, of);
-    return packed_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + cache_lines(t.segments * sizeof(size_t));
+    return spare_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + offset_bytes(&t) + (uint64_t)ROOMS * SF_GAP;
 }
 
 void sf_host_tile_point(sf_host_tile* t, void* packed)
 {
     t->words = (int16_t*)packed;
-    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(t));
+    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(t) + SF_GAP);
 }
 
 /* Lay a tile out in sf_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
@@ -69,18 +80,14 @@ uint8_t* sf_host_tile_open(sf_host_tile* t, void* memory, uint32_t row_tile, con
 {
     uint8_t* at = (uint8_t*)memory;
     shape(t, row_tile, of);
-    sf_host_tile_point(t, at);
-    t->spare = (int16_t*)(void*)at;
-    at += (size_t)packed_bytes(t);
-    t->line = (int16_t*)(void*)at;
-    at += (size_t)line_bytes(t);
-    t->points = (int16_t*)(void*)at;
-    at += (size_t)point_bytes(t);
-    t->acc = at;
-    at += (size_t)acc_bytes(t);
-    t->offsets = (size_t*)(void*)at;
+    t->spare = sf_room(&at, spare_bytes(t));
+    t->line = sf_room(&at, line_bytes(t));
+    t->points = sf_room(&at, point_bytes(t));
+    t->acc = sf_room(&at, acc_bytes(t));
+    t->offsets = sf_room(&at, offset_bytes(t));
     t->kernels = sf_host_choose(SF_HOST_LEVEL);
-    return at + (size_t)cache_lines(t->segments * sizeof(size_t));
+    sf_host_tile_point(t, t->spare);
+    return at;
 }
 
 void sf_host_tile_select(sf_host_tile* t, void* packed)
@@ -284,14 +291,22 @@ static void pack_panel(const sf_host_tile* t, const int16_t* line, uint32_t row,
         pack_few(t, line, rows, to->words + panel_words(t));
 }
 
+static void open_packed(sf_host_tile* t, uint32_t count)
+{
+    uint8_t* at = (uint8_t*)t->words;
+    sf_room(&at, word_bytes(t));
+    sf_room(&at, sf_packed_rows_bytes(t->capacity));
+    sf_packed_rows_open(t->packed_rows, t->capacity, count);
+}
+
 void sf_host_tile_pack(sf_host_tile* t, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin)
 {
     const uint32_t length = t->segments * t->segment, weight = (uint32_t)call->op->weight;
     const int64_t zero = call->in->zero_point;
     int16_t* second = twin != NULL ? t->spare : NULL;
-    sf_packed_rows_open(t->packed_rows, t->capacity, count);
+    open_packed(t, count);
     if (twin != NULL)
-        sf_packed_rows_open(twin->packed_rows, t->capacity, count);
+        open_packed(twin, count);
     for (uint32_t row = 0; row < count; row += SF_PANEL) {
         const uint32_t rows = sf_min_u32(SF_PANEL, count - row);
         sf_stage_twins_s16(call->pass, weight, (first_row + row) * length, rows * length, t->line, second);

@@ -96,6 +96,7 @@ void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, u
         if (!(all_frozen && kept[j])) {
             const sf_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
             kernel_of(op->kind)(&call, pair ? &twin : NULL, tile - place->tiles);
+            sf_allow(scratch->memory, scratch->bytes);
         }
         j += (uint32_t)pair;
     }

@@ -1,0 +1,35 @@
+/* Rooms carved out of one caller's buffer lie side by side, where no address sanitizer sees what runs from one into the next. Sanitizer
+ * builds therefore leave a forbidden gap after every room; other builds have neither the gap nor a trace of it. */
+#ifndef SF_GUARD_H
+#define SF_GUARD_H
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SF_GUARDED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(SF_GUARDED)
+#define SF_GUARDED 1
+#endif
+
+#if defined(SF_GUARDED)
+#include <sanitizer/asan_interface.h>
+#define SF_GAP 64u /* bytes: rooms stay aligned to a cache line */
+#define sf_forbid(memory, bytes) ASAN_POISON_MEMORY_REGION(memory, bytes)
+#define sf_allow(memory, bytes) ASAN_UNPOISON_MEMORY_REGION(memory, bytes)
+#else
+#define SF_GAP 0u
+#define sf_forbid(memory, bytes) ((void)(memory), (void)(bytes))
+#define sf_allow(memory, bytes) ((void)(memory), (void)(bytes))
+#endif
+
+/* Takes a room of `bytes` at *at and moves *at behind it and its gap. */
+static inline void* sf_room(uint8_t** at, uint64_t bytes)
+{
+    uint8_t* room = *at;
+    *at += (size_t)bytes + SF_GAP;
+    sf_forbid(room + (size_t)bytes, SF_GAP);
+    return room;
+}
+
+#endif
