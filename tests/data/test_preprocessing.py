@@ -4,7 +4,7 @@ import log_mel
 import numpy as np
 import pytest
 
-from stepforward.data.preprocessing import apply, check, input_shape, read
+from stepforward.data.preprocessing import apply, check_preprocessing, input_shape, read
 from stepforward.errors import StepforwardError
 
 IMAGE = {"kind": "image", "height": 8, "width": 6, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
@@ -20,7 +20,7 @@ def test_shapes_are_as_announced():
 
 @pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, {"kind": "array"}])
 def test_settings_survive_json(settings):
-    assert check(json.loads(json.dumps(settings))) == settings
+    assert check_preprocessing(json.loads(json.dumps(settings))) == settings
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,14 @@ def test_settings_survive_json(settings):
         (IMAGE | {"mean": [0.5]}, "mean"),
         (IMAGE | {"std": [1.0, 0.0, 1.0]}, "std"),
         (IMAGE | {"height": 0}, "height is 0"),
+        (IMAGE | {"fit": "sqaush"}, "fit is 'sqaush', not one of crop, squash, letterbox"),
+        (IMAGE | {"levels": 0}, "levels is 0"),
+        (IMAGE | {"levles": 4095}, "image has no setting 'levles'; did you mean 'levels'"),
     ],
 )
 def test_broken_settings_are_refused_by_name(settings, names):
     with pytest.raises(StepforwardError, match=names):
-        check(settings)
+        check_preprocessing(settings)
 
 
 def test_array_models_read_no_files(tmp_path):

@@ -43,7 +43,7 @@ def load(
     Raises:
         StepforwardError: anything missing, damaged, mislabelled or of the wrong shape or type, by name.
     """
-    path, settings = Path(path), prep.check(preprocessing)
+    path, settings = Path(path), prep.check_preprocessing(preprocessing)
     if not path.exists():
         raise StepforwardError(f"{path} does not exist", "check the path given as data")
     shape = tuple(input_shape) if input_shape else prep.input_shape(settings)

@@ -1,11 +1,13 @@
 """How raw samples become network inputs; the settings travel inside the model file.
 
 {"kind": "image", "height", "width", "channels": 1 | 3, "mean": [..], "std": [..]}        see images.fit_image
+    and, where wanted, "fit": "crop" | "squash" | "letterbox", "levels": the 16-bit value that becomes 1.0
 {"kind": "log_mel", "sample_rate", "samples", "window", "hop", "fft", "mels", "fmin", "fmax",
  "mean", "std", "floor"}                                                                   see audio.log_mel
 {"kind": "array"}                                                     samples are already the network's input
 """
 
+import difflib
 import math
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.data.audio import log_mel, read_wav
-from stepforward.data.images import fit_image, read_image
+from stepforward.data.images import FITS, fit_image, read_image
 from stepforward.errors import StepforwardError
 
 _COUNTS = {
@@ -23,22 +25,29 @@ _COUNTS = {
 }
 _NUMBERS = {"image": (), "log_mel": ("fmin", "fmax", "mean", "std", "floor"), "array": ()}
 _LISTS = {"image": ("mean", "std"), "log_mel": (), "array": ()}
+_OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "array": ()}
 SUFFIXES = {"image": (".png", ".jpg", ".jpeg"), "log_mel": (".wav",), "array": ()}
 """File name endings a model of each kind reads."""
 
 
-def check(settings: dict) -> dict:
+def check_preprocessing(settings: dict) -> dict:
     """Return `settings` unchanged if they are complete and sensible.
 
     Raises:
-        StepforwardError: the kind is unknown, or a setting is missing, of the wrong type or out of range.
+        StepforwardError: the kind or a setting is unknown, or a setting is missing, of the wrong type or out of range.
     """
     kind = settings.get("kind") if isinstance(settings, dict) else None
     if kind not in _COUNTS:
         raise _refused(f"kind is {kind!r}; known kinds are {', '.join(_COUNTS)}")
+    known = (*_COUNTS[kind], *_NUMBERS[kind], *_LISTS[kind], *_OPTIONAL[kind])
+    for name in settings:
+        if name != "kind" and name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise _refused(f"{kind} has no setting {name!r}{hint}")
     for name in _COUNTS[kind]:
         value = settings.get(name)
-        if not (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 2**24):
+        if not _is_count(value):
             raise _refused(f"{name} is {value!r}, not a whole number from 1")
     for name in _NUMBERS[kind]:
         if not _is_number(settings.get(name)):
@@ -62,14 +71,17 @@ def input_shape(settings: dict) -> tuple[int, int, int] | None:
     return None
 
 
-def read(settings: dict, path: str | Path) -> NDArray:
-    """Read one file into what `apply` takes: uint8 (H, W, C) for pictures, a float64 waveform for sounds.
+def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> NDArray:
+    """Read one file into what `apply` takes: (H, W, C) for images, a float64 waveform for sounds.
+
+    Args:
+        remarks: takes what a person should know about this file.
 
     Raises:
         StepforwardError: the file is damaged, or these settings read no files.
     """
     if settings["kind"] == "image":
-        return read_image(path, settings["channels"])
+        return read_image(path, settings["channels"], settings.get("levels"), remarks)
     if settings["kind"] == "log_mel":
         return read_wav(path, settings["sample_rate"])
     raise StepforwardError(
@@ -83,7 +95,7 @@ def apply(settings: dict, raw: NDArray) -> NDArray[np.float32]:
 
     Args:
         settings: checked settings.
-        raw: image: uint8 (H, W, C); log_mel: float64 waveform at the model's rate; array: float (C, H, W).
+        raw: image: (H, W, C), see `fit_image`; log_mel: float64 waveform at the model's rate; array: float (C, H, W).
 
     Returns:
         float32, shape (C, H, W).
@@ -99,6 +111,10 @@ def _image_ranges(settings: dict) -> list[str]:
     problems = []
     if settings["channels"] not in (1, 3):
         problems.append(f"channels is {settings['channels']}, not 1 or 3")
+    if settings.get("fit", "crop") not in FITS:
+        problems.append(f"fit is {settings['fit']!r}, not one of {', '.join(FITS)}")
+    if not _is_count(settings.get("levels", 1)):
+        problems.append(f"levels is {settings['levels']!r}, not a whole number from 1")
     if min(settings["std"]) <= 0:
         problems.append(f"std is {settings['std']}; it divides and must be above 0")
     return problems
@@ -120,12 +136,17 @@ def _log_mel_ranges(settings: dict) -> list[str]:
 _RANGES = {"image": _image_ranges, "log_mel": _log_mel_ranges, "array": lambda settings: []}
 
 
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 2**24
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _refused(problem: str) -> StepforwardError:
     return StepforwardError(
-        f"the model's preprocessing settings cannot be used: {problem}",
-        "correct the metadata property stepforward.preprocessing of the model file",
+        f"the preprocessing settings cannot be used: {problem}",
+        "correct them: docs/tutorial.md lists the settings of every kind; "
+        "a model file carries them as its metadata property stepforward.preprocessing",
     )

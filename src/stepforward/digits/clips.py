@@ -48,7 +48,7 @@ def load_clips(part: Part, preprocessing: dict) -> Dataset:
     Returns:
         x float32 (N, 1, mels, frames); equal to loading the folder that `export_clips` writes.
     """
-    settings = prep.check(preprocessing)
+    settings = prep.check_preprocessing(preprocessing)
     recorded = list(clips(part))
     x = np.stack([prep.apply(settings, clip.samples / 32768.0) for clip in recorded])
     y = np.array([CLASS_NAMES.index(clip.label) for clip in recorded], dtype=np.int64)

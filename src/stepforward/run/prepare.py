@@ -46,7 +46,11 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
     Raises:
         StepforwardError: anything wrong with the data, by name.
     """
-    shape, settings, names = opened.input_shape, prep.check(opened.preprocessing), opened.class_names
+    shape, settings, names = (
+        opened.input_shape,
+        prep.check_preprocessing(opened.preprocessing),
+        opened.class_names,
+    )
     produced = prep.input_shape(settings)
     if produced not in (None, shape):
         raise StepforwardError(
