@@ -7,8 +7,9 @@ import pytest
 from onnx_graphs import parse, ramp
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import CANONICAL, canonicalize
+from stepforward.frontend.canonical import canonicalize
 from stepforward.frontend.onnx import load_onnx, save_onnx
+from stepforward.frontend.support import CANONICAL
 from stepforward.quantization.float_forward import run
 
 torch = pytest.importorskip("torch")
@@ -64,14 +65,14 @@ def test_the_argument_is_not_changed(exported):
     ("body", "message"),
     [
         ("c = Sigmoid(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "Sigmoid node 'c' is not supported"),
-        ("c = LSTM<hidden_size=3>(x, w, w)\ny = Flatten(c)", "LSTM|shapes inside"),
+        ("c = LSTM<hidden_size=3>(x, w, w)\ny = Flatten(c)", "LSTM node .* is not supported"),
         ("y = Relu(x)", r"not \(N, classes\)"),
         ("y = Identity(x)", "is its input"),
         ("y = Identity(w)", "does not depend on its input"),
         ("f = Reshape(x, s)\ny = Flatten(f)", "mixes the batch"),
         ("f = Reshape(x, u)\ny = Flatten(f)", "changes the number of elements"),
         ("y = MatMul(x, m)", r"expected \(N, features\)"),
-        ("f = Flatten(x)\nt = Transpose(f)\ny = MatMul(f, t)", "not a constant matrix"),
+        ("f = Flatten(x)\nt = Transpose(f)\ny = MatMul(f, t)", "MatMul node .* is not supported"),
         ("c = Add(x, r)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "differ between channels only"),
         ("c = Conv(x, w3)\ny = Flatten(c)", "do not fit its 2 input channels"),
     ],
@@ -89,10 +90,3 @@ def test_what_cannot_run_is_refused_by_name(body, message):
     with pytest.raises(StepforwardError, match=message) as caught:
         canonicalize(model)
     assert caught.value.remedy
-
-
-def test_unsupported_operator_lists_the_supported_ones():
-    model = parse("c = HardSwish(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)")
-    with pytest.raises(StepforwardError) as caught:
-        canonicalize(model)
-    assert all(kind in caught.value.remedy for kind in CANONICAL)

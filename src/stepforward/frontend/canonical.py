@@ -3,10 +3,8 @@
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from stepforward.errors import StepforwardError
 from stepforward.frontend.contract import check_contract
-from stepforward.frontend.graph import copy_model, describe, remove_unused, replace_node
-from stepforward.frontend.onnx import is_quantized
+from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.explicit_pads import explicit_pads
 from stepforward.frontend.passes.flatten_output import flatten_output
@@ -23,32 +21,10 @@ from stepforward.frontend.passes.remove_noops import remove_noops
 from stepforward.frontend.passes.strided_slice import strided_slice
 from stepforward.frontend.passes.unshare import unshare
 from stepforward.frontend.shapes import fix_batch, free_batch, infer_shapes
+from stepforward.frontend.support import CANONICAL, refuse_unsupported
 
 OPSET = 21
 IR_VERSION = 10
-
-CANONICAL = (
-    *("Conv", "Gemm", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"),
-    *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
-)
-"""Operators of the canonical graph."""
-
-REWRITTEN = (
-    *(
-        "BatchNormalization",
-        "Cast",
-        "CastLike",
-        "Constant",
-        "Div",
-        "Dropout",
-        "Expand",
-        "Gather",
-        "GlobalMaxPool",
-    ),
-    *("Identity", "LogSoftmax", "MatMul", "Max", "Min", "Mul", "ReduceMean", "Shape", "Slice", "Softmax"),
-    *("Squeeze", "Sub", "Sum", "Unsqueeze"),
-)
-"""Operators that are read where a pass can rewrite them in canonical ones."""
 
 
 def canonicalize(model: ir.Model) -> ir.Model:
@@ -67,6 +43,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     graph = model.graph
     for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
         graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on
+    refuse_unsupported(graph)
     batch = fix_batch(model)
     infer_shapes(model)
     while fold_constants(graph):
@@ -74,7 +51,6 @@ def canonicalize(model: ir.Model) -> ir.Model:
     _sums_to_adds(graph)
     remove_noops(graph)
     drop_softmax(model)
-    _check_operators(graph, (*CANONICAL, *REWRITTEN))
     unshare(graph)
     normalize_clip(graph)
     global_pool(graph)
@@ -94,7 +70,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     graph.opset_imports[""] = OPSET
     model.ir_version = IR_VERSION
     infer_shapes(model)
-    _check_operators(graph, CANONICAL)
+    refuse_unsupported(graph, CANONICAL)
     check_contract(graph, batch)
     name_everything(graph)
     free_batch(model)
@@ -106,16 +82,6 @@ def _sums_to_adds(graph):
     for node in list(graph):
         if node.op_type == "Sum" and len(node.inputs) == 2:
             replace_node(node, "Add", list(node.inputs))
-
-
-def _check_operators(graph, known):
-    for node in graph:
-        if node.domain not in ("", "ai.onnx") or node.op_type not in known:
-            raise StepforwardError(
-                f"{describe(node)} is not supported",
-                f"stepforward runs {', '.join(CANONICAL)}, and rewrites {', '.join(REWRITTEN)} where it can; "
-                "replace the operator, or export the part of the network before it",
-            )
 
 
 def _forget_origin(model):

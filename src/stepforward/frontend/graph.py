@@ -6,11 +6,17 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import BITS
 
 
 def copy_model(model: ir.Model) -> ir.Model:
     """A copy that shares nothing with `model` (Model.clone shares the types of values)."""
     return ir.from_proto(ir.to_proto(model))
+
+
+def is_quantized(model: ir.Model) -> bool:
+    """Whether `quantize` wrote this model: its weights are integers, with their formats in the file."""
+    return BITS in model.metadata_props and any(node.op_type == "DequantizeLinear" for node in model.graph)
 
 
 def constant(value: ir.Value | None) -> np.ndarray | None:
@@ -38,8 +44,12 @@ def dims(value: ir.Value, reader: ir.Node | None = None) -> tuple[int, ...]:
 
 def describe(node: ir.Node) -> str:
     """How messages name a node: its operator and its name."""
-    operator = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
-    return f"{operator} node {node.name or node.outputs[0].name!r}"
+    return f"{operator_name(node)} node {node.name or node.outputs[0].name!r}"
+
+
+def operator_name(node: ir.Node) -> str:
+    """The operator, with its domain unless that is ONNX's own."""
+    return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
 
 
 def attribute(node: ir.Node, name: str, default=None):

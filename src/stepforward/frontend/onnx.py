@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.files import write_atomically
-from stepforward.frontend.graph import constant, copy_model, describe
+from stepforward.frontend.graph import constant, copy_model, describe, is_quantized
 from stepforward.frontend.metadata import BITS
 
 MIN_OPSET = 13
@@ -58,11 +58,6 @@ def save_onnx(model: ir.Model, path: str | Path) -> None:
         StepforwardError: the place cannot be written.
     """
     write_atomically(path, ir.to_proto(model).SerializeToString())
-
-
-def is_quantized(model: ir.Model) -> bool:
-    """Whether `quantize` wrote this model: its weights are integers, with their formats in the file."""
-    return BITS in model.metadata_props and any(node.op_type == "DequantizeLinear" for node in model.graph)
 
 
 def check_interface(model: ir.Model, source: str) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import CANONICAL
 from stepforward.frontend.graph import attribute, constant, copy_model, describe, dims
 from stepforward.frontend.onnx import is_quantized
 from stepforward.frontend.shapes import fix_batch, infer_shapes
+from stepforward.frontend.support import CANONICAL
 from stepforward.quantization.fusion import FORMAT_OF_INPUT
 from stepforward.quantization.parameters import bias_scale
 
