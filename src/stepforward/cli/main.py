@@ -21,6 +21,7 @@ from stepforward.cli.inspect import inspect
 from stepforward.cli.outcome import Outcome, json_line
 from stepforward.cli.quantize import quantize
 from stepforward.cli.replay import replay
+from stepforward.report.visible import visible, visible_lines
 
 app = typer.Typer(
     name="stepforward",
@@ -94,7 +95,7 @@ def _run(words: list[str], as_json: bool) -> int:
 
 def _show(outcome: Outcome) -> None:
     console = Console()
-    drawing = outcome.draw(outcome.result)
+    drawing = outcome.draw(visible(outcome.result))
     if console.is_terminal:
         console.print(drawing, crop=False)
         return
@@ -107,12 +108,12 @@ def _show(outcome: Outcome) -> None:
 def _fail(error: BaseException, as_json: bool) -> int:
     failure: Failure = explain(error)
     if failure.bug:
-        traceback.print_exception(error)
+        print(visible_lines("".join(traceback.format_exception(error))), file=sys.stderr)
     console = Console(stderr=True)
     colour = "yellow" if failure.code == INTERRUPTED else "bold red"
-    console.print(Text.assemble(("stepforward: ", colour), failure.what), soft_wrap=True)
+    console.print(Text.assemble(("stepforward: ", colour), visible_lines(failure.what)), soft_wrap=True)
     if failure.remedy:
-        console.print(Text(f"  {failure.remedy}"), soft_wrap=True)
+        console.print(Text(f"  {visible_lines(failure.remedy)}"), soft_wrap=True)
     if as_json:
         print(json_line({"error": failure.what, "remedy": failure.remedy}), flush=True)
     return failure.code

@@ -9,6 +9,7 @@ from stepforward.files import write_atomically
 from stepforward.report import confusion, units
 from stepforward.report.command import command_line
 from stepforward.report.memory import memory_lines
+from stepforward.report.visible import visible
 
 
 def write_report(result: dict, path: str | Path) -> None:
@@ -33,7 +34,7 @@ def render(result: dict) -> str:
         {name: getattr(units, name) for name in dir(units) if name.startswith("show_")}
     )
     template = package_files("stepforward.report").joinpath("report.html").read_text("utf-8")
-    return environment.from_string(template).render(_context(result))
+    return environment.from_string(template).render(_context(visible(result)))
 
 
 def _context(result: dict) -> dict:
