@@ -18,7 +18,9 @@ def test_every_name_is_there_and_documented(name):
     assert len(thing.__doc__.strip().splitlines()[0]) > 10
 
 
-@pytest.mark.parametrize("name", ["adapt", "demo", "evaluate", "inspect", "quantize", "replay"])
+@pytest.mark.parametrize(
+    "name", ["adapt", "check", "demo", "evaluate", "inspect", "predict", "quantize", "replay"]
+)
 def test_every_verb_is_in_the_summary(name):
     assert f"    {name} " in stepforward.__doc__
 

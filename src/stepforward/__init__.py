@@ -2,10 +2,12 @@
 
 The verbs, the same as on the command line:
 
+    check      supported or not, what stands in the way, what a device needs
     quantize   choose a fixed-point format for every tensor of a float network
     inspect    operators, formats, memory, trainable tensors
     evaluate   accuracy and loss on labelled data
     adapt      train on a user's samples; returns weights that are never worse on held-out samples
+    predict    classes and probabilities of samples without labels
     replay     rebuild an adapted network from its base and a journal
     demo       all of it on real speech that ships with the package
 """
@@ -20,12 +22,14 @@ _HOME = {
     "Settings": "run.settings",
     "StepforwardError": "errors",
     "adapt": "verbs.adapt",
+    "check": "verbs.check",
     "demo": "verbs.demo",
     "evaluate": "verbs.evaluate",
     "from_torch": "frontend.torch",
     "inspect": "verbs.inspect",
     "load": "data.load",
     "load_onnx": "frontend.onnx",
+    "predict": "verbs.predict",
     "quantize": "verbs.quantize",
     "replay": "verbs.replay",
     "save_onnx": "frontend.onnx",

@@ -69,20 +69,7 @@ def open_model(model: Any) -> Opened:
     """
     if isinstance(model, Opened):
         return model
-    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
-        raise StepforwardError(
-            f"{model} is a program, which only devices and `stepforward inspect` read",
-            "give the .onnx file it was made from: beside adapted.sfp lies adapted.onnx",
-        )
-    if isinstance(model, (str, Path)):
-        source, graph = str(model), load_onnx(model)
-    elif isinstance(model, ir.Model):
-        source, graph = model.graph.name or "model", model
-    else:
-        raise StepforwardError(
-            f"a {type(model).__name__} is no model stepforward can open",
-            "give the path of an .onnx file or an onnx_ir.Model; from_torch makes one of a torch module",
-        )
+    graph, source = load_graph(model)
     quantized = is_quantized(graph)
     if not quantized:
         graph = canonicalize(graph)
@@ -100,6 +87,27 @@ def open_model(model: Any) -> Opened:
             "correct the metadata property stepforward.class_names of the model file: one name per output, in order",
         )
     return opened
+
+
+def load_graph(model: Any) -> tuple[ir.Model, str]:
+    """The graph as the file has it, and how messages name it; `model` as of `open_model`, but not an `Opened`.
+
+    Raises:
+        StepforwardError: the file is missing or damaged.
+    """
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
+        raise StepforwardError(
+            f"{model} is a program, which only devices and `stepforward inspect` read",
+            "give the .onnx file it was made from: beside adapted.sfp lies adapted.onnx",
+        )
+    if isinstance(model, (str, Path)):
+        return load_onnx(model), str(model)
+    if isinstance(model, ir.Model):
+        return model, model.graph.name or "model"
+    raise StepforwardError(
+        f"stepforward cannot open a {type(model).__name__} as a model",
+        "give the path of an .onnx file or an onnx_ir.Model; from_torch makes one of a torch module",
+    )
 
 
 def to_program(opened: Opened) -> Program:

@@ -98,7 +98,10 @@ def test_inspect_reads_models_and_programs_alike(run, run_json, task):
         assert word in out
 
 
-@pytest.mark.parametrize("command", ["demo", "quantize", "inspect", "evaluate", "adapt", "replay", "bench"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "check", "adapt", "evaluate", "predict", "quantize", "inspect", "replay", "bench"],
+)
 def test_help_of_every_command_shows_an_example(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0

@@ -14,11 +14,13 @@ from rich.text import Text
 from stepforward import __version__
 from stepforward.cli.adapt import adapt
 from stepforward.cli.bench import bench
+from stepforward.cli.check import check
 from stepforward.cli.demo import demo
 from stepforward.cli.evaluate import evaluate
 from stepforward.cli.failures import INTERRUPTED, Failure, explain
 from stepforward.cli.inspect import inspect
 from stepforward.cli.outcome import Outcome, json_line
+from stepforward.cli.predict import predict
 from stepforward.cli.quantize import quantize
 from stepforward.cli.replay import replay
 from stepforward.report.visible import visible, visible_lines
@@ -31,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, quantize, inspect, evaluate, adapt, replay, bench):
+for command in (demo, check, adapt, evaluate, predict, quantize, inspect, replay, bench):
     app.command()(command)
 
 
@@ -90,7 +92,7 @@ def _run(words: list[str], as_json: bool) -> int:
         print(json_line(outcome.result), flush=True)
     else:
         _show(outcome)
-    return 0
+    return outcome.code
 
 
 def _show(outcome: Outcome) -> None:

@@ -28,7 +28,7 @@ Classes = Annotated[
         metavar="NAMES",
         help="For a model that does not name its classes: their names in the order of the logits, with commas "
         "between them, or a file with one per line.",
-        show_default="the folders of DATA in sorted order",
+        show_default="the folders of labelled data in sorted order, or numbers",
     ),
 ]
 Image = Annotated[

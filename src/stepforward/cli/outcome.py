@@ -10,10 +10,11 @@ from stepforward.files import plain
 
 
 class Outcome(NamedTuple):
-    """A verb's result dictionary, and the function that draws it."""
+    """A verb's result dictionary, the function that draws it, and the exit code."""
 
     result: dict
     draw: Callable[[dict], RenderableType]
+    code: int = 0
 
 
 class StoppedError(Exception):

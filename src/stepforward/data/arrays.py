@@ -38,6 +38,30 @@ def read_arrays(
     )
 
 
+def read_samples(path: Path, settings: dict, shape: tuple[int, ...] | None) -> NDArray[np.float32]:
+    """Read `x` of an .npz as network inputs, whatever labels lie next to it.
+
+    Raises:
+        StepforwardError: as of `read_arrays`.
+    """
+    return check_samples(str(path), _read(path, ("x",))["x"], settings, shape)
+
+
+def check_samples(
+    where: str, x: NDArray, settings: dict, shape: tuple[int, ...] | None
+) -> NDArray[np.float32]:
+    """Network inputs of samples without labels; arguments as of `check_arrays`.
+
+    Raises:
+        StepforwardError: wrong shape or type, or NaN or Inf.
+    """
+    if x.ndim == 0 or not len(x):
+        raise StepforwardError(f"{where} holds no samples", "give at least one")
+    if x.dtype == np.uint8 and settings["kind"] == "image":
+        return _pictures(where, x, settings)
+    return _inputs(where, x, shape)
+
+
 def check_arrays(
     where: str,
     x: NDArray,
@@ -72,14 +96,11 @@ def check_arrays(
     if not len(y):
         raise StepforwardError(f"{where} holds no samples", "add samples of the classes to adapt to")
     names, y = _match_classes(where, y.astype(np.int64), own_names, class_names)
-    if x.dtype == np.uint8 and settings["kind"] == "image":
-        inputs = _pictures(where, x, settings)
-    else:
-        inputs = _inputs(where, x, shape)
+    inputs = check_samples(where, x, settings, shape)
     return Dataset(inputs, y, names, sources or tuple(f"sample {row}" for row in range(len(y))))
 
 
-def _read(path: Path) -> dict[str, NDArray]:
+def _read(path: Path, needed: tuple[str, ...] = ("x", "y")) -> dict[str, NDArray]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("x", "y", "class_names") if name in file.files}
@@ -94,9 +115,11 @@ def _read(path: Path) -> dict[str, NDArray]:
             f"{path} cannot be read as an .npz ({error})",
             "save plain arrays with numpy.savez(file, x=.., y=..); object arrays are never loaded",
         ) from error
-    for name in ("x", "y"):
+    for name in needed:
         if name not in arrays:
-            raise StepforwardError(f"{path} has no array {name!r} (it has: {present})", "save x and y")
+            raise StepforwardError(
+                f"{path} has no array {name!r} (it has: {present})", f"save {' and '.join(needed)}"
+            )
     return arrays
 
 

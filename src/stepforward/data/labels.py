@@ -4,15 +4,22 @@ from pathlib import Path
 
 from stepforward.data.listing import list_csv, list_folder
 
+_IMAGES = {".bmp", ".gif", ".jpe", ".jpeg", ".jfif", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _SOUNDS = {".aac", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".webm", ".wma"}
 
 
-def holds_files(data: object) -> bool:
+def holds_labels(data: object) -> bool:
     """Whether `data` is the path of a folder or of a CSV, whose labels are names."""
     if not isinstance(data, (str, Path)):
         return False
     path = Path(data)
     return path.is_dir() or (path.suffix.lower() == ".csv" and path.is_file())
+
+
+def holds_media(data: object) -> bool:
+    """Whether `data` is the path of an image, of a sound, or of labelled files."""
+    is_file = isinstance(data, (str, Path)) and Path(data).suffix.lower() in _IMAGES | _SOUNDS
+    return is_file or holds_labels(data)
 
 
 def labels_of(path: str | Path, settings: dict) -> list[str]:
@@ -30,7 +37,10 @@ def labels_of(path: str | Path, settings: dict) -> list[str]:
 
 
 def holds_sounds(path: str | Path) -> bool:
-    """Whether the first media of a folder or a CSV are sounds."""
+    """Whether a file is a sound, or there are sounds in a folder or a CSV."""
     path = Path(path)
-    files = path.glob("*/*") if path.is_dir() else (file.path for file in list_csv(path))
+    if path.is_dir():
+        files = path.glob("*/*")
+    else:
+        files = (file.path for file in list_csv(path)) if holds_labels(path) else [path]
     return any(file.suffix.lower() in _SOUNDS for file in files)

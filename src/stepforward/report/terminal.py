@@ -43,10 +43,11 @@ def adaptation(result: dict) -> RenderableType:
         notes.append(
             "the samples measured on also chose the weights: optimistic; --test DATA measures on others"
         )
-    return Group(_three_columns(rows), *_notes(notes, result), *_where(result))
+    return Group(three_columns(rows), *notes_of(notes, result), *_where(result))
 
 
-def _notes(notes: Iterable[str], result: dict) -> list[Text]:
+def notes_of(notes: Iterable[str], result: dict) -> list[Text]:
+    """Notes, and the command that makes assumptions unnecessary, where the result has one."""
     shown = [Text(f"note: {note}", "yellow") for note in notes]
     if result.get("for_good"):
         shown += [
@@ -73,7 +74,7 @@ def quantization(result: dict) -> RenderableType:
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
     ]
     written = [Text(f"written: {result[key]}", no_wrap=True) for key in ("out", "program") if result.get(key)]
-    return Group(_three_columns(rows), *_notes(result.get("notes") or (), result), *written)
+    return Group(three_columns(rows), *notes_of(result.get("notes") or (), result), *written)
 
 
 def replayed(result: dict) -> RenderableType:
@@ -85,7 +86,7 @@ def replayed(result: dict) -> RenderableType:
         ("time", show_seconds(result["seconds"]), ""),
     ]
     written = [Text(f"written: {result['out']}", no_wrap=True)] if result.get("out") else []
-    return Group(_three_columns(rows), *written)
+    return Group(three_columns(rows), *written)
 
 
 def exported(result: dict) -> RenderableType:
@@ -105,12 +106,12 @@ def evaluation(result: dict) -> RenderableType:
     ]
     names = [str(name) for name in result.get("class_names") or range(len(result["confusion"]))]
     scores = sorted(class_scores(result["confusion"], None, names), key=lambda score: score.samples == 0)
-    table = _table(("class", "left"), ("samples", "right"), ("accuracy", "right"))
+    table = columns_table(("class", "left"), ("samples", "right"), ("accuracy", "right"))
     for score in scores[:_MOST_CLASSES]:
         table.add_row(Text(score.name), show_count(score.samples), show_percent(score.before))
     hidden = len(scores) - _MOST_CLASSES
     more = [Text(f"and {hidden} more classes (--json has all)")] if hidden > 0 else []
-    return Group(_three_columns(rows), table, *more, *_notes(result.get("notes") or (), result))
+    return Group(three_columns(rows), table, *more, *notes_of(result.get("notes") or (), result))
 
 
 def _right(result: dict) -> str:
@@ -138,7 +139,7 @@ def _host_rows(host: dict) -> list[tuple[str, str, str]]:
 
 def inspection(result: dict) -> RenderableType:
     """The outcome of `inspect`: operators, totals, memory, trainable tensors."""
-    ops = _table(
+    ops = columns_table(
         ("operator", "left"),
         ("name", "left"),
         ("output", "left"),
@@ -181,11 +182,13 @@ def inspection(result: dict) -> RenderableType:
     for what, count in (result.get("other_ram") or {}).items():
         if count:
             besides.add_row(Text(show_bytes(count), justify="right"), Text(what))
-    quanta = _table(("trainable tensor", "left"), ("a probe moves", "right"), ("a step moves", "right"))
+    quanta = columns_table(
+        ("trainable tensor", "left"), ("a probe moves", "right"), ("a step moves", "right")
+    )
     for name, (probe, step) in result["quanta"].items():
         quanta.add_row(Text(str(name)), _quanta(probe), _quanta(step))
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
-    return Group(ops, _three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation)
+    return Group(ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation)
 
 
 def _quanta(value: float) -> Text:
@@ -193,7 +196,8 @@ def _quanta(value: float) -> Text:
     return Text(f"{value:,.2f}", "yellow" if value < 0.5 else "")
 
 
-def _three_columns(rows: Iterable[tuple]) -> Table:
+def three_columns(rows: Iterable[tuple]) -> Table:
+    """Rows of a name, a figure and what it means."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -203,7 +207,8 @@ def _three_columns(rows: Iterable[tuple]) -> Table:
     return table
 
 
-def _table(*columns: tuple[str, str]) -> Table:
+def columns_table(*columns: tuple[str, str]) -> Table:
+    """An empty table with named columns, each with its alignment."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:
         may_fold = name in ("name", "class")

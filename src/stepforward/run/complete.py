@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stepforward.data.labels import holds_files, holds_sounds, labels_of
+from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import copy_model
 from stepforward.frontend.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
@@ -26,7 +26,7 @@ def complete(opened: Opened, data: Any, classes: Classes | None = None, image: I
 
     Args:
         opened: the model; what it says itself stays, unless the caller says otherwise.
-        data: what the caller gave; the folders of a path name the classes, in sorted order.
+        data: what the caller gave; the folders of a path name the classes, in sorted order. A single file names none.
         classes: names in the order of the logits.
         image: how the network reads images; default: pixels divided by 255.
 
@@ -92,7 +92,7 @@ def given(opened: Opened, classes: Classes | None, image: Image | None) -> dict:
 def _preprocessing(opened: Opened, data: Any, image: Image | None) -> dict | None:
     """Settings to write into the model, or None where it has its own or needs none."""
     own = get_preprocessing(opened.graph)
-    if image is None and (own or not holds_files(data)):
+    if image is None and (own or not holds_media(data)):
         return None
     if image is None and holds_sounds(data):
         raise StepforwardError(
@@ -126,7 +126,7 @@ def _class_names(opened: Opened, data: Any, classes: Classes | None, settings: d
                 "give one name per output, in the order of the logits",
             )
         return names
-    if opened.class_names or not holds_files(data):
+    if opened.class_names or not holds_labels(data):
         return None
     names = labels_of(data, settings)
     if set(names) <= {str(number) for number in range(count)}:

@@ -1,0 +1,38 @@
+"""`stepforward predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stepforward.cli.options import Classes, Image, Json, Model, Threads
+from stepforward.cli.outcome import Outcome
+
+
+def predict(
+    model: Model,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Images, sounds, or .npz files with x.")
+    ],
+    top: Annotated[
+        int,
+        typer.Option(metavar="K", min=1, help="How many classes to name for each sample, likeliest first."),
+    ] = 1,
+    classes: Classes = None,
+    image: Image = None,
+    threads: Threads = None,
+    as_json: Json = False,
+) -> Outcome:
+    """Say which class the network sees in files without labels, and how likely it takes it to be.
+
+    [bold]Example:[/bold] stepforward predict runs/digits-1/adapted.onnx recording.wav --top 3
+    """
+    from stepforward.frontend.metadata import get_notes
+    from stepforward.models import open_model
+    from stepforward.report.predictions import predictions
+    from stepforward.run.complete import complete
+    from stepforward.verbs.predict import predict as verb
+
+    opened = complete(open_model(model), files[0], classes, image)
+    found = verb(opened, files, top=top, threads=threads)
+    return Outcome({"predictions": found, "notes": get_notes(opened.graph)}, predictions)

@@ -1,0 +1,96 @@
+"""Say whether a model can be adapted, what stands in the way, and what a device would need."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.engines.core import device_scratch_bytes
+from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.memory import memory, multiply_accumulates
+from stepforward.models import Opened, load_graph, open_model, to_program
+from stepforward.program import fileformat
+from stepforward.program.arena import plan_arena
+from stepforward.program.model import Program
+from stepforward.program.training_plan import plan_training
+from stepforward.quantization.qdq import quantize
+from stepforward.run.settings import Settings
+from stepforward.trainable import select
+
+
+def check(model: Any) -> dict:
+    """Whether `adapt` takes a model, float or quantized, with everything that stands in the way at once.
+
+    The bytes of a float model are those of its 16w8a form. They depend on shapes alone, so ramps stand in for the
+    samples that choose the scales.
+
+    Args:
+        model: path to an `.onnx` file, or an `onnx_ir.Model`.
+
+    Returns:
+        supported; problems: [{what, remedy}, ...]; bits, input_shape, class_names and preprocessing (None where the
+        file does not say), notes; and where it is supported outputs, parameters, macs, flash_bytes (the program),
+        ram_bytes_inference, ram_bytes_training (all parameters), operators: {kind: count}.
+
+    Raises:
+        StepforwardError: the file cannot be read as a model.
+    """
+    graph, source = load_graph(model)
+    found = {
+        "model": source,
+        "input_shape": _shape(graph),
+        "class_names": get_class_names(graph) or None,
+        "preprocessing": get_preprocessing(graph) or None,
+    }
+    try:
+        opened = open_model(model)
+        program = _program(opened)
+    except StepforwardError as error:
+        problems = [{"what": error.what, "remedy": error.remedy}]
+        return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
+    notes = get_notes(opened.graph)
+    return {
+        "supported": True,
+        "problems": [],
+        **found,
+        "bits": opened.bits,
+        "outputs": opened.outputs,
+        **_needs(program, notes),
+        "notes": notes,
+    }
+
+
+def _program(opened: Opened) -> Program:
+    if opened.quantized:
+        return to_program(opened)
+    ramp = np.linspace(0, 1, 2 * int(np.prod(opened.input_shape)), dtype=np.float32)
+    graph = quantize(opened.graph, ramp.reshape(2, *opened.input_shape))
+    return to_program(Opened(graph, True, opened.preprocessing, opened.class_names, opened.source))
+
+
+def _needs(program: Program, notes: list[str]) -> dict:
+    """What the network is made of and what a device must have for it; a plan that fits no number becomes a note."""
+    settings = Settings().step_settings(1)
+    try:
+        bytes_of = memory(program, plan_training(program, select(program, "all"), settings))
+        training = bytes_of["scratch_bytes_training"] + sum(bytes_of["other_ram"].values())
+    except StepforwardError as error:
+        notes.append(f"no training plan with the default settings: {error.what}; {error.remedy}")
+        training = None
+    return {
+        "parameters": sum(tensor.elements for tensor in program.parameters),
+        "macs": sum(multiply_accumulates(program, op) for op in program.ops),
+        "operators": dict(Counter(op.kind for op in program.ops)),
+        "flash_bytes": len(fileformat.to_bytes(program)),
+        "ram_bytes_inference": device_scratch_bytes(plan_arena(program))
+        + program.tensors[program.input].bytes,
+        "ram_bytes_training": training,
+    }
+
+
+def _shape(graph: ir.Model) -> list[int] | None:
+    shape = graph.graph.inputs[0].shape
+    sizes = [] if shape is None else list(shape)[1:]
+    return sizes if sizes and all(isinstance(size, int) for size in sizes) else None

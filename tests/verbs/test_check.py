@@ -1,0 +1,48 @@
+"""`check`: what stands in the way of a model, and what a device needs, from the file alone."""
+
+import onnx
+from cli import stripes
+
+from stepforward.models import open_model, to_program
+from stepforward.program import fileformat
+from stepforward.verbs.check import check
+from stepforward.verbs.inspect import inspect
+
+
+def unsupported(path):
+    model = stripes.network()
+    for node in model.graph.node:
+        if node.op_type == "Relu":
+            node.op_type = "Elu"
+    onnx.save(model, path)
+    return path
+
+
+def test_a_float_model_needs_what_its_quantized_form_needs(task):
+    found, quantized, inspected = check(task.float_model), check(task.model), inspect(task.model)
+    assert (found["supported"], found["bits"], quantized["bits"]) == (True, "float32", "16w8a")
+    sizes = ("parameters", "macs", "operators", "flash_bytes", "ram_bytes_inference", "ram_bytes_training")
+    assert {name: found[name] for name in sizes} == {name: quantized[name] for name in sizes}
+    assert found["parameters"] == inspected["parameters"]
+    assert found["ram_bytes_training"] == inspected["scratch_bytes_training"] + sum(
+        inspected["other_ram"].values()
+    )
+    assert found["flash_bytes"] == len(fileformat.to_bytes(to_program(open_model(task.model))))
+
+
+def test_it_says_whether_the_file_names_classes_and_preprocessing(task, tmp_path):
+    plain = stripes.network()
+    del plain.metadata_props[:]
+    onnx.save(plain, tmp_path / "plain.onnx")
+    assert check(task.float_model)["class_names"] == stripes.NAMES
+    assert check(task.float_model)["preprocessing"] == stripes.PREPROCESSING
+    assert check(tmp_path / "plain.onnx")["class_names"] is None
+    assert check(tmp_path / "plain.onnx")["preprocessing"] is None
+
+
+def test_what_is_not_supported_is_a_result(tmp_path):
+    found = check(unsupported(tmp_path / "elu.onnx"))
+    assert not found["supported"]
+    assert "Elu" in found["problems"][0]["what"]
+    assert found["problems"][0]["remedy"]
+    assert found["input_shape"] == [1, 8, 8]
