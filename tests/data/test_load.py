@@ -1,5 +1,6 @@
 import io
 import os
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -96,14 +97,70 @@ def test_unknown_class_lists_the_models_and_guesses(pictures):
 def test_absent_classes_are_fine_but_empty_folders_are_not(pictures):
     for file in (pictures / "bird").iterdir():
         file.unlink()
-    refuses("bird holds no .png", pictures, IMAGE, purpose="test")
+    refuses("bird holds no images this model reads", pictures, IMAGE, purpose="test")
     (pictures / "bird").rmdir()
     assert set(load(pictures, IMAGE, NAMES, purpose="test").y) == {0, 1}
 
 
-def test_media_the_model_does_not_read_is_refused(pictures):
-    (pictures / "cat" / "meow.flac").write_bytes(b"")
-    refuses(r"meow\.flac: this model reads \.png", pictures, IMAGE)
+def test_files_that_cannot_be_read_here_are_counted_and_named(pictures):
+    for name in ("meow.flac", "one.heic", "two.HEIC", "notes.txt"):
+        (pictures / "cat" / name).write_bytes(b"not an image")
+    (pictures / "cat" / "._0.png").write_bytes(b"what a Mac leaves on other disks")
+    save_picture(pictures / "loose.png", 1)
+    skipped, unlabelled = load(pictures, IMAGE, NAMES).notes
+    assert "4 files are skipped (2 .heic, 1 .flac, 1 .txt)" in skipped
+    assert "convert them to PNG or JPEG" in skipped
+    assert "1 images are skipped that lie next to the class folders, such as loose.png" in unlabelled
+    for file in (pictures / "cat").glob("*.png"):
+        file.unlink()
+    refuses(r"cat holds no images this model reads but 2 \.heic", pictures, IMAGE)
+
+
+def test_content_counts_not_the_name(pictures):
+    for number, ending in enumerate((".jfif", ".jpe", ".heic", "", ".dat")):
+        Image.new("L", (4, 4), 50 * number).save(pictures / "dog" / f"p{number}{ending}", format="JPEG")
+    data = load(pictures, IMAGE, NAMES)
+    assert len(data) == 6 + 5
+    assert data.notes == ()
+
+
+def test_folders_inside_a_class_belong_to_it(pictures):
+    save_picture(pictures / "cat" / "session2" / "morning" / "0.png", 9)
+    (pictures / "cat" / "session2" / "back").symlink_to(pictures / "cat")
+    data = load(pictures, IMAGE, NAMES)
+    assert data.sources[2:5] == ("cat/0.png", "cat/1.png", "cat/session2/morning/0.png")
+    assert data.y.tolist() == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_names_of_a_mac_are_the_same_names(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    for folder in (decomposed, "tea"):
+        save_picture(tmp_path / folder / "0.png", 1)
+    assert load(tmp_path, IMAGE, (composed, "tea")).y.tolist() == [0, 1]
+    assert load(tmp_path, IMAGE, (decomposed, "tea")).class_names == (decomposed, "tea")
+    assert load(tmp_path, IMAGE).class_names == (composed, "tea")
+    arrays = {"x": GOOD["x"], "y": np.array([1, 0, 0]), "class_names": np.array(["tea", decomposed])}
+    assert load(saved(tmp_path, **arrays), ARRAY, (composed, "tea")).y.tolist() == [0, 1, 1]
+
+
+def test_dark_deep_images_and_large_crops_are_said(tmp_path):
+    for name in NAMES:
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.full((4, 12), 1000, np.uint16)).save(tmp_path / name / "a.png")
+    crop, dark = load(tmp_path, IMAGE, NAMES).notes
+    assert "cuts away 67% of the image area" in crop
+    assert "largest value of 3 16-bit images is 1,000 of 65,535" in dark
+    assert '"levels": 1023' in dark
+    assert load(tmp_path, IMAGE | {"fit": "squash", "levels": 1023}, NAMES).notes == ()
+    (note,) = load(tmp_path, IMAGE | {"fit": "squash", "levels": 255}, NAMES).notes
+    assert "values up to 1,000 are above levels, 255" in note
+
+
+def test_remarks_of_the_reader_are_counted(pictures):
+    for name in ("a.png", "b.png"):
+        Image.new("LA", (4, 4)).save(pictures / "cat" / name)
+    (note,) = load(pictures, IMAGE, NAMES).notes
+    assert "2 files, such as cat/a.png: transparent parts" in note
 
 
 def test_amounts_that_cannot_adapt_are_refused(tmp_path):

@@ -51,6 +51,7 @@ def quantize(
             f"--out and --program both name {out}", "give the program another name, such as model.sfp"
         )
     refuse_to_replace(program, model, data)
+    notes: list[str] = []
     graph = verb(
         model,
         data,
@@ -60,10 +61,11 @@ def quantize(
         classes=classes,
         image=image,
         out=out,
+        on_note=notes.append,
     )
     lowered = to_program(open_model(graph))
     if program is not None:
         fileformat.save(lowered, program)
     written = {"out": str(out), "program": None if program is None else str(program)}
-    result = {**inspect(lowered), **written, "notes": get_notes(graph)}
+    result = {**inspect(lowered), **written, "notes": [*get_notes(graph), *notes]}
     return Outcome(result, quantization)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stepforward.data import preprocessing as prep
 from stepforward.data.dataset import Dataset
-from stepforward.data.names import unknown_class
+from stepforward.data.names import same_spelling, unknown_class
 from stepforward.errors import StepforwardError
 
 _MOST_CLASSES = 65536  # of data without names for a model without names: a stray label must not make millions
@@ -145,11 +145,12 @@ def _match_classes(
     model = tuple(model)
     if own_names is None or own_names == model:
         return model, y
-    target = np.zeros(count, dtype=np.int64)
+    target, spelled = np.zeros(count, dtype=np.int64), [same_spelling(name) for name in model]
     for label in np.unique(y).tolist():
-        if own_names[label] not in model:
-            raise unknown_class(own_names[label], f"{where}, class_names[{label}]", model)
-        target[label] = model.index(own_names[label])
+        name = same_spelling(own_names[label])
+        if name not in spelled:
+            raise unknown_class(name, f"{where}, class_names[{label}]", model)
+        target[label] = spelled.index(name)
     return model, target[y]
 
 

@@ -27,6 +27,36 @@ _MARGIN = 128  # zeros behind the signal, so that the FFT's circular tail does n
 _RATES = (1000, 768000)  # what a recorder can have written; anything else is a damaged header
 
 
+def suffixes() -> tuple[str, ...]:
+    """File name endings of the formats that this installation of libsndfile decodes."""
+    found = soundfile.available_formats().keys()
+    endings = {
+        "WAV": (".wav", ".wave"),
+        "FLAC": (".flac",),
+        "OGG": (".ogg", ".oga", ".opus"),
+        "MP3": (".mp3",),
+        "AIFF": (".aif", ".aiff", ".aifc"),
+        "CAF": (".caf",),
+        "AU": (".au", ".snd"),
+        "W64": (".w64",),
+        "RF64": (".rf64",),
+    }
+    return tuple(ending for name, several in endings.items() if name in found for ending in several)
+
+
+def starts_like_a_sound(head: bytes) -> bool:
+    """Whether a file of one of the formats that are read starts with these 16 bytes, whatever its name.
+
+    >>> starts_like_a_sound(b"RIFF....WAVEfmt "), starts_like_a_sound(b"some text")
+    (True, False)
+    """
+    if head[:4] in (b"RIFF", b"RF64"):
+        return head[8:12] == b"WAVE"
+    if head[:4] == b"FORM":
+        return head[8:12] in (b"AIFF", b"AIFC")
+    return head.startswith((b"fLaC", b"OggS", b"caff", b"ID3"))
+
+
 def read_wav(path: str | Path, sample_rate: int) -> NDArray[np.float64]:
     """Read a WAV file, mix its channels down to one and resample it to `sample_rate`.
 

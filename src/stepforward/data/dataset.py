@@ -1,7 +1,7 @@
 """Labelled samples in memory, ready for the network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ class Dataset:
         y: class indices into `class_names`, int64, shape (N,).
         class_names: the model's classes, in the order of its outputs.
         sources: one file name or row label per sample, for messages and reports.
+        notes: what a person should know about the data: files that were skipped, what was assumed.
     """
 
     x: NDArray[np.float32]
     y: NDArray[np.int64]
     class_names: tuple[str, ...]
     sources: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -29,6 +31,5 @@ class Dataset:
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> "Dataset":
         """The samples at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
-        return Dataset(
-            self.x[chosen], self.y[chosen], self.class_names, tuple(self.sources[i] for i in chosen.tolist())
-        )
+        sources = tuple(self.sources[i] for i in chosen.tolist())
+        return replace(self, x=self.x[chosen], y=self.y[chosen], sources=sources)

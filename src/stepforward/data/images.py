@@ -34,6 +34,19 @@ def suffixes() -> tuple[str, ...]:
     return (*known, *(suffix for name, found in optional.items() if features.check(name) for suffix in found))
 
 
+def starts_like_an_image(head: bytes) -> bool:
+    """Whether a file of one of the formats that are read starts with these 16 bytes, whatever its name.
+
+    >>> starts_like_an_image(b"\\xff\\xd8\\xff\\xe0" + bytes(12)), starts_like_an_image(b"some text")
+    (True, False)
+    """
+    if head[4:8] == b"ftyp":
+        return features.check("avif") and head[8:12] in (b"avif", b"avis")
+    if head[:4] == b"RIFF":
+        return features.check("webp") and head[8:12] == b"WEBP"
+    return head.startswith((_JPEG, b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*"))
+
+
 def read_image(
     path: str | Path, channels: int, levels: int | None = None, remarks: list[str] | None = None
 ) -> NDArray:

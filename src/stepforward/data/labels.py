@@ -32,7 +32,7 @@ def labels_of(path: str | Path, settings: dict) -> list[str]:
         StepforwardError: the folder or the CSV cannot be used.
     """
     path = Path(path)
-    files = list_folder(path, settings) if path.is_dir() else list_csv(path)
+    files = list_folder(path, settings).files if path.is_dir() else list_csv(path)
     return sorted({file.label for file in files})
 
 

@@ -10,7 +10,8 @@ from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import read_arrays
 from stepforward.data.dataset import Dataset
 from stepforward.data.listing import LabelledFile, list_csv, list_folder
-from stepforward.data.names import unknown_class
+from stepforward.data.names import same_spelling, unknown_class
+from stepforward.data.observed import Observed, left_out
 from stepforward.errors import StepforwardError
 
 Purpose = Literal["adapt", "test"]
@@ -27,7 +28,8 @@ def load(
 
     `path` is one of
 
-    - a folder with one sub-folder per class, holding .png/.jpg/.jpeg or .wav files as the model reads;
+    - a folder with one sub-folder per class, holding images or sounds as the model reads, in folders of their own
+      if you like;
     - a `.csv` of `path,label` rows, paths relative to the CSV, label a class name, header optional;
     - a `.npz` with `x` and `y` (class indices) and optionally `class_names`; x is float32 (N, C, H, W), the
       network's input itself, or uint8 pictures (N, H, W, C) for a model that reads pictures.
@@ -48,9 +50,11 @@ def load(
         raise StepforwardError(f"{path} does not exist", "check the path given as data")
     shape = tuple(input_shape) if input_shape else prep.input_shape(settings)
     if path.is_dir():
-        dataset = _from_files(list_folder(path, settings), path, settings, class_names)
+        listing = list_folder(path, settings)
+        notes = left_out(str(path), settings, listing.skipped, listing.unlabelled)
+        dataset = _from_files(listing.files, path, settings, class_names, notes)
     elif path.suffix.lower() == ".csv":
-        dataset = _from_files(list_csv(path), path, settings, class_names)
+        dataset = _from_files(list_csv(path), path, settings, class_names, ())
     elif path.suffix.lower() == ".npz":
         dataset = read_arrays(path, settings, class_names, shape)
     else:
@@ -63,26 +67,39 @@ def load(
 
 
 def _from_files(
-    files: list[LabelledFile], path: Path, settings: dict, class_names: Sequence[str] | None
+    files: list[LabelledFile],
+    path: Path,
+    settings: dict,
+    class_names: Sequence[str] | None,
+    notes: tuple[str, ...],
 ) -> Dataset:
     if not files:
         raise StepforwardError(f"{path} holds no samples", "add samples of the classes to adapt to")
+    if not prep.reads_files(settings):
+        prep.read(settings, path)  # raises
     found = sorted({file.label for file in files})
     names = tuple(found if class_names is None else class_names)
-    index = {name: position for position, name in enumerate(names)}
+    index = {same_spelling(name): position for position, name in enumerate(names)}
     for file in files:
         if file.label not in index:
             raise unknown_class(file.label, file.where, names)
     if path.is_dir():
         files = sorted(files, key=lambda file: index[file.label])
-    x = np.stack([_input(file, settings) for file in files])
+    observed = Observed(settings)
+    x = np.empty((len(files), *prep.input_shape(settings)), dtype=np.float32)
+    for row, file in enumerate(files):
+        x[row] = _input(file, settings, observed)
     y = np.array([index[file.label] for file in files], dtype=np.int64)
-    return Dataset(x, y, names, tuple(file.source for file in files))
+    sources = tuple(file.source for file in files)
+    return Dataset(x, y, names, sources, (*notes, *observed.notes(str(path))))
 
 
-def _input(file: LabelledFile, settings: dict) -> np.ndarray:
+def _input(file: LabelledFile, settings: dict, observed: Observed) -> np.ndarray:
     try:
-        return prep.apply(settings, prep.read(settings, file.path))
+        remarks: list[str] = []
+        raw = prep.read(settings, file.path, remarks)
+        observed.see(raw, file.source, remarks)
+        return prep.apply(settings, raw)
     except StepforwardError as error:
         if file.where == str(file.path):
             raise

@@ -1,9 +1,19 @@
 """Matching the data's class names to the model's."""
 
 import difflib
+import unicodedata
 from collections.abc import Sequence
 
 from stepforward.errors import StepforwardError
+
+
+def same_spelling(name: str) -> str:
+    """The name with composed letters (Unicode NFC): a Mac decomposes those of folders, and both look the same.
+
+    >>> same_spelling("cafe\u0301") == "caf\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def unknown_class(label: str, where: str, names: Sequence[str]) -> StepforwardError:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stepforward.data.audio import log_mel, read_wav
 from stepforward.data.images import FITS, fit_image, read_image
+from stepforward.data.media import IMAGES, SOUNDS
 from stepforward.errors import StepforwardError
 
 _COUNTS = {
@@ -26,8 +27,8 @@ _COUNTS = {
 _NUMBERS = {"image": (), "log_mel": ("fmin", "fmax", "mean", "std", "floor"), "array": ()}
 _LISTS = {"image": ("mean", "std"), "log_mel": (), "array": ()}
 _OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "array": ()}
-SUFFIXES = {"image": (".png", ".jpg", ".jpeg"), "log_mel": (".wav",), "array": ()}
-"""File name endings a model of each kind reads."""
+MEDIA = {"image": IMAGES, "log_mel": SOUNDS}
+"""The files that each kind reads; none for a kind that is not here."""
 
 
 def check_preprocessing(settings: dict) -> dict:
@@ -69,6 +70,11 @@ def input_shape(settings: dict) -> tuple[int, int, int] | None:
     if settings["kind"] == "log_mel":
         return 1, settings["mels"], settings["samples"] // settings["hop"]
     return None
+
+
+def reads_files(settings: dict) -> bool:
+    """Whether these settings turn files into samples."""
+    return settings["kind"] in MEDIA
 
 
 def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> NDArray:

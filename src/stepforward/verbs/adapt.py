@@ -66,6 +66,8 @@ def adapt(
     result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
     result["notes"] = [
         *get_notes(prepared.opened.graph),
+        *prepared.train.notes,
+        *(prepared.test.notes if prepared.test else ()),
         *doubt(prepared.opened, result["confusion_before"]),
         *result["notes"],
     ]

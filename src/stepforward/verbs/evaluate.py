@@ -56,7 +56,7 @@ def evaluate(
         "class_names": list(dataset.class_names),
         "bits": opened.bits,
         "weights_sha256": sha,
-        "notes": [*get_notes(opened.graph), *doubt(opened, result.confusion)],
+        "notes": [*get_notes(opened.graph), *dataset.notes, *doubt(opened, result.confusion)],
         **given(opened, classes, image),
         "seconds": time.monotonic() - started,
     }

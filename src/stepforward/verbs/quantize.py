@@ -1,5 +1,6 @@
 """Turn a float network into integers, with ranges seen on the user's data."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
 from stepforward.frontend.onnx import save_onnx
-from stepforward.models import open_model
+from stepforward.models import Opened, open_model
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.run.complete import complete
@@ -27,6 +28,7 @@ def quantize(
     classes: Classes | None = None,
     image: Image | None = None,
     out: str | Path | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> ir.Model:
     """Choose a fixed-point format for every tensor of a float network.
 
@@ -38,6 +40,7 @@ def quantize(
         symmetric: zero points of 0 everywhere, as in the paper.
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         out: where to write the result.
+        on_note: called with every sentence a person should know about the data.
 
     Returns:
         An ordinary QDQ model: ONNX Runtime runs it, Netron opens it.
@@ -53,8 +56,17 @@ def quantize(
         )
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
     opened = complete(opened, data, classes, image)
-    x = data if isinstance(data, np.ndarray) else load_data(opened, data, "test").x
+    x, notes = _samples(opened, data)
+    for note in notes if on_note else ():
+        on_note(note)
     graph = quantize_graph(opened.graph, x, settings)
     if out is not None:
         save_onnx(graph, out)
     return graph
+
+
+def _samples(opened: Opened, data: Any) -> tuple[np.ndarray, tuple[str, ...]]:
+    if isinstance(data, np.ndarray):
+        return data, ()
+    dataset = load_data(opened, data, "test")
+    return dataset.x, dataset.notes
