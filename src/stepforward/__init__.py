@@ -33,8 +33,8 @@ _HOME = {
     "quantize": "verbs.quantize",
     "replay": "verbs.replay",
     "save_onnx": "frontend.onnx",
-    "set_class_names": "frontend.metadata",
-    "set_preprocessing": "frontend.metadata",
+    "set_class_names": "verbs.metadata",
+    "set_preprocessing": "verbs.metadata",
 }
 
 __all__ = list(_HOME)

@@ -25,7 +25,8 @@ def test_a_scale_of_255_gives_the_pixels_themselves():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225", "scale=255", "std=0.3,fit=crop"]
+    "text",
+    ["", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225", "scale=255", "std=0.3,fit=squash,levels=4095"],
 )
 def test_the_text_of_settings_reads_back_to_the_same(text):
     settings = image_settings(text or {}, RGB)
@@ -34,7 +35,18 @@ def test_the_text_of_settings_reads_back_to_the_same(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["0.5", "mean", "mean=a", "mean=0.5,0.5", "std=0", "scale=0", "mean=nan", "mean=0,mean=1", "size=3"],
+    [
+        "0.5",
+        "mean",
+        "mean=a",
+        "mean=0.5,0.5",
+        "std=0",
+        "scale=0",
+        "mean=nan",
+        "mean=0,mean=1",
+        "size=3",
+        "fit=none",
+    ],
 )
 def test_what_cannot_be_read_is_refused_with_an_example(text):
     with pytest.raises(StepforwardError) as error:

@@ -22,9 +22,9 @@ from stepforward.cli.options import (
     Train,
 )
 from stepforward.cli.outcome import Outcome
-from stepforward.cli.progress import watch
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
+from stepforward.report.progress import watch
 
 _TIME, _HOLD, _OUT = "How long", "Validation", "Output"
 

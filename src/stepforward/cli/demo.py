@@ -7,9 +7,9 @@ import typer
 
 from stepforward.cli.options import Json
 from stepforward.cli.outcome import Outcome
-from stepforward.cli.progress import watch
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
+from stepforward.report.progress import watch
 
 
 def demo(

@@ -36,7 +36,7 @@ Image = Annotated[
     typer.Option(
         metavar="SETTINGS",
         help="For a model that does not say how it reads images: mean=..,std=.. as in its training (one number, or one "
-        "per channel), scale=255 if it reads 0 to 255 instead of 0 to 1.",
+        "per channel), scale=255 if it reads 0 to 255 instead of 0 to 1, fit=crop, squash or letterbox.",
         show_default="mean=0,std=1: pixels divided by 255",
     ),
 ]

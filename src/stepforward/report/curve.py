@@ -25,11 +25,31 @@ def curve(result: dict, colours: dict[str, str]) -> str | None:
         result: what `adapt` returns.
         colours: `LIGHT` or `DARK`; the background is transparent.
     """
+    with matplotlib.rc_context(_SETTINGS):
+        figure = plot(result, colours)
+        if figure is None:
+            return None
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+class Curve(Figure):
+    """A figure that a notebook shows by itself, and that belongs to no global state of pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+def plot(result: dict, colours: dict[str, str] = LIGHT) -> Curve | None:
+    """The curve as a figure of matplotlib; None when it has fewer than two points."""
     points = result.get("curve") or []
     if len(points) < 2:
         return None
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(10.4, 5.6), layout="constrained")
+        figure = Curve(figsize=(10.4, 5.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _accuracy(above, result, points, colours)
         _losses(below, result, points, colours)
@@ -38,9 +58,7 @@ def curve(result: dict, colours: dict[str, str]) -> str | None:
         for axes, columns in ((above, 2), (below, 3)):
             _mark_kept(axes, result.get("kept_step"), colours)
             _dress(axes, columns, colours)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return figure
 
 
 def _column(points: list[dict], key: str, factor: float = 1.0) -> list[float]:

@@ -5,12 +5,13 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stepforward.data.preprocessing import check_preprocessing
 from stepforward.errors import StepforwardError
 
 Classes = str | Sequence[str]
 Image = str | Mapping[str, object]
 
-_IMAGE_KEYS = ("mean", "std", "scale", "fit")
+_IMAGE_KEYS = ("mean", "std", "scale", "fit", "levels")
 _IMAGE_REMEDY = (
     "write KEY=VALUE pairs with commas between them, such as mean=0.485,0.456,0.406,std=0.229,0.224,0.225; "
     "scale=255 is for networks that read 0 to 255"
@@ -76,7 +77,8 @@ def image_settings(image: Image, shape: tuple[int, ...]) -> dict:
 
     Args:
         image: a mapping, or text such as "mean=0.5,std=0.25": `mean` and `std` (one number, or one per channel;
-            default 0 and 1), `scale` (what a white pixel is before the mean is subtracted; default 1) and `fit`.
+            default 0 and 1), `scale` (what a white pixel is before the mean is subtracted; default 1), `fit` and
+            `levels` (as of the preprocessing).
         shape: (C, H, W).
 
     Raises:
@@ -106,7 +108,11 @@ def image_settings(image: Image, shape: tuple[int, ...]) -> dict:
         "mean": [value / scale for value in mean],
         "std": [value / scale for value in std],
     }
-    return settings | ({"fit": str(given["fit"])} if "fit" in given else {})
+    if "fit" in given:
+        settings["fit"] = str(given["fit"])
+    if "levels" in given:
+        settings["levels"] = int(_numbers("levels", given["levels"], 1)[0])
+    return check_preprocessing(settings)
 
 
 def image_text(settings: dict) -> str:
@@ -119,8 +125,7 @@ def image_text(settings: dict) -> str:
     for name in ("mean", "std"):
         values = [f"{value:.17g}" if value != round(value, 6) else f"{value:g}" for value in settings[name]]
         parts.append(f"{name}={values[0] if len(set(values)) == 1 else ','.join(values)}")
-    if "fit" in settings:
-        parts.append(f"fit={settings['fit']}")
+    parts += [f"{name}={settings[name]}" for name in ("fit", "levels") if name in settings]
     return ",".join(parts)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
+from stepforward.report.progress import watch
 from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
 from stepforward.run.folder import earlier_figures, run_folder, write_run
@@ -12,6 +13,7 @@ from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
+from stepforward.verbs.result import Result
 
 
 def adapt(
@@ -24,9 +26,10 @@ def adapt(
     classes: Classes | None = None,
     image: Image | None = None,
     on_progress: OnProgress | None = None,
+    progress: bool = True,
     command: str | None = None,
     **options: Any,
-) -> dict:
+) -> Result:
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
@@ -41,15 +44,23 @@ def adapt(
         image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
             fit, each optional (`run.given.image_settings`); default: pixels divided by 255.
         on_progress: called after every step.
+        progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
         options: fields of `settings.Settings`: train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:
-        What `result.json` holds.
+        What `result.json` holds, as a mapping that also holds the network: `save`, `predict`, `plot`, `model`,
+        `program` (see `Result`).
 
     Raises:
         StepforwardError: bad input, said before any work starts; or a disk that fills up.
     """
+    if on_progress is None and progress:
+        with watch(log=False) as on_progress:
+            return adapt(
+                model, data, test=test, out=out, resume=resume, classes=classes, image=image,
+                on_progress=on_progress, command=command, **options,
+            )  # fmt: skip
     settings = Settings(**options)
     folder = run_folder(out, resume)
     prepared = prepare(model, data, test, settings, classes, image)
@@ -83,7 +94,7 @@ def adapt(
         result |= earlier_figures(folder, result["weights_sha256"])
     if folder:
         write_run(folder, result, graph, program)
-    return result
+    return Result(result, model=graph, program=program)
 
 
 def _name(data: Any) -> str | None:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 from stepforward.engines.core import device_scratch_bytes
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.frontend.support import unsupported
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import Opened, load_graph, open_model, to_program
 from stepforward.program import fileformat
@@ -44,6 +45,9 @@ def check(model: Any) -> dict:
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
     }
+    problems = [{"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(graph)]
+    if problems:
+        return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     try:
         opened = open_model(model)
         program = _program(opened)

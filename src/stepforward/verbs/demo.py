@@ -8,6 +8,7 @@ from stepforward.models import open_model
 from stepforward.run.folder import FILES
 from stepforward.run.progress import OnProgress
 from stepforward.verbs.adapt import adapt
+from stepforward.verbs.result import Result
 
 OPTIONS = {"train": "all", "seed": 0}
 """Settings of the demo; every other setting is the default."""
@@ -20,7 +21,7 @@ def demo(
     resume: bool = False,
     on_progress: OnProgress | None = None,
     **options: Any,
-) -> dict:
+) -> Result:
     """Adapt the shipped speech network to a new speaker, forward only, in integers.
 
     100 clips of the speaker (10 per digit) adapt it; 300 others measure it and are used for nothing else.
@@ -30,7 +31,7 @@ def demo(
         overwrite: replace the files of an earlier demo in `out`.
         resume: go on with a stopped demo in `out`.
         on_progress: called after every step.
-        options: instead of the demo's own settings.
+        options: of `adapt`, instead of the demo's own settings.
     """
     if out is not None and overwrite:
         for name in FILES:

@@ -75,7 +75,7 @@ def _files(samples: Any) -> list[Path]:
 
 
 def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[str]]:
-    settings = prep.check(opened.preprocessing)
+    settings = prep.check_preprocessing(opened.preprocessing)
     if file.is_dir():
         raise StepforwardError(f"{file} is a folder", f"give files, such as {file}/*.png")
     if not file.exists():
@@ -87,7 +87,7 @@ def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[st
 
 
 def _from_array(opened: Opened, x: NDArray) -> NDArray[np.float32]:
-    settings = prep.check(opened.preprocessing)
+    settings = prep.check_preprocessing(opened.preprocessing)
     one = opened.input_shape if x.dtype.kind == "f" else ()
     if x.shape == one or (x.ndim == 3 and x.dtype == np.uint8):
         x = x[None]

@@ -1,0 +1,81 @@
+"""What `adapt` gives back: every figure of the run, and the network."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+from rich.console import Console
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.onnx import save_onnx
+from stepforward.program import fileformat
+from stepforward.program.model import Program
+from stepforward.report.terminal import adaptation
+from stepforward.verbs.predict import predict
+
+_WIDTH = 110
+_HTML = '<pre style="font-family: monospace; line-height: 1.25">{code}</pre>'
+
+
+class Result(dict):
+    """The entries of `result.json` by name, such as `result["adapted_accuracy"]`, and the adapted network.
+
+    Shown as a short table in a session or a notebook.
+
+    Attributes:
+        model: the adapted network: a QDQ `onnx_ir.Model`, or a float one after backpropagation.
+        program: the same as a `Program` for devices; None after backpropagation.
+    """
+
+    def __init__(self, entries: dict, *, model: ir.Model, program: Program | None):
+        super().__init__(entries)
+        self.model, self.program = model, program
+
+    def save(self, path: str | Path) -> None:
+        """Write the network: `.onnx` for any machine, `.sfp` for devices.
+
+        Raises:
+            StepforwardError: another ending, no program to write, or a place that cannot be written.
+        """
+        suffix = Path(path).suffix
+        if suffix == ".onnx":
+            save_onnx(self.model, path)
+        elif suffix != ".sfp":
+            raise StepforwardError(
+                f"cannot tell what to write to {path}", "end the name in .onnx, or in .sfp for a device"
+            )
+        elif self.program is None:
+            raise StepforwardError(
+                "a network adapted by backpropagation is a float one: there is no program of it",
+                "save it as .onnx, then quantize it: stepforward quantize MODEL --data DATA --out FILE",
+            )
+        else:
+            fileformat.save(self.program, path)
+
+    def predict(self, samples: Any, *, top: int = 1) -> list[dict]:
+        """Classes and probabilities of samples without labels; see `stepforward.predict`."""
+        return predict(self.model, samples, top=top)
+
+    def plot(self) -> Any:
+        """Accuracy and losses against steps, as a matplotlib figure: shown in a notebook, `savefig` writes it.
+
+        Raises:
+            StepforwardError: there was one validation only.
+        """
+        from stepforward.report.curve import plot  # matplotlib is slow to import
+
+        figure = plot(self)
+        if figure is None:
+            raise StepforwardError("the run has too few validations for a curve", "take more --steps")
+        return figure
+
+    def __repr__(self) -> str:
+        console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, force_jupyter=False)
+        console.print(adaptation(self))
+        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+    def _repr_html_(self) -> str:
+        console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
+        console.print(adaptation(self))
+        return console.export_html(inline_styles=True, code_format=_HTML)
