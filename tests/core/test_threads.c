@@ -43,13 +43,14 @@ typedef struct task {
     int32_t* logits;
 } task;
 
-/* A few steps and what they computed on the way: losses of every step, then logits and weights. */
-static void train(task* t, uint32_t threads, uint32_t probes, int64_t losses[STEPS][MOST_PROBES])
+/* A few steps and what they computed on the way: losses of every step, then logits and weights. With z of `directions` kept, each
+ * direction has a call of its own, after one that left other packed weights. */
+static void train(task* t, uint32_t threads, uint32_t probes, uint32_t directions, int64_t losses[STEPS][MOST_PROBES])
 {
     const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63;
-    const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes) : 0;
+    const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes, directions) : 0;
     const sf_scratch scratch = {aligned(slice * threads), slice * threads, BLOCK, ROWS};
-    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, 0, 0}, *given = probes > 0 ? &packs : NULL;
+    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, directions, 0, 0, 0}, *given = probes > 0 ? &packs : NULL;
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
     memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
@@ -57,8 +58,15 @@ static void train(task* t, uint32_t threads, uint32_t probes, int64_t losses[STE
     for (uint32_t step = 0; step < STEPS; step++) {
         const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
         const int8_t votes[2] = {1, -1};
-        CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some, MOST_PROBES,
-                                 losses[step]) == SF_OK);
+        const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first probe, probes */
+        for (uint32_t i = 0; directions > 0 && i < 3; i++)
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some + calls[i][0],
+                                     calls[i][1], losses[step] + calls[i][0]) == SF_OK);
+        if (directions == 0)
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some, MOST_PROBES,
+                                     losses[step]) == SF_OK);
+        if (directions > 0 && probes % 2 == 0 && probes > 0)
+            CHECK(packs.drawn == 1 + step && packs.held == (directions < 2 ? directions : 2));
         CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) == SF_OK);
         CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew, given) == SF_OK);
     }
@@ -106,11 +114,11 @@ static void refusals(const task* t)
 {
     const sf_perturbation none = {0, 0, 0};
     int64_t loss;
-    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63, need = sf_packs_bytes(&t->program, ROWS, 1);
+    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63, need = sf_packs_bytes(&t->program, ROWS, 1, 0);
     sf_scratch scratch = {aligned(slice), slice, BLOCK, ROWS};
-    sf_packs packs = {aligned(need), need - 1, 1, 0, 0};
+    sf_packs packs = {aligned(need), need - 1, 1, 0, 0, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
-    CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1) == 0 && sf_packs_bytes(&t->program, ROWS, 0) == 0);
+    CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1, 0) == 0 && sf_packs_bytes(&t->program, ROWS, 0, 0) == 0);
     CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==
           SF_SCRATCH_TOO_SMALL);
     packs.bytes = need;
@@ -152,8 +160,8 @@ static void compare(const char* folder, const char* program, const char* plan)
     memcpy(weights, t.weights, t.program.weights_bytes);
     memcpy(logits, t.logits, logits_bytes);
     for (uint32_t threads = 1; threads <= 4; threads++)
-        for (uint32_t probes = 0; probes <= MOST_PROBES; probes++) {
-            train(&t, threads, probes, losses);
+        for (uint32_t probes = 0, directions = 0; probes <= MOST_PROBES; probes += directions == 3, directions = (directions + 1) % 4) {
+            train(&t, threads, probes, directions, losses);
             CHECK(memcmp(losses, expected, sizeof losses) == 0);
             CHECK(memcmp(t.logits, logits, logits_bytes) == 0);
             CHECK(memcmp(t.weights, weights, t.program.weights_bytes) == 0);

@@ -74,7 +74,7 @@ class Packs(ctypes.Structure):
 
     _fields_ = (
         *[("memory", c_void_p), ("bytes", c_size_t)],
-        *[(name, c_uint32) for name in ("probes", "filled", "drawn")],
+        *[(name, c_uint32) for name in ("probes", "directions", "filled", "drawn", "held")],
     )
 
 
@@ -117,7 +117,7 @@ _SIGNATURES = {
     "sf_program_open": (c_int, (_PROGRAM, c_void_p, c_size_t)),
     "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
     "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
-    "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
+    "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32, c_uint32)),
     "sf_losses_threaded": (
         c_int,
         (

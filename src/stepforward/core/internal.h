@@ -108,6 +108,13 @@ typedef struct sf_pass {
 /* Where in such memory z of one tensor begins: an offset that it shares with no other tensor of 16-bit weights. */
 SF_INLINE size_t sf_kept_z(const sf_tensor* t) { return (size_t)t->offset / 2; }
 
+/* z of the first directions of a step, as passes have kept it: of each `bytes`, one after the other. */
+typedef struct sf_drawn {
+    const int8_t* z;
+    size_t bytes;
+    uint32_t directions;
+} sf_drawn;
+
 /* One operator of a pass, with its tensors resolved. */
 typedef struct sf_call {
     const sf_pass* pass;
@@ -268,11 +275,11 @@ uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint3
 uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
 
 /* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
- * may be moved in any order, and at the same time. kept_z: z of this step's only direction, as passes keep it, or NULL. */
+ * may be moved in any order, and at the same time. drawn: z of this step that passes have kept, or NULL. */
 sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
                           const int8_t* votes);
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const int8_t* kept_z);
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn);
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

@@ -155,17 +155,25 @@ static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint
     }
 }
 
+/* z of some elements of one direction: where it was kept, or drawn into `room`. */
+static const int8_t* z_of(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t step, uint32_t direction,
+                          uint32_t first, uint32_t count, const sf_drawn* drawn, int8_t* room)
+{
+    if (drawn != NULL && direction < drawn->directions && t->dtype == SF_S16)
+        return drawn->z + direction * drawn->bytes + sf_kept_z(t) + first;
+    sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, count, room);
+    return room;
+}
+
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
-static void gather(const sf_plan* plan, const sf_trainable* entry, int16_t* momentum, uint32_t step, const int8_t* votes,
-                   uint32_t first, uint32_t count, piece* p)
+static void gather(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, int16_t* momentum, uint32_t step,
+                   const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn, piece* p)
 {
     int8_t z[PIECE];
     sf_fill(p->g, 0, count * sizeof *p->g);
     for (uint32_t i = 0; i < plan->directions; i++)
-        if (votes[i] != 0) {
-            sf_directions(plan->distribution, plan->seed, step, i, entry->tensor, first, count, z);
-            accumulate(p->g, z, votes[i], count);
-        }
+        if (votes[i] != 0)
+            accumulate(p->g, z_of(plan, entry, t, step, i, first, count, drawn, z), votes[i], count);
     if (plan->beta > 0)
         momentum_step(plan, momentum + entry->momentum_first + first, p->g, count);
     if (plan->rounding == SF_STOCHASTIC)
@@ -190,7 +198,7 @@ static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
 /* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
  * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
 static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t step,
-                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate, const int8_t* kept_z)
+                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate, const sf_drawn* drawn)
 {
     const sf_moves_kernel moves = sf_host_choose(SF_HOST_LEVEL).moves;
     const uint32_t direction = only_direction(plan, votes);
@@ -209,9 +217,7 @@ static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const s
         move[i] = (int16_t)g[i];
     for (uint32_t end = first + count, some; first < end; first += some) {
         some = sf_min_u32(PIECE, end - first);
-        if (kept_z == NULL)
-            sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, some, z);
-        moves((int16_t*)(void*)data + first, kept_z != NULL ? kept_z + sf_kept_z(t) + first : z, some, move);
+        moves((int16_t*)(void*)data + first, z_of(plan, entry, t, step, direction, first, some, drawn, z), some, move);
     }
     return 1;
 }
@@ -219,7 +225,7 @@ static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const s
 #endif
 
 void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const int8_t* kept_z)
+                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn)
 {
     const sf_tensor* t = program->tensors + entry->tensor;
     uint8_t* data = (uint8_t*)weights + t->offset;
@@ -227,14 +233,12 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     const int narrow = is_narrow(plan, entry, t, votes);
     piece p;
 #if __STDC_HOSTED__
-    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate, kept_z))
+    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate, drawn))
         return;
-#else
-    (void)kept_z;
 #endif
     for (; first < end; first += count) {
         count = sf_min_u32(PIECE, end - first);
-        gather(plan, entry, momentum, step, votes, first, count, &p);
+        gather(plan, entry, t, momentum, step, votes, first, count, drawn, &p);
         for (uint32_t at = 0, run; at < count; at += run) {
             const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
             if (narrow)

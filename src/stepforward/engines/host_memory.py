@@ -21,6 +21,9 @@ TILE_TARGET = 384 * 1024
 PACKS_LIMIT = 64 * 1024 * 1024
 """Packed weights of probes beyond the first two."""
 
+Z_LIMIT = 64 * 1024 * 1024
+"""Directions kept from the losses of a step to its update; what does not fit is drawn again."""
+
 MOST_ACTIVATIONS = 2**31 - 1
 """Bytes of one block that the core can count."""
 
@@ -36,6 +39,7 @@ class HostMemory(NamedTuple):
     slice_bytes: int  # working memory of one thread
     packs_bytes: int  # packed weights
     probes: int  # packed at once
+    directions: int  # whose z is kept for the update
 
     def total(self, threads: int) -> int:
         """Bytes of all of it."""
@@ -63,11 +67,11 @@ def host_memory(
     row_tile = _row_tile(handle)
     slice_bytes = -(-library().sf_scratch_bytes(handle, block, row_tile) // 64) * 64
     if choice == "small":
-        return HostMemory(block, row_tile, slice_bytes, 0, 0)
+        return HostMemory(block, row_tile, slice_bytes, 0, 0, 0)
     probes = _probes(handle, plan, row_tile)
-    return HostMemory(
-        block, row_tile, slice_bytes, library().sf_packs_bytes(handle, row_tile, probes), probes
-    )
+    directions = _directions(handle, plan, row_tile)
+    packs_bytes = library().sf_packs_bytes(handle, row_tile, probes, directions)
+    return HostMemory(block, row_tile, slice_bytes, packs_bytes, probes, directions)
 
 
 def even_block(most: int, n: int, threads: int) -> int:
@@ -87,9 +91,16 @@ def _probes(handle, plan, row_tile):
     """
     if plan is None:
         return 1
-    one, two = (library().sf_packs_bytes(handle, row_tile, probes) for probes in (1, 2))
+    one, two = (library().sf_packs_bytes(handle, row_tile, probes, 0) for probes in (1, 2))
     most = 2 + max(0, PACKS_LIMIT - two) // max(1, two - one)
     return min(2 * plan.directions, most) // 2 * 2 if handle.cut and not plan.share_batch else 2
+
+
+def _directions(handle, plan, row_tile):
+    if plan is None:
+        return 0
+    none, one = (library().sf_packs_bytes(handle, row_tile, 1, directions) for directions in (0, 1))
+    return min(plan.directions, Z_LIMIT // max(1, one - none))
 
 
 def _row_tile(handle):

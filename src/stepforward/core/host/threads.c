@@ -29,7 +29,7 @@ typedef struct job {
     uint32_t row_tile;
     uint32_t together; /* probes of a phase */
     sf_packed packed;  /* where packed weights lie */
-    int8_t* z;         /* where z is kept for the update, or NULL */
+    uint32_t keeps_z;  /* of the probes' directions, for the update */
     uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
@@ -61,8 +61,10 @@ static uint32_t units_of(const job* j, uint32_t phase)
 static void packed(job* j)
 {
     j->packs->filled = sf_max_u32(j->packs->filled, 1 + probes(j, j->phase));
-    if (j->z != NULL)
+    if (j->keeps_z) {
         j->packs->drawn = 1 + j->perturbations->step;
+        j->packs->held = sf_min_u32(j->packs->directions, j->perturbations->direction + (first_probe(j, j->phase) + probes(j, j->phase)) / 2);
+    }
 }
 
 /* Go to the next phase that has anything to do. */
@@ -99,19 +101,25 @@ static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
     }
 }
 
-/* z of 16-bit weights, in front of the packed weights. */
-static size_t z_bytes(const sf_program* program, uint32_t probe_count)
-{
-    return probe_count < 2 ? 0 : (program->weights_bytes / 2 + 63) & ~(size_t)63;
-}
+/* z of one direction, of 16-bit weights; that of all kept directions lies in front of the packed weights. */
+static size_t z_bytes(const sf_program* program) { return (program->weights_bytes / 2 + 63) & ~(size_t)63; }
 
-/* Whether packing draws all of z that an update wants: of one direction, for both of its probes at once. A plan that moves its weights
- * otherwise (move_by_table in update.c) draws again. */
-static int keeps_z(const job* j)
+/* Whether the probes are those of directions that follow one another, two by two, and follow what is kept. */
+static int continues(const job* j)
 {
     const sf_perturbation* p = j->perturbations;
-    if (j->packs->probes < 2 || j->plan == NULL || j->count != 2 || j->plan->directions != 1 || j->plan->perturbation != SF_EXACT ||
-        p[0].sign != -p[1].sign || p[0].sign == 0 || p[0].step != p[1].step || p[0].direction != 0 || p[1].direction != 0)
+    if (j->count % 2 != 0 || (p->direction > 0 && (j->packs->drawn != 1 + p->step || j->packs->held != p->direction)))
+        return 0;
+    for (uint32_t i = 0; i < j->count; i++)
+        if (p[i].sign == 0 || p[i].sign != (i % 2 == 0 ? 1 : -1) * p[i & ~1u].sign || p[i].step != p->step || p[i].direction != p->direction + i / 2)
+            return 0;
+    return 1;
+}
+
+/* Whether packing draws all of z that an update wants of these probes, both of a direction at once. */
+static int keeps_z(const job* j)
+{
+    if (j->packs->directions == 0 || j->together % 2 != 0 || j->plan == NULL || j->plan->perturbation != SF_EXACT || !continues(j))
         return 0;
     for (uint32_t i = j->program->cut; i < j->program->op_count; i++)
         if (j->program->ops[i].weight >= 0 && sf_packed_tiles(j->program, j->row_tile, i, i + 1) == 0)
@@ -124,14 +132,14 @@ static void lay_out(job* j)
     const uint32_t cut = j->program->cut, last = j->program->op_count;
     if (j->packs == NULL)
         return;
-    j->packed.prefix = (uint8_t*)j->packs->memory + z_bytes(j->program, j->packs->probes);
+    j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * z_bytes(j->program);
     j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->program, j->row_tile, 0, cut);
     j->packed.step = (size_t)sf_packed_bytes(j->program, j->row_tile, cut, last);
     j->prefix_tiles = sf_packed_tiles(j->program, j->row_tile, 0, cut);
     j->suffix_tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
-    j->z = keeps_z(j) ? (int8_t*)j->packs->memory : NULL;
-    if (j->z != NULL)
-        j->packs->drawn = 0;
+    j->keeps_z = (uint32_t)keeps_z(j);
+    if (j->keeps_z && j->perturbations->direction == 0)
+        j->packs->drawn = 0; /* until it is there */
 }
 
 /* Late operators first: they tend to be the largest, and what is left at the end should be small. */
@@ -151,8 +159,10 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
     sf_pass passes[AT_ONCE];
     uint32_t kept[AT_ONCE];
     for (uint32_t i = 0; i < count; i++) {
-        const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, j->perturbations + first_probe(j, phase) + i,
-                              p.suffix + i * p.step, j->z};
+        const sf_perturbation* probe = j->perturbations + first_probe(j, phase) + i;
+        int8_t* z = j->keeps_z && probe->direction < j->packs->directions
+                        ? (int8_t*)j->packs->memory + probe->direction * z_bytes(j->program) : NULL;
+        const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, probe, p.suffix + i * p.step, z};
         passes[i] = pass;
         kept[i] = j->packs->filled > i + 1;
     }
@@ -200,7 +210,7 @@ static sf_status check_packs(const job* j)
 {
     if (j->packs == NULL)
         return SF_OK;
-    const size_t need = sf_packs_bytes(j->program, j->row_tile, j->packs->probes);
+    const size_t need = sf_packs_bytes(j->program, j->row_tile, j->packs->probes, j->packs->directions);
     if (j->packs->memory == NULL || need == 0)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)j->packs->memory & 63u) != 0)
@@ -231,15 +241,15 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
     return SF_OK;
 }
 
-size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probe_count)
+size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probe_count, uint32_t directions)
 {
     if (program == NULL || probe_count == 0 || sf_for_device(row_tile) || sf_scratch_bytes(program, 1, row_tile) == 0)
         return 0;
     const uint64_t prefix = sf_packed_bytes(program, row_tile, 0, program->cut);
     const uint64_t suffix = sf_packed_bytes(program, row_tile, program->cut, program->op_count);
-    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count)
+    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count || (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
         return 0;
-    return (size_t)(prefix + probe_count * suffix) + z_bytes(program, probe_count) + 64; /* a program may have no weights at all */
+    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) + 64; /* a program may have no weights at all */
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
@@ -297,7 +307,7 @@ typedef struct moving {
     int16_t* momentum;
     uint32_t step;
     const int8_t* votes;
-    const int8_t* z; /* of the step, or NULL: drawn again */
+    sf_drawn drawn; /* z of the step: what is not there is drawn again */
     uint32_t next; /* unit over all trainable tensors */
 } moving;
 
@@ -321,7 +331,7 @@ static void move(void* shared, uint32_t index)
         const sf_trainable* t = m->plan->trainables + entry;
         const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
         sf_update_elements(m->program, m->plan, t, m->weights, m->momentum, m->step, m->votes, first,
-                           sf_min_u32(SF_UPDATE_UNIT, elements - first), m->z);
+                           sf_min_u32(SF_UPDATE_UNIT, elements - first), &m->drawn);
     }
 }
 
@@ -329,8 +339,11 @@ sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, voi
                              const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
     const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
-    const int8_t* z = packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step ? (const int8_t*)packs->memory : NULL;
-    moving m = {program, plan, weights, momentum, step, votes, z, 0};
+    moving m = {program, plan, weights, momentum, step, votes, {NULL, 0, 0}, 0};
+    if (status == SF_OK && packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step) {
+        const sf_drawn drawn = {(const int8_t*)packs->memory, z_bytes(program), packs->held};
+        m.drawn = drawn;
+    }
     uint32_t units = 0;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
         units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */

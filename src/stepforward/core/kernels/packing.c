@@ -90,15 +90,16 @@ void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, u
     const sf_op* op = passes[0].program->ops + place->op;
     const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
     for (uint32_t j = 0; j < count; j++) {
-        const int pair = j + 1 < count && are_twins(passes + j, passes + j + 1) && kept[j] == kept[j + 1];
+        /* twins always go together: packing one alone would not keep z */
+        const uint32_t pair = j + 1 < count && are_twins(passes + j, passes + j + 1), are_kept = kept[j] && kept[j + pair];
         sf_call call = make_call(passes + j, op, scratch, work, place->bytes);
-        call.words_kept = words_frozen && kept[j];
-        if (!(all_frozen && kept[j])) {
+        call.words_kept = words_frozen && are_kept;
+        if (!(all_frozen && are_kept)) {
             const sf_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
             kernel_of(op->kind)(&call, pair ? &twin : NULL, tile - place->tiles);
             sf_allow(scratch->memory, scratch->bytes);
         }
-        j += (uint32_t)pair;
+        j += pair;
     }
 }
 
