@@ -4,7 +4,7 @@ python firmware/make_inputs.py build/firmware/inputs
 """
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +20,14 @@ from stepforward.inputs import quantize_input
 from stepforward.journal import settings_text
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
-from stepforward.program.arena import plan_arena
+from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
+from stepforward.program.training_plan import StepSettings, TrainingPlan
 
 CLIPS_PER_DIGIT = 10
+
+ONE_DIRECTION = StepSettings(1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)
+"""Plain sign-SPSA, which the paper starts from."""
 
 
 class Run(NamedTuple):
@@ -38,10 +41,10 @@ class Run(NamedTuple):
 
 
 def _run(program: Program, trainable, settings: StepSettings, x, y) -> Run:
-    plan = plan_training(program, trainable, settings)
+    program, plan = for_training(program, trainable, settings)
     names = [program.tensors[entry.tensor].name for entry in plan.trainable]
     header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names}
-    return Run(plan_arena(program, plan.first_op), plan, header, x, y)
+    return Run(program, plan, header, x, y)
 
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
@@ -51,7 +54,7 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
     program = small_network()
     everything = range(program.parameter_count)
     chosen = {
-        "plain": (everything, StepSettings(steps, epsilon=8e-3, lr=3e-2, seed=11, schedule="constant")),
+        "plain": (everything, replace(ONE_DIRECTION, steps=steps, seed=11, schedule="constant")),
         "momentum": (
             everything,
             StepSettings(
@@ -59,6 +62,8 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
                 epsilon=8e-3,
                 lr=6e-3,
                 directions=2,
+                share_batch=False,
+                temperature=1.0,
                 seed=2**40 + 5,
                 momentum=0.9,
                 rounding="stochastic",
@@ -77,7 +82,7 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
                 perturbation="paper",
                 rounding="floor",
                 schedule="linear",
-                share_batch=True,
+                temperature=1.0,
             ),
         ),
     }
@@ -91,19 +96,19 @@ def digits_model() -> ir.Model:
 
 
 def digits_run(steps: int = 200) -> Run:
-    """The speech network, all of it trainable, and one clip per digit of the demo's new speaker."""
+    """The speech network, all of it trainable with the default settings, and one clip per digit of the new speaker."""
     model = open_model(digits_model())
     clips = load_clips("adapt", model.preprocessing)
     program = to_program(model)
     x = quantize_input(program, clips.x[::CLIPS_PER_DIGIT])
     y = clips.y[::CLIPS_PER_DIGIT].astype(np.int32)
-    return _run(program, range(program.parameter_count), StepSettings(steps, momentum=0.9), x, y)
+    return _run(program, range(program.parameter_count), StepSettings(steps), x, y)
 
 
 def kernels_run(steps: int = 200) -> Run:
     """The network whose operators are counted one by one."""
     program = kernel_network()
-    settings = StepSettings(steps, epsilon=8e-3, lr=3e-2)
+    settings = replace(ONE_DIRECTION, steps=steps)
     return _run(program, range(program.parameter_count), settings, *(part[:2] for part in samples(SHAPE)))
 
 

@@ -402,7 +402,8 @@ def test_memory_buys_speed_by_name():
 
 @pytest.mark.parametrize("rounding", ["nearest", "floor", "stochastic"])
 @pytest.mark.parametrize("dtype, size", [("s16", 2), ("s8", 1)])
-def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, rounding):
+@pytest.mark.parametrize("directions", [1, 3, 5])
+def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, rounding, directions):
     """Losses of one step, an update of it or of another one, in every order; enough weights for moves by table."""
     rng = np.random.default_rng(5)
     tensors = (
@@ -415,26 +416,35 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
     most = 2 ** (8 * size - 1) - 1
     weights = rng.integers(-most, most + 1, 2000).astype(f"<i{size}").tobytes() + bytes(160)
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 16))
-    plan = plan_training(
-        program, [0, 1], StepSettings(9, epsilon=0.01, lr=0.03, rounding=rounding, schedule="linear")
+    settings = StepSettings(
+        9, epsilon=0.01, lr=0.03, rounding=rounding, schedule="linear", directions=directions
     )
+    plan = plan_training(program, [0, 1], settings)
     program = plan_arena(program, plan.first_op)
     x, y = rng.integers(-128, 128, (6, 50)).astype(np.int8), rng.integers(0, 40, 6)
     core, reference = CoreEngine(program, plan, threads=2), ReferenceEngine(program, plan)
 
     def probes(step, *signs):
-        some = [Perturbation(step, 0, sign) for sign in signs]
+        """Losses of every direction, each in a call of its own."""
+        for direction in range(directions):
+            some = [Perturbation(step, direction, sign) for sign in signs]
+            assert core.losses(x, y, some) == reference.losses(x, y, some)
+
+    def together(step):
+        some = [Perturbation(step, direction, sign) for direction in range(directions) for sign in (+1, -1)]
         assert core.losses(x, y, some) == reference.losses(x, y, some)
 
     def update(step, vote):
         for engine in (core, reference):
-            engine.update(step, [vote])
+            engine.update(step, [vote, 0, -vote, vote, 1][:directions])
         assert core.weights() == reference.weights()
 
+    assert np.array_equal(core.logits(x), reference.logits(x))  # leaves packed weights of one probe
+    probes(0, +1, -1)
     update(0, 1)
-    probes(1, +1, -1)
     update(1, -1)
-    update(2, 1)
+    together(1)
+    update(1, 127)
     probes(3, -1, +1)
     probes(4, +1)
     update(4, 1)
@@ -442,6 +452,7 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
     update(3, 1)
     probes(5, +1, +1)
     update(5, 1)
+    together(6)
     probes(6, -1, +1)
     core.restore(reference.weights())
     update(6, 127)
@@ -451,7 +462,7 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
 
 def test_restore_brings_old_weights_back():
     program = small.small_program()
-    engine = CoreEngine(program, plan_training(program, range(8), StepSettings(1, lr=0.1)))
+    engine = CoreEngine(program, plan_training(program, range(8), StepSettings(1, lr=0.1, directions=1)))
     before = engine.weights()
     engine.update(0, [1])
     assert engine.weights() != before

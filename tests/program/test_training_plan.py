@@ -93,7 +93,7 @@ def test_a_setting_out_of_range_is_named(changes, named):
 
 def test_an_epsilon_that_leaves_the_arithmetic_names_the_tensor():
     with pytest.raises(StepforwardError, match=r"too large for stem\.weight"):
-        plan_training(small_program(), [0], StepSettings(1, epsilon=9.0, lr=99.0))
+        plan_training(small_program(), [0], StepSettings(1, epsilon=9.0, lr=99.0, directions=1))
 
 
 def test_nothing_trainable_is_refused():

@@ -67,7 +67,9 @@ class CoreEngine:
         self._scratch = aligned_bytes(planned.slice_bytes * self._threads)
         self._scratches: dict[int, Scratch] = {}  # by block
         self._packed = aligned_bytes(planned.packs_bytes)
-        self._packs = Packs(self._packed.ctypes.data, self._packed.size, planned.probes, planned.directions, 0, 0, 0)
+        self._packs = Packs(
+            self._packed.ctypes.data, self._packed.size, planned.probes, planned.directions, 0, 0, 0
+        )
         self._packs_or_none = self._packs if planned.probes else None
         self._weights = aligned_bytes(len(program.weights))
         self.restore(program.weights)

@@ -18,7 +18,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 
 @dataclass(frozen=True)
 class StepSettings:
-    """The numbers of a QZO-FF run that decide every bit of it, as a person gives them.
+    """The numbers of a QZO-FF run that decide every bit of it, as a person gives them; the defaults are everybody's.
 
     Attributes:
         steps: T, total steps; the learning-rate schedule is stretched over them.
@@ -34,8 +34,8 @@ class StepSettings:
 
     steps: int
     epsilon: float = 3e-3
-    lr: float = 1e-3
-    directions: int = 1
+    lr: float = 2e-3
+    directions: int = 4
     seed: int = 0
     momentum: float = 0.0
     distribution: str = "normal"
@@ -43,8 +43,8 @@ class StepSettings:
     rounding: str = "nearest"
     schedule: str = "cosine"
     warmup: int = 0
-    share_batch: bool = False
-    temperature: float = 1.0
+    share_batch: bool = True
+    temperature: float = 2.0
 
     def __post_init__(self):
         def need(condition: bool, what: str, remedy: str) -> None:
@@ -121,7 +121,7 @@ class TrainingPlan:
     z_rescale: tuple[int, int]
     trainable: tuple[Trainable, ...]
     elements: int
-    share_batch: bool = False
+    share_batch: bool
 
     @property
     def momentum_elements(self) -> int:

@@ -20,10 +20,10 @@ from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.models import Opened, open_model, to_program
 from stepforward.program.arena import plan_arena
+from stepforward.program.for_training import for_training
 from stepforward.program.lower import onnx_weights
 from stepforward.program.model import Program
-from stepforward.program.temperature import at_temperature
-from stepforward.program.training_plan import TrainingPlan, plan_training
+from stepforward.program.training_plan import TrainingPlan
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
@@ -56,8 +56,8 @@ def adapt_fixed(
 
     recorded = journals.read(folder / JOURNAL) if resume else None
     steps = _steps(settings, program, samples["train"], recorded)
-    plan = plan_training(program, select(program, settings.train), settings.step_settings(steps))
-    program = plan_arena(program, plan.first_op)
+    trained, plan = for_training(program, select(program, settings.train), settings.step_settings(steps))
+    program = plan_arena(program, plan.first_op)  # scores are of the program as it is, at temperature 1
     every = settings.evaluate_every or max(1, steps // 40)
     header = journal_settings(settings, program, plan, samples, every)
     if recorded:
@@ -65,7 +65,7 @@ def adapt_fixed(
     if folder:
         make_folder(folder)
 
-    engine = _engine(program, plan, settings)
+    engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
     measured_on = "test" if "test" in samples else "validation"
     before = _score(program, engine, samples[measured_on])
     writer = _open_journal(folder, recorded, header, plan)
@@ -112,13 +112,6 @@ def adapt_fixed(
         "notes": notes(program, plan, run),
     }
     return result, with_weights(opened.graph, onnx_weights(adapted)), adapted
-
-
-def _engine(program: Program, plan: TrainingPlan, settings: Settings) -> CoreEngine:
-    program = at_temperature(
-        program, settings.temperature
-    )  # of training alone: scores are of the program as it is
-    return CoreEngine(program, plan, threads=settings.threads, memory=settings.memory)
 
 
 def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
@@ -184,9 +177,8 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
         return settings.steps
     if recorded:
         return recorded.settings["steps"]
-    plan = plan_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
-    program = plan_arena(program, plan.first_op)
-    engine = _engine(program, plan, settings)
+    trained, plan = for_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
+    engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
     x, y = (part[: settings.batch] for part in samples)
     taken, started = 0, time.monotonic()
     for _ in qzo_ff(engine, lambda step: (x, y), range(10_000), plan.directions, plan.share_batch):

@@ -11,7 +11,7 @@ from stepforward.quantization.formats import QuantizationSettings
 
 METHODS = ("qzo-ff", "backprop")
 DEFAULTS = {
-    "qzo-ff": {"steps": 2000, "lr": 2e-3, "momentum": 0.0, "batch": 128},
+    "qzo-ff": {"steps": 2000, "lr": StepSettings.lr, "momentum": StepSettings.momentum, "batch": 128},
     "backprop": {"steps": 400, "lr": 2e-3, "momentum": 0.9, "batch": 32},
 }
 """What each method starts from; measured on the demo's task (docs/decisions.md)."""
@@ -57,9 +57,9 @@ class Settings:
     train: str = "all"
     bits: str = "16w8a"
     calibration: str = "minmax"
-    directions: int = 4
-    share_batch: bool = True
-    temperature: float = 2.0
+    directions: int = StepSettings.directions
+    share_batch: bool = StepSettings.share_batch
+    temperature: float = StepSettings.temperature
     steps: int | None = None
     minutes: float | None = None
     epsilon: float = StepSettings.epsilon
@@ -67,11 +67,11 @@ class Settings:
     batch: int | None = None
     seed: int = 0
     momentum: float | None = None
-    distribution: str = "normal"
-    perturbation: str = "exact"
-    rounding: str = "nearest"
-    schedule: str = "cosine"
-    warmup: int = 0
+    distribution: str = StepSettings.distribution
+    perturbation: str = StepSettings.perturbation
+    rounding: str = StepSettings.rounding
+    schedule: str = StepSettings.schedule
+    warmup: int = StepSettings.warmup
     validation: float = 0.2
     evaluate_every: int | None = None
     patience: int | None = None

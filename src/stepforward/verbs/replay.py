@@ -14,6 +14,7 @@ from stepforward.models import open_model, to_program
 from stepforward.program.lower import onnx_weights
 from stepforward.program.training_plan import StepSettings, plan_training
 from stepforward.quantization.write_back import with_weights
+from stepforward.run.same_run import UNSAID
 
 
 def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
@@ -48,7 +49,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         )
     names = {tensor.name: index for index, tensor in enumerate(program.parameters)}
     known = StepSettings.__dataclass_fields__
-    steps = StepSettings(**{name: value for name, value in settings.items() if name in known})
+    steps = StepSettings(**{name: value for name, value in (UNSAID | settings).items() if name in known})
     engine = CoreEngine(
         program, plan_training(program, [names[name] for name in settings["trainable"]], steps)
     )
