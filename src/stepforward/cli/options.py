@@ -18,7 +18,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Labelled samples: a folder with one sub-folder per class of .png/.jpg or .wav files, "
+        help="Labelled samples: a folder with one sub-folder per class of images or sounds, "
         "an .npz with x and y (optionally class_names), or a CSV of path,label.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Sounds: reading, resampling, and the log-mel picture a speech network looks at.
+"""Sounds as numbers: resampling, and the log-mel image a speech network looks at.
 
 For a waveform x in [-1, 1) at `sample_rate`, padded with zeros or cut around its centre to `samples`:
 
@@ -12,89 +12,14 @@ All of it runs in float64; the result is float32, shape (1, mels, samples // hop
 """
 
 import math
-import os
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from stepforward.errors import StepforwardError
 
 _MARGIN = 128  # zeros behind the signal, so that the FFT's circular tail does not fold back onto its start
-
-_RATES = (1000, 768000)  # what a recorder can have written; anything else is a damaged header
-
-
-def suffixes() -> tuple[str, ...]:
-    """File name endings of the formats that this installation of libsndfile decodes."""
-    found = soundfile.available_formats().keys()
-    endings = {
-        "WAV": (".wav", ".wave"),
-        "FLAC": (".flac",),
-        "OGG": (".ogg", ".oga", ".opus"),
-        "MP3": (".mp3",),
-        "AIFF": (".aif", ".aiff", ".aifc"),
-        "CAF": (".caf",),
-        "AU": (".au", ".snd"),
-        "W64": (".w64",),
-        "RF64": (".rf64",),
-    }
-    return tuple(ending for name, several in endings.items() if name in found for ending in several)
-
-
-def starts_like_a_sound(head: bytes) -> bool:
-    """Whether a file of one of the formats that are read starts with these 16 bytes, whatever its name.
-
-    >>> starts_like_a_sound(b"RIFF....WAVEfmt "), starts_like_a_sound(b"some text")
-    (True, False)
-    """
-    if head[:4] in (b"RIFF", b"RF64"):
-        return head[8:12] == b"WAVE"
-    if head[:4] == b"FORM":
-        return head[8:12] in (b"AIFF", b"AIFC")
-    return head.startswith((b"fLaC", b"OggS", b"caff", b"ID3"))
-
-
-def read_wav(path: str | Path, sample_rate: int) -> NDArray[np.float64]:
-    """Read a WAV file, mix its channels down to one and resample it to `sample_rate`.
-
-    Returns:
-        Waveform, float64, shape (samples,); integer PCM is scaled to [-1, 1).
-
-    Raises:
-        StepforwardError: the file cannot be read, is damaged, is empty, or holds NaN or Inf.
-    """
-    _check_whole(path)
-    try:
-        channels, rate = soundfile.read(str(path), dtype="float64", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise StepforwardError(
-            f"{path} is not a readable WAV file ({error})", "record it again, or delete it"
-        ) from error
-    if not _RATES[0] <= rate <= _RATES[1]:
-        raise StepforwardError(f"{path} claims {rate} samples per second", "record it again, or delete it")
-    if not len(channels):
-        raise StepforwardError(f"{path} holds no samples", "record it again, or delete it")
-    if not np.isfinite(channels).all():
-        raise StepforwardError(f"{path} holds NaN or Inf", "write it again as 16-bit PCM, or delete it")
-    return resample(channels.mean(axis=1), rate, sample_rate)
-
-
-def _check_whole(path: str | Path) -> None:
-    """Refuse a RIFF file shorter than its header says: the decoder would read what is there and say nothing."""
-    try:
-        with open(path, "rb") as file:
-            head, size = file.read(8), os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise StepforwardError(f"cannot read {path}: {error.strerror}", "check the file") from error
-    claimed = int.from_bytes(head[4:8], "little") + 8
-    # Writers into a pipe leave a huge size; some count a few bytes too many.
-    if head[:4] == b"RIFF" and size + 8 < claimed < 0x7FFFFF00:
-        raise StepforwardError(
-            f"{path} is cut short: {size:,} bytes of {claimed:,}", "copy or record it again, or delete it"
-        )
 
 
 def resample(x: NDArray[np.float64], rate_in: int, rate_out: int) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stepforward.data import audio, images
+from stepforward.data import images, sounds
 
 
 class Media(NamedTuple):
@@ -24,5 +24,5 @@ class Media(NamedTuple):
 
 IMAGES = Media("images", images.suffixes, images.starts_like_an_image, "convert them to PNG or JPEG")
 SOUNDS = Media(
-    "sounds", audio.suffixes, audio.starts_like_a_sound, "convert them to WAV (ffmpeg -i FILE FILE.wav)"
+    "sounds", sounds.suffixes, sounds.starts_like_a_sound, "convert them to WAV (ffmpeg -i FILE FILE.wav)"
 )

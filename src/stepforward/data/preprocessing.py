@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.data.audio import log_mel, read_wav
+from stepforward.data.audio import log_mel
 from stepforward.data.images import FITS, fit_image, read_image
 from stepforward.data.media import IMAGES, SOUNDS
+from stepforward.data.sounds import read_sound
 from stepforward.errors import StepforwardError
 
 _COUNTS = {
@@ -89,7 +90,7 @@ def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> 
     if settings["kind"] == "image":
         return read_image(path, settings["channels"], settings.get("levels"), remarks)
     if settings["kind"] == "log_mel":
-        return read_wav(path, settings["sample_rate"])
+        return read_sound(path, settings["sample_rate"], settings["samples"], remarks)
     raise StepforwardError(
         f"{path}: this model takes ready-made arrays and has no preprocessing for files",
         "give the samples as an .npz with x and y, or set the model's preprocessing metadata",
