@@ -23,7 +23,7 @@ from pathlib import Path
 
 from common import RESULTS, ROOT, table, write
 
-from stepforward.bench.training import plan
+from stepforward.bench.training import ONE_DIRECTION, training
 from stepforward.bench.workload import prepare
 from stepforward.program import fileformat
 
@@ -78,8 +78,9 @@ def measure():
             program = compile_core(folder, flags)
             for work in works:
                 files = folder / f"{work.name}.sfp", folder / f"{work.name}.sft"
-                fileformat.save(work.program, files[0])
-                files[1].write_bytes(plan(work.program).to_bytes())
+                trained, plan = training(work.program, **ONE_DIRECTION)
+                fileformat.save(trained, files[0])
+                files[1].write_bytes(plan.to_bytes())
                 row = {"network": work.name, "build": build}
                 parts = {what: count(program, files, what) for what in COUNTED}
                 row |= {what: part.total() for what, part in parts.items()}

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from small import small_program
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
@@ -14,6 +15,9 @@ from stepforward.bench.peers import PEERS
 from stepforward.bench.plots import PLOTS
 from stepforward.bench.quick import quick
 from stepforward.bench.save import save
+from stepforward.bench.training import training
+from stepforward.program.temperature import at_temperature
+from stepforward.run.settings import Settings
 
 FIGURES = {
     *("forward_vs_torch_f32", "forward_vs_ort_f32", "forward_vs_ort_int8"),
@@ -63,7 +67,17 @@ def test_layers_in_front_of_the_trainable_ones_count_once(result):
     rows = {row["train"]: row for row in result["scaling"]["trainable"]}
     assert rows["all"]["work_share"] == 1
     assert rows["last:1"]["work_share"] == pytest.approx((416520 + 840) / (2 * 416520))
-    assert [row["m"] for row in result["scaling"]["directions"]] == [1, 2, 4, 8]
+    rows = result["scaling"]["directions"]
+    assert [(row["m"], row["share_batch"]) for row in rows] == [
+        (m, share) for m in (1, 2, 4, 8) for share in (False, True)
+    ]
+
+
+def test_the_step_that_is_timed_is_the_default_of_adapt():
+    given, defaults = small_program(), Settings()
+    program, plan = training(given)
+    assert (plan.directions, plan.share_batch) == (defaults.directions, defaults.share_batch)
+    assert program.loss_rescale == at_temperature(given, defaults.temperature).loss_rescale
 
 
 def test_what_is_saved_can_be_read_back(result, tmp_path):

@@ -69,7 +69,7 @@ def test_what_is_asked_depends_on_the_batch(speed):
     assert find(targets(speed), "at most 1.05").met
     row = find(targets(speed), "at most 1.15")
     assert (row.measured, row.met) == ("resnet20 1.20", False)
-    assert row.why == "making z once, shared out among the threads, as a share of two forwards: resnet20 1.0%"
+    assert row.why == "making z of all directions on all threads, as a share of two forwards: resnet20 1.0%"
 
 
 def test_int8_is_told_and_not_judged(speed):

@@ -35,17 +35,17 @@ def _idle() -> int:
 def _core(network: str, batch: int) -> int:
     import numpy as np
 
-    from stepforward.bench.training import plan
+    from stepforward.bench.training import training
     from stepforward.engines.core import CoreEngine
     from stepforward.methods.qzo_ff import qzo_ff
     from stepforward.program import fileformat
 
     idle = _idle()
-    program = fileformat.load(network)
-    engine = CoreEngine(program, plan(program), threads=THREADS)
+    program, plan = training(fileformat.load(network))
+    engine = CoreEngine(program, plan, threads=THREADS)
     x = np.zeros((batch, *program.tensors[program.input].shape), dtype=np.int8)
     y = np.zeros(batch, dtype=np.int32)
-    for _ in qzo_ff(engine, lambda step: (x, y), range(STEPS), 1):
+    for _ in qzo_ff(engine, lambda step: (x, y), range(STEPS), plan.directions, plan.share_batch):
         pass
     return idle
 

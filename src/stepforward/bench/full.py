@@ -13,7 +13,7 @@ from stepforward.bench.ratios import ratios
 from stepforward.bench.scaling import by_directions, by_trainable
 from stepforward.bench.split import split_forward, split_step
 from stepforward.bench.timing import interleave
-from stepforward.bench.training import plan
+from stepforward.bench.training import training
 from stepforward.bench.workload import Workload, prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.host_memory import CHOICES
@@ -103,7 +103,7 @@ def _explain(work, threads, seconds, folder, tell) -> dict:
     counts = arithmetic(work.program)
     result = {**counts, "arena_bytes": work.program.arena_bytes}
     result["host_scratch_bytes"] = {
-        memory: CoreEngine(work.program, plan(work.program), threads, memory=memory).scratch_bytes
+        memory: CoreEngine(*training(work.program), threads, memory=memory).scratch_bytes
         for memory in CHOICES
     }
     tell(f"{work.name}: operators, parts of a step, memory")

@@ -142,6 +142,9 @@ def comparison(result: dict) -> str:
         "step_vs_backprop": "step / backprop",
         "step_vs_backprop_channels_last": "channels last",
         "step_vs_mezo": "MeZO",
+        "one_direction_vs_two_forwards": "m = 1: step / two forwards",
+        "one_direction_vs_backprop": "m = 1: step / backprop",
+        "one_direction_vs_mezo": "m = 1: MeZO",
     }
     rows = [
         (
@@ -251,14 +254,20 @@ def memory(result: dict) -> str:
 def directions(result: dict) -> str:
     """Cost against m."""
     rows = result["scaling"]["directions"]
-    one = {row["network"]: row["seconds"] for row in rows if row["m"] == 1}
+    seconds = {(row["network"], row["m"], row["share_batch"]): row["seconds"] for row in rows}
+    columns = ("whole batch, ms", "times m = 1", "sharing the batch, ms", "times m = 1")
     return _table(
-        ("network", "m", "step, ms", "times m = 1"),
+        ("network", "m", *columns),
         (
-            (row["network"], row["m"], _ms(row["seconds"]), f"{row['seconds'] / one[row['network']]:.2f}")
-            for row in rows
+            (name, m, *_over_one(seconds, name, m, False), *_over_one(seconds, name, m, True))
+            for name, m in dict.fromkeys((row["network"], row["m"]) for row in rows)
         ),
     )
+
+
+def _over_one(seconds, name, m, share):
+    here, one = seconds[name, m, share], seconds[name, 1, False]
+    return _ms(here), f"{here / one:.2f}"
 
 
 def trainable(result: dict) -> str:

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 
 from stepforward.bench import ort
 from stepforward.bench.mezo import mezo_step
-from stepforward.bench.training import plan
+from stepforward.bench.training import ONE_DIRECTION, training
 from stepforward.bench.workload import Workload
 from stepforward.engines.core import CoreEngine
 from stepforward.methods.qzo_ff import qzo_ff
-from stepforward.program.arena import plan_arena
 
 Call = Callable[[], object]
 
@@ -33,13 +32,18 @@ def core_8bit_forward(work: Workload, batch: int, threads: int) -> Call:
     return lambda: engine.logits(x)
 
 
-def core_step(work: Workload, batch: int, threads: int, train: str = "all", directions: int = 1) -> Call:
-    """One whole QZO-FF step, the method as every run takes it; each call takes the next step."""
-    training = plan(work.program, train, directions)
-    engine = CoreEngine(plan_arena(work.program, training.first_op), training, threads=threads)
+def core_step(work: Workload, batch: int, threads: int, train: str = "all", **changes: object) -> Call:
+    """One whole QZO-FF step as `adapt` takes it by default, or with changed settings; each call takes the next step."""
+    program, plan = training(work.program, train, **changes)
+    engine = CoreEngine(program, plan, threads=threads)
     data = work.x_q[:batch], work.y[:batch].numpy()
-    steps = qzo_ff(engine, lambda step: data, itertools.count(), directions)
+    steps = qzo_ff(engine, lambda step: data, itertools.count(), plan.directions, plan.share_batch)
     return lambda: next(steps)
+
+
+def core_step_one_direction(work: Workload, batch: int, threads: int) -> Call:
+    """One direction on the whole batch: as many forward passes as a default step, and one vote in place of four."""
+    return core_step(work, batch, threads, **ONE_DIRECTION)
 
 
 def torch_forward(work: Workload, batch: int, threads: int, layout=torch.contiguous_format) -> Call:
@@ -108,6 +112,7 @@ PEERS = {
     "ort_f32_forward": ort_f32,
     "ort_int8_forward": ort_int8,
     "core_step": core_step,
+    "core_step_one_direction": core_step_one_direction,
     "backprop_step": backprop_step,
     "backprop_step_channels_last": backprop_channels_last,
     "mezo_step": mezo,
@@ -115,4 +120,6 @@ PEERS = {
 """Name -> what makes the call for a workload, a batch size and a number of threads. torch has one number of threads per
 process: make and time the calls of one number before those of another."""
 
-QUICK = tuple(name for name in PEERS if "channels_last" not in name and "8bit" not in name)
+QUICK = tuple(
+    name for name in PEERS if not any(word in name for word in ("channels_last", "8bit", "one_direction"))
+)

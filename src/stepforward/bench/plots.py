@@ -63,9 +63,15 @@ def directions(result: dict) -> bytes:
 
     def draw(axes, name):
         rows = [row for row in result["scaling"]["directions"] if row["network"] == name]
-        m, one = [row["m"] for row in rows], 1e3 * rows[0]["seconds"]
-        axes.plot(m, [1e3 * row["seconds"] for row in rows], color="#2563eb", marker="o", label="measured")
-        axes.plot(m, [one * k for k in m], ":", color="#6b7280", label="m times one direction")
+        for share, colour, label in (
+            (False, "#2563eb", "whole batch"),
+            (True, "#c2410c", "sharing the batch"),
+        ):
+            chosen = [row for row in rows if row["share_batch"] == share]
+            m, y = [row["m"] for row in chosen], [1e3 * row["seconds"] for row in chosen]
+            axes.plot(m, y, color=colour, marker="o", label=label)
+            if not share:
+                axes.plot(m, [y[0] * k for k in m], ":", color="#6b7280", label="m times one direction")
         axes.set(xlabel="m, directions per step", ylabel="ms per step", ylim=(0, None), xticks=m)
 
     return _figure(result, len(result["networks"]), draw)

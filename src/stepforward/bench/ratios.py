@@ -13,18 +13,22 @@ PAIRS = {
     "step_vs_backprop": ("backprop_step", "core_step"),
     "step_vs_backprop_channels_last": ("backprop_step_channels_last", "core_step"),
     "step_vs_mezo": ("mezo_step", "core_step"),
+    "one_direction_vs_backprop": ("backprop_step", "core_step_one_direction"),
+    "one_direction_vs_mezo": ("mezo_step", "core_step_one_direction"),
 }
-"""Figure -> (peer, ours); peer's time / ours."""
+"""Figure -> (peer, ours); peer's time / ours. A step is the default of `adapt`, four directions that share
+the batch; that of `one_direction` has one, on the whole batch."""
 
 
 def ratios(times: Mapping[str, Timing]) -> dict[str, float]:
-    """Ratios of medians; larger is better, except `step_vs_two_forwards`: our step / two of our forward passes."""
+    """Ratios of medians; larger is better, except `..._vs_two_forwards`: our step / two of our forward passes."""
     result = {
         figure: round(times[peer].median / times[ours].median, 3)
         for figure, (peer, ours) in PAIRS.items()
         if peer in times and ours in times
     }
-    if "core_step" in times and "core_forward" in times:
-        two = 2 * times["core_forward"].median
-        result["step_vs_two_forwards"] = round(times["core_step"].median / two, 3)
+    for figure, ours in (("step", "core_step"), ("one_direction", "core_step_one_direction")):
+        if ours in times and "core_forward" in times:
+            two = 2 * times["core_forward"].median
+            result[f"{figure}_vs_two_forwards"] = round(times[ours].median / two, 3)
     return result

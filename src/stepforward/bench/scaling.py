@@ -5,7 +5,7 @@ import statistics
 from stepforward.bench.arithmetic import multiplications
 from stepforward.bench.peers import core_step
 from stepforward.bench.timing import interleave, measure, shares
-from stepforward.bench.training import plan
+from stepforward.bench.training import training
 from stepforward.bench.workload import Workload
 
 DIRECTIONS = (1, 2, 4, 8)
@@ -17,10 +17,17 @@ PATIENCE = 2
 
 
 def by_directions(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
-    """Seconds per step for each m."""
-    calls = {m: core_step(work, batch, threads, directions=m) for m in DIRECTIONS}
-    times = interleave(calls, seconds)
-    return [{"network": work.name, "m": m, "seconds": times[m].median} for m in DIRECTIONS]
+    """Seconds per step for each m, on the whole batch and with directions that share it."""
+    calls = {
+        (m, share): core_step(work, batch, threads, directions=m, share_batch=share)
+        for m in DIRECTIONS
+        for share in (False, True)
+    }
+    times = interleave({str(key): call for key, call in calls.items()}, seconds)
+    return [
+        {"network": work.name, "m": m, "share_batch": share, "seconds": times[str((m, share))].median}
+        for m, share in calls
+    ]
 
 
 def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> list[dict]:
@@ -34,15 +41,15 @@ def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> li
     rounds = measure({train: core_step(work, batch, threads, train) for train in sets}, PATIENCE * seconds)
     rows = []
     for train in sets:
-        training = plan(work.program, train)
+        _, plan = training(work.program, train)
         work_of = [multiplications(work.program, op) for op in work.program.ops]
-        once, twice = sum(work_of[: training.first_op]), 2 * sum(work_of[training.first_op :])
+        once, twice = sum(work_of[: plan.first_op]), 2 * sum(work_of[plan.first_op :])
         low, median, high = shares(rounds, train, "all")
         rows.append(
             {
                 "network": work.name,
                 "train": train,
-                "trainable_parameters": training.elements,
+                "trainable_parameters": plan.elements,
                 "work_share": (once + twice) / (2 * sum(work_of)),
                 "seconds": statistics.median(row.seconds[train] for row in rounds),
                 "time_share": median,

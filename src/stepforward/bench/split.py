@@ -7,49 +7,52 @@ import numpy as np
 from stepforward.bench.arithmetic import multiplications
 from stepforward.bench.operators import operator_runner
 from stepforward.bench.timing import interleave
-from stepforward.bench.training import plan
+from stepforward.bench.training import training
 from stepforward.bench.workload import Workload
 from stepforward.core.bindings import library
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Perturbation
 from stepforward.memory import multiply_accumulates
+from stepforward.methods.qzo_ff import parts, sign
 
 
 def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict[str, float]:
-    """The parts of a step with all parameters moving, m = 1, in seconds (medians).
+    """The parts of a default step with all parameters moving, in seconds (medians).
 
     Returns:
         step, as a method takes it; forward: one forward pass of weights that do not change, and stay packed; probes:
-        the two losses of a step; update; generate_once: the generator alone, once over every trainable element, on one
-        thread. So probes - 2 * forward is what packing both perturbed copies of the weights costs, and the losses;
-        step - probes - update is the method itself.
+        all losses of a step; update; generate_once: the generator alone, once over every trainable element for every
+        direction, on one thread. So probes - 2 * forward is what packing the perturbed copies of the weights costs,
+        and the losses; step - probes - update is the method itself.
     """
-    training, x, y = plan(work.program), work.x_q[:batch], work.y[:batch].numpy()
-    plain, engine = (
-        CoreEngine(work.program, threads=threads),
-        CoreEngine(work.program, training, threads=threads),
-    )
+    program, plan = training(work.program)
+    x, y = work.x_q[:batch], work.y[:batch].numpy()
+    plain, engine = CoreEngine(work.program, threads=threads), CoreEngine(program, plan, threads=threads)
     steps = itertools.count()
-    z = np.empty(training.elements, dtype=np.int8)
+    z = np.empty(plan.elements, dtype=np.int8)
 
     def probe(step):
-        return engine.losses(x, y, [Perturbation(step, 0, +1), Perturbation(step, 0, -1)])
+        votes = []
+        for part, chosen in parts(len(y), plan.directions, plan.share_batch):
+            probes = [Perturbation(step, direction, side) for direction in chosen for side in (+1, -1)]
+            losses = engine.losses(x[part], y[part], probes)
+            votes += [sign(up - down) for up, down in zip(losses[::2], losses[1::2], strict=True)]
+        return votes
 
     def step():
         number = next(steps)
-        up, down = probe(number)
-        engine.update(number, [(up > down) - (up < down)])
+        engine.update(number, probe(number))
 
     def generate(of_all):
-        for entry in training.trainable:
+        for direction, entry in itertools.product(range(plan.directions), plan.trainable):
             count = work.program.tensors[entry.tensor].elements if of_all else 0
-            library().sf_directions(0, training.seed, 0, 0, entry.tensor, 0, count, z.ctypes.data)
+            library().sf_directions(0, plan.seed, 0, direction, entry.tensor, 0, count, z.ctypes.data)
 
     calls = {
         "step": step,
         "forward": lambda: plain.logits(x),
         "probes": lambda: probe(next(steps)),
-        "update": lambda: engine.update(next(steps), [1]),
+        "update": lambda: engine.update(next(steps), [1] * plan.directions),
         "generate_once": lambda: generate(True),
         "generate_nothing": lambda: generate(False),  # the calls from Python, one per tensor
     }

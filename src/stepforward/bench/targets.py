@@ -42,7 +42,7 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         demo: of benchmarks/time_to_accuracy.py.
         device: of benchmarks/device_instructions.py.
     """
-    zs = "making z once, shared out among the threads, as a share of two forwards"
+    zs = "making z of all directions on all threads, as a share of two forwards"
     return [
         _beside(speed, "forward at least 2 times as fast as torch float32", "forward_vs_torch_f32", 2.0),
         _told(speed, "the same, torch in channels-last layout", "forward_vs_torch_f32_channels_last"),
@@ -54,6 +54,12 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         _beside(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),
         _told(speed, "the same, torch in channels-last layout", "step_vs_backprop_channels_last"),
         _beside(speed, "step at least 3 times as fast as MeZO", "step_vs_mezo", 3.0),
+        _told(
+            speed,
+            "one direction on the whole batch, as the paper: step / two forwards",
+            "one_direction_vs_two_forwards",
+        ),
+        _told(speed, "one direction: backpropagation against a step", "one_direction_vs_backprop"),
         _line("step of `head` as its multiplications say, within 20 %", _head(speed)),
         _line("memory of adapting at most 1/10 of backpropagation's", _memory(speed)),
         _line(

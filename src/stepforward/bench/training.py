@@ -1,14 +1,18 @@
-"""The training plan of the measurements."""
+"""The program and the training plan of the measurements."""
 
+from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
+from stepforward.program.training_plan import StepSettings, TrainingPlan
 from stepforward.trainable import select
 
 STEPS = 1 << 20
 """More than any measurement takes."""
 
+ONE_DIRECTION = {"directions": 1, "share_batch": False}
+"""A step as the paper takes it; all other measurements are of the default, four directions that share the batch."""
 
-def plan(program: Program, train: str = "all", directions: int = 1) -> TrainingPlan:
-    """All settings but the trainable set and m at their defaults; the rate does not fall."""
-    settings = StepSettings(STEPS, directions=directions, schedule="constant")
-    return plan_training(program, select(program, train), settings)
+
+def training(program: Program, train: str = "all", **changes: object) -> tuple[Program, TrainingPlan]:
+    """A program and its plan with the default settings except for `changes`; the rate does not fall."""
+    settings = StepSettings(STEPS, schedule="constant", **changes)
+    return for_training(program, select(program, train), settings)

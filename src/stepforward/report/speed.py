@@ -13,7 +13,10 @@ FIGURES = {
     "step_vs_backprop": "step vs backprop",
     "step_vs_mezo": "vs MeZO",
 }
-NOTE = "times the speed of the peer, larger is better; 'step / 2 forwards' is a cost, smaller is better"
+NOTE = (
+    "times the speed of the peer, larger is better; 'step / 2 forwards' is a cost, smaller is better; "
+    "a step is the default of adapt: four directions that share the batch"
+)
 
 
 def quick_table(result: dict) -> RenderableType:
