@@ -12,9 +12,6 @@ The verbs, the same as on the command line:
     demo       all of it on real speech that ships with the package
 """
 
-from importlib import import_module
-from typing import Any
-
 __version__ = "0.1.0"
 
 _HOME = {
@@ -40,8 +37,10 @@ _HOME = {
 __all__ = list(_HOME)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a verb when it is first used, so that `stepforward --help` answers at once."""
     if name not in _HOME:
         raise AttributeError(f"module 'stepforward' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"stepforward.{_HOME[name]}"), name)

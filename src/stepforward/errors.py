@@ -9,8 +9,7 @@ class StepforwardError(Exception):
         remedy: what to do about it.
 
     >>> print(StepforwardError("clip.wav holds no samples", "record it again or delete it"))
-    clip.wav holds no samples
-      what to do: record it again or delete it
+    clip.wav holds no samples; what to do: record it again or delete it
     """
 
     def __init__(self, what: str, remedy: str = ""):
@@ -19,4 +18,4 @@ class StepforwardError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.what}\n  what to do: {self.remedy}" if self.remedy else self.what
+        return f"{self.what}; what to do: {self.remedy}" if self.remedy else self.what

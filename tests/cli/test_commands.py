@@ -122,3 +122,12 @@ def test_a_terminal_gets_a_bar(run, task, monkeypatch):
     assert code == 0
     for part in ("40/40", "loss", "val", "best at", "steps/s", "left"):
         assert part in err
+
+
+def test_the_help_of_adapt_has_few_basic_options_and_an_advanced_group(run):
+    _, out, _ = run("adapt", "--help")
+    basic, advanced = out.split("Options ─")[1].split("Advanced ─")
+    named = [line.split("--")[1].split()[0] for line in basic.splitlines() if "--" in line[:8]]
+    assert named == ["data", "test", "out", "resume", "steps", "train", "classes", "image", "json", "help"]
+    for option in ("--epsilon", "--lr", "--bits", "--threads", "--patience"):
+        assert option in advanced

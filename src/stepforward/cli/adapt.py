@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from stepforward.cli.options import (
+    ADVANCED,
     DEFAULTS,
-    METHOD,
     Bits,
     Calibration,
     Classes,
@@ -20,13 +20,12 @@ from stepforward.cli.options import (
     Model,
     Threads,
     Train,
+    advanced,
 )
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
 from stepforward.report.progress import watch
-
-_TIME, _HOLD, _OUT = "How long", "Validation", "Output"
 
 
 def adapt(
@@ -41,11 +40,22 @@ def adapt(
             show_default="measure on the validation samples, which is optimistic",
         ),
     ] = None,
-    classes: Classes = None,
-    image: Image = None,
-    train: Train = DEFAULTS.train,
-    bits: Bits = DEFAULTS.bits,
-    calibration: Calibration = DEFAULTS.calibration,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Run folder: adapted.onnx, adapted.sfp, journal, result.json, report.html.",
+            show_default="a new folder runs/MODEL-n",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Resume the stopped run in --out, with the same model, data and options; "
+            "the weights come out the same to the last bit.",
+        ),
+    ] = False,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -53,26 +63,31 @@ def adapt(
             min=1,
             help="Steps to take; the learning-rate schedule is stretched over them. Not with --minutes.",
             show_default="2000; backprop 400",
-            rich_help_panel=_TIME,
         ),
     ] = None,
+    train: Train = DEFAULTS.train,
+    classes: Classes = None,
+    image: Image = None,
+    as_json: Json = False,
+    bits: advanced(Bits) = DEFAULTS.bits,
+    calibration: advanced(Calibration) = DEFAULTS.calibration,
     minutes: Annotated[
         float | None,
         typer.Option(
             metavar="M",
             help="Time to spend, in minutes; the number of steps is measured from it before the run. Not with --steps.",
-            rich_help_panel=_TIME,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
-    threads: Threads = None,
-    memory: Memory = DEFAULTS.memory,
+    threads: advanced(Threads) = None,
+    memory: advanced(Memory) = DEFAULTS.memory,
     method: Annotated[
         str,
         typer.Option(
             metavar="METHOD",
             help="qzo-ff: forward passes only, in integers. backprop: the float32 baseline on the same "
             "trainable set; needs stepforward\\[torch].",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.method,
     directions: Annotated[
@@ -81,7 +96,7 @@ def adapt(
             metavar="m",
             help="Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over "
             "its share of the batch. More: more votes from the same passes, each on fewer samples.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.directions,
     share_batch: Annotated[
@@ -90,7 +105,7 @@ def adapt(
             "--share-batch/--whole-batch",
             help="Each direction is tried on every m-th sample of the batch, or, as in the paper, on all of them: "
             "steadier votes at m times the passes.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.share_batch,
     temperature: Annotated[
@@ -99,18 +114,18 @@ def adapt(
             metavar="T",
             help="Of the training loss of qzo-ff: logits are divided by it. Above 1, samples that are right already "
             "still count, which is steadier with few samples; 1 is the cross-entropy itself.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.temperature,
-    epsilon: Epsilon = DEFAULTS.epsilon,
-    lr: Lr = None,
+    epsilon: advanced(Epsilon) = DEFAULTS.epsilon,
+    lr: advanced(Lr) = None,
     batch: Annotated[
         int | None,
         typer.Option(
             show_default="128; backprop 32",
             metavar="B",
             help="Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     seed: Annotated[
@@ -118,7 +133,7 @@ def adapt(
         typer.Option(
             metavar="S",
             help="Of directions, sample order and split: the same seed gives the same weights to the last bit.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.seed,
     momentum: Annotated[
@@ -127,13 +142,15 @@ def adapt(
             show_default="0; backprop 0.9",
             metavar="BETA",
             help="0 to below 1. 0.9 smooths steps; costs two bytes of RAM per trainable parameter.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     distribution: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Of the directions: normal, rademacher or binomial.", rich_help_panel=METHOD
+            metavar="NAME",
+            help="Of the directions: normal, rademacher or binomial.",
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.distribution,
     perturbation: Annotated[
@@ -141,7 +158,7 @@ def adapt(
         typer.Option(
             metavar="NAME",
             help="exact: weights plus and minus the probe. paper: its formula (6), which shrinks them a little.",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.perturbation,
     rounding: Annotated[
@@ -149,19 +166,19 @@ def adapt(
         typer.Option(
             metavar="NAME",
             help="Of the update: nearest, floor (the paper) or stochastic (moves below one quantum count on average).",
-            rich_help_panel=METHOD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.rounding,
     schedule: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Of the learning rate: constant, linear or cosine.", rich_help_panel=METHOD
+            metavar="NAME", help="Of the learning rate: constant, linear or cosine.", rich_help_panel=ADVANCED
         ),
     ] = DEFAULTS.schedule,
     warmup: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Steps over which the learning rate rises from 0.", rich_help_panel=METHOD
+            metavar="N", help="Steps over which the learning rate rises from 0.", rich_help_panel=ADVANCED
         ),
     ] = DEFAULTS.warmup,
     validation: Annotated[
@@ -169,7 +186,7 @@ def adapt(
         typer.Option(
             metavar="SHARE",
             help="Share of DATA held out to choose the weights that are kept; it moves no weights.",
-            rich_help_panel=_HOLD,
+            rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.validation,
     evaluate_every: Annotated[
@@ -178,7 +195,7 @@ def adapt(
             metavar="N",
             help="Steps between validations.",
             show_default="40 validations in a run",
-            rich_help_panel=_HOLD,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     patience: Annotated[
@@ -187,28 +204,9 @@ def adapt(
             metavar="N",
             help="End after this many validations without improvement.",
             show_default="never before the last step",
-            rich_help_panel=_HOLD,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Run folder: adapted.onnx, adapted.sfp, journal, result.json, report.html.",
-            show_default="a new folder runs/MODEL-n",
-            rich_help_panel=_OUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Go on with the stopped run in --out, with the same model, data and options; "
-            "the weights come out the same to the last bit.",
-            rich_help_panel=_OUT,
-        ),
-    ] = False,
-    as_json: Json = False,
 ) -> Outcome:
     """Adapt a network to your own samples, by forward passes only.
 

@@ -1,7 +1,6 @@
 """The command `stepforward`: assembles the commands, prints what they give, turns every failure into one message."""
 
 import contextlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,13 +16,16 @@ from stepforward.cli.bench import bench
 from stepforward.cli.check import check
 from stepforward.cli.demo import demo
 from stepforward.cli.evaluate import evaluate
-from stepforward.cli.failures import INTERRUPTED, Failure, explain
+from stepforward.cli.failures import INTERRUPTED, USER_ERROR, Failure, explain
 from stepforward.cli.inspect import inspect
 from stepforward.cli.outcome import Outcome, json_line
 from stepforward.cli.predict import predict
 from stepforward.cli.quantize import quantize
 from stepforward.cli.replay import replay
+from stepforward.cli.streams import abandon_broken, comes_from_printing, take_any_text
 from stepforward.report.visible import visible, visible_lines
+
+_DEBUG = "--debug"
 
 app = typer.Typer(
     name="stepforward",
@@ -39,7 +41,7 @@ for command in (demo, check, adapt, evaluate, predict, quantize, inspect, replay
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"stepforward {__version__}")
+        print(f"stepforward {__version__}", flush=True)
         raise typer.Exit
 
 
@@ -47,6 +49,10 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(_DEBUG, help="Show the traceback of an error; may stand anywhere in a command."),
     ] = False,
 ) -> None:
     pass
@@ -62,20 +68,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for what a user can put right, 70 for a bug, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    words = words or ["--help"]
-    as_json = "--json" in words
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    debug = _DEBUG in words
+    words = [word for word in words if word != _DEBUG] or ["--help"]
+    take_any_text()
     try:
-        return _run(words, as_json)
-    except BrokenPipeError:
-        # The reader of our output has gone; whatever the interpreter still flushes goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _run(words, "--json" in words, debug)
+    except OSError as error:  # of printing: `_run` explains all others
+        abandon_broken()
+        return _unprinted(error)
+
+
+def _unprinted(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):  # whoever read our output wants no more of it
         return 1
+    remedy = "everything else was done; send the output elsewhere"
+    with contextlib.suppress(OSError):
+        _tell(Failure(f"cannot print: {error.strerror or error}", remedy, USER_ERROR))
+    abandon_broken()
+    return USER_ERROR
 
 
-def _run(words: list[str], as_json: bool) -> int:
+def _run(words: list[str], as_json: bool, debug: bool) -> int:
     try:
         # With --json a stray print of a library must not reach stdout.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
@@ -85,7 +98,9 @@ def _run(words: list[str], as_json: bool) -> int:
     except (BrokenPipeError, SystemExit):
         raise
     except BaseException as error:
-        return _fail(error, as_json)
+        if isinstance(error, OSError) and comes_from_printing(error):
+            raise
+        return _fail(error, as_json, debug)
     if not isinstance(outcome, Outcome):
         return outcome or 0
     if as_json:
@@ -107,15 +122,20 @@ def _show(outcome: Outcome) -> None:
     print("\n".join(line.rstrip() for line in captured.get().splitlines()), flush=True)
 
 
-def _fail(error: BaseException, as_json: bool) -> int:
-    failure: Failure = explain(error)
-    if failure.bug:
+def _fail(error: BaseException, as_json: bool, debug: bool) -> int:
+    failure = explain(error)
+    if failure.bug or debug:
         print(visible_lines("".join(traceback.format_exception(error))), file=sys.stderr)
+    _tell(failure)
+    if as_json:
+        print(json_line({"error": failure.what, "remedy": failure.remedy}), flush=True)
+    return failure.code
+
+
+def _tell(failure: Failure) -> int:
     console = Console(stderr=True)
     colour = "yellow" if failure.code == INTERRUPTED else "bold red"
     console.print(Text.assemble(("stepforward: ", colour), visible_lines(failure.what)), soft_wrap=True)
     if failure.remedy:
         console.print(Text(f"  {visible_lines(failure.remedy)}"), soft_wrap=True)
-    if as_json:
-        print(json_line({"error": failure.what, "remedy": failure.remedy}), flush=True)
     return failure.code

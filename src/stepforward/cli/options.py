@@ -1,14 +1,24 @@
 """Arguments and options that several commands share."""
 
+from copy import copy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from stepforward.run.settings import Settings
 
 DEFAULTS = Settings()
-METHOD = "Method"
+ADVANCED = "Advanced"
+
+
+def advanced(option: object) -> object:
+    """The same option in the advanced group of a command's help."""
+    kind, info = get_args(option)
+    info = copy(info)
+    info.rich_help_panel = ADVANCED
+    return Annotated[kind, info]
+
 
 Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="The network: an .onnx file, float or quantized (QDQ).")
@@ -50,7 +60,6 @@ Train = Annotated[
         help="What may move: all, head (the last layer), last:k (the last k layers), bias, "
         "or name patterns such as 'layer3.*' separated by commas. Less moves, faster steps: "
         "layers before the first that moves run once per batch.",
-        rich_help_panel=METHOD,
     ),
 ]
 Bits = Annotated[
@@ -89,7 +98,6 @@ Epsilon = Annotated[
         metavar="E",
         help="Size of the probes, in units of the weights. Too small: probes vanish below one quantum; "
         "too large: the losses compared are far from the weights.",
-        rich_help_panel=METHOD,
     ),
 ]
 Lr = Annotated[
@@ -99,6 +107,5 @@ Lr = Annotated[
         help="Peak learning rate, in units of the weights: how far a step moves them. "
         "Fewer parameters that move take larger ones.",
         show_default="2e-3",
-        rich_help_panel=METHOD,
     ),
 ]
