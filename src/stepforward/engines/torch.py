@@ -165,6 +165,8 @@ _OPERATORS = {
     "Relu": lambda node, x: torch.relu(x),
     "Clip": _clip,
     "Add": lambda node, a, b: a + b,
+    "Sub": lambda node, x, offset: x - torch.from_numpy(offset),
+    "Mul": lambda node, x, factor: x * torch.from_numpy(factor),
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean((2, 3), keepdim=True),

@@ -18,6 +18,7 @@ from stepforward.program.layout import (
 )
 from stepforward.program.model import BITS, Op, Program, Tensor
 from stepforward.program.weights import pack, unpack_all
+from stepforward.quantization.formats import LARGEST_LOGITS_SCALE
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
 from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier
 
@@ -67,7 +68,7 @@ class _Lowering:
             parameter_count=first,
             weights=b"".join(self.sections),
             loss_rescale=_loss_rescale(logits),
-            metadata={"name": self.graph.name, **metadata},
+            metadata={"name": self.graph.name, **_input_scaling(self.graph), **metadata},
         )
 
     def activation(self, name: str, form: Format, shape: tuple[int, ...] | None = None) -> int:
@@ -244,6 +245,12 @@ class _Lowering:
         self.moved("transpose", node, [shaped], form, permutation=(1, 2, 0))
 
 
+def _input_scaling(graph: QuantizedGraph) -> dict:
+    """The metadata entry of an input whose channels are scaled before they are quantized."""
+    steps = {"offset": list(graph.offset), "factor": list(graph.factor)}
+    return {"input_scaling": steps} if graph.offset or graph.factor else {}
+
+
 def _shifted(op: Op, first: int) -> Op:
     """Activation numbers become tensor indices, after the parameters."""
     return Op(
@@ -275,9 +282,12 @@ def _loss_rescale(logits: Format) -> tuple[int, int]:
     try:
         return quantize_multiplier(logits.scale * math.log2(math.e) * 65536)
     except ValueError as error:
+        by = 2 ** math.ceil(math.log2(logits.scale / LARGEST_LOGITS_SCALE) + 1)
         raise StepforwardError(
-            f"the logits span too wide a range for the integer loss (scale {logits.scale:g})",
-            "quantize the logits to 16 bits (the default)",
+            f"the logits are too large for the integer loss: one step of their {BITS[logits.dtype]} bits is "
+            f"{logits.scale:.3g}, at most {LARGEST_LOGITS_SCALE:.2g} fits",
+            f"divide the weights and biases of the layer that computes the logits by {by:g} and quantize again: the "
+            "largest logit of every sample stays the same",
         ) from error
 
 

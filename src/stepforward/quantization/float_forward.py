@@ -91,6 +91,8 @@ _OPERATORS = {
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),
     "Clip": _clip,
     "Add": lambda node, a, b: a + b,
+    "Sub": lambda node, x, offset: x - offset,
+    "Mul": lambda node, x, factor: x * factor,
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True),

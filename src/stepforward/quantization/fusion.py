@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import sole_consumer
+from stepforward.frontend.graph import constant, sole_consumer
 
 FORMAT_OF_INPUT = ("MaxPool", "Pad", "Reshape", "Flatten", "Transpose")
 """Operators that move integers: the output has its input's scale and zero point."""
@@ -17,6 +17,20 @@ def fused_clip(node: ir.Node) -> ir.Node | None:
     return reader if node.op_type in _FUSES and reader is not None and reader.op_type in _CLIPS else None
 
 
+def first_value(graph: ir.Graph) -> ir.Value:
+    """What is quantized first: the input, after the Sub and Mul in front of it if there are any (`even_input`)."""
+    value = graph.inputs[0]
+    while (reader := sole_consumer(value)) is not None and is_input_scaling(reader):
+        value = reader.outputs[0]
+    return value
+
+
+def is_input_scaling(node: ir.Node) -> bool:
+    """Whether this is a Sub or Mul by constants: a canonical graph has them in front of the input only."""
+    return node.op_type in ("Sub", "Mul") and constant(node.inputs[1]) is not None
+
+
 def quantized_values(graph: ir.Graph) -> list[ir.Value]:
     """The input and every node output that is stored as integers, in order."""
-    return [graph.inputs[0], *(node.outputs[0] for node in graph if fused_clip(node) is None)]
+    computed = (node for node in graph if fused_clip(node) is None and not is_input_scaling(node))
+    return [first_value(graph), *(node.outputs[0] for node in computed)]

@@ -1,5 +1,6 @@
 """Write a canonical float graph as an ordinary QDQ ONNX model (opset 21)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,11 +8,19 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import add_initializer, attribute, constant, copy_model, is_non_negative
-from stepforward.frontend.metadata import BITS
+from stepforward.frontend.metadata import BITS, add_note
 from stepforward.frontend.onnx import is_quantized
-from stepforward.quantization.calibrate import calibrate
-from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.fusion import FORMAT_OF_INPUT, fused_clip, quantized_values
+from stepforward.quantization.calibrate import calibrate, check_samples
+from stepforward.quantization.even_input import even_input
+from stepforward.quantization.formats import LARGEST_LOGITS_SCALE, QuantizationSettings
+from stepforward.quantization.fusion import (
+    FORMAT_OF_INPUT,
+    first_value,
+    fused_clip,
+    is_input_scaling,
+    quantized_values,
+)
+from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import quantize_bias, quantize_weight
 
 LOGITS_HEADROOM = 2.0
@@ -33,7 +42,12 @@ class _Point:
     owner: str
 
 
-def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | None = None) -> ir.Model:
+def quantize(
+    model: ir.Model,
+    x: np.ndarray,
+    settings: QuantizationSettings | None = None,
+    sources: Sequence[str] | None = None,
+) -> ir.Model:
     """Choose a fixed-point format for every tensor and write the integers; the argument is not changed.
 
     Weights and biases keep their names as integer initialisers, `<name>.scale` beside them. Every activation
@@ -44,6 +58,10 @@ def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | No
         model: a canonical float graph (`frontend.canonical.canonicalize`).
         x: calibration samples, float32 (N, C, H, W).
         settings: bits and calibration method; default 16w8a, min-max.
+        sources: how a note names the samples; default: by number.
+
+    Samples far outside the range of all others (`outliers.far_out`) take no part, and a note in the model says so.
+    Where the input's channels are of very different size, each gets a scale of its own (`even_input`).
 
     Raises:
         StepforwardError: the model is already quantized, or the data does not fit it.
@@ -56,6 +74,12 @@ def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | No
     settings = settings or QuantizationSettings()
     model = copy_model(model)
     graph = model.graph
+    x = check_samples(model, x)
+    found = far_out(x)
+    if found:
+        x = np.delete(x, list(found), axis=0)
+        add_note(model, left_out(found, sources))
+    even_input(model, x)
     points = _choose_points(graph, calibrate(model, x, settings), settings)
     values = quantized_values(graph)
     for node in list(graph):
@@ -70,23 +94,29 @@ def quantize(model: ir.Model, x: np.ndarray, settings: QuantizationSettings | No
 
 def _choose_points(graph, seen, settings):
     """A format for every quantized value; operators that only move integers hand their input's on."""
-    source = graph.inputs[0]
+    source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
     points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
     for node in graph:
         value = node.outputs[0]
-        if fused_clip(node) is not None:
+        if fused_clip(node) is not None or is_input_scaling(node):
             continue
         if node.op_type in FORMAT_OF_INPUT:
             points[value.name] = points[node.inputs[0].name]
             continue
         magnitude = seen[value.name][1]
         if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
-            points[value.name] = _point(value.name, magnitude * LOGITS_HEADROOM, 16, False)
+            points[value.name] = _logits_point(value.name, magnitude)
         else:
             non_negative = is_non_negative(value) and not settings.symmetric
             points[value.name] = _point(value.name, magnitude, settings.activation_bits, non_negative)
     return points
+
+
+def _logits_point(name, magnitude):
+    """16 bits, with as much room to grow as the integer loss has."""
+    most = LARGEST_LOGITS_SCALE * 32767
+    return _point(name, max(magnitude, min(magnitude * LOGITS_HEADROOM, most)), 16, False)
 
 
 def _computes(node):

@@ -92,6 +92,8 @@ class QuantizedGraph:
 
     Attributes:
         input, output: names of the network's input and logits; keys of `formats`.
+        offset, factor: what the input's channels go through before they are quantized, float32 values, one per
+            channel: (x - offset) * factor; empty where the file has no such step.
     """
 
     input: str
@@ -99,6 +101,8 @@ class QuantizedGraph:
     nodes: tuple[QuantizedNode, ...]
     name: str
     formats: dict[str, Format]
+    offset: tuple[float, ...] = ()
+    factor: tuple[float, ...] = ()
 
 
 def read_quantized(model: ir.Model) -> QuantizedGraph:
@@ -123,15 +127,17 @@ def read_quantized(model: ir.Model) -> QuantizedGraph:
     output = reader.activations.get(graph.outputs[0])
     if output is None or reader.input is None:
         raise damaged("its input or output is not quantized")
-    return QuantizedGraph(reader.input, output, tuple(reader.nodes), graph.name or "network", reader.formats)
+    name = graph.name or "network"
+    return QuantizedGraph(reader.input, output, tuple(reader.nodes), name, reader.formats, **reader.scaling)
 
 
 class _Reader:
     """What is known while walking the graph: activations by their float reading, operators not yet written."""
 
     def __init__(self, graph_input):
-        self.graph_input = graph_input
+        self.source = graph_input
         self.input = None
+        self.scaling = {}
         self.parameters = {}
         self.activations = {}
         self.pending = {}
@@ -146,10 +152,24 @@ class _Reader:
             self.read(node)
         elif node.op_type == "QuantizeLinear":
             self.write(node)
+        elif node.inputs and node.inputs[0] is self.source and node.op_type in _SCALING:
+            self.scale_input(node)
         elif node.op_type in CANONICAL:
             self.compute(node)
         else:
             raise damaged(f"{describe(node)} does not belong in it")
+
+    def scale_input(self, node):
+        """The Sub and Mul that `even_input` put in front, in this order and once each."""
+        field, array = _SCALING[node.op_type], constant(node.inputs[1])
+        shape = dims(self.source)[1:]
+        if array is None or array.dtype != np.float32 or array.shape != (shape[0], *(1,) * (len(shape) - 1)):
+            raise damaged(f"{describe(node)} does not have one number per channel of the input")
+        good = np.isfinite(array).all() and (field == "offset" or (array > 0).all())
+        if not good or "factor" in self.scaling or field in self.scaling or self.input is not None:
+            raise damaged(f"{describe(node)} is not a step that the input may go through")
+        self.scaling[field] = tuple(float(number) for number in array.reshape(-1))
+        self.source = node.outputs[0]
 
     def compute(self, node):
         source, result = node.inputs[0], node.outputs[0]
@@ -179,7 +199,7 @@ class _Reader:
             raise damaged(f"it quantizes {name!r} twice")
         self.formats[name] = _format(node, value)
         self.written[result] = name
-        if value is self.graph_input:
+        if value is self.source:
             self.input = name
             return
         before = self.pending.pop(value, None)
@@ -274,6 +294,8 @@ def _attributes(node):
         return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
     return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
 
+
+_SCALING = {"Sub": "offset", "Mul": "factor"}
 
 _ATTRIBUTES = {
     "Conv": ("kernel_shape", "strides", "pads", "dilations", "group"),
