@@ -60,6 +60,17 @@ def test_operators_as_onnx_runtime_runs_them(case):
     np.testing.assert_allclose(TorchEngine(model, ()).logits(x), run_ort(model, x), rtol=1e-5, atol=1e-6)
 
 
+def test_an_input_scaled_by_channel_is_run_as_onnx_runtime_runs_it():
+    sizes = np.array([0.1, 1e4], np.float32)
+    model = canonicalize(
+        parse("y = Gemm<transB=1>(x, w, b)", input_shape="N,2", w=ramp(3, 2) / sizes, b=ramp(3))
+    )
+    x = (ramp(40, 2, scale=1.0) + 1) * sizes
+    scaled = to_float(quantize(model, x))
+    assert [node.op_type for node in scaled.graph] == ["Sub", "Mul", "Gemm"]
+    np.testing.assert_allclose(TorchEngine(scaled, ()).logits(x), run_ort(scaled, x), rtol=1e-5, atol=1e-6)
+
+
 def test_gradients_and_loss_are_those_of_the_module(exported):
     network = networks.build("lenet5")
     x, y = networks.sample("lenet5", 4), np.array([3, 1, 4, 1])
