@@ -17,7 +17,7 @@ from small_network import samples, small_network
 import stepforward
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.inputs import quantize_input
-from stepforward.journal import settings_text
+from stepforward.journal import settings_text, written_by
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.for_training import for_training
@@ -43,7 +43,7 @@ class Run(NamedTuple):
 def _run(program: Program, trainable, settings: StepSettings, x, y) -> Run:
     program, plan = for_training(program, trainable, settings)
     names = [program.tensors[entry.tensor].name for entry in plan.trainable]
-    header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names}
+    header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names, **written_by()}
     return Run(program, plan, header, x, y)
 
 

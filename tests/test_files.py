@@ -1,9 +1,11 @@
 import errno
+import os
+import socket
 
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.files import refuse_to_replace, write_atomically
+from stepforward.files import read_file, refuse_to_replace, regular_file, write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -44,3 +46,26 @@ def test_an_output_is_never_an_input(tmp_path, monkeypatch):
     for out in ("model.onnx", tmp_path / "model.onnx", "./x/../model.onnx", "link.onnx"):
         with pytest.raises(StepforwardError, match="given to read"):
             refuse_to_replace(out, "data", "model.onnx")
+
+
+def test_an_ordinary_file_is_read_through_links(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    assert read_file(tmp_path / "link") == b"content"
+    assert regular_file(str(tmp_path / "file")) == tmp_path / "file"
+
+
+def test_what_is_no_ordinary_file_is_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "link", "socket", "/dev/zero"):
+            with pytest.raises(StepforwardError, match="a pipe, a device or a socket"):
+                read_file(tmp_path / name)
+    with pytest.raises(StepforwardError, match="is a folder"):
+        read_file(tmp_path)
+    for name in ("missing", "loop", "a" * 5000, "null\0byte"):
+        with pytest.raises(StepforwardError, match="cannot read"):
+            read_file(tmp_path / name)

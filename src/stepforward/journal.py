@@ -12,8 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward import __version__
 from stepforward.errors import StepforwardError
-from stepforward.files import write_atomically
+from stepforward.files import read_file, write_atomically
+from stepforward.reference.version import ARITHMETIC
+from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
 SIGNS, TERNARY, RAW, EVALUATION, END = 1, 2, 3, 4, 5
@@ -33,14 +39,14 @@ class Evaluation:
     loss: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Journal:
     """What a journal file says.
 
     Attributes:
-        settings: the header's settings.
-        directions: m.
-        votes: one tuple of m votes per step.
+        settings: the header's settings; whether they are those of a run, `run.recorded` knows.
+        directions: m, 1 to 255.
+        votes: s8, shape (steps, m).
         evaluations: in order.
         kept: the step whose weights were kept, None if the run did not end.
         reason: why it ended, an entry of `REASONS`.
@@ -51,13 +57,18 @@ class Journal:
 
     settings: dict
     directions: int
-    votes: tuple[tuple[int, ...], ...]
+    votes: NDArray[np.int8]
     evaluations: tuple[Evaluation, ...]
     kept: int | None
     reason: str | None
     good_bytes: int
     torn_bytes: int
     check: int
+
+
+def written_by() -> dict:
+    """The settings that say who wrote a journal: the version of the arithmetic, and of the package."""
+    return {"arithmetic": ARITHMETIC, "package": __version__}
 
 
 def settings_text(settings: dict) -> bytes:
@@ -99,15 +110,23 @@ def _payload_size(kind: int, count: int, directions: int) -> int:
     return sizes[kind]
 
 
-def _votes(kind: int, count: int, payload: bytes, directions: int) -> list[tuple[int, ...]]:
+def _votes(kind: int, count: int, payload: bytes, directions: int) -> NDArray[np.int8]:
+    """The votes of one record, shape (count, directions).
+
+    Raises:
+        ValueError: a code or a bit that no writer gives.
+    """
     n = count * directions
-    if kind == RAW:
-        flat = list(struct.unpack(f"<{n}b", payload))
-    else:
-        number, width = int.from_bytes(payload, "little"), kind
-        meaning = {0: 1, 1: -1} if kind == SIGNS else {0: 0, 1: 1, 3: -1}
-        flat = [meaning[(number >> (width * i)) & (2**width - 1)] for i in range(n)]
-    return [tuple(flat[i : i + directions]) for i in range(0, n, directions)]
+    flat = np.frombuffer(payload, np.int8)
+    if kind != RAW:
+        bits = np.unpackbits(flat.view(np.uint8), bitorder="little").view(np.int8)
+        if bits[n * kind :].any():
+            raise ValueError("a bit beyond the votes is set")
+        low, high = bits[: n * kind : kind], bits[kind - 1 : n * kind : kind]
+        if kind == TERNARY and (high > low).any():
+            raise ValueError("a vote is neither 0, +1 nor -1")
+        flat = (1 if kind == SIGNS else low) - 2 * high
+    return flat.reshape(count, directions)
 
 
 def parse(content: bytes, source: str = "journal") -> Journal:
@@ -116,6 +135,47 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     Raises:
         StepforwardError: not a journal, another version, damaged (other than a record cut short at the end).
     """
+    settings, directions, position, check = _read_header(content, source)
+    votes, evaluations, kept, reason = [], [], None, None
+    steps = 0
+    while position + 2 <= len(content) and kept is None:
+        kind, count = content[position], content[position + 1]
+        if not SIGNS <= kind <= END:
+            raise _broken(source, position)
+        end = position + 2 + _payload_size(kind, count, directions)
+        if end + 4 > len(content):
+            break
+        next_check = zlib.crc32(content[position:end], check)
+        if struct.unpack_from("<I", content, end)[0] != next_check:
+            raise _broken(source, position)
+        payload = content[position + 2 : end]
+        if (count == 0) == (kind <= RAW):
+            raise _no_run(source, f"the record at byte {position} counts {count} steps")
+        if kind == EVALUATION:
+            evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
+        elif kind == END:
+            kept, code = _END.unpack(payload)
+            if kept > steps or code >= len(REASONS):
+                raise _no_run(
+                    source, f"the record at byte {position} keeps step {kept} of {steps}, reason {code}"
+                )
+            reason = REASONS[code]
+        else:
+            try:
+                votes.append(_votes(kind, count, payload, directions))
+            except ValueError as error:
+                raise _no_run(source, f"in the record at byte {position} {error}") from error
+            steps += count
+        position, check = end + 4, next_check
+    torn = len(content) - position
+    if kept is not None and torn:
+        raise _broken(source, position)
+    together = np.concatenate(votes) if votes else np.zeros((0, directions), np.int8)
+    return Journal(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check)
+
+
+def _read_header(content: bytes, source: str) -> tuple[dict, int, int, int]:
+    """(settings, directions, bytes, checksum) of a journal's header."""
     if len(content) < 12 or content[:4] != MAGIC:
         raise StepforwardError(
             f"{source} is not a stepforward journal", "give the file `journal` of a run folder"
@@ -130,46 +190,18 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         f"{source} is damaged: its header does not match its checksum",
         "restore it from a copy, or start a new run",
     )
-    if len(content) < start + 4 or directions < 1:
+    if len(content) < start + 4 or not 1 <= directions <= 255:
         raise damaged
     check = zlib.crc32(content[:start])
     if struct.unpack_from("<I", content, start)[0] != check:
         raise damaged
     try:
-        settings = json.loads(content[12:start])
+        settings = parse_json(content[12:start])
     except ValueError as error:
-        raise damaged from error
+        raise _no_run(source, f"its settings cannot be read ({error})") from error
     if not isinstance(settings, dict):
-        raise damaged
-
-    position, votes, evaluations, kept, reason = start + 4, [], [], None, None
-    while position + 2 <= len(content) and kept is None:
-        kind, count = content[position], content[position + 1]
-        if not SIGNS <= kind <= END:
-            raise _broken(source, position)
-        end = position + 2 + _payload_size(kind, count, directions)
-        if end + 4 > len(content):
-            break
-        next_check = zlib.crc32(content[position:end], check)
-        if struct.unpack_from("<I", content, end)[0] != next_check:
-            raise _broken(source, position)
-        payload = content[position + 2 : end]
-        if kind == EVALUATION:
-            evaluations.append(Evaluation(len(votes), *_EVALUATION.unpack(payload)))
-        elif kind == END:
-            kept, code = _END.unpack(payload)
-            if kept > len(votes) or code >= len(REASONS):
-                raise _broken(source, position)
-            reason = REASONS[code]
-        else:
-            votes += _votes(kind, count, payload, directions)
-        position, check = end + 4, next_check
-    torn = len(content) - position
-    if kept is not None and torn:
-        raise _broken(source, position)
-    return Journal(
-        settings, directions, tuple(votes), tuple(evaluations), kept, reason, position, torn, check
-    )
+        raise _no_run(source, "its settings are not a JSON object")
+    return settings, directions, start + 4, check
 
 
 def _broken(source: str, position: int) -> StepforwardError:
@@ -179,12 +211,16 @@ def _broken(source: str, position: int) -> StepforwardError:
     )
 
 
+def _no_run(source: str, why: str) -> StepforwardError:
+    """Right checksums around something that no run writes."""
+    return StepforwardError(
+        f"{source} is damaged: {why}", "restore it from a copy, or start a new run; nothing was changed"
+    )
+
+
 def read(path: str | Path) -> Journal:
     """Read a journal file."""
-    try:
-        return parse(Path(path).read_bytes(), str(path))
-    except OSError as error:
-        raise StepforwardError(f"cannot read journal {path}: {error.strerror}", "check the path") from error
+    return parse(read_file(path), str(path))
 
 
 class JournalWriter:

@@ -51,12 +51,10 @@ def _finite(text: str) -> float:
 def _check_levels(value: Any) -> None:
     level = [value]
     for _ in range(MOST_LEVELS + 1):
-        level = [
-            item
-            for parent in level
-            if isinstance(parent, dict | list)
-            for item in (parent.values() if isinstance(parent, dict) else parent)
-        ]
+        level = [parent for parent in level if isinstance(parent, dict | list)]
         if not level:
             return
+        level = [
+            item for parent in level for item in (parent.values() if isinstance(parent, dict) else parent)
+        ]
     raise ValueError("it is nested too deeply")

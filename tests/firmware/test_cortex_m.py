@@ -157,7 +157,7 @@ def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     assert journal.settings == printed.run.settings and journal.kept == steps
     engine = CoreEngine(printed.run.program, printed.run.plan)
     for step, votes in enumerate(journal.votes):
-        engine.update(step, votes)
+        engine.update(step, votes.tolist())
     assert f"weights {steps} {hashlib.sha256(engine.weights()).hexdigest()}" in printed.lines
 
 

@@ -33,8 +33,9 @@ from stepforward.run.folder import BASE, JOURNAL, make_folder
 from stepforward.run.notes import notes
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
+from stepforward.run.recorded import recorded_settings
 from stepforward.run.result import description, measured
-from stepforward.run.same_run import check_same_run, journal_settings
+from stepforward.run.same_run import check_evaluations, check_same_run, journal_settings
 from stepforward.run.settings import Settings
 from stepforward.run.training import train
 from stepforward.scores import NATS, Score, score
@@ -55,6 +56,8 @@ def adapt_fixed(
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
     recorded = journals.read(folder / JOURNAL) if resume else None
+    if recorded:
+        recorded_settings(recorded, str(folder / JOURNAL))
     steps = _steps(settings, program, samples["train"], recorded)
     trained, plan = for_training(program, select(program, settings.train), settings.step_settings(steps))
     program = plan_arena(program, plan.first_op)  # scores are of the program as it is, at temperature 1
@@ -62,6 +65,7 @@ def adapt_fixed(
     header = journal_settings(settings, program, plan, samples, every)
     if recorded:
         check_same_run(recorded, header, folder / JOURNAL)
+        check_evaluations(recorded, len(prepared.validation), folder / JOURNAL)
     if folder:
         make_folder(folder)
 

@@ -25,7 +25,7 @@ def fixed_steps(
     """
     past = recorded.votes if recorded else ()
     for number, votes in enumerate(past[:steps]):
-        engine.update(number, votes)
+        engine.update(number, votes.tolist())
         yield Taken(None, 0)
     for step in qzo_ff(engine, batches, range(len(past), steps), directions, share_batch):
         writer.votes(step.votes)

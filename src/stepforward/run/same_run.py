@@ -3,17 +3,16 @@
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from stepforward.errors import StepforwardError
-from stepforward.journal import Journal
+from stepforward.journal import Journal, written_by
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
+from stepforward.run.recorded import UNSAID
 from stepforward.run.settings import Settings
-
-UNSAID = {"share_batch": False, "temperature": 1.0}
-"""What a journal meant that was written before these settings existed."""
 
 
 def journal_settings(
@@ -34,17 +33,19 @@ def journal_settings(
         "batch": settings.batch,
         "evaluate_every": every,
         "patience": settings.patience,
+        **written_by(),
     }
 
 
 def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
-    """Refuse to resume with another model, other data or other settings.
+    """Refuse to resume with another model, other data or other settings. Another release of one arithmetic may resume.
 
     Raises:
         StepforwardError: what differs, by name.
     """
     there = UNSAID | recorded.settings
-    different = sorted(k for k in header.keys() | there.keys() if header.get(k) != there.get(k))
+    names = (header.keys() | there.keys()) - {"arithmetic", "package"}
+    different = sorted(k for k in names if header.get(k) != there.get(k))
     if not different:
         return
     if "base_sha256" in different:
@@ -55,9 +56,30 @@ def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
             "give the same data, or start a new run in another --out",
         )
     else:
-        said = ", ".join(f"{k} {there.get(k)!r} there, {header.get(k)!r} now" for k in different[:4])
+        said = ", ".join(
+            f"{k} {_said(there.get(k))} there, {_said(header.get(k))} now" for k in different[:4]
+        )
         what, remedy = (
             f"{path} was started with other settings: {said}",
             "resume with the options of the first call",
         )
     raise StepforwardError(what, remedy)
+
+
+def check_evaluations(recorded: Journal, samples: int, path: Path) -> None:
+    """Refuse validations that cannot have been measured on this many samples.
+
+    Raises:
+        StepforwardError: naming the step.
+    """
+    wrong = next((e for e in recorded.evaluations if e.correct > samples), None)
+    if wrong is not None:
+        raise StepforwardError(
+            f"{path} is damaged: at step {wrong.step} {wrong.correct} of {samples} validation samples are correct",
+            "restore it from a copy, or start a new run",
+        )
+
+
+def _said(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

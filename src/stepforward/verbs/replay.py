@@ -12,9 +12,9 @@ from stepforward.files import refuse_to_replace
 from stepforward.frontend.onnx import save_onnx
 from stepforward.models import open_model, to_program
 from stepforward.program.lower import onnx_weights
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
 from stepforward.quantization.write_back import with_weights
-from stepforward.run.same_run import UNSAID
+from stepforward.run.recorded import recorded_settings, trainable_indices
 
 
 def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
@@ -34,28 +34,22 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     refuse_to_replace(out, base, journal)
     opened, recorded = open_model(base), journals.read(journal)
     program = to_program(opened)
-    settings = recorded.settings
-    if not {"base_sha256", "trainable", "steps"} <= settings.keys():
-        raise StepforwardError(f"{journal} lacks the settings of a run", "give the journal of a run folder")
-    if program.weights_sha256 != settings["base_sha256"]:
+    settings = recorded_settings(recorded, str(journal))
+    if program.weights_sha256 != settings.base_sha256:
         raise StepforwardError(
             f"{journal} belongs to another base model than {opened.source}",
             "give the quantized model the run started from (base.onnx of the run folder, if there is one)",
         )
     if recorded.kept is None:
         raise StepforwardError(
-            f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings['steps']}",
+            f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings.steps.steps}",
             "finish the run first: stepforward adapt ... --resume",
         )
-    names = {tensor.name: index for index, tensor in enumerate(program.parameters)}
-    known = StepSettings.__dataclass_fields__
-    steps = StepSettings(**{name: value for name, value in (UNSAID | settings).items() if name in known})
-    engine = CoreEngine(
-        program, plan_training(program, [names[name] for name in settings["trainable"]], steps)
-    )
+    moving = trainable_indices(settings, program, str(journal))
+    engine = CoreEngine(program, plan_training(program, moving, settings.steps))
     started = time.monotonic()
     for step, votes in enumerate(recorded.votes[: recorded.kept]):
-        engine.update(step, votes)
+        engine.update(step, votes.tolist())
     adapted = replace(program, weights=engine.weights())
     if out is not None:
         save_onnx(with_weights(opened.graph, onnx_weights(adapted)), out)

@@ -1,0 +1,133 @@
+"""The settings of the run that a journal belongs to, checked: a journal may come from anybody."""
+
+import math
+import re
+from typing import Any, NamedTuple
+
+from stepforward.errors import StepforwardError
+from stepforward.journal import Journal
+from stepforward.program.model import Program
+from stepforward.program.training_plan import StepSettings
+from stepforward.reference.version import ARITHMETIC
+
+UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0}
+"""What a journal meant that was written before these settings existed."""
+
+OF_A_RUN = ("data_sha256", "batch", "evaluate_every", "patience", "package")
+"""What a journal may say besides what moves the weights; a device's says less."""
+
+_WHOLE = {"steps", "directions", "seed", "warmup", "batch", "evaluate_every", "patience", "arithmetic"}
+_REAL = {"epsilon", "lr", "momentum", "temperature"}
+_TEXT = {"base_sha256", "data_sha256", "distribution", "perturbation", "rounding", "schedule", "package"}
+_SHORT = 60
+
+
+class Recorded(NamedTuple):
+    """The settings that decide the weights.
+
+    Attributes:
+        base_sha256: of the weights section the run started from.
+        trainable: names of the tensors that move, in the program's order.
+        steps: everything else.
+    """
+
+    base_sha256: str
+    trainable: tuple[str, ...]
+    steps: StepSettings
+
+
+def recorded_settings(journal: Journal, source: str) -> Recorded:
+    """The settings of a run, from its journal.
+
+    Raises:
+        StepforwardError: the journal was written with another arithmetic, it lacks a setting, holds one that is
+            unknown, of a wrong type or out of range, or more steps than its run has.
+    """
+    settings = UNSAID | journal.settings
+    _check_arithmetic(settings, source)
+    of_steps = set(StepSettings.__dataclass_fields__)
+    needed = {"base_sha256", "trainable"} | of_steps
+    missing = sorted(needed - settings.keys())
+    if missing:
+        raise StepforwardError(
+            f"{source} lacks the settings of a run: {', '.join(missing)}", "give the journal of a run folder"
+        )
+    unknown = sorted(settings.keys() - needed - {"arithmetic", *OF_A_RUN})
+    if unknown:
+        raise StepforwardError(
+            f"{source} holds settings that this release does not know: {', '.join(map(_short, unknown[:4]))}",
+            _release(settings),
+        )
+    for name, value in settings.items():
+        if not _right_type(name, value):
+            raise _refused(source, f"{name} = {_short(value)}")
+    if settings["directions"] != journal.directions:
+        raise _refused(source, f"directions = {settings['directions']}, in records of {journal.directions}")
+    try:
+        steps = StepSettings(**{name: value for name, value in settings.items() if name in of_steps})
+    except StepforwardError as error:
+        raise _refused(source, error.what[:_SHORT]) from error
+    if len(journal.votes) > steps.steps:
+        raise _refused(source, f"{len(journal.votes)} steps of {steps.steps}")
+    return Recorded(settings["base_sha256"], tuple(settings["trainable"]), steps)
+
+
+def trainable_indices(recorded: Recorded, program: Program, source: str) -> list[int]:
+    """The parameters that move.
+
+    Raises:
+        StepforwardError: the program has no such parameter, or they are not each named once, in the program's order.
+    """
+    index = {tensor.name: position for position, tensor in enumerate(program.parameters)}
+    unknown = next((name for name in recorded.trainable if name not in index), None)
+    if unknown is not None:
+        raise _refused(source, f"the model has no parameter {_short(unknown)}")
+    indices = [index[name] for name in recorded.trainable]
+    if indices != sorted(set(indices)):
+        raise _refused(source, "its trainable tensors are not each named once, in the model's order")
+    return indices
+
+
+def _check_arithmetic(settings: dict, source: str) -> None:
+    version = settings["arithmetic"]
+    if type(version) is not int or version < 1:
+        raise _refused(source, f"arithmetic = {_short(version)}")
+    if version != ARITHMETIC:
+        raise StepforwardError(
+            f"{source} was written with arithmetic version {_short(version)}, this release computes with "
+            f"version {ARITHMETIC}: the weights would differ",
+            _release(settings),
+        )
+
+
+def _release(settings: dict) -> str:
+    """Where a journal can be read that this release cannot."""
+    package = settings.get("package")
+    if isinstance(package, str) and re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,3}[a-z0-9.+]{0,20}", package):
+        return f"use the release it was written with: pip install stepforward=={package}"
+    return "use the release it was written with"
+
+
+def _right_type(name: str, value: Any) -> bool:
+    if name == "patience" and value is None:
+        return True
+    if name == "trainable":
+        return isinstance(value, list) and value != [] and all(isinstance(entry, str) for entry in value)
+    if name == "share_batch":
+        return isinstance(value, bool)
+    if name in _TEXT:
+        return isinstance(value, str)
+    if name in _WHOLE:
+        return type(value) is int and 0 <= value < 2**64
+    return name in _REAL and type(value) in (int, float) and abs(value) < 2**64 and math.isfinite(value)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."
+
+
+def _refused(source: str, what: str) -> StepforwardError:
+    return StepforwardError(
+        f"{source} is not the journal of a run: {what}", "restore it from a copy, or start a new run"
+    )

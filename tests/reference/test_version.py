@@ -1,0 +1,75 @@
+"""The number of the arithmetic belongs to its bits: whoever changes a bit has to change the number."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.program import fileformat
+from stepforward.program.temperature import at_temperature
+from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.reference.directions import sample_order
+from stepforward.reference.version import ARITHMETIC
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
+
+DIGESTS = {1: "11817d10767dd3eba961270a5874dcf29a7dbb4e475ca3a7adbc971912851c0f"}
+"""SHA-256 of what this file computes, by version of the arithmetic. A line is added, never changed."""
+
+_SIZES = {"epsilon": 0.02, "lr": 0.03}
+RUNS = [
+    ("s16", StepSettings(5, **_SIZES)),
+    (
+        "s16",
+        StepSettings(
+            5, **_SIZES, directions=3, seed=2**40 + 5, momentum=0.9, rounding="stochastic", warmup=2
+        ),
+    ),
+    (
+        "s16",
+        StepSettings(
+            5, **_SIZES, directions=2, distribution="rademacher", perturbation="paper", rounding="floor"
+        ),
+    ),
+    (
+        "s16",
+        StepSettings(5, **_SIZES, directions=4, distribution="binomial", schedule="linear", share_batch=True),
+    ),
+    ("s8", StepSettings(4, **_SIZES, directions=2, schedule="constant", temperature=2.0)),
+    ("s4", StepSettings(4, **_SIZES, directions=2, seed=7, rounding="stochastic")),
+    ("moves", StepSettings(4, **_SIZES, directions=2, momentum=0.5, schedule="linear")),
+]
+
+
+def computed() -> str:
+    """A digest of plans, losses, votes, weights and logits over programs that hold every operator."""
+    digest = hashlib.sha256()
+    for name, settings in RUNS:
+        program = at_temperature(fileformat.load(GOLDEN / f"{name}.sfp"), settings.temperature)
+        plan = plan_training(program, range(program.parameter_count), settings)
+        digest.update(plan.to_bytes())
+        count = np.prod((6, *program.tensors[program.input].shape))
+        x = (np.arange(count) ** 3 % 251 - 125).astype(np.int8)
+        x, y = x.reshape(6, *program.tensors[program.input].shape), np.arange(6, dtype=np.int32) % 4
+        engine = ReferenceEngine(program, plan)
+        for step in qzo_ff(
+            engine, lambda _, s=(x, y): s, range(settings.steps), plan.directions, plan.share_batch
+        ):
+            digest.update(repr((step.number, step.votes, step.losses)).encode())
+        digest.update(engine.weights() + engine.logits(x).astype("<i4").tobytes())
+    digest.update(sample_order(3, 1, 1000).astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def test_the_bits_are_those_of_the_version():
+    assert computed() == DIGESTS[ARITHMETIC], (
+        "the arithmetic changed: put that right, or add one to ARITHMETIC, add the digest here, and say in "
+        "docs/decisions.md what becomes of old journals"
+    )
+
+
+def test_the_document_says_the_same_version():
+    title = (Path(__file__).parents[2] / "docs" / "arithmetic.md").read_text().splitlines()[0]
+    assert title == f"# The arithmetic contract, version {ARITHMETIC}"
