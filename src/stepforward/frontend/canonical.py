@@ -17,8 +17,10 @@ from stepforward.frontend.passes.merge_pad import merge_pad
 from stepforward.frontend.passes.name_everything import name_everything
 from stepforward.frontend.passes.normalize_clip import normalize_clip
 from stepforward.frontend.passes.normalize_reshape import normalize_reshape
+from stepforward.frontend.passes.positive_axes import positive_axes
 from stepforward.frontend.passes.remove_noops import remove_noops
 from stepforward.frontend.passes.strided_slice import strided_slice
+from stepforward.frontend.passes.to_float32 import to_float32
 from stepforward.frontend.passes.unshare import unshare
 from stepforward.frontend.shapes import fix_batch, free_batch, infer_shapes
 from stepforward.frontend.support import CANONICAL, refuse_unsupported
@@ -44,10 +46,12 @@ def canonicalize(model: ir.Model) -> ir.Model:
     for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
         graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on
     refuse_unsupported(graph)
+    to_float32(model)
     batch = fix_batch(model)
     infer_shapes(model)
     while fold_constants(graph):
         infer_shapes(model)
+    positive_axes(graph)
     _sums_to_adds(graph)
     remove_noops(graph)
     drop_softmax(model)

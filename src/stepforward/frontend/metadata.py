@@ -71,6 +71,8 @@ def _read(model, key, kind, default):
         value = json.loads(text)
     except ValueError as error:
         raise _damaged(key, "it is not JSON") from error
+    except RecursionError as error:
+        raise _damaged(key, "it is nested too deeply") from error
     if not isinstance(value, kind):
         raise _damaged(key, f"it is not a JSON {'object' if kind is dict else 'list'}")
     return value

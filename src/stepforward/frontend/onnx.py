@@ -8,25 +8,30 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.files import write_atomically
-from stepforward.frontend.graph import constant, copy_model, describe, is_quantized
-from stepforward.frontend.metadata import BITS
+from stepforward.frontend.graph import constant, describe, is_quantized
+from stepforward.frontend.input_shape import give_input_shape
+from stepforward.frontend.lenient import make_strict
+from stepforward.frontend.opset import modernize, opset_of
 
-MIN_OPSET = 13
-MIN_OPSET_QUANTIZED = 21
 _QUANTIZED_OPERATORS = {
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
     *("ConvInteger", "MatMulInteger", "QGemm", "QLinearAdd", "QLinearGlobalAveragePool"),
 }
 
 
-def load_onnx(path: str | Path) -> ir.Model:
+def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> ir.Model:
     """Read an ONNX file: a float network, or a quantized one that `quantize` wrote.
 
-    The model has one float32 input (batch first, everything else fixed) and one output.
+    The model has one float input (batch first, everything else fixed) and one output. Opsets 7 to 12 are converted
+    to 13.
+
+    Args:
+        input_shape: of one sample, (C, H, W) or (features,), for a model that leaves sizes open and notes no
+            preprocessing that gives them.
 
     Raises:
-        StepforwardError: the file is missing, damaged or not ONNX; its opset is older than 13; it has several
-            inputs or outputs, a dynamic axis other than the batch, NaN or Inf in a weight, or integer
+        StepforwardError: the file is missing, damaged or not ONNX; its opset is older than 7 or cannot be converted;
+            it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
             operators that stepforward did not write.
     """
     path = Path(path)
@@ -38,15 +43,19 @@ def load_onnx(path: str | Path) -> ir.Model:
         raise StepforwardError(f"cannot read {path}: {error.strerror or error}", "check the file") from error
     except Exception as error:  # protobuf and the external-data reader raise many kinds
         raise _damaged(path, error) from error
-    _check_opset(path, proto)
+    if not proto.HasField("graph") or opset_of(proto) is None:
+        raise _damaged(path, "it holds no graph, or no opset")
     try:
+        make_strict(proto)
         onnx.checker.check_model(proto, full_check=False)
         # Writing it once more finds what parsing lets pass: names that are not UTF-8, unreadable tensors.
-        model = copy_model(ir.from_proto(proto))
-        for value in model.graph.initializers.values():
-            value.const_value.numpy()
+        proto = ir.to_proto(ir.from_proto(proto))
+        for tensor in proto.graph.initializer:
+            onnx.numpy_helper.to_array(tensor)
     except Exception as error:
         raise _damaged(path, error) from error
+    model = modernize(proto, str(path))
+    give_input_shape(model, input_shape, str(path))
     check_interface(model, str(path))
     return model
 
@@ -88,24 +97,11 @@ def check_interface(model: ir.Model, source: str) -> None:
         )
 
 
-def _check_opset(path, proto):
-    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    if not proto.HasField("graph") or not versions:
-        raise _damaged(path, "it holds no graph, or no opset")
-    needed = MIN_OPSET_QUANTIZED if any(entry.key == BITS for entry in proto.metadata_props) else MIN_OPSET
-    if min(versions) < needed:
-        raise StepforwardError(
-            f"{path} uses opset {min(versions)}; stepforward reads opset {needed} and newer",
-            "export it again with opset_version=21, or convert it: onnx.save(onnx.version_converter."
-            f"convert_version(onnx.load({str(path)!r}), 21), 'converted.onnx')",
-        )
-
-
 def _check_input(value, source):
-    if value.dtype not in (ir.DataType.FLOAT, None):
+    if value.dtype is not None and not value.dtype.is_floating_point():
         raise StepforwardError(
             f"input {value.name!r} of {source} is {value.dtype.name}, not FLOAT",
-            "export the float32 model; preprocessing that turns bytes into floats belongs to the data",
+            "export the model with a float32 input; preprocessing that turns bytes into floats belongs to the data",
         )
     shape = value.shape
     if shape is None or not 2 <= len(shape) <= 4:
@@ -117,7 +113,8 @@ def _check_input(value, source):
         if axis > 0 and not isinstance(dim, int):
             raise StepforwardError(
                 f"axis {axis} of input {value.name!r} of {source} is dynamic ({dim}); only the batch may be",
-                "export the model with fixed channels, height and width",
+                "give the size of one sample: --input-shape C,H,W (input_shape= in Python), or export it with fixed "
+                "channels, height and width",
             )
         if isinstance(dim, int) and dim < 1:
             raise StepforwardError(

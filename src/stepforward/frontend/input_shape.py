@@ -1,0 +1,75 @@
+"""The shape of the input: what a file leaves open is filled in from the preprocessing, or by the user."""
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import PREPROCESSING, get_preprocessing
+
+
+def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str) -> None:
+    """Write fixed sizes where the input's axes are dynamic; the batch stays as it is.
+
+    Args:
+        shape: of one sample, (C, H, W) or (features,); by default the one that the preprocessing noted in the
+            model makes, if any.
+        source: how messages name the model.
+
+    Raises:
+        StepforwardError: `shape` contradicts the sizes that the model fixes.
+    """
+    value = next((value for value in model.graph.inputs if value.name not in model.graph.initializers), None)
+    wanted = shape or _of_preprocessing(model)
+    if value is None or wanted is None:
+        return
+    own = [None] * (len(wanted) + 1) if value.shape is None else list(value.shape.dims)
+    if all(isinstance(dim, int) for dim in own[1:]) and shape is None:
+        return
+    fits = len(own) == len(wanted) + 1 and all(
+        dim == size for dim, size in zip(own[1:], wanted, strict=True) if isinstance(dim, int)
+    )
+    if fits:
+        value.shape = ir.Shape([own[0], *wanted])
+    elif shape is not None:
+        raise StepforwardError(
+            f"--input-shape {','.join(map(str, shape))} does not fit input {value.name!r} of {source}: "
+            f"(N, {', '.join(str(dim) for dim in own[1:])})",
+            "give the size of one sample without the batch; sizes that the model fixes stay as they are",
+        )
+
+
+def parse_input_shape(text: str) -> tuple[int, ...]:
+    """The shape written "C,H,W".
+
+    >>> parse_input_shape("3,32,32")
+    (3, 32, 32)
+
+    Raises:
+        StepforwardError: it is not one to three positive numbers.
+    """
+    sizes = text.replace("x", ",").split(",")
+    try:
+        shape = tuple(int(size) for size in sizes)
+    except ValueError:
+        shape = ()
+    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        raise StepforwardError(
+            f"--input-shape {text!r} is no shape", "give channels, height and width: --input-shape 3,224,224"
+        )
+    return shape
+
+
+def _of_preprocessing(model):
+    """(C, H, W) of the noted preprocessing as far as its numbers make sense; they are checked when data is read."""
+    if PREPROCESSING not in model.metadata_props:
+        return None
+    settings = get_preprocessing(model)
+    try:
+        if settings.get("kind") == "image":
+            shape = settings["channels"], settings["height"], settings["width"]
+        elif settings.get("kind") == "log_mel":
+            shape = 1, settings["mels"], settings["samples"] // settings["hop"]
+        else:
+            return None
+    except (KeyError, TypeError, ZeroDivisionError):
+        return None
+    return shape if all(type(size) is int and size > 0 for size in shape) else None
