@@ -1,5 +1,6 @@
 """Open whatever the user has as a model: an ONNX file, an onnx_ir model, or a torch module."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
+from stepforward.frontend.graph import copy_model
+from stepforward.frontend.input_shape import give_input_shape, parse_input_shape
 from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
 from stepforward.frontend.onnx import is_quantized, load_onnx
 from stepforward.program.lower import lower
@@ -61,15 +64,19 @@ class Opened:
         return self.graph.metadata_props.get(BITS, "custom") if self.quantized else "float32"
 
 
-def open_model(model: Any) -> Opened:
+def open_model(model: Any, input_shape: str | Sequence[int] | None = None) -> Opened:
     """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `frontend.torch.from_torch` gave.
+
+    Args:
+        model: one of these; an `Opened` is returned as it is.
+        input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
     """
     if isinstance(model, Opened):
         return model
-    graph, source = load_graph(model)
+    graph, source = load_graph(model, input_shape)
     quantized = is_quantized(graph)
     if not quantized:
         graph = canonicalize(graph)
@@ -89,8 +96,8 @@ def open_model(model: Any) -> Opened:
     return opened
 
 
-def load_graph(model: Any) -> tuple[ir.Model, str]:
-    """The graph as the file has it, and how messages name it; `model` as of `open_model`, but not an `Opened`.
+def load_graph(model: Any, input_shape: str | Sequence[int] | None = None) -> tuple[ir.Model, str]:
+    """The graph as the file has it, and how messages name it; arguments as of `open_model`, but no `Opened`.
 
     Raises:
         StepforwardError: the file is missing or damaged.
@@ -100,10 +107,15 @@ def load_graph(model: Any) -> tuple[ir.Model, str]:
             f"{model} is a program, which only devices and `stepforward inspect` read",
             "give the .onnx file it was made from: beside adapted.sfp lies adapted.onnx",
         )
+    shape = None if input_shape is None else parse_input_shape(input_shape)
     if isinstance(model, (str, Path)):
-        return load_onnx(model), str(model)
+        return load_onnx(model, shape), str(model)
     if isinstance(model, ir.Model):
-        return model, model.graph.name or "model"
+        source = model.graph.name or "model"
+        if shape is not None:
+            model = copy_model(model)
+            give_input_shape(model, shape, source)
+        return model, source
     raise StepforwardError(
         f"stepforward cannot open a {type(model).__name__} as a model",
         "give the path of an .onnx file or an onnx_ir.Model; from_torch makes one of a torch module",

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from onnx_graphs import canonical_like, parameters, parse, ramp
+from onnx_graphs import canonical_like, parameters, parse, ramp, run_ort, samples
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
 from stepforward.frontend.metadata import get_notes
+from stepforward.quantization.float_forward import run
 
 HEAD = "g = GlobalAveragePool(c)\ny = Flatten(g)"
 
@@ -277,3 +278,33 @@ def test_dilated_grouped_asymmetric_convolution():
         b=ramp(6),
     )
     canonical_like(model, "Conv GlobalAveragePool Flatten")
+
+
+@pytest.mark.parametrize(("rank", "axis"), [(2, -1), (4, -1), (4, -2), (4, -3)])
+def test_a_negative_axis_of_a_concat_counts_from_the_end(rank, axis):
+    end = "y = Identity(k)" if rank == 2 else "g = GlobalAveragePool(k)\ny = Flatten(g)"
+    start = "a = Flatten(x)\nb = Relu(a)" if rank == 2 else "a = Identity(x)\nb = Relu(x)"
+    canonical = canonicalize(parse(f"{start}\nk = Concat<axis={axis}>(b, a)\n{end}"))
+    concat = next(node for node in canonical.graph if node.op_type == "Concat")
+    assert concat.attributes["axis"].value == rank + axis
+
+
+def test_a_transpose_without_permutation_reverses():
+    body = "f = Reshape(x, s)\nt = Transpose<perm=[0,2,1]>(f)\nc = Reshape(t, r)\n"
+    model = parse(body + HEAD, s=np.array([0, 4, -1]), r=np.array([-1, 2, 6, 6]))
+    canonical_like(model, "Reshape Transpose Reshape GlobalAveragePool Flatten")
+    with pytest.raises(StepforwardError, match="first axis is not the batch"):
+        canonicalize(parse("f = Flatten(x)\nt = Transpose(f)\nr = Relu(t)\ny = Flatten(r)"))
+
+
+@pytest.mark.parametrize("kind", ["float16", "double"])
+def test_other_floats_are_read_as_float32(kind):
+    dtype, code = {"float16": (np.float16, 10), "double": (np.float64, 11)}[kind]
+    body = f"k = Cast<to={code}>(x)\nf = Flatten(k)\nr = Gemm<transB=1>(f, w, b)\ny = Cast<to=1>(r)"
+    model = parse(body, w=ramp(4, 72).astype(dtype), b=ramp(4).astype(dtype))
+    canonical = canonicalize(model)
+    assert [node.op_type for node in canonical.graph] == ["Flatten", "Gemm"]
+    assert all(array.dtype == np.float32 for array in parameters(canonical).values())
+    assert kind in get_notes(canonical)[0]
+    x = samples(model)
+    np.testing.assert_allclose(run(canonical, x), run_ort(model, x), rtol=0, atol=5e-3)

@@ -14,6 +14,7 @@ from stepforward.cli.options import (
     Data,
     Epsilon,
     Image,
+    InputShape,
     Json,
     Lr,
     Memory,
@@ -68,6 +69,7 @@ def adapt(
     train: Train = DEFAULTS.train,
     classes: Classes = None,
     image: Image = None,
+    input_shape: InputShape = None,
     as_json: Json = False,
     bits: advanced(Bits) = DEFAULTS.bits,
     calibration: advanced(Calibration) = DEFAULTS.calibration,
@@ -234,6 +236,7 @@ def adapt(
                 resume=resume,
                 classes=classes,
                 image=image,
+                input_shape=input_shape,
                 on_progress=progress,
                 **settings,
             )

@@ -50,6 +50,14 @@ Image = Annotated[
         show_default="mean=0,std=1: pixels divided by 255",
     ),
 ]
+InputShape = Annotated[
+    str | None,
+    typer.Option(
+        metavar="C,H,W",
+        help="For a float model that leaves height or width open: the size of one sample.",
+        show_default="what the model or its preprocessing says",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
 ]

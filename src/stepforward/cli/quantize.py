@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import DEFAULTS, Bits, Calibration, Classes, Data, Image, Json, Model
+from stepforward.cli.options import DEFAULTS, Bits, Calibration, Classes, Data, Image, InputShape, Json, Model
 from stepforward.cli.outcome import Outcome
 from stepforward.errors import StepforwardError
 
@@ -16,6 +16,7 @@ def quantize(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the quantized (QDQ) .onnx file.")],
     classes: Classes = None,
     image: Image = None,
+    input_shape: InputShape = None,
     bits: Bits = DEFAULTS.bits,
     calibration: Calibration = DEFAULTS.calibration,
     symmetric: Annotated[
@@ -60,6 +61,7 @@ def quantize(
         symmetric=symmetric,
         classes=classes,
         image=image,
+        input_shape=input_shape,
         out=out,
         on_note=notes.append,
     )

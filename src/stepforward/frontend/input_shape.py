@@ -1,5 +1,7 @@
 """The shape of the input: what a file leaves open is filled in from the preprocessing, or by the user."""
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
@@ -31,14 +33,14 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
         value.shape = ir.Shape([own[0], *wanted])
     elif shape is not None:
         raise StepforwardError(
-            f"--input-shape {','.join(map(str, shape))} does not fit input {value.name!r} of {source}: "
+            f"the input shape {','.join(map(str, shape))} does not fit input {value.name!r} of {source}: "
             f"(N, {', '.join(str(dim) for dim in own[1:])})",
             "give the size of one sample without the batch; sizes that the model fixes stay as they are",
         )
 
 
-def parse_input_shape(text: str) -> tuple[int, ...]:
-    """The shape written "C,H,W".
+def parse_input_shape(shape: str | Sequence[int]) -> tuple[int, ...]:
+    """The shape of one sample, given as numbers or written "C,H,W".
 
     >>> parse_input_shape("3,32,32")
     (3, 32, 32)
@@ -46,16 +48,17 @@ def parse_input_shape(text: str) -> tuple[int, ...]:
     Raises:
         StepforwardError: it is not one to three positive numbers.
     """
-    sizes = text.replace("x", ",").split(",")
+    sizes = shape.split(",") if isinstance(shape, str) else shape
     try:
-        shape = tuple(int(size) for size in sizes)
-    except ValueError:
-        shape = ()
-    if not 1 <= len(shape) <= 3 or min(shape) < 1:
+        numbers = tuple(int(size) for size in sizes)
+    except (TypeError, ValueError):
+        numbers = ()
+    if not 1 <= len(numbers) <= 3 or min(numbers) < 1:
         raise StepforwardError(
-            f"--input-shape {text!r} is no shape", "give channels, height and width: --input-shape 3,224,224"
+            f"the input shape {shape!r} is not the shape of a sample",
+            "give channels, height and width, such as 3,224,224",
         )
-    return shape
+    return numbers
 
 
 def _of_preprocessing(model):

@@ -1,10 +1,12 @@
 """The main verb: adapt a network to a user's data."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
+from stepforward.models import open_model
 from stepforward.report.progress import watch
 from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
@@ -25,6 +27,7 @@ def adapt(
     resume: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
+    input_shape: str | Sequence[int] | None = None,
     on_progress: OnProgress | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -43,6 +46,7 @@ def adapt(
             the data in sorted order.
         image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
             fit, each optional (`run.given.image_settings`); default: pixels divided by 255.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
@@ -59,11 +63,11 @@ def adapt(
         with watch(log=False) as on_progress:
             return adapt(
                 model, data, test=test, out=out, resume=resume, classes=classes, image=image,
-                on_progress=on_progress, command=command, **options,
+                input_shape=input_shape, on_progress=on_progress, command=command, **options,
             )  # fmt: skip
     settings = Settings(**options)
     folder = run_folder(out, resume)
-    prepared = prepare(model, data, test, settings, classes, image)
+    prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image)
     if settings.method == "backprop":
         if resume:
             raise StepforwardError(
@@ -83,6 +87,8 @@ def adapt(
         *result["notes"],
     ]
     result |= given(prepared.opened, classes, image)
+    if input_shape is not None:
+        result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
     count = repeated(prepared)
     if count:
         result["notes"].append(

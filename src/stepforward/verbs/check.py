@@ -1,6 +1,7 @@
 """Say whether a model can be adapted, what stands in the way, and what a device would need."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from stepforward.run.settings import Settings
 from stepforward.trainable import select
 
 
-def check(model: Any) -> dict:
+def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict:
     """Whether `adapt` takes a model, float or quantized, with everything that stands in the way at once.
 
     The bytes of a float model are those of its 16w8a form. They depend on shapes alone, so ramps stand in for the
@@ -29,6 +30,7 @@ def check(model: Any) -> dict:
 
     Args:
         model: path to an `.onnx` file, or an `onnx_ir.Model`.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
 
     Returns:
         supported; problems: [{what, remedy}, ...]; bits, input_shape, class_names and preprocessing (None where the
@@ -38,7 +40,7 @@ def check(model: Any) -> dict:
     Raises:
         StepforwardError: the file cannot be read as a model.
     """
-    graph, source = load_graph(model)
+    graph, source = load_graph(model, input_shape)
     found = {
         "model": source,
         "input_shape": _shape(graph),
@@ -49,7 +51,7 @@ def check(model: Any) -> dict:
     if problems:
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     try:
-        opened = open_model(model)
+        opened = open_model(model, input_shape)
         program = _program(opened)
     except StepforwardError as error:
         problems = [{"what": error.what, "remedy": error.remedy}]

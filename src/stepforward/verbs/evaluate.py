@@ -1,6 +1,7 @@
 """Measure a model on labelled data."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from stepforward.engines.core import CoreEngine
@@ -20,6 +21,7 @@ def evaluate(
     *,
     classes: Classes | None = None,
     image: Image | None = None,
+    input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
 ) -> dict:
     """Accuracy, loss and confusion matrix; in integers for a quantized model, in float32 for a float one.
@@ -28,6 +30,7 @@ def evaluate(
         model: path to an ONNX file, or an `onnx_ir.Model`.
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         threads: of the C core; default: all cores.
 
     Returns:
@@ -37,7 +40,7 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_model(model), data, classes, image)
+    opened = complete(open_model(model, input_shape), data, classes, image)
     dataset = load_data(opened, data, "test")
     started, sha = time.monotonic(), None
     if opened.quantized:

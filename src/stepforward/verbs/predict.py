@@ -25,6 +25,7 @@ def predict(
     top: int = 1,
     classes: Classes | None = None,
     image: Image | None = None,
+    input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
 ) -> list[dict]:
     """The classes a network sees, with probabilities; in integers for a quantized model, in float32 for a float one.
@@ -35,6 +36,7 @@ def predict(
             (N, C, H, W) float, one of them (C, H, W), or uint8 images (N, H, W, C) for a model that reads images.
         top: how many classes to name for each sample, likeliest first.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         threads: of the C core; default: all cores.
 
     Returns:
@@ -46,7 +48,7 @@ def predict(
     """
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
-    opened, files = open_model(model), _files(samples)
+    opened, files = open_model(model, input_shape), _files(samples)
     opened = complete(opened, files[0] if files else None, classes, image)
     if files:
         parts = [_from_file(opened, file) for file in files]

@@ -1,6 +1,6 @@
 """Turn a float network into integers, with ranges seen on the user's data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def quantize(
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
+    input_shape: str | Sequence[int] | None = None,
     out: str | Path | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ir.Model:
@@ -39,6 +40,7 @@ def quantize(
         calibration: "minmax", "percentile" or "mse".
         symmetric: zero points of 0 everywhere, as in the paper.
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         out: where to write the result.
         on_note: called with every sentence a person should know about the data.
 
@@ -49,7 +51,7 @@ def quantize(
         StepforwardError: bad model or data, or a model that is quantized already.
     """
     refuse_to_replace(out, model, data)
-    opened = open_model(model)
+    opened = open_model(model, input_shape)
     if opened.quantized:
         raise StepforwardError(
             f"{opened.source} is quantized already ({opened.bits})", "give the float model"
