@@ -12,6 +12,7 @@ from stepforward.data.dataset import Dataset
 from stepforward.data.listing import LabelledFile, list_csv, list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
+from stepforward.data.room import check_room
 from stepforward.errors import StepforwardError
 
 Purpose = Literal["adapt", "test"]
@@ -85,8 +86,9 @@ def _from_files(
             raise unknown_class(file.label, file.where, names)
     if path.is_dir():
         files = sorted(files, key=lambda file: index[file.label])
-    observed = Observed(settings)
-    x = np.empty((len(files), *prep.input_shape(settings)), dtype=np.float32)
+    observed, shape = Observed(settings), (len(files), *prep.input_shape(settings))
+    check_room(str(path), shape)
+    x = np.empty(shape, dtype=np.float32)
     for row, file in enumerate(files):
         x[row] = _input(file, settings, observed)
     y = np.array([index[file.label] for file in files], dtype=np.int64)

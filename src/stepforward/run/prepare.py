@@ -64,11 +64,13 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
             names = names or _numbers(opened.outputs)
         return _all_classes(load(data, settings, names, purpose, shape), opened, str(data))
     if isinstance(data, Dataset):
-        own, sources = np.array(data.class_names, dtype=str), data.sources
+        own, sources, notes = np.array(data.class_names, dtype=str), data.sources, data.notes
     else:
-        own = sources = None
+        own, sources, notes = None, None, ()
     x, y = (data.x, data.y) if sources else _pair(data, where)
-    dataset = _all_classes(check_arrays(where, x, y, own, sources, settings, names, shape), opened, where)
+    dataset = _all_classes(
+        check_arrays(where, x, y, own, sources, settings, names, shape, notes), opened, where
+    )
     check_amount(dataset, where, purpose)
     return dataset
 
