@@ -173,7 +173,7 @@ def test_amounts_that_cannot_adapt_are_refused(tmp_path):
 
 def test_missing_flat_and_foreign_paths(tmp_path, pictures):
     refuses("does not exist", tmp_path / "nowhere", IMAGE)
-    refuses("no sub-folders", pictures / "cat", IMAGE)
+    refuses("no sub-folders: 2 images without labels", pictures / "cat", IMAGE)
     refuses("ready-made arrays", pictures, ARRAY)
     refuses("neither a folder", pictures / "cat" / "0.png", IMAGE)
 
@@ -195,7 +195,7 @@ def test_csv_with_and_without_header(pictures):
         (b"cat/0.png,cat\ncat/1.png\n", "line 2: 'cat/1.png' is not a path and a label"),
         (b"cat/0.png,cat,extra\n", "line 1"),
         (b"path,label\ncat/0.png,\n", "line 2"),
-        (b"cat/0.png,cat\ncat/9.png,cat\n", "line 2: there is no file"),
+        (b"cat/0.png,cat\ncat/9.png,cat\n", r"1 of 2 files are not there \(line 2: cat/9\.png\)"),
         (b"cat/0.png,cat\ndog/0.png,wolf\n", "line 2: the model has no class 'wolf'"),
         (b"\xff\xfe\x00", "cannot be read as a CSV"),
         (b'"cat/0.png,cat\n', "cannot be read as a CSV"),
@@ -206,6 +206,49 @@ def test_csv_with_and_without_header(pictures):
 def test_broken_csv_rows_have_line_numbers(pictures, text, match):
     (pictures / "list.csv").write_bytes(text)
     refuses(match, pictures / "list.csv", IMAGE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat/0.png;cat\ndog/1.png;dog\nbird/0.png;bird\n",
+        "cat\\0.png,cat\ndog\\1.png,dog\nbird\\0.png,bird\n",
+        "'cat/0.png',cat\n'dog/1.png',dog\n'bird/0.png',bird\n".replace("'", chr(34)),
+        "id\tclass\tfilename\n1\tcat\tcat/0.png\n2\tdog\tdog/1.png\n3\tbird\tbird/0.png\n",
+        "File,Label\r\ncat/0.png,cat\r\ndog/1.png,dog\r\nbird/0.png,bird\r\n",
+    ],
+    ids=["semicolons", "backslashes", "quotes", "more columns", "Windows lines"],
+)
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csvs_as_spreadsheets_write_them(pictures, text, coding):
+    (pictures / "list.csv").write_bytes(text.encode(coding))
+    data = load(pictures / "list.csv", IMAGE, NAMES)
+    assert data.y.tolist() == [1, 0, 2]
+    np.testing.assert_array_equal(data.x[:, 0, 0, 0] * 255, np.float32([100, 201, 0]))
+
+
+def test_a_csv_of_measurements_is_regression(pictures):
+    (pictures / "list.csv").write_text("cat/0.png,0.25\ncat/1.png,1.5\ndog/0.png,2.75\n")
+    error = refuses("labels are numbers such as 0.25: regression", pictures / "list.csv", IMAGE)
+    assert "classifiers" in error.remedy
+
+
+def test_what_lies_a_folder_too_high_is_named(tmp_path):
+    for part in ("train", "val"):
+        for name in NAMES:
+            save_picture(tmp_path / part / name / "0.png", 1)
+    error = refuses("holds train, val in place of classes; .*train holds classes", tmp_path, IMAGE)
+    assert error.remedy == f"give {tmp_path / 'train'}"
+
+
+def test_a_single_array_is_told_its_partner(tmp_path):
+    np.save(tmp_path / "x.npy", GOOD["x"])
+    assert "savez" in refuses("is one array", tmp_path / "x.npy").remedy
+
+
+def test_case_does_not_hide_the_class_that_was_meant(pictures):
+    (pictures / "bird").rename(pictures / "BIRD")
+    refuses("no class 'BIRD'; did you mean 'bird'", pictures, IMAGE)
 
 
 def test_damaged_file_of_a_csv_has_its_line(pictures):

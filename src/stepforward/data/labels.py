@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from stepforward.data.listing import list_csv, list_folder
+from stepforward.data.csv_list import list_csv
+from stepforward.data.listing import list_folder
 
 _IMAGES = {".bmp", ".gif", ".jpe", ".jpeg", ".jfif", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _SOUNDS = {".aac", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".webm", ".wma"}

@@ -1,12 +1,12 @@
-"""Which files there are and what they show: folders with one sub-folder per class, and CSV lists."""
+"""Which files a folder with one sub-folder per class holds, and what they show."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from stepforward.data import preprocessing as prep
+from stepforward.data.files import LabelledFile
 from stepforward.data.names import same_spelling
 from stepforward.errors import StepforwardError
 
@@ -17,15 +17,6 @@ _LEFT_BY_SYSTEMS = {
     "__macosx",
     "@eadir",
 }  # next to names with a dot in front
-
-
-class LabelledFile(NamedTuple):
-    """A sample on disk: the file, its class name, its short name for reports, its place for messages."""
-
-    path: Path
-    label: str
-    source: str
-    where: str
 
 
 class Listing(NamedTuple):
@@ -50,9 +41,10 @@ def list_folder(folder: Path, settings: dict) -> Listing:
     classes = [entry for entry in entries if entry.is_dir()]
     loose = [entry for entry in entries if not entry.is_dir() and _is_sample(entry, settings)]
     if not classes:
+        held = f": {len(loose)} {prep.MEDIA[settings['kind']].name} without labels" if loose else ""
         raise StepforwardError(
-            f"{folder} has no sub-folders",
-            "put the samples into one sub-folder per class, named like the class",
+            f"{folder} has no sub-folders{held}",
+            "put the samples into one sub-folder per class, named like the class, or give a CSV of path,label",
         )
     listing = Listing([], [], loose)
     for entry in classes:
@@ -116,45 +108,6 @@ def _below(folder: Path, seen: set[Path]) -> Iterable[Path]:
             yield from _below(entry, seen)
         else:
             yield entry
-
-
-def list_csv(path: Path) -> list[LabelledFile]:
-    """The samples of a CSV of `path,label`; paths are relative to the CSV, a header row may come first.
-
-    Raises:
-        StepforwardError: not UTF-8 CSV, a row that is not two fields, or a missing file (with the line).
-    """
-    files = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines, strict=True)
-            for row in reader:
-                if not any(field.strip() for field in row) or (not files and _is_header(row)):
-                    continue
-                files.append(_csv_file(path, reader.line_num, row))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StepforwardError(
-            f"{path} cannot be read as a CSV ({error})", "save it as UTF-8 text with rows of path,label"
-        ) from error
-    return files
-
-
-def _csv_file(path: Path, line: int, row: list[str]) -> LabelledFile:
-    where = f"{path}, line {line}"
-    if len(row) != 2 or not all(field.strip() for field in row):
-        raise StepforwardError(f"{where}: {','.join(row)!r} is not a path and a label", "write path,label")
-    name, label = (field.strip() for field in row)
-    file = path.parent / name
-    if not file.is_file():
-        raise StepforwardError(
-            f"{where}: there is no file {file}",
-            "correct the path (it is relative to the CSV), or remove the row",
-        )
-    return LabelledFile(file, same_spelling(label), name, where)
-
-
-def _is_header(row: list[str]) -> bool:
-    return [field.strip().lower() for field in row] == ["path", "label"]
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -8,8 +8,10 @@ import numpy as np
 
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import read_arrays
+from stepforward.data.csv_list import list_csv
 from stepforward.data.dataset import Dataset
-from stepforward.data.listing import LabelledFile, list_csv, list_folder
+from stepforward.data.files import LabelledFile
+from stepforward.data.listing import list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
 from stepforward.data.room import check_room
@@ -58,6 +60,11 @@ def load(
         dataset = _from_files(list_csv(path), path, settings, class_names, ())
     elif path.suffix.lower() == ".npz":
         dataset = read_arrays(path, settings, class_names, shape)
+    elif path.suffix.lower() == ".npy":
+        raise StepforwardError(
+            f"{path} is one array; samples and labels are needed in one file",
+            "join them: numpy.savez('data.npz', x=numpy.load('x.npy'), y=numpy.load('y.npy'))",
+        )
     else:
         raise StepforwardError(
             f"{path} is neither a folder, a .csv nor an .npz",
@@ -83,6 +90,7 @@ def _from_files(
     index = {same_spelling(name): position for position, name in enumerate(names)}
     for file in files:
         if file.label not in index:
+            _refuse_parts(path, found, index)
             raise unknown_class(file.label, file.where, names)
     if path.is_dir():
         files = sorted(files, key=lambda file: index[file.label])
@@ -94,6 +102,19 @@ def _from_files(
     y = np.array([index[file.label] for file in files], dtype=np.int64)
     sources = tuple(file.source for file in files)
     return Dataset(x, y, names, sources, (*notes, *observed.notes(str(path))))
+
+
+def _refuse_parts(path: Path, found: list[str], index: dict[str, int]) -> None:
+    """Name what lies one folder too high: parts of the data, with the classes inside them."""
+    for part in found:
+        inside = path / part
+        if path.is_dir() and inside.is_dir() and part not in index:
+            classes = [entry.name for entry in inside.iterdir() if same_spelling(entry.name) in index]
+            if classes:
+                raise StepforwardError(
+                    f"{path} holds {', '.join(found[:5])} in place of classes; {inside} holds classes ({classes[0]})",
+                    f"give {inside}",
+                )
 
 
 def _input(file: LabelledFile, settings: dict, observed: Observed) -> np.ndarray:

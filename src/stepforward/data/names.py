@@ -23,7 +23,10 @@ def unknown_class(label: str, where: str, names: Sequence[str]) -> StepforwardEr
         where: the folder, row or array the label was found in.
         names: the model's classes.
     """
-    close = difflib.get_close_matches(label, names, n=1)
+    folded = {same_spelling(name).casefold(): name for name in names}
+    close = [
+        folded[match] for match in difflib.get_close_matches(same_spelling(label).casefold(), folded, n=1)
+    ]
     hint = f"; did you mean {close[0]!r}?" if close else ""
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     numbered = all(name == str(number) for number, name in enumerate(names))
