@@ -1,50 +1,67 @@
 # make demo    set up and run the main job: adapt the shipped speech network to a new speaker
-# make test    set up and run every check
+# make check   set up, lint and the quick tests: two minutes after the first time
+# make test    set up and run every check; asks before it installs cross compilers with apt (make tools installs them)
 # make bench   regenerate the figures in benchmarks/results
+# Full output of every step goes to build/logs.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := $(shell find src/stepforward -name '*.[ch]') setup.py pyproject.toml
+QUIET  := sh scripts/quiet.sh
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+CORE   := $(MAKE) --no-print-directory -C src/stepforward/core
+PYTEST := $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint core-test python-test bench tools clean
+# What make check leaves to make test: emulators, torch, benchmarks, proofs by many random programs, whole runs in processes of their own.
+SLOW := tests/firmware tests/bench tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
+        tests/frontend/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py
+
+.PHONY: demo check test lint core-test python-test bench tools ask-tools clean
 
 demo: $(VENV)/.installed
-	$(BIN)/stepforward demo --out stepforward-demo --overwrite
+	@$(BIN)/stepforward demo --out stepforward-demo --overwrite
 
-test: $(VENV)/.installed-dev tools
-	$(MAKE) --no-print-directory lint core-test python-test
+check: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) $(SLOW:%=--ignore=%)
+
+test: $(VENV)/.installed-dev ask-tools
+	@$(MAKE) --no-print-directory lint core-test python-test
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	@$(QUIET) lint $(BIN)/ruff check .
+	@$(QUIET) format $(BIN)/ruff format --check .
 
-core-test:
-	$(MAKE) --no-print-directory -C src/stepforward/core test
+core-test: $(VENV)/.installed-dev
+	@$(QUIET) core-test $(CORE) test
 
 # Conformance once more with each lower level of kernels: of what this machine has, the tests before saw only the best.
 python-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2
-	$(MAKE) --no-print-directory -C src/stepforward/core levels
-	STEPFORWARD_CORE=build/core/level/avx2.so $(BIN)/python -m pytest -n 2 tests/conformance
-	STEPFORWARD_CORE=build/core/level/plain.so $(BIN)/python -m pytest -n 2 tests/conformance
+	@$(PYTEST)
+	@$(QUIET) levels $(CORE) levels
+	@STEPFORWARD_CORE=build/core/level/avx2.so $(PYTEST) tests/conformance
+	@STEPFORWARD_CORE=build/core/level/plain.so $(PYTEST) tests/conformance
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run_all.py
 
-# Cross compiler and emulator for the firmware tests: installed where possible, named where not.
+# Cross compilers and emulators for the tests of the firmware and of AArch64.
 tools:
+	@sh scripts/install_tools.sh --yes
+
+ask-tools:
 	@sh scripts/install_tools.sh
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(QUIET) venv $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(QUIET) install $(PIP) -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python $(SOURCES) constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff
+	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -1,5 +1,8 @@
 """`stepforward demo`."""
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +48,7 @@ def demo(
             f"{out} already holds a run",
             "replace it with --overwrite, go on with --resume, or choose another --out",
         )
-    from stepforward.report.terminal import adaptation
+    from stepforward.report.terminal import demonstration
     from stepforward.verbs.demo import demo as verb
 
     with watch() as progress:
@@ -53,4 +56,17 @@ def demo(
             result = verb(out=out, overwrite=overwrite, resume=resume, on_progress=progress)
         except KeyboardInterrupt:
             raise stopped(progress.step, out, ["demo", "--out", str(out)]) from None
-    return Outcome({**result, "out": str(out)}, adaptation)
+    return Outcome({**result, "out": str(out), "next": _next(out)}, demonstration)
+
+
+def _next(out: Path) -> list[str]:
+    """Three commands to try after the demo, as this program can be called from here."""
+    program = "stepforward"
+    if shutil.which(program) is None:
+        called = Path(sys.argv[0])
+        program = str(called) if called.name == program else shlex.join([sys.executable, "-m", program])
+    return [
+        f"{program} demo --export-clips clips",
+        f"{program} predict {shlex.quote(str(out / 'adapted.onnx'))} clips/test/seven/*.wav",
+        f"{program} check YOUR_NETWORK.onnx",
+    ]

@@ -46,6 +46,12 @@ def adaptation(result: dict) -> RenderableType:
     return Group(three_columns(rows), *notes_of(notes, result), *_where(result))
 
 
+def demonstration(result: dict) -> RenderableType:
+    """The outcome of `demo`: that of `adapt`, and what to try next."""
+    lines = [Text(f"  {command}", no_wrap=True) for command in result["next"]]
+    return Group(adaptation(result), Text("try next:"), *lines)
+
+
 def notes_of(notes: Iterable[str], result: dict) -> list[Text]:
     """Notes, and the command that makes assumptions unnecessary, where the result has one."""
     shown = [Text(f"note: {note}", "yellow") for note in notes]
