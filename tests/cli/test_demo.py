@@ -29,3 +29,15 @@ def test_the_recordings_can_be_written_as_folders(run_json, tmp_path):
     assert len(list((tmp_path / result["data"]).rglob("*.wav"))) == 100
     assert len(list((tmp_path / result["test"]).rglob("*.wav"))) == 300
     assert run_json("demo", "--export-clips", "clips")[0] == 2
+
+
+def test_it_ends_with_three_commands_to_try(run, run_json, short, tmp_path):
+    code, out, _ = run("demo")
+    assert code == 0
+    export, predict, check = [line.strip() for line in out.split("try next:")[1].splitlines() if line.strip()]
+    assert run(*export.split()[-3:])[0] == 0
+    words = predict[predict.index("predict") :].split()
+    files = sorted(tmp_path.glob(words[-1]))
+    code, result = run_json(*words[:-1], *files)
+    assert (code, len(result["predictions"])) == (0, 30)
+    assert " check " in check
