@@ -22,3 +22,4 @@
     run head
     run digits
     run kernels
+    run long

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import onnx_ir as ir
-from kernel_network import SHAPE, kernel_network
+from kernel_network import LONG_SHAPE, SHAPE, kernel_network, long_network
 from numpy.typing import NDArray
 from small_network import samples, small_network
 
@@ -112,9 +112,19 @@ def kernels_run(steps: int = 200) -> Run:
     return _run(program, range(program.parameter_count), settings, *(part[:2] for part in samples(SHAPE)))
 
 
+def long_run(steps: int = 200) -> Run:
+    """The network with rows longer than what is staged at once."""
+    program = long_network()
+    settings = StepSettings(steps, epsilon=8e-3, lr=3e-2)
+    return _run(
+        program, range(program.parameter_count), settings, *(part[:2] for part in samples(LONG_SHAPE))
+    )
+
+
 def write(folder: Path) -> None:
     """Write the files of every run under `folder`, as `inputs.S` names them."""
-    for name, run in {**small_runs(), "digits": digits_run(), "kernels": kernels_run()}.items():
+    large = {"digits": digits_run(), "kernels": kernels_run(), "long": long_run()}
+    for name, run in {**small_runs(), **large}.items():
         content = {
             "program.sfp": fileformat.to_bytes(run.program),
             "plan.sft": run.plan.to_bytes(),

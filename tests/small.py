@@ -122,6 +122,32 @@ def wide_program(dtype: str = "s8", rows: int = 16, channels: int = 16, seed: in
     return lower(QuantizedGraph("x", "y", tuple(nodes), "wide", formats), {"bits": "8w8a"})
 
 
+def long_rows_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
+    """Rows of weights that are long next to the activations, of even and of odd length, for every operator that has
+    any; the first layers' activations are small, so that no room of the arena is idle while a long row is staged."""
+    rng = np.random.default_rng(seed)
+    formats = {
+        "x": Format(0.02, -3, "s8", (27, 5, 5)),
+        "a": Format(0.2, -128, "s8", (18, 5, 5)),
+        "b": Format(0.9, 4, "s8", (18, 5, 5)),
+        "c": Format(2.0, 4, "s8", (9, 3, 3)),
+        "f": Format(2.0, 4, "s8", (81,)),
+        "h": Format(9.0, 0, "s8", (150,)),
+        "i": Format(30.0, 0, "s8", (40,)),
+        "y": Format(0.5, 0, "s16", (CLASSES,)),
+    }
+    nodes = []
+    layer = _layers(rng, nodes, formats, dtype, per_channel)
+    layer("Conv", "square", "x", "a", (18, 27, 3, 3), (0.0, None), **_window(3, 1, (1,) * 4, group=1))
+    layer("Conv", "depthwise", "a", "b", (18, 1, 7, 7), **_window(7, 1, (3,) * 4, group=18))
+    layer("Conv", "groups", "b", "c", (9, 6, 3, 3), **_window(3, 2, (1,) * 4, group=3))
+    nodes.append(QuantizedNode("Flatten", "flatten", ("c",), "f", {"axis": 1}))
+    layer("Gemm", "odd", "f", "h", (150, 81))
+    layer("Gemm", "even", "h", "i", (40, 150))
+    layer("Gemm", "head", "i", "y", (CLASSES, 40))
+    return lower(QuantizedGraph("x", "y", tuple(nodes), "long rows", formats), {"bits": "16w8a"})
+
+
 def samples(program: Program, n: int, seed: int = 1):
     """n random inputs and labels."""
     rng = np.random.default_rng(seed)

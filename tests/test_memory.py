@@ -1,5 +1,5 @@
 import pytest
-from small import small_program
+from small import small_program, wide_program
 
 from stepforward.memory import backprop_bytes, memory, multiply_accumulates
 from stepforward.program.training_plan import StepSettings, plan_training
@@ -10,8 +10,17 @@ def test_weights_and_scratch(dtype):
     program = small_program(dtype)
     result = memory(program, plan_training(program, range(8), StepSettings(1)))
     assert result["weight_bytes"] == len(program.weights)
-    assert result["scratch_bytes_training"] == result["scratch_bytes_inference"] > 0
+    assert result["scratch_bytes_training"] == program.arena_bytes + result["row_tile_bytes"]
+    assert result["scratch_bytes_training"] >= result["scratch_bytes_inference"] > program.arena_bytes
     assert result["other_ram"]["momentum buffer"] == 0
+
+
+def test_inference_alone_has_no_room_for_staged_weights_of_16_bits():
+    for dtype in ("s16", "s8"):
+        program = wide_program(dtype)
+        result = memory(program, plan_training(program, range(6), StepSettings(1)))
+        training, inference = result["scratch_bytes_training"], result["scratch_bytes_inference"]
+        assert training > inference if dtype == "s16" else training == inference
 
 
 def test_momentum_costs_two_bytes_per_trainable_parameter():

@@ -1,6 +1,6 @@
 """What a program needs of a device's memory, for inference and for training."""
 
-from stepforward.engines.core import device_scratch_bytes
+from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
 from stepforward.journal import STEPS_PER_RECORD
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program
@@ -11,14 +11,18 @@ def memory(program: Program, plan: TrainingPlan) -> dict:
     """Bytes by purpose, for a device that loops over single samples.
 
     Returns:
-        weight_bytes, scratch_bytes_inference, scratch_bytes_training, backprop_scratch_bytes (calculated),
-        other_ram: what else a device must hold in RAM while it trains.
+        weight_bytes; scratch_bytes_inference: of a device that only runs the network, and reads 16-bit weights where
+        they lie; scratch_bytes_training; row_tile_bytes: what staged weights add to the activations in it;
+        backprop_scratch_bytes (calculated); other_ram: what else a device must hold in RAM while it trains.
     """
+    trained = plan_arena(program, plan.first_op)
+    training = device_scratch_bytes(trained)
     moving = sum(program.tensors[entry.tensor].bytes for entry in plan.trainable)
     return {
         "weight_bytes": len(program.weights),
-        "scratch_bytes_inference": device_scratch_bytes(plan_arena(program)),
-        "scratch_bytes_training": device_scratch_bytes(plan_arena(program, plan.first_op)),
+        "scratch_bytes_inference": device_inference_bytes(plan_arena(program)),
+        "scratch_bytes_training": training,
+        "row_tile_bytes": training - trained.arena_bytes,
         "backprop_scratch_bytes": backprop_bytes(program, plan),
         "other_ram": {
             "trainable weights (they change, so they cannot stay in flash)": moving,

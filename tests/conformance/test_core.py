@@ -23,7 +23,7 @@ from random_programs import (
     tiled_programs,
 )
 
-from stepforward.engines.core import CoreEngine, aligned_bytes, device_scratch_bytes, device_stage_bytes
+from stepforward.engines.core import CoreEngine, aligned_bytes, device_inference_bytes, device_scratch_bytes
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.host_memory import CHOICES
 from stepforward.engines.protocol import Perturbation
@@ -317,7 +317,7 @@ def test_training_needs_the_scratch_of_inference():
     plan = plan_training(program, range(8), StepSettings(1))
     assert plan.first_op == 0
     assert device_scratch_bytes(plan_arena(program, plan.first_op)) == device_scratch_bytes(program)
-    assert 0 < device_stage_bytes(program) < device_scratch_bytes(program)
+    assert program.arena_bytes <= device_inference_bytes(program) <= device_scratch_bytes(program)
     assert CoreEngine(program, threads=2).scratch_bytes > device_scratch_bytes(program)
 
 

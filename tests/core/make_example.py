@@ -16,7 +16,8 @@ STEPS, SAMPLES = 20, 5
 
 def main(folder: Path) -> None:
     """Write a program and a plan, others for the head alone and for 8-bit weights in short and in long rows, samples,
-    and what 20 steps give; and a program of 3x3 convolutions with the same."""
+    and what 20 steps give; and a program of 3x3 convolutions and one of long rows with the
+    same."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
     plan = plan_training(program, range(program.parameter_count), settings)
@@ -38,10 +39,13 @@ def main(folder: Path) -> None:
     }
     write(folder, trained(program, plan, x, y) | more)
 
-    program = small.convolutions_program()
-    plan = plan_training(program, range(program.parameter_count), settings)
-    program = plan_arena(program, plan.first_op)
-    write(folder / "convolutions", trained(program, plan, x, y))
+    for name, program in (
+        ("convolutions", small.convolutions_program()),
+        ("rows", small.long_rows_program()),
+    ):
+        plan = plan_training(program, range(program.parameter_count), settings)
+        program = plan_arena(program, plan.first_op)
+        write(folder / name, trained(program, plan, *small.samples(program, SAMPLES)))
 
 
 def trained(program, plan, x, y) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ import pytest
 
 import stepforward
 from stepforward import journal as journals
-from stepforward.engines.core import CoreEngine, device_scratch_bytes
+from stepforward.engines.core import CoreEngine, device_inference_bytes, device_scratch_bytes
 from stepforward.engines.protocol import Perturbation
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.journal import JournalWriter
@@ -44,15 +44,19 @@ RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
     *(("plain", 200, M4), ("momentum", 200, M4), ("head", 200, M4), ("digits", 2, M4), ("kernels", 2, M4)),
-    *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN)),
-    *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55)),
+    *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
+    *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
 ]
 """A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium."""
 
 
 @cache
 def run_of(name):
-    large = {"digits": make_inputs.digits_run, "kernels": make_inputs.kernels_run}
+    large = {
+        "digits": make_inputs.digits_run,
+        "kernels": make_inputs.kernels_run,
+        "long": make_inputs.long_run,
+    }
     return large[name]() if name in large else make_inputs.small_runs()[name]
 
 
@@ -169,11 +173,13 @@ def test_replay_takes_a_journal_from_a_device(build_folder, tmp_path):
     assert f"weights 1 {result['weights_sha256']}" in lines
 
 
-def test_training_needs_the_memory_of_inference(printed):
-    scratch = printed.number("bytes scratch")
+def test_training_and_inference_touch_what_they_ask_for(printed):
+    scratch, inference = printed.number("bytes scratch"), printed.number("bytes inference")
     assert scratch == device_scratch_bytes(printed.run.program)
+    assert inference == device_inference_bytes(printed.run.program)
     assert printed.number("bytes momentum") == 2 * printed.run.plan.momentum_elements
-    assert printed.number("touched inference") <= printed.number("touched training") <= scratch
+    assert printed.number("touched inference") <= inference <= scratch
+    assert printed.number("touched training") <= scratch
     assert printed.number("touched stack") < STACK_BYTES / 2
 
 

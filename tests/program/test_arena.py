@@ -34,3 +34,13 @@ def test_what_the_repeated_operators_read_stays_alive():
 
 def test_training_everything_needs_the_arena_of_inference():
     assert plan_arena(small_program(), cut=0) == small_program()
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_working_memory_begins_after_what_is_alive(cut):
+    program = plan_arena(small_program(), cut)
+    spans = lifetimes(program, cut)
+    for position, op in enumerate(program.ops):
+        alive = [program.tensors[i] for i, (first, last) in spans.items() if first <= position <= last]
+        end = max(tensor.offset + tensor.bytes for tensor in alive)
+        assert op.work == (-(-end // ALIGNMENT) * ALIGNMENT if op.parameters else 0)

@@ -43,7 +43,7 @@ def test_the_result_says_everything_it_promises(learnt):
     assert (result["steps"], result["directions"], result["bits"]) == (150, 2, "16w8a")
     assert result["trainable_parameters"] == 4 * 9 + 4 + 3 * 64 + 3
     assert result["weight_bytes"] == 2 * (4 * 9 + 3 * 64) + 4 * (4 + 3)
-    assert result["scratch_bytes_training"] == result["scratch_bytes_inference"]
+    assert result["scratch_bytes_training"] >= result["scratch_bytes_inference"]
     assert result["samples"] == {"train": 18, "validation": 6, "test": 12}
     assert result["forward_passes"] == 150 * 2 * 18
     assert result["settings"]["lr"] == LEARN["lr"]

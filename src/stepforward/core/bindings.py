@@ -118,6 +118,8 @@ _SIGNATURES = {
     "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
     "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
     "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32, c_uint32)),
+    "sf_inference_bytes": (c_size_t, (_PROGRAM, c_uint32)),
+    "sf_logits": (c_int, (_PROGRAM, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
     "sf_losses_threaded": (
         c_int,
         (

@@ -20,12 +20,13 @@ static kernel kernel_of(int32_t kind)
     }
 }
 
-static uint64_t work_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+/* plain: on a device, for weights that are never perturbed. */
+static uint64_t work_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
     switch (op->kind) {
-    case SF_CONV: return sf_conv_s8_bytes(program, op, row_tile);
-    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(program, op, row_tile);
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(program, op, row_tile);
+    case SF_CONV: return sf_conv_s8_bytes(program, op, row_tile, plain);
+    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(program, op, row_tile, plain);
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(program, op, row_tile, plain);
     default: return 0;
     }
 }
@@ -37,7 +38,14 @@ static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t ro
     return ((size_t)program->arena_bytes * block + align - 1) & ~(align - 1);
 }
 
-size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+/* Where the working memory of an operator begins: on a device behind the last activation that is alive while it runs, if the
+ * program says where that is. */
+static size_t work_at(const sf_program* program, const sf_op* op, uint32_t block, uint32_t row_tile)
+{
+    return sf_for_device(row_tile) && op->work > 0 ? (size_t)op->work * block : arena_bytes(program, block, row_tile);
+}
+
+static size_t bytes_for(const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
 {
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
         (row_tile != SF_DEVICE_ROWS && (sf_for_device(row_tile) || row_tile % SF_PANEL != 0)))
@@ -45,26 +53,40 @@ size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_
     /* kernels count the positions of a block in 32 bits, and none has more of them than bytes of output */
     if (program->arena_bytes > 0 && block > (uint32_t)INT32_MAX / program->arena_bytes)
         return 0;
-    uint64_t work = 0;
+    uint64_t most = arena_bytes(program, block, row_tile);
     for (uint32_t i = 0; i < program->op_count; i++) {
-        const uint64_t bytes = work_bytes(program, program->ops + i, row_tile);
-        if (bytes > work)
-            work = bytes;
+        const sf_op* op = program->ops + i;
+        const uint64_t work = work_bytes(program, op, row_tile, plain);
+        if (work > SIZE_MAX / 2)
+            return 0;
+        if (work > 0 && work_at(program, op, block, row_tile) + work > most)
+            most = work_at(program, op, block, row_tile) + work;
     }
-    const size_t arena = arena_bytes(program, block, row_tile);
-    return work > SIZE_MAX / 2 ? 0 : arena + (size_t)work;
+    return (size_t)most;
 }
 
-static sf_status check(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x)
+size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+{
+    return bytes_for(program, block, row_tile, 0);
+}
+
+size_t sf_inference_bytes(const sf_program* program, uint32_t block) { return bytes_for(program, block, SF_DEVICE_ROWS, 1); }
+
+/* need: bytes of scratch. */
+static sf_status check(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, size_t need)
 {
     if (program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0)
         return SF_MISALIGNED;
-    const size_t need = sf_scratch_bytes(program, scratch->block, scratch->row_tile);
     if (need == 0)
         return SF_BAD_ARGUMENT;
     return scratch->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
+}
+
+static size_t bytes_of(const sf_program* program, const sf_scratch* scratch, int plain)
+{
+    return scratch == NULL ? 0 : bytes_for(program, scratch->block, scratch->row_tile, plain);
 }
 
 static void* data_of(const sf_program* program, const sf_scratch* scratch, const int8_t* x, uint32_t n, int32_t tensor)
@@ -79,7 +101,7 @@ void* sf_work(const sf_program* program, const sf_scratch* scratch)
     return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
 }
 
-/* Sanitizer builds: of the activations only an operator's own may be touched, and no gap of the working memory stays forbidden. */
+/* Sanitizer builds: of the activations only an operator's own and what lies behind its work may be touched, and no gap of the working memory stays forbidden. */
 static void guard(const sf_call* call, const sf_scratch* scratch)
 {
     const sf_program* program = call->pass->program;
@@ -88,6 +110,7 @@ static void guard(const sf_call* call, const sf_scratch* scratch)
     for (int32_t j = 0; j < op->input_count; j++)
         sf_allow(call->inputs[j], (size_t)program->tensors[op->inputs[j]].bytes * call->n);
     sf_allow(call->y, (size_t)call->out->bytes * call->n);
+    sf_allow(call->work, call->work_bytes);
 }
 
 void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
@@ -97,11 +120,13 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
     call.pass = pass;
     call.n = n;
     call.row_tile = scratch->row_tile;
-    call.work = sf_work(program, scratch);
     call.packed = pass->packed;
     for (uint32_t i = first; i < last; i++) {
         const sf_op* op = program->ops + i;
+        const size_t at = work_at(program, op, scratch->block, scratch->row_tile);
         call.op = op;
+        call.work = (uint8_t*)scratch->memory + at;
+        call.work_bytes = scratch->bytes - at;
         call.in = program->tensors + op->inputs[0];
         call.out = program->tensors + op->output;
         for (int32_t j = 0; j < op->input_count; j++)
@@ -121,7 +146,7 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
 sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                      const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation)
 {
-    const sf_status status = check(program, weights, scratch, x);
+    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 0));
     if (status != SF_OK)
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
@@ -153,7 +178,7 @@ void sf_block_logits(const sf_program* program, const void* weights, const sf_sc
 sf_status sf_check_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x,
                           const int32_t* logits)
 {
-    const sf_status status = check(program, weights, scratch, x);
+    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 1));
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
 }
 
@@ -202,7 +227,7 @@ sf_status sf_check_losses(const sf_program* program, const sf_plan* plan, const 
                           const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
                           uint32_t count, const int64_t* losses)
 {
-    const sf_status status = check(program, weights, scratch, x);
+    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 0));
     if (status != SF_OK)
         return status;
     if (labels == NULL || losses == NULL || (count > 0 && perturbations == NULL))

@@ -125,6 +125,7 @@ typedef struct sf_call {
     const void* inputs[SF_MAX_INPUTS];
     void* y;
     void* work; /* what the operator's own layout asks for, 8-byte aligned */
+    size_t work_bytes; /* at least that; on a device all there is, and more of it is faster */
     uint8_t* packed; /* this operator's packed weights, or NULL */
     uint32_t words_kept; /* packing: words of this operator that lie there already are to be kept */
     uint32_t n;
@@ -269,10 +270,10 @@ void sf_concat_s8(const sf_call* call);
 void sf_transpose(const sf_call* call);
 void sf_reshape(const sf_call* call);
 
-/* Bytes of working memory behind the activations. */
-uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
-uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
-uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+/* Bytes of working memory behind the activations. plain: on a device, for weights that are never perturbed. */
+uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
 
 /* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
  * may be moved in any order, and at the same time. drawn: z of this step that passes have kept, or NULL. */

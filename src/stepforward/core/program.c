@@ -272,6 +272,22 @@ static int supported(const sf_program* p, const sf_op* op, const sf_tensor* out)
     return op->kind != SF_MAX_POOL || out->dtype == SF_S8;
 }
 
+/* Working memory is in the arena, and touches neither what the operator reads nor what it writes: the kernels rely on what lies there. */
+static int work_fits(const sf_program* p, const sf_op* op)
+{
+    if (op->work == 0)
+        return 1;
+    const sf_tensor* out = p->tensors + op->output;
+    if (!within(op->work, (int64_t)out->offset + out->bytes, p->arena_bytes) || op->work % 8 != 0)
+        return 0;
+    for (int32_t i = 0; i < op->input_count; i++) {
+        const sf_tensor* in = p->tensors + op->inputs[i];
+        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > op->work)
+            return 0;
+    }
+    return 1;
+}
+
 static sf_status check_op(const sf_program* p, uint32_t position)
 {
     const sf_op* op = p->ops + position;
@@ -297,7 +313,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
         if (!within(pair[0], 0, 65535) || !within(pair[1], 0, 47))
             return SF_BAD_OPERATOR;
     }
-    if (!fits(p, op, p->tensors + op->inputs[0], out))
+    if (!fits(p, op, p->tensors + op->inputs[0], out) || !work_fits(p, op))
         return SF_BAD_OPERATOR;
     return supported(p, op, out) ? SF_OK : SF_UNSUPPORTED;
 }

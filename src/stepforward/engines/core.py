@@ -282,6 +282,7 @@ def device_scratch_bytes(program: Program) -> int:
     return library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)
 
 
-def device_stage_bytes(program: Program) -> int:
-    """What of `device_scratch_bytes` is staged weights and patches, beside the activations."""
-    return device_scratch_bytes(program) - -(-program.arena_bytes // 8) * 8
+def device_inference_bytes(program: Program) -> int:
+    """The same for a device that only runs the network: without room to stage weights that it can read in place."""
+    handle, _file = open_program(program)
+    return library().sf_inference_bytes(handle, 1)

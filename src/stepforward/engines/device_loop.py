@@ -75,6 +75,18 @@ class DeviceLoop:
         check(status, "taking a step")
         return tuple(self._trainer.votes[: self.plan.directions])
 
+    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+        """Integer logits, shape (n, classes), in the memory of a device that only runs the network."""
+        x = np.ascontiguousarray(x, dtype=np.int8)
+        memory = aligned_bytes(self._core.sf_inference_bytes(self._program, 1))
+        scratch = Scratch(memory.ctypes.data, memory.size, 1, DEVICE_ROWS)
+        result = np.empty((len(x), self._program.classes), dtype=np.int32)
+        status = self._core.sf_logits(
+            *(self._program, self._weights.ctypes.data, scratch, x.ctypes.data, len(x), result.ctypes.data)
+        )
+        check(status, "computing logits")
+        return result
+
     def evaluation(self, correct: int, loss: int) -> None:
         """Record a validation in the journal."""
         check(self._core.sf_journal_evaluation(self._journal, correct, loss), "writing the journal")

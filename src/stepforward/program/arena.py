@@ -28,6 +28,9 @@ def lifetimes(program: Program, cut: int = 0) -> dict[int, tuple[int, int]]:
 def plan_arena(program: Program, cut: int = 0) -> Program:
     """The program with activation offsets and arena size planned for perturbations from operator `cut` on.
 
+    What a device needs besides while an operator runs may begin after the last activation that is alive then
+    (`Op.work`): late layers have long rows of weights and small activations.
+
     Largest tensors are placed first, each at the lowest offset free during its whole lifetime. The result never
     needs more than the sum of the tensors and on chains reaches the floor: the largest pair of neighbours.
     """
@@ -48,7 +51,15 @@ def plan_arena(program: Program, cut: int = 0) -> Program:
         replace(tensor, offset=offsets[index]) if index in offsets else tensor
         for index, tensor in enumerate(program.tensors)
     )
-    return replace(program, tensors=tensors, arena_bytes=max(end for _, end, _, _ in placed), cut=cut)
+
+    def work(position: int) -> int:
+        return max(end for _, end, first, last in placed if first <= position <= last)
+
+    ops = tuple(
+        replace(op, work=work(position) if op.parameters else 0) for position, op in enumerate(program.ops)
+    )
+    arena_bytes = max(end for _, end, _, _ in placed)
+    return replace(program, tensors=tensors, ops=ops, arena_bytes=arena_bytes, cut=cut)
 
 
 def arena_floor(program: Program, cut: int = 0) -> int:

@@ -56,7 +56,7 @@ def _op_record(op: Op, first_pair: int) -> list[int]:
         op.axis,
         op.value,
         permutation,
-        0,
+        op.work,
     ]
 
 
@@ -202,6 +202,7 @@ def _op(row: list[int], name: str, constants: list[int], tensors: tuple[Tensor, 
         axis=row[28],
         value=row[29],
         permutation=permutation,
+        work=row[31],
     )
 
 

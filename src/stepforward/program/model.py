@@ -81,6 +81,7 @@ class Op:
     axis: int = 0  # concat; average_pool: 1 when padding is counted
     value: int = 0  # fill of a pad
     permutation: tuple[int, ...] = ()
+    work: int = 0  # where a device's working memory begins, in bytes of the arena; 0: after the arena
 
     @property
     def parameters(self) -> tuple[int, ...]:

@@ -24,8 +24,16 @@ def memory_lines(result: dict) -> list[MemoryLine]:
     ratio = show_ratio(training, inference)
     known = (
         ("weights", "weight_bytes", "all parameters, trained in place"),
-        ("scratch, inference", "scratch_bytes_inference", "a device's: activations of one sample"),
-        ("scratch, training", "scratch_bytes_training", f"a device's: {ratio} times that of inference"),
+        (
+            "scratch, inference",
+            "scratch_bytes_inference",
+            "a device that only runs the network: activations of one sample",
+        ),
+        (
+            "scratch, training",
+            "scratch_bytes_training",
+            f"a device that trains: {ratio} times that of inference",
+        ),
         (
             "scratch, backprop",
             "backprop_scratch_bytes",

@@ -175,7 +175,7 @@ def inspection(result: dict) -> RenderableType:
         (
             "row tile",
             show_bytes(result["row_tile_bytes"]),
-            "part of a device's scratch, inference and training: staged weight rows and one patch",
+            "what staged weight rows and one patch add to the activations while a device trains",
         ),
         (
             "arena",

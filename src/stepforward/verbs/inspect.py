@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stepforward.engines.core import default_threads, device_stage_bytes, open_program
+from stepforward.engines.core import default_threads, open_program
 from stepforward.engines.host_memory import CHOICES, even_block, host_memory
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
@@ -55,7 +55,6 @@ def inspect(
         **memory(program, plan),
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
-        "row_tile_bytes": device_stage_bytes(program),
         "host": _host(program, plan),
         "cut": plan.first_op,
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},

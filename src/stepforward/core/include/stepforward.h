@@ -118,7 +118,7 @@ typedef struct sf_op {
     int32_t axis;
     int32_t value;
     int32_t permutation;
-    int32_t reserved;
+    int32_t work; /* devices: where working memory may begin, in bytes of one sample's arena; 0: after the arena */
 } sf_op;
 
 /* An opened program: pointers into the file plus the header's numbers. Read it, do not write it. */
@@ -221,9 +221,13 @@ typedef struct sf_perturbation {
     int32_t sign;
 } sf_perturbation;
 
-/* Bytes of working memory, the same for inference and training. 0 when block or row_tile is not allowed, the activations of a
- * block take 2 GiB or more, or the sum does not fit into size_t. */
+/* Bytes of working memory for every call below. More bytes make a device faster where it would otherwise stage weights in pieces; they
+ * change no result. 0 when block or row_tile is not allowed, the activations of a block take 2 GiB or more, or the sum does not fit into size_t. */
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile);
+
+/* Bytes with which sf_logits() is content on a device (row_tile SF_DEVICE_ROWS): without room for weights of 16 bits, which it reads in
+ * place. */
+size_t sf_inference_bytes(const sf_program* program, uint32_t block);
 
 /* Run operators first .. last-1 on n <= scratch->block samples.
  * plan and perturbation may be NULL: plain weights. x: n * input_bytes. Activations stay in scratch->memory. */

@@ -2,12 +2,11 @@
 #include "device.h"
 #include "host.h"
 
-uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
     if (!sf_for_device(row_tile))
         return sf_conv_s8_host_bytes(program, op, row_tile);
-    const uint32_t taps = (uint32_t)op->kernel_h * (uint32_t)op->kernel_w;
-    return sf_device_tile_bytes(taps * (uint32_t)(program->tensors[op->inputs[0]].dims[2] / op->groups));
+    return sf_conv_device_bytes(program, op, plain);
 }
 
 void sf_conv_s8(const sf_call* call)

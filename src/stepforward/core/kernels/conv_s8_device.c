@@ -1,4 +1,6 @@
-/* Convolution on a device: four output channels at a time, every output position gathers its patch. */
+/* Convolution on a device: four output channels at a time, every output position gathers its patch. Where working memory is short and
+ * rows are longer than there are positions, rows are taken a piece at a time (some channels of one kernel row), and the sums of all
+ * positions are kept in 64 bits. */
 #include "device.h"
 
 typedef struct geometry {
@@ -14,24 +16,39 @@ typedef struct span {
     int32_t origin, first, last;
 } span;
 
-/* The patch at one output position, with zeros in the padding. x: the first channel of the group in one sample. */
+/* One kernel row of the patch at one output position, with zeros in the padding. line: the input row, from the channel of the group
+ * or piece on. */
+static void gather_row(const geometry* g, const sf_widening* inside, const int8_t* line, const span* h, int16_t* out)
+{
+    const size_t c = inside->out_step;
+    if (h->first > 0)
+        sf_fill(out, 0, (size_t)h->first * c * sizeof *out);
+    sf_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c, out + (size_t)h->first * c);
+    if (h->last < g->op->kernel_w)
+        sf_fill(out + (size_t)h->last * c, 0, (size_t)(g->op->kernel_w - h->last) * c * sizeof *out);
+}
+
+/* How the taps of a kernel row that lie inside the input are widened, `channels` of each. */
+static sf_widening inside_of(const geometry* g, const span* h, size_t channels)
+{
+    const uint32_t taps = (uint32_t)(h->last - h->first);
+    const int joined = g->joined && channels == (size_t)g->in_c;
+    const sf_widening inside = {(size_t)g->op->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
+                                joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
+    return inside;
+}
+
+/* The patch at one output position. x: the first channel of the group in one sample. */
 static void gather(const geometry* g, const int8_t* x, const span* v, const span* h, int16_t* out)
 {
     const sf_op* op = g->op;
-    const size_t c = (size_t)g->group_in, row = (size_t)op->kernel_w * c;
-    const uint32_t taps = (uint32_t)(h->last - h->first), run = g->joined ? taps * (uint32_t)c : (uint32_t)c;
-    const sf_widening inside = {(size_t)op->dilation_w * (size_t)g->in_c, c, g->joined ? 1 : taps, run, g->zero};
-    x += (size_t)(h->origin + h->first * op->dilation_w) * (size_t)g->in_c;
+    const size_t row = (size_t)op->kernel_w * (size_t)g->group_in;
+    const sf_widening inside = inside_of(g, h, (size_t)g->group_in);
     for (int32_t ky = 0; ky < op->kernel_h; ky++, out += row) {
-        if (ky < v->first || ky >= v->last || taps == 0) {
+        if (ky < v->first || ky >= v->last || h->first == h->last)
             sf_fill(out, 0, row * sizeof *out);
-            continue;
-        }
-        if (h->first > 0)
-            sf_fill(out, 0, (size_t)h->first * c * sizeof *out);
-        sf_widen_runs(&inside, x + (size_t)(v->origin + ky * op->dilation_h) * g->line, out + (size_t)h->first * c);
-        if (h->last < op->kernel_w)
-            sf_fill(out + (size_t)h->last * c, 0, (size_t)(op->kernel_w - h->last) * c * sizeof *out);
+        else
+            gather_row(g, &inside, x + (size_t)(v->origin + ky * op->dilation_h) * g->line, h, out);
     }
 }
 
@@ -82,21 +99,127 @@ static void run_rows(const sf_call* call, const geometry* g, const sf_device_til
         (points ? run_points : run_windows)(call, g, tile, x, at);
 }
 
+/* A piece of four rows: channels first .. first+count-1 of kernel row ky. */
+typedef struct piece {
+    int32_t ky;
+    uint32_t first, count;
+} piece;
+
+/* sums[position] += the piece times its part of every patch of one sample. x: the first channel of the piece in that sample. */
+static void add_piece(const geometry* g, const sf_device_tile* tile, const sf_tensor* out, const piece* p, const int8_t* x,
+                      int64_t (*sums)[SF_DEVICE_ROWS])
+{
+    const sf_op* op = g->op;
+    const span all = {0, 0, op->kernel_w};
+    const sf_widening whole = inside_of(g, &all, p->count);
+    const int32_t room = g->in_w - op->dilation_w * (op->kernel_w - 1); /* positions whose taps all lie inside */
+    for (int32_t oy = 0; oy < out->dims[0]; oy++, sums += out->dims[1]) {
+        const int32_t y = oy * op->stride_h - op->pad_top + p->ky * op->dilation_h;
+        if (y < 0 || y >= g->in_h)
+            continue;
+        const int8_t* line = x + (size_t)y * g->line;
+        span h = {-op->pad_left, 0, 0};
+        for (int32_t ox = 0; ox < out->dims[1]; ox++, h.origin += op->stride_w) {
+            if (h.origin >= 0 && h.origin < room) {
+                sf_widen_runs(&whole, line + (size_t)h.origin * (size_t)g->in_c, tile->patch);
+            } else {
+                sf_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
+                if (h.first == h.last)
+                    continue;
+                const sf_widening inside = inside_of(g, &h, p->count);
+                gather_row(g, &inside, line, &h, tile->patch);
+            }
+            if (tile->stride > SF_BLOCK) {
+                sf_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sums[ox]);
+                continue;
+            }
+            int32_t acc[SF_DEVICE_ROWS];
+            sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+            for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
+                sums[ox][r] += acc[r];
+        }
+    }
+}
+
+/* Four rows of one sample, piece by piece. x: the first channel of the group. */
+static void run_pieces(const sf_call* call, const geometry* g, sf_device_tile* tile, uint32_t channels, uint32_t first_row, uint32_t count,
+                       const int8_t* x, size_t at, int64_t (*sums)[SF_DEVICE_ROWS])
+{
+    const sf_op* op = call->op;
+    const uint32_t c = (uint32_t)g->group_in, row = (uint32_t)op->kernel_w * c;
+    const size_t positions = (size_t)call->out->dims[0] * (size_t)call->out->dims[1];
+    sf_device_rows_open(&tile->rows, call, first_row, count);
+    sf_fill(sums, 0, positions * sizeof *sums);
+    for (piece p = {0, 0, 0}; p.ky < op->kernel_h; p.ky++)
+        for (p.first = 0; p.first < c; p.first += p.count) {
+            p.count = sf_min_u32(channels, c - p.first);
+            const sf_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count, (uint32_t)op->kernel_w, c};
+            sf_device_tile_stage_columns(tile, call, first_row, count, &columns);
+            tile->patch[tile->stride - 1] = 0; /* stays so where the number of columns is odd */
+            add_piece(g, tile, call->out, &p, x + p.first, sums);
+        }
+    for (size_t i = 0; i < positions; i++)
+        sf_rows_finish_wide(&tile->rows, sums[i], count, call->y, at + i * (size_t)call->out->dims[2]);
+}
+
+/* Channels of a piece: all, or a multiple of eight, of which `room` columns hold kernel_w runs. */
+static uint32_t piece_channels(uint32_t channels, uint32_t kernel_w, uint64_t room)
+{
+    if ((uint64_t)channels * kernel_w <= room)
+        return channels;
+    return sf_min_u32(channels, sf_max_u32(8, (uint32_t)(room / kernel_w) & ~7u));
+}
+
+static uint64_t sums_bytes(const sf_tensor* out)
+{
+    return (uint64_t)out->dims[0] * (uint64_t)out->dims[1] * SF_DEVICE_ROWS * sizeof(int64_t);
+}
+
+uint64_t sf_conv_device_bytes(const sf_program* program, const sf_op* op, int plain)
+{
+    const sf_tensor* weight = program->tensors + op->weight;
+    const uint32_t rows = (uint32_t)weight->dims[0] / (uint32_t)op->groups, kernel_w = (uint32_t)op->kernel_w;
+    const uint32_t channels = (uint32_t)weight->dims[3], length = (uint32_t)op->kernel_h * kernel_w * channels;
+    const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
+    const uint64_t whole = sf_device_tile_bytes(length), patch = sf_device_patch_bytes(length);
+    const uint64_t pieces =
+        sf_device_tile_bytes(piece_channels(channels, kernel_w, SF_PIECE) * kernel_w) + sums_bytes(program->tensors + op->output);
+    const uint64_t staged = whole / 2 < pieces ? whole : pieces; /* pieces are slower: they have to be worth it */
+    return in_place && patch < staged ? patch : staged;
+}
+
 void sf_conv_s8_device(const sf_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
     const sf_op* op = call->op;
     const uint32_t groups = (uint32_t)op->groups, rows = (uint32_t)out->dims[2] / groups;
-    const size_t positions = (size_t)call->n * (size_t)out->dims[0] * (size_t)out->dims[1];
+    const size_t positions = (size_t)out->dims[0] * (size_t)out->dims[1];
     const int32_t group_in = in->dims[2] / op->groups;
     const geometry g = {op,       in->dims[0], in->dims[1], in->dims[2], in->zero_point,
                         group_in, op->groups == 1 && op->dilation_w == 1, (size_t)in->dims[1] * (size_t)in->dims[2]};
+    const uint32_t length = (uint32_t)(op->kernel_h * op->kernel_w * group_in);
+    const int in_place = sf_device_in_place(call, rows, length);
     sf_device_tile tile;
-    sf_device_tile_open(&tile, call->work, (uint32_t)(op->kernel_h * op->kernel_w * group_in));
-    for (uint32_t group = 0; group < groups; group++)
-        for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
-            const uint32_t first = group * rows + r;
-            sf_device_tile_stage(&tile, call, first, sf_min_u32(SF_DEVICE_ROWS, rows - r), positions);
-            run_rows(call, &g, &tile, (size_t)group * (size_t)group_in, first);
-        }
+    if ((in_place ? sf_device_patch_bytes(length) : sf_device_tile_bytes(length)) <= call->work_bytes) {
+        sf_device_tile_open(&tile, call->work, length);
+        for (uint32_t group = 0, count; group < groups; group++)
+            for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
+                const uint32_t first = sf_device_group(group * rows, r, rows, in_place, &count);
+                sf_device_tile_stage(&tile, call, first, count, positions * call->n);
+                run_rows(call, &g, &tile, (size_t)group * (size_t)group_in, first);
+            }
+        return;
+    }
+    int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])call->work;
+    uint8_t* memory = (uint8_t*)call->work + sums_bytes(out);
+    const size_t room = call->work_bytes - (size_t)(sums_bytes(out) + sf_rows_bytes(SF_DEVICE_ROWS));
+    const uint32_t channels = piece_channels((uint32_t)group_in, (uint32_t)op->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
+    sf_device_tile_open(&tile, memory, channels * (uint32_t)op->kernel_w);
+    for (uint32_t s = 0, count; s < call->n; s++)
+        for (uint32_t group = 0; group < groups; group++)
+            for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
+                const uint32_t first = sf_device_group(group * rows, r, rows, 0, &count);
+                const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements + (size_t)group * (size_t)group_in;
+                run_pieces(call, &g, &tile, channels, first, count, x, (size_t)s * (size_t)out->elements + first, sums);
+            }
 }

@@ -2,10 +2,9 @@
 #include "device.h"
 #include "host.h"
 
-uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
-    const uint32_t channels = (uint32_t)program->tensors[op->inputs[0]].dims[2];
-    const uint64_t device = sf_depthwise_device_bytes(channels, (uint32_t)op->kernel_h * (uint32_t)op->kernel_w);
+    const uint64_t device = sf_depthwise_device_bytes(program, op, plain);
     if (sf_for_device(row_tile))
         return device;
     const uint64_t host = sf_depthwise_s8_host_bytes(program, op, row_tile);

@@ -2,30 +2,44 @@
 #include "device.h"
 
 #define CHANNELS 16u
+#define MANY_TAPS 32u /* beyond which half as many channels make a tile */
 
 typedef struct tile {
     sf_rows rows;
-    int16_t* words; /* [tap][channel of the tile] */
+    int16_t* staged;      /* [tap][channel of the tile] */
+    const int16_t* words; /* of the first tap: staged, or where they are stored */
+    size_t step;          /* from one tap to the next */
     uint32_t count;
 } tile;
 
-static uint32_t tile_channels(uint32_t channels) { return sf_min_u32(CHANNELS, (channels + 3u) & ~3u); }
+static uint32_t tile_channels(uint32_t channels, uint32_t most) { return sf_min_u32(most, (channels + 3u) & ~3u); }
 
-uint64_t sf_depthwise_device_bytes(uint32_t channels, uint32_t taps)
+static uint64_t bytes_of(uint32_t capacity, uint32_t taps, int in_place)
 {
-    return sf_rows_bytes(tile_channels(channels)) + (uint64_t)tile_channels(channels) * taps * sizeof(int16_t);
+    return sf_rows_bytes(capacity) + (in_place ? 0 : (uint64_t)capacity * taps * sizeof(int16_t));
+}
+
+uint64_t sf_depthwise_device_bytes(const sf_program* program, const sf_op* op, int plain)
+{
+    const sf_tensor* weight = program->tensors + op->weight;
+    const uint32_t channels = (uint32_t)weight->dims[2], taps = (uint32_t)op->kernel_h * (uint32_t)op->kernel_w;
+    const int in_place = plain && weight->dtype == SF_S16;
+    return bytes_of(tile_channels(channels, taps > MANY_TAPS && !in_place ? CHANNELS / 2 : CHANNELS), taps, in_place);
 }
 
 static void stage(tile* t, const sf_call* call, uint32_t first)
 {
     const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
+    const int16_t* stored = sf_stored_s16(call->pass, (uint32_t)call->op->weight, first);
+    t->words = stored != NULL ? stored : t->staged;
+    t->step = stored != NULL ? channels : t->count;
     sf_fill(t->rows.reach, 0, t->count * sizeof *t->rows.reach);
     for (uint32_t tap = 0; tap < taps; tap++) {
-        int16_t* words = t->words + (size_t)tap * t->count;
-        for (uint32_t i = 0, size; i < t->count; i += size) {
+        const int16_t* words = t->words + (size_t)tap * t->step;
+        for (uint32_t i = 0, size; stored == NULL && i < t->count; i += size) {
             const uint32_t e = tap * channels + first + i;
             size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, t->count - i);
-            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, words + i);
+            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, t->staged + (size_t)tap * t->count + i);
         }
         for (uint32_t c = 0; c < t->count; c++)
             t->rows.reach[c] += words[c] < 0 ? -words[c] : words[c];
@@ -65,8 +79,8 @@ static void run(const tile* t, const sf_call* call, const int8_t* x, size_t at)
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2], line = (size_t)in->dims[1] * channels;
     sf_device_window v = {0};
-    v.w_row = (size_t)op->kernel_w * t->count;
-    v.w_step = t->count;
+    v.w_row = (size_t)op->kernel_w * t->step;
+    v.w_step = t->step;
     v.x_row = (size_t)op->dilation_h * line;
     v.x_step = (size_t)op->dilation_w * channels;
     v.zero = in->zero_point;
@@ -91,9 +105,13 @@ static void run(const tile* t, const sf_call* call, const int8_t* x, size_t at)
 
 void sf_depthwise_s8_device(const sf_call* call)
 {
-    const uint32_t channels = (uint32_t)call->out->dims[2], capacity = tile_channels(channels);
+    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
+    const int in_place = sf_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
+    uint32_t capacity = tile_channels(channels, CHANNELS);
+    if (bytes_of(capacity, taps, in_place) > call->work_bytes)
+        capacity = tile_channels(channels, CHANNELS / 2);
     tile t;
-    t.words = (int16_t*)(void*)sf_rows_carve(&t.rows, (uint8_t*)call->work, capacity);
+    t.staged = (int16_t*)(void*)sf_rows_carve(&t.rows, (uint8_t*)call->work, capacity);
     for (uint32_t c = 0; c < channels; c += capacity) {
         t.count = sf_min_u32(capacity, channels - c);
         stage(&t, call, c);

@@ -52,30 +52,68 @@ typedef struct sf_device_window {
 /* Sums of `count` channels that are proven narrow. */
 void sf_device_window_sum(const sf_device_window* window, uint32_t count, int32_t* acc);
 
-/* Four rows of an operator, and one patch. */
+/* Columns of four rows that are staged together at least, where rows are longer: 640 bytes with the patch, and a multiple of what
+ * the generators of directions draw at once. */
+#define SF_PIECE 64u
+
+/* Four rows of an operator, or some columns of them, and the same columns of one patch. */
 typedef struct sf_device_tile {
     sf_rows rows;
     const int16_t* words; /* [row][stride]: staged, or the weights where they are stored */
-    int16_t* staged;      /* [row][stride] */
     int16_t* patch;       /* [stride] */
-    uint32_t length;      /* elements of a row */
+    int16_t* staged;      /* [row][stride] */
+    uint32_t length;      /* columns */
     uint32_t stride;      /* the next even number; what lies between is zero */
     uint32_t count;       /* rows in use */
 } sf_device_tile;
 
+/* Bytes of a tile of `length` columns, and of one that only reads weights in place. */
 uint64_t sf_device_tile_bytes(uint32_t length);
+uint64_t sf_device_patch_bytes(uint32_t length);
+
+/* The tile's staged rows are touched only by what stages. */
 void sf_device_tile_open(sf_device_tile* tile, void* memory, uint32_t length);
 
-/* Take `count` rows from first_row on. uses: how many patches they will be multiplied with. */
+/* Whether all weights of an operator can be read where they lie, four rows of `length` at a time. A last group of fewer rows then
+ * begins with rows that were done before, whose outputs are written again. */
+int sf_device_in_place(const sf_call* call, uint32_t rows, uint32_t length);
+
+/* First row, and in *count the number of rows, of the group that begins `row` rows after `first` of `rows`. */
+SF_INLINE uint32_t sf_device_group(uint32_t first, uint32_t row, uint32_t rows, int in_place, uint32_t* count)
+{
+    *count = in_place ? SF_DEVICE_ROWS : sf_min_u32(SF_DEVICE_ROWS, rows - row);
+    return first + (in_place ? sf_min_u32(row, rows - SF_DEVICE_ROWS) : row);
+}
+
+/* Take `count` whole rows from first_row on. uses: how many patches they will be multiplied with. */
 void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, size_t uses);
 
 /* Outputs of the patch, one per row, to y[at ..]. */
 void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at);
 
+/* The biases and scales of `count` rows, for sums of 64 bits. */
+void sf_device_rows_open(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
+
+/* Some columns of rows of `row_length`: `runs` runs of `run` columns, `step` apart. */
+typedef struct sf_columns {
+    uint32_t row_length, first, run, runs, step;
+} sf_columns;
+
+/* Stage columns of `count` rows from first_row on; the tile's length becomes their number. */
+void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count,
+                                  const sf_columns* columns);
+
+/* sum[r] += the dot product of row r, stride columns from w on, with x. count is even. */
+void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS]);
+
 void sf_conv_s8_device(const sf_call* call);
 void sf_depthwise_s8_device(const sf_call* call);
 void sf_fully_connected_s8_device(const sf_call* call);
 
-uint64_t sf_depthwise_device_bytes(uint32_t channels, uint32_t taps);
+/* Bytes of working memory that these need at least; they are faster with more. plain: weights are never perturbed, so that those of
+ * 16 bits are read where they lie. */
+uint64_t sf_conv_device_bytes(const sf_program* program, const sf_op* op, int plain);
+uint64_t sf_depthwise_device_bytes(const sf_program* program, const sf_op* op, int plain);
+uint64_t sf_fully_connected_device_bytes(const sf_program* program, const sf_op* op, int plain);
 
 #endif

@@ -1,4 +1,5 @@
-/* Four weight rows on a device: staged only where that is needed, then multiplied with one patch after the other. */
+/* Four weight rows on a device: staged only where that is needed, whole or some columns at a time, and multiplied with one patch after
+ * the other. */
 #include "device.h"
 
 /* The proof that rows are narrow reads every weight once more: not worth it for so few patches. */
@@ -11,13 +12,20 @@ uint64_t sf_device_tile_bytes(uint32_t length)
     return sf_rows_bytes(SF_DEVICE_ROWS) + (SF_DEVICE_ROWS + 1) * word_bytes(length);
 }
 
+uint64_t sf_device_patch_bytes(uint32_t length) { return sf_rows_bytes(SF_DEVICE_ROWS) + word_bytes(length); }
+
 void sf_device_tile_open(sf_device_tile* tile, void* memory, uint32_t length)
 {
     tile->length = length;
     tile->stride = (length + 1) / 2 * 2;
-    tile->staged = (int16_t*)(void*)sf_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
-    tile->patch = tile->staged + (size_t)SF_DEVICE_ROWS * tile->stride;
+    tile->patch = (int16_t*)(void*)sf_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
+    tile->staged = tile->patch + tile->stride;
     sf_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
+}
+
+int sf_device_in_place(const sf_call* call, uint32_t rows, uint32_t length)
+{
+    return rows >= SF_DEVICE_ROWS && length % 2 == 0 && sf_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
 }
 
 /* Elements are fetched in pieces that share their random numbers; a piece may span rows. */
@@ -59,8 +67,7 @@ static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
     return total;
 }
 
-/* What the 64-bit path needs to know of its rows. */
-static void prepare_wide(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+void sf_device_rows_open(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
 {
     const sf_op* op = call->op;
     const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row);
@@ -88,7 +95,7 @@ void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t fi
         tile->words = tile->staged;
     }
     if (uses <= FEW_USES) {
-        prepare_wide(&tile->rows, call, first_row, count);
+        sf_device_rows_open(&tile->rows, call, first_row, count);
         return;
     }
     for (uint32_t r = 0; r < count; r++)
@@ -104,12 +111,39 @@ void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at)
         sf_rows_finish(&tile->rows, acc, tile->count, y, at);
         return;
     }
-    /* blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64 */
     int64_t sum[SF_DEVICE_ROWS] = {0};
-    for (uint32_t k = 0; k < tile->stride; k += SF_BLOCK) {
-        sf_dot_rows(tile->words + k, tile->stride, tile->patch + k, sf_min_u32(SF_BLOCK, tile->stride - k), acc);
+    sf_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sum);
+    sf_rows_finish_wide(&tile->rows, sum, tile->count, y, at);
+}
+
+/* Blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3). */
+void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS])
+{
+    for (uint32_t k = 0; k < count; k += SF_BLOCK) {
+        int32_t acc[SF_DEVICE_ROWS];
+        sf_dot_rows(w + k, stride, x + k, sf_min_u32(SF_BLOCK, count - k), acc);
         for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
             sum[r] += acc[r];
     }
-    sf_rows_finish_wide(&tile->rows, sum, tile->count, y, at);
+}
+
+void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count,
+                                  const sf_columns* columns)
+{
+    tile->count = count;
+    tile->length = columns->run * columns->runs;
+    tile->stride = (tile->length + 1) / 2 * 2;
+    tile->words = tile->staged;
+    if (count < SF_DEVICE_ROWS || tile->stride != tile->length)
+        sf_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
+    for (uint32_t r = 0; r < count; r++) {
+        int16_t* to = tile->staged + (size_t)r * tile->stride;
+        uint32_t e = (first_row + r) * columns->row_length + columns->first;
+        for (uint32_t run = 0; run < columns->runs; run++, e += columns->step)
+            for (uint32_t i = 0, size; i < columns->run; i += size) {
+                size = sf_min_u32(SF_CHUNK - (e + i) % SF_CHUNK, columns->run - i);
+                sf_stage_s16(call->pass, (uint32_t)call->op->weight, e + i, size, to);
+                to += size;
+            }
+    }
 }

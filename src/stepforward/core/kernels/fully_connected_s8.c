@@ -2,11 +2,11 @@
 #include "device.h"
 #include "host.h"
 
-uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
     if (!sf_for_device(row_tile))
         return sf_fully_connected_s8_host_bytes(program, op, row_tile);
-    return sf_device_tile_bytes((uint32_t)program->tensors[op->inputs[0]].elements);
+    return sf_fully_connected_device_bytes(program, op, plain);
 }
 
 void sf_fully_connected_s8(const sf_call* call)
