@@ -66,6 +66,8 @@ def test_what_is_no_ordinary_file_is_never_opened(tmp_path):
                 read_file(tmp_path / name)
     with pytest.raises(StepforwardError, match="is a folder"):
         read_file(tmp_path)
-    for name in ("missing", "loop", "a" * 5000, "null\0byte"):
+    with pytest.raises(StepforwardError, match="cannot find"):
+        read_file(tmp_path / "missing")
+    for name in ("loop", "a" * 5000, "null\0byte"):
         with pytest.raises(StepforwardError, match="cannot read"):
             read_file(tmp_path / name)

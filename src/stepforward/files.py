@@ -19,6 +19,8 @@ def regular_file(path: str | Path) -> Path:
     path = Path(path)
     try:
         mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise StepforwardError(f"cannot find {path}", "check the path") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte
         raise StepforwardError(
             f"cannot read {path}: {getattr(error, 'strerror', None) or error}", "check the path"

@@ -72,3 +72,36 @@ def test_figures_of_an_earlier_process(tmp_path):
     for damaged in ("", "[]", '{"weights_sha256": "ab"}', "{"):
         (tmp_path / "result.json").write_text(damaged)
         assert folders.earlier_figures(tmp_path, "ab") == {}
+
+
+ROW = {"step": 1, "train_loss": None, "validation_loss": 0.5, "validation_accuracy": 1}
+FIGURES = {"seconds": 2.5, "steps_per_second": 4, "forward_passes": 10, "curve": [ROW]}
+
+
+def test_figures_of_the_process_that_trained_are_kept(tmp_path):
+    (tmp_path / "result.json").write_text(json.dumps({**FIGURES, "weights_sha256": "ab", "more": 1}))
+    assert folders.earlier_figures(tmp_path, "ab") == FIGURES
+    assert folders.earlier_figures(tmp_path, "cd") == {}
+    assert folders.earlier_figures(tmp_path / "none", "ab") == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            {"curve": curve}
+            for curve in (7, [1], [[ROW]], [{}], [{**ROW, "step": None}], [{**ROW, "more": 1}])
+        ),
+        *({"seconds": value} for value in ("x", None, True, [], 10**400)),
+        {"curve": [{**ROW, "train_loss": "0.5"}]},
+    ],
+)
+def test_a_result_that_no_run_wrote_is_not_taken_over(tmp_path, changes):
+    (tmp_path / "result.json").write_text(json.dumps({**FIGURES, "weights_sha256": "ab", **changes}))
+    assert folders.earlier_figures(tmp_path, "ab") == {}
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"\xff", b"[]", b"", b'{"seconds": NaN}'])
+def test_a_result_that_is_no_json_object(tmp_path, text):
+    (tmp_path / "result.json").write_bytes(text)
+    assert folders.earlier_figures(tmp_path, "ab") == {}

@@ -8,6 +8,7 @@ from pathlib import Path, PureWindowsPath
 from stepforward.data.files import LabelledFile
 from stepforward.data.names import same_spelling
 from stepforward.errors import StepforwardError
+from stepforward.files import read_file
 
 _PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "audio")
 _LABELS = ("label", "class", "class_name", "category", "target")
@@ -46,7 +47,7 @@ def list_csv(path: Path) -> list[LabelledFile]:
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows that are not empty, with their line numbers."""
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         first = text.lstrip().partition("\n")[0]
         delimiter = next((mark for mark in ",;\t" if mark in first), ",")

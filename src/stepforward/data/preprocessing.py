@@ -19,6 +19,7 @@ from stepforward.data.images import FITS, fit_image, read_image
 from stepforward.data.media import IMAGES, SOUNDS
 from stepforward.data.sounds import read_sound
 from stepforward.errors import StepforwardError
+from stepforward.files import regular_file
 
 _COUNTS = {
     "image": ("height", "width", "channels"),
@@ -87,6 +88,8 @@ def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> 
     Raises:
         StepforwardError: the file is damaged, or these settings read no files.
     """
+    if reads_files(settings):
+        regular_file(path)
     if settings["kind"] == "image":
         return read_image(path, settings["channels"], settings.get("levels"), remarks)
     if settings["kind"] == "log_mel":

@@ -5,6 +5,7 @@ import json
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.strict_json import parse_json
 
 PREPROCESSING = "stepforward.preprocessing"
 CLASS_NAMES = "stepforward.class_names"
@@ -68,9 +69,9 @@ def _read(model, key, kind, default):
     if text is None:
         return default
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
-        raise _damaged(key, "it is not JSON") from error
+        raise _damaged(key, f"it is not JSON that every parser reads ({error})") from error
     except RecursionError as error:
         raise _damaged(key, "it is nested too deeply") from error
     if not isinstance(value, kind):

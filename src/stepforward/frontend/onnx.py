@@ -7,7 +7,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.files import write_atomically
+from stepforward.files import regular_file, write_atomically
 from stepforward.frontend.graph import constant, describe, is_quantized
 from stepforward.frontend.input_shape import give_input_shape
 from stepforward.frontend.lenient import make_strict
@@ -34,7 +34,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
             it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
             operators that stepforward did not write.
     """
-    path = Path(path)
+    path = regular_file(path)
     try:
         proto = onnx.load(str(path))
     except FileNotFoundError as error:

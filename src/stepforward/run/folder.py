@@ -3,18 +3,21 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.files import plain, write_atomically
+from stepforward.files import plain, read_file, write_atomically
 from stepforward.frontend.onnx import save_onnx
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.html import write_report
+from stepforward.strict_json import parse_json
 
 JOURNAL, RESULT, REPORT = "journal", "result.json", "report.html"
 ADAPTED, ADAPTED_PROGRAM, BASE = "adapted.onnx", "adapted.sfp", "base.onnx"
+_CURVE = {"step", "train_loss", "validation_loss", "validation_accuracy"}
 FILES = (JOURNAL, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
 
 
@@ -90,9 +93,21 @@ def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | No
 def earlier_figures(folder: Path, weights_sha256: str) -> dict:
     """What only the process that trained could measure, where a finished run is measured again."""
     try:
-        earlier = json.loads((folder / RESULT).read_text())
-        if earlier["weights_sha256"] != weights_sha256:
-            return {}
-        return {name: earlier[name] for name in ("seconds", "steps_per_second", "forward_passes", "curve")}
-    except (OSError, ValueError, KeyError, TypeError):
+        earlier = parse_json(read_file(folder / RESULT))
+    except (StepforwardError, ValueError):
         return {}  # no whole result: the run had not been finished
+    if not isinstance(earlier, dict) or earlier.get("weights_sha256") != weights_sha256:
+        return {}
+    figures = {name: earlier.get(name) for name in ("seconds", "steps_per_second", "forward_passes", "curve")}
+    curve = figures["curve"]
+    right = isinstance(curve, list) and all(isinstance(row, dict) and row.keys() == _CURVE for row in curve)
+    numbers = [figures[name] for name in ("seconds", "steps_per_second", "forward_passes")]
+    if not right or not all(map(_is_number, [*numbers, *(row["step"] for row in curve)])):
+        return {}
+    if not all(value is None or _is_number(value) for row in curve for value in row.values()):
+        return {}
+    return figures
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 2**53
