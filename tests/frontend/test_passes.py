@@ -308,3 +308,52 @@ def test_other_floats_are_read_as_float32(kind):
     assert kind in get_notes(canonical)[0]
     x = samples(model)
     np.testing.assert_allclose(run(canonical, x), run_ort(model, x), rtol=0, atol=5e-3)
+
+
+ENDS = {
+    "gemm": ("Flatten Gemm", "y = Gemm<transB=1>(c, head.weight)"),
+    "relu": ("Flatten Reshape Conv Flatten Relu Gemm", "r = Relu(c)\ny = Gemm<transB=1>(r, head.weight)"),
+    "output": ("Flatten Reshape Conv Flatten", "y = Identity(c)"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "chain",
+    [
+        "a = Sub(f, m)\nc = Div(a, s)",
+        "a = Mul(f, s)\nb = Neg(a)\nc = Add(m, b)",
+        "a = Sub(m, f)\nb = Mul(a, half)\nd = Div(b, half)\nc = Sub(d, half)",
+    ],
+)
+def test_constants_in_a_row_become_one_wherever_they_stand(chain, end):
+    kinds, rest = ENDS[end]
+    constants = {"m": ramp(72), "s": ramp(72) + 1.5, "half": np.float32(0.5), "head__weight": ramp(4, 72)}
+    canonical_like(parse(f"f = Flatten(x)\n{chain}\n{rest}", **constants), kinds)
+
+
+def test_constants_before_a_flatten_go_into_the_layer_after_it():
+    body = "a = Sub(x, m)\nb = Div(a, s)\nf = Flatten(b)\ny = Gemm<transB=1>(f, w)"
+    canonical_like(parse(body, m=ramp(2, 1, 1), s=ramp(1, 2, 1, 1) + 1.5, w=ramp(4, 72)), "Flatten Gemm")
+
+
+def test_constants_in_a_row_on_an_image_become_one_convolution():
+    body = f"a = Sub(x, m)\nb = Div(a, s)\nn = Neg(b)\nc = Conv<pads=[1,1,1,1]>(n, w)\n{HEAD}"
+    model = parse(body, m=ramp(2, 1, 1), s=np.float32(0.25), w=ramp(4, 2, 3, 3))
+    canonical_like(model, "Conv Conv GlobalAveragePool Flatten")
+
+
+def test_constants_on_a_tensor_of_three_axes():
+    body = "r = Reshape(x, three)\na = Mul(r, s)\nb = Add(a, s)\nf = Relu(b)\ny = Flatten(f)"
+    model = parse(body, three=np.array([0, 2, 36]), s=ramp(2, 1) + 1)
+    canonical_like(model, "Reshape Reshape Conv Reshape Relu Flatten")
+
+
+def test_a_chain_read_twice_is_folded_up_to_there():
+    body = f"a = Sub(x, m)\nb = Div(a, m)\nc = Add(a, b)\n{HEAD}"
+    canonical_like(parse(body, m=ramp(2, 1, 1) + 1), "Conv Conv Add GlobalAveragePool Flatten")
+
+
+def test_division_by_a_computed_tensor_is_refused():
+    with pytest.raises(StepforwardError, match="Div node 'c' is not supported"):
+        canonicalize(parse(f"c = Div(one, x)\n{HEAD}", one=np.float32(1)))

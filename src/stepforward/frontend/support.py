@@ -16,7 +16,7 @@ CANONICAL = (
 
 _REWRITTEN = {
     *("BatchNormalization", "Cast", "CastLike", "Constant", "Div", "Dropout", "Expand", "GlobalMaxPool"),
-    *("Identity", "MatMul", "Max", "Min", "Mul", "ReduceMean", "Shape", "Size", "Slice", "Squeeze"),
+    *("Identity", "MatMul", "Max", "Min", "Mul", "Neg", "ReduceMean", "Shape", "Size", "Slice", "Squeeze"),
     *("Sub", "Sum", "Unsqueeze"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
@@ -147,6 +147,8 @@ def _reason(node, computed, known):
         return None if operator in known else _remedy(node)
     if operator in _TWO_COMPUTED and len(computed) > 1:
         return _PRODUCT
+    if operator == "Div" and node.inputs[1] in computed:
+        return "only a division by constants is supported"
     if operator in _OVER_CLASSES and _ends(node):
         return None
     return None if operator in CANONICAL or operator in _REWRITTEN else _remedy(node)
