@@ -357,3 +357,29 @@ def test_a_chain_read_twice_is_folded_up_to_there():
 def test_division_by_a_computed_tensor_is_refused():
     with pytest.raises(StepforwardError, match="Div node 'c' is not supported"):
         canonicalize(parse(f"c = Div(one, x)\n{HEAD}", one=np.float32(1)))
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_maximum_over_the_image_becomes_a_max_pool(keep):
+    body = f"c = ReduceMax<keepdims={keep}>(x, axes)\ny = Flatten(c)"
+    canonical = canonicalize(parse(body, axes=np.array([-1, -2])))
+    assert [node.op_type for node in canonical.graph] == ["MaxPool", "Flatten"]
+    canonical_like(parse(body, axes=np.array([2, 3])), "MaxPool Flatten")
+
+
+@pytest.mark.parametrize("kind", ["ReduceMean", "ReduceMax"])
+@pytest.mark.parametrize(("axes", "keep"), [([1, 2], 0), ([1, 2], 1), ([1, -1], 1)])
+def test_reductions_of_an_image_with_channels_last(kind, axes, keep):
+    pool = "GlobalAveragePool" if kind == "ReduceMean" else "MaxPool"
+    perm = "[0,2,3,1]" if axes == [1, 2] else "[0,2,1,3]"
+    body = f"t = Transpose<perm={perm}>(x)\nm = {kind}<keepdims={keep}>(t, axes)\ny = Flatten(m)"
+    kinds = (
+        f"Transpose Transpose {pool} Flatten" if not keep else f"Transpose Transpose {pool} Transpose Flatten"
+    )
+    canonical_like(parse(body, axes=np.array(axes), input_shape="N,2,5,6"), kinds)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_sum_of_several_is_added_up_in_twos(count):
+    body = f"a = Relu(x)\nb = Neg(x)\nc = Sum({', '.join(['a', 'b', 'x', 'a'][:count])})\n{HEAD}"
+    canonical_like(parse(body), "Relu Conv" + " Add" * (count - 1) + " GlobalAveragePool Flatten")

@@ -84,8 +84,15 @@ def canonicalize(model: ir.Model) -> ir.Model:
 
 def _sums_to_adds(graph):
     for node in list(graph):
-        if node.op_type == "Sum" and len(node.inputs) == 2:
-            replace_node(node, "Add", list(node.inputs))
+        if node.op_type != "Sum" or len(node.inputs) < 2:
+            continue
+        first, *others, last = node.inputs
+        for other in others:
+            add = ir.node("Add", [first, other], name=f"{node.name or 'sum'}_add")
+            add.outputs[0].shape, add.outputs[0].dtype = node.outputs[0].shape, node.outputs[0].dtype
+            graph.insert_before(node, add)
+            first = add.outputs[0]
+        replace_node(node, "Add", [first, last])
 
 
 def _forget_origin(model):
