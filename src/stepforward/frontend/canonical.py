@@ -5,6 +5,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.frontend.contract import check_contract
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
+from stepforward.frontend.passes.block_moves import block_moves, open_blocks
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.explicit_pads import explicit_pads
 from stepforward.frontend.passes.flatten_output import flatten_output
@@ -58,7 +59,9 @@ def canonicalize(model: ir.Model) -> ir.Model:
     unshare(graph)
     normalize_clip(graph)
     global_pool(graph)
+    open_blocks(graph)
     normalize_reshape(graph, batch)
+    block_moves(graph)
     strided_slice(graph)
     infer_shapes(model)
     matmul_to_gemm(graph)

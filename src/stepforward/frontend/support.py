@@ -15,7 +15,17 @@ CANONICAL = (
 """Operators of the canonical graph."""
 
 _REWRITTEN = {
-    *("BatchNormalization", "Cast", "CastLike", "Constant", "Div", "Dropout", "Expand", "GlobalMaxPool"),
+    *(
+        "BatchNormalization",
+        "Cast",
+        "CastLike",
+        "Constant",
+        "DepthToSpace",
+        "Div",
+        "Dropout",
+        "Expand",
+        "GlobalMaxPool",
+    ),
     *(
         "Identity",
         "MatMul",
@@ -28,6 +38,7 @@ _REWRITTEN = {
         "Shape",
         "Size",
         "Slice",
+        "SpaceToDepth",
         "Squeeze",
     ),
     *("Sub", "Sum", "Unsqueeze"),
