@@ -27,7 +27,7 @@ from stepforward.program.training_plan import TrainingPlan
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
-from stepforward.run.batches import batch_indices
+from stepforward.run.batches import batches_of
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.folder import BASE, JOURNAL, make_folder
 from stepforward.run.notes import notes
@@ -38,7 +38,7 @@ from stepforward.run.result import description, measured
 from stepforward.run.same_run import check_evaluations, check_same_run, journal_settings
 from stepforward.run.settings import Settings
 from stepforward.run.training import train
-from stepforward.scores import NATS, Score, score
+from stepforward.scores import NATS, Score, class_weights, score
 from stepforward.trainable import select
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
@@ -74,16 +74,19 @@ def adapt_fixed(
     before = _score(program, engine, samples[measured_on])
     writer = _open_journal(folder, recorded, header, plan)
     batches = _batches(samples["train"], settings)
+    weights = class_weights(samples["validation"][1], settings.balance)
     started = time.monotonic()
     try:
         if folder and not prepared.opened.quantized:
             save_onnx(opened.graph, folder / BASE)
         run = train(
             fixed_steps(engine, batches, writer, recorded, steps, plan.directions, plan.share_batch),
-            fixed_judge(lambda: _score(program, engine, samples["validation"]), writer, recorded),
+            fixed_judge(
+                lambda: _score(program, engine, samples["validation"]).weighed(weights), writer, recorded
+            ),
             engine.weights,
             steps=steps,
-            validation_count=len(samples["validation"][1]),
+            validation_count=int(weights.sum()),
             nats=NATS,
             evaluate_every=every,
             patience=settings.patience,
@@ -104,7 +107,7 @@ def adapt_fixed(
         "method": "qzo-ff",
         "bits": opened.bits,
         "train": settings.train,
-        **measured(before, after, run, seconds, measured_on),
+        **measured(before, after, run, seconds, measured_on, prepared.train.class_names),
         **memory(program, plan),
         "host_scratch_bytes": engine.scratch_bytes,
         "directions": plan.directions,
@@ -124,7 +127,8 @@ def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
 
 def _batches(samples: Samples, settings: Settings) -> Callable[[int], Samples]:
     x, y = samples
-    indices = batch_indices(settings.seed, len(y), settings.batch)
+    shares = settings.directions if settings.share_batch else 1
+    indices = batches_of(settings.seed, y, settings.batch, settings.balance, shares)
     return lambda step: (x[indices(step)], y[indices(step)])
 
 
