@@ -145,6 +145,7 @@ def texts() -> dict[str, bytes]:
         "evaluate_every": True,
         "patience": 0.5,
         "share_batch": 1,
+        "balance": 1,
         "base_sha256": "0",
         "arithmetic": 0,
         "package": 1,

@@ -198,7 +198,6 @@ def adapt(
             help="Every class counts alike: batches hold as many samples of a rare class as of a common one (its own, "
             "repeated), and the weights that are kept have the best loss and accuracy averaged over classes. "
             "For data where one class has far fewer samples than another and matters as much.",
-            rich_help_panel=_HOLD,
         ),
     ] = DEFAULTS.balance,
     evaluate_every: Annotated[
