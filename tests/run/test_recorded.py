@@ -66,7 +66,11 @@ def test_the_same_run_today_takes_the_same_steps(tmp_path):
     old, new = journals.read(GOLDEN / "journal"), journals.read(tmp_path / "run" / "journal")
     assert old.votes.tolist() == new.votes.tolist()
     assert old.evaluations == new.evaluations
-    assert new.settings == SETTINGS | {"arithmetic": ARITHMETIC, "package": __version__}
+    assert new.settings == SETTINGS | {
+        "arithmetic": ARITHMETIC,
+        "balance": False,
+        "package": __version__,
+    }
 
 
 @pytest.mark.parametrize("kept", [0, 1, 4, 7])

@@ -35,7 +35,7 @@ def recalls(result: dict, when: str) -> list[float]:
     return [one[f"recall_{when}"] for one in result["per_class"][:2]]
 
 
-@pytest.mark.parametrize("method", [{}, {"method": "backprop", "lr": 3e-2, "steps": 40}])
+@pytest.mark.parametrize("method", [{}, {"method": "backprop", "lr": 3e-2, "steps": 30}])
 def test_balance_keeps_the_recall_of_a_rare_class(base, method):
     plain, balanced = (
         adapt(base, ramps(1, 190, 10), test=ramps(2, 200, 200), balance=balance, **OPTIONS | method)

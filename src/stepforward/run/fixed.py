@@ -55,6 +55,7 @@ def adapt_fixed(
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
+    weights = class_weights(samples["validation"][1], settings.balance)
     recorded = journals.read(folder / JOURNAL) if resume else None
     if recorded:
         recorded_settings(recorded, str(folder / JOURNAL))
@@ -65,7 +66,7 @@ def adapt_fixed(
     header = journal_settings(settings, program, plan, samples, every)
     if recorded:
         check_same_run(recorded, header, folder / JOURNAL)
-        check_evaluations(recorded, len(prepared.validation), folder / JOURNAL)
+        check_evaluations(recorded, int(weights.sum()), folder / JOURNAL)
     if folder:
         make_folder(folder)
 
@@ -74,7 +75,6 @@ def adapt_fixed(
     before = _score(program, engine, samples[measured_on])
     writer = _open_journal(folder, recorded, header, plan)
     batches = _batches(samples["train"], settings)
-    weights = class_weights(samples["validation"][1], settings.balance)
     started = time.monotonic()
     try:
         if folder and not prepared.opened.quantized:
