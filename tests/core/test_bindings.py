@@ -1,8 +1,15 @@
-"""Which shared library is the core."""
+"""Which shared library is the core, and whether its structs are what the C compiler makes of them."""
 
+import ctypes
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from stepforward.core import bindings
 
 LOAD = "from stepforward.core.bindings import library; print(library()._name)"
 
@@ -22,3 +29,56 @@ def test_a_core_that_is_not_there_is_named(tmp_path):
     done = load(tmp_path / "core.so")
     assert done.returncode == 1
     assert f"the C core {tmp_path / 'core.so'} cannot be loaded" in done.stderr
+
+
+MIRRORS = {
+    kind.__doc__.strip("`."): kind
+    for kind in vars(bindings).values()
+    if isinstance(kind, type) and issubclass(kind, ctypes.Structure)
+}
+
+
+def layout_in_c(folder, header):
+    """(offset, size) of every mirrored field and the size of every struct, by the C compiler, from their names."""
+    fields = [(name, field[0]) for name, kind in MIRRORS.items() for field in kind._fields_]
+    lines = [
+        f'printf("{name}.{field} %zu %zu\\n", offsetof({name}, {field}), sizeof((({name}*)0)->{field}));'
+        for name, field in fields
+    ] + [f'printf("{name} 0 %zu\\n", sizeof({name}));' for name in MIRRORS]
+    source = "#include <stddef.h>\n#include <stdio.h>\n" + f'#include "{header}"\n' + "int main(void) {"
+    (folder / "layout.c").write_text(source + "\n".join(lines) + "return 0; }\n")
+    subprocess.run([shutil.which("cc"), "-o", folder / "layout", folder / "layout.c"], check=True)
+    text = subprocess.run([folder / "layout"], capture_output=True, text=True, check=True).stdout
+    return {name: (int(at), int(size)) for name, at, size in map(str.split, text.splitlines())}
+
+
+def layout_in_python():
+    layout = {name: (0, ctypes.sizeof(kind)) for name, kind in MIRRORS.items()}
+    for name, kind in MIRRORS.items():
+        for field in kind._fields_:
+            place = getattr(kind, field[0])
+            layout[f"{name}.{field[0]}"] = (place.offset, place.size)
+    return layout
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_every_field_of_every_struct_lies_where_the_compiler_puts_it(tmp_path):
+    header = Path(bindings.__file__).parent / "include" / "stepforward.h"
+    assert set(MIRRORS) >= {
+        "sf_program",
+        "sf_plan",
+        "sf_scratch",
+        "sf_packs",
+        "sf_perturbation",
+        "sf_journal",
+    }
+    assert layout_in_c(tmp_path, header) == layout_in_python()
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_field_that_moves_is_seen(tmp_path):
+    header = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
+    moved = tmp_path / "moved.h"
+    moved.write_text(header.replace("    uint32_t row_tile;", "    uint16_t other, row_tile;", 1))
+    assert moved.read_text() != header
+    assert layout_in_c(tmp_path, moved) != layout_in_python()
