@@ -77,9 +77,109 @@ static void a_full_disk_loses_nothing(void)
     CHECK(f.size == expected.size && memcmp(f.bytes, expected.bytes, f.size) == 0);
 }
 
+enum { DIRECTIONS = 3, TOGETHER = 4, STEPS = 19, MOST = 64 };
+
+/* Votes of a step: pairs of signs, ties and raw numbers by turns. */
+static void votes_of(uint32_t step, int8_t votes[DIRECTIONS])
+{
+    for (uint32_t i = 0; i < DIRECTIONS; i++) {
+        const int8_t sign = (step + i) % 3 == 0 ? -1 : 1;
+        votes[i] = step >= 12 ? (int8_t)(sign * (int8_t)(step + i)) : step >= 8 && i == 1 ? 0 : sign;
+    }
+}
+
+/* Steps from `step` on, with a validation every seven, and the end. Stops where the sink fails. */
+static void go_on(sf_journal* journal, uint32_t step)
+{
+    int8_t votes[DIRECTIONS];
+    for (; step < STEPS; step++) {
+        votes_of(step, votes);
+        if (sf_journal_votes(journal, votes) != SF_OK || (step % 7 == 6 && sf_journal_evaluation(journal, step, -(int64_t)step) != SF_OK))
+            return;
+    }
+    (void)sf_journal_end(journal, STEPS, 0);
+}
+
+/* The complete records: where they end, with which check, and how many steps and validations they hold. 0: not even a header. */
+static size_t walk(const file* f, uint32_t* check, uint32_t* steps, uint32_t* evaluations)
+{
+    const size_t header = 12 + 2;
+    *steps = *evaluations = 0;
+    if (f->size < header + 4 || word(f->bytes + header) != sf_crc32(0, f->bytes, header))
+        return 0;
+    size_t at = header + 4;
+    for (*check = word(f->bytes + header);;) {
+        const uint8_t *record = f->bytes + at, type = record[0];
+        const size_t votes = (size_t)record[1] * DIRECTIONS;
+        const size_t payload = type == 1 ? (votes + 7) / 8 : type == 2 ? (votes + 3) / 4 : type == 3 ? votes : type == 4 ? 12 : 5;
+        if (at + 2 > f->size || at + 2 + payload + 4 > f->size)
+            return at;
+        const uint32_t sum = sf_crc32(*check, record, 2 + payload);
+        if (sum != word(record + 2 + payload))
+            return at;
+        *check = sum;
+        *steps += type <= 3 ? record[1] : 0;
+        *evaluations += type == 4;
+        at += 2 + payload + 4;
+    }
+}
+
+/* Power lost after any byte: cut to what is complete, resumed and continued, the file is that of an uninterrupted run. */
+static void power_lost_anywhere(void)
+{
+    file whole = {{0}, 0, -1};
+    sf_journal journal;
+    uint8_t buffer[MOST];
+    CHECK(sf_journal_buffer_bytes(DIRECTIONS, TOGETHER) <= sizeof buffer);
+    CHECK(sf_journal_open(&journal, DIRECTIONS, TOGETHER, buffer, "{}", 2, append, &whole) == SF_OK);
+    go_on(&journal, 0);
+    uint32_t resumed = 0;
+    for (size_t cut = 0; cut < whole.size; cut++) {
+        file f = whole;
+        uint32_t check = 0, steps, evaluations;
+        f.size = cut;
+        memset(f.bytes + cut, 0xff, sizeof f.bytes - cut);
+        f.size = walk(&f, &check, &steps, &evaluations);
+        if (f.size == 0) {
+            CHECK(cut < 18 && sf_journal_open(&journal, DIRECTIONS, TOGETHER, buffer, "{}", 2, append, &f) == SF_OK);
+        } else {
+            CHECK(sf_journal_resume(&journal, DIRECTIONS, TOGETHER, buffer, check, append, &f) == SF_OK);
+            resumed++;
+            if (steps > 0 && steps % 7 == 0 && evaluations < steps / 7) /* lost with power, but the steps before it are there */
+                CHECK(sf_journal_evaluation(&journal, steps - 1, -(int64_t)(steps - 1)) == SF_OK);
+        }
+        if (steps == STEPS)
+            CHECK(sf_journal_end(&journal, STEPS, 0) == SF_OK);
+        else
+            go_on(&journal, steps);
+        CHECK(f.size == whole.size && memcmp(f.bytes, whole.bytes, whole.size) == 0);
+    }
+    CHECK(resumed > 100);
+}
+
+static void refusals(void)
+{
+    file f = {{0}, 0, -1};
+    sf_journal journal;
+    uint8_t buffer[MOST];
+    const int8_t up = 1;
+    CHECK(sf_journal_resume(NULL, 1, 1, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 1, 1, NULL, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 1, 1, buffer, 0, NULL, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 0, 1, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 256, 1, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 1, 0, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_resume(&journal, 1, 256, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_open(&journal, 1, 1, buffer, NULL, 2, append, &f) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_votes(NULL, &up) == SF_BAD_ARGUMENT && sf_journal_flush(NULL) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_evaluation(NULL, 0, 0) == SF_BAD_ARGUMENT && sf_journal_end(NULL, 0, 0) == SF_BAD_ARGUMENT);
+}
+
 int main(void)
 {
     records();
+    power_lost_anywhere();
+    refusals();
     a_full_disk_loses_nothing();
     puts("journal: ok");
     return 0;

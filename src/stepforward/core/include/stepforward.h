@@ -293,7 +293,12 @@ size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record);
 sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
                           const void* settings, uint32_t settings_bytes, sf_sink sink, void* context);
 
-/* Go on with a journal whose last record ended with `check`, without a header. */
+/* Continue a journal after its last complete record, without a header: the way back after power was lost.
+ * check: what that record ends with. Walk the file from its start (docs/file-formats.md, section 3): the header ends with
+ * sf_crc32(0, header), and every record with sf_crc32(the check before it, the record without its own four bytes). The first
+ * record that is cut short or does not end with that number, and all after it, never happened: cut the file there, pass the
+ * check before it, apply the votes of the records that are left with sf_update(), step by step, and set trainer.step to their
+ * number. */
 sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
                             uint32_t check, sf_sink sink, void* context);
 
