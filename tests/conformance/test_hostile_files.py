@@ -149,6 +149,14 @@ def test_what_a_damaged_file_is_called(place, value, message):
     assert message in run(SFP[:place] + value + SFP[place + len(value) :], SFT)
 
 
+@pytest.mark.parametrize("kind", [-1, 0, 12, 255, 2**31 - 1])
+def test_an_unknown_kind_of_operator_is_refused(kind):
+    first = struct.unpack_from("<I", SFP, 32)[0]
+    content = bytearray(SFP)
+    struct.pack_into("<i", content, first, kind)
+    assert run(with_checksums(content), SFT) == "an operator record does not fit its tensors"
+
+
 @pytest.mark.parametrize("size", [0, 3, 50, 95, 96, len(SFP) // 2, len(SFP) - 1])
 def test_a_truncated_file_is_called_so(size):
     assert run(SFP[:size], SFT) in ("the file is truncated", "not a file of this kind")

@@ -84,6 +84,8 @@ static void run(const tile* t, const sf_call* call, const int8_t* x, size_t at)
     v.x_row = (size_t)op->dilation_h * line;
     v.x_step = (size_t)op->dilation_w * channels;
     v.zero = in->zero_point;
+    v.w = t->words; /* also of a window that lies in the padding: it has no taps, and none are read */
+    v.x = x;
     for (int32_t oy = 0; oy < out->dims[0]; oy++) {
         const int32_t y0 = oy * op->stride_h - op->pad_top;
         int32_t ky0, ky1;
