@@ -49,13 +49,19 @@ class Case(NamedTuple):
         return engine
 
 
+def chosen(number: int) -> list:
+    """What case `number` has of each of `CHOICES`."""
+    found = []
+    for options in CHOICES:
+        number, index = divmod(number, len(options))
+        found.append(options[index])
+    return found
+
+
 def random_case(number: int) -> Case:
     """Case `number` >= 0."""
-    rng, rest, chosen = np.random.default_rng(number), number, []
-    for options in CHOICES:
-        rest, index = divmod(rest, len(options))
-        chosen.append(options[index])
-    dtype, kind, rows, memory, share, threads = chosen
+    rng = np.random.default_rng(number)
+    dtype, kind, rows, memory, share, threads = chosen(number)
     program = _network(rng, dtype, kind, int(rng.integers(rows[0], rows[1] + 1)))
     program, plan = _plan(rng, program, share)
     n = int(rng.integers(1, 8))
