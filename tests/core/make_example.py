@@ -16,10 +16,11 @@ STEPS, SAMPLES = 20, 5
 
 def main(folder: Path) -> None:
     """Write a program and a plan, others for the head alone and for 8-bit weights in short and in long rows, samples,
-    and what 20 steps give; and a program of 3x3 convolutions and one of long rows with the
-    same."""
+    and what 20 steps give; and a program of 3x3 convolutions and one of long rows with the same."""
     program = small.small_program(per_channel=True)
-    settings = StepSettings(STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5)
+    settings = StepSettings(
+        STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
+    )
     plan = plan_training(program, range(program.parameter_count), settings)
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, SAMPLES)

@@ -13,10 +13,11 @@
 #endif
 
 #if defined(SF_GUARDED)
-#include <sanitizer/asan_interface.h>
+void __asan_poison_memory_region(const volatile void* memory, size_t bytes);
+void __asan_unpoison_memory_region(const volatile void* memory, size_t bytes);
 #define SF_GAP 64u /* bytes: rooms stay aligned to a cache line */
-#define sf_forbid(memory, bytes) ASAN_POISON_MEMORY_REGION(memory, bytes)
-#define sf_allow(memory, bytes) ASAN_UNPOISON_MEMORY_REGION(memory, bytes)
+#define sf_forbid(memory, bytes) __asan_poison_memory_region(memory, bytes)
+#define sf_allow(memory, bytes) __asan_unpoison_memory_region(memory, bytes)
 #else
 #define SF_GAP 0u
 #define sf_forbid(memory, bytes) ((void)(memory), (void)(bytes))

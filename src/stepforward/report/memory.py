@@ -6,13 +6,12 @@ from stepforward.report.units import show_bytes, show_ratio
 
 
 class MemoryLine(NamedTuple):
-    """One figure: label, bytes, the bytes as text, what it is, and whether it is this host's and not a device's."""
+    """One bar: label, bytes, the bytes as text, what it is."""
 
     label: str
     bytes: int
     value: str
     meaning: str
-    host: bool
 
 
 def memory_lines(result: dict) -> list[MemoryLine]:
@@ -48,7 +47,7 @@ def memory_lines(result: dict) -> list[MemoryLine]:
         ("journal", "journal_bytes", "on disk: base and journal give the adapted weights"),
     )
     return [
-        MemoryLine(label, result[key], show_bytes(result[key]), meaning, key == "host_scratch_bytes")
+        MemoryLine(label, result[key], show_bytes(result[key]), meaning)
         for label, key, meaning in known
         if result.get(key) is not None and not (key == "journal_bytes" and result.get("method") == "backprop")
     ]

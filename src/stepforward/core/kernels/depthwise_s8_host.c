@@ -372,8 +372,10 @@ int sf_depthwise_s8_host(const sf_call* call)
         if (packed == NULL)
             pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL);
         select_tile(&t, &g, packed != NULL ? packed : (uint8_t*)call->work);
-        if (!t.rows.narrow)
+        if (!t.rows.narrow) {
+            sf_allow(call->work, (size_t)tile_bytes(&g, t.capacity));
             return 0;
+        }
         run_tile(&t, &g, call, c);
         if (packed != NULL)
             packed += packed_bytes(&g, t.capacity);

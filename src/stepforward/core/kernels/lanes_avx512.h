@@ -12,7 +12,9 @@
 
 /* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn of the loop that
  * sums it, so as to have it at hand after the loop. */
+#if !defined(SF_KEEP)
 #define SF_KEEP(v) __asm__("" : "+v"(v))
+#endif
 
 /* Sixteen fused rows (sf_rows_prepare). */
 typedef struct sf_lanes {

@@ -1,0 +1,111 @@
+/* AVX-512 for machines without it: found in front of the compiler's own header, this one makes every intrinsic a function
+ * of SIMDe (libsimde-dev), so that the kernels of such machines run under tests everywhere; see `emulated` in the core's Makefile. */
+#ifndef EMULATED_IMMINTRIN_H
+#define EMULATED_IMMINTRIN_H
+
+#include_next <immintrin.h>
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wall"
+#include <simde/x86/avx512.h>
+#include <simde/x86/avx2.h>
+#pragma GCC diagnostic pop
+#include <string.h>
+
+/* What SIMDe 0.7 lacks. */
+typedef struct lanes8 { uint8_t v[64]; } lanes8;
+typedef struct lanes16 { uint16_t v[32]; } lanes16;
+typedef struct lanes32 { int32_t v[16]; } lanes32;
+
+#define TO(type, name, from) \
+    type name;               \
+    memcpy(&name, &(from), sizeof name)
+
+static inline __m128i emulated_cvtepi32_epi8(__m512i a)
+{
+    TO(lanes32, x, a);
+    uint8_t y[16];
+    for (int i = 0; i < 16; i++)
+        y[i] = (uint8_t)x.v[i];
+    return _mm_loadu_si128((const __m128i*)(const void*)y);
+}
+
+static inline __m256i emulated_cvtepi32_epi16(__m512i a)
+{
+    TO(lanes32, x, a);
+    uint16_t y[16];
+    for (int i = 0; i < 16; i++)
+        y[i] = (uint16_t)x.v[i];
+    return _mm256_loadu_si256((const __m256i*)(const void*)y);
+}
+
+static inline __m512i emulated_cvtepu8_epi16(__m256i a)
+{
+    uint8_t x[32];
+    lanes16 y;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 32; i++)
+        y.v[i] = x[i];
+    return _mm512_loadu_si512(&y);
+}
+
+static inline __m512i emulated_mask_mulhi_epu16(__m512i from, uint32_t mask, __m512i a, __m512i b)
+{
+    TO(lanes16, x, a);
+    TO(lanes16, y, b);
+    TO(lanes16, z, from);
+    for (int i = 0; i < 32; i++)
+        if (mask >> i & 1u)
+            z.v[i] = (uint16_t)((uint32_t)x.v[i] * y.v[i] >> 16);
+    return _mm512_loadu_si512(&z);
+}
+
+static inline __m512i emulated_mulhi_epu16(__m512i a, __m512i b) { return emulated_mask_mulhi_epu16(a, 0xffffffffu, a, b); }
+
+static inline __m512i emulated_mask_shuffle_epi32(__m512i from, uint16_t mask, __m512i a, int order)
+{
+    TO(lanes32, x, a);
+    TO(lanes32, z, from);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1u)
+            z.v[i] = x.v[i / 4 * 4 + (order >> (2 * (i % 4)) & 3)];
+    return _mm512_loadu_si512(&z);
+}
+
+static inline __m512i emulated_maskz_loadu_epi32(uint16_t mask, const void* from)
+{
+    lanes32 z = {{0}};
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1u)
+            memcpy(z.v + i, (const uint8_t*)from + 4 * i, 4);
+    return _mm512_loadu_si512(&z);
+}
+
+static inline __m512i emulated_srav_epi32(__m512i a, __m512i b)
+{
+    TO(lanes32, x, a);
+    TO(lanes32, y, b);
+    for (int i = 0; i < 16; i++)
+        x.v[i] >>= (uint32_t)y.v[i] > 31u ? 31 : y.v[i];
+    return _mm512_loadu_si512(&x);
+}
+
+static inline __m512i emulated_srai_epi32(__m512i a, unsigned count) { return emulated_srav_epi32(a, _mm512_set1_epi32((int)count)); }
+
+#define _mm512_cvtepi32_epi8(a) emulated_cvtepi32_epi8(a)
+#define _mm512_cvtepi32_epi16(a) emulated_cvtepi32_epi16(a)
+#define _mm512_cvtepu8_epi16(a) emulated_cvtepu8_epi16(a)
+#define _mm512_mask_mulhi_epu16(from, mask, a, b) emulated_mask_mulhi_epu16(from, mask, a, b)
+#define _mm512_mulhi_epu16(a, b) emulated_mulhi_epu16(a, b)
+#define _mm512_mask_shuffle_epi32(from, mask, a, order) emulated_mask_shuffle_epi32(from, mask, a, order)
+#define _mm512_maskz_loadu_epi32(mask, from) emulated_maskz_loadu_epi32(mask, from)
+#define _mm512_srav_epi32(a, b) emulated_srav_epi32(a, b)
+#define _mm512_srai_epi32(a, count) emulated_srai_epi32(a, count)
+
+/* The kernels name instruction sets that the compiler must not use here. */
+#define target(...)
+#define SF_KEEP(v) ((void)(v))
+
+#endif
