@@ -8,7 +8,7 @@ import argparse
 import statistics
 
 import torch
-from common import percent, table, write
+from common import kept_loss, percent, table, write
 
 import stepforward as sf
 
@@ -22,7 +22,7 @@ def forward_only(train, seed):
 
 def gradient(train, seed):
     runs = [sf.demo(method="backprop", train=train, seed=seed, lr=lr) for lr in RATES]
-    return min(runs, key=lambda run: min(row["validation_loss"] for row in run["curve"]))
+    return min(runs, key=kept_loss)
 
 
 METHODS = {"qzo-ff": forward_only, "backprop": gradient}

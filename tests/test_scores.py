@@ -1,8 +1,9 @@
 import math
 
 import numpy as np
+import pytest
 
-from stepforward.scores import NATS, confusion_matrix, score, score_float
+from stepforward.scores import NATS, class_weights, confusion_matrix, score, score_float
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 3.0], [1.0, 0.0, 5.0], [4.0, 0.0, 0.0]])
 Y = np.array([0, 2, 2, 1])
@@ -38,3 +39,23 @@ def test_integer_scores_agree_with_float_ones():
     assert (integer.correct, integer.confusion.tolist()) == (real.correct, real.confusion.tolist())
     assert abs(integer.nats - real.nats) < 1e-3
     assert integer.unit == NATS
+
+
+def test_balanced_weights_make_every_class_count_alike():
+    y = np.array([0] * 190 + [3] * 10)
+    weights = class_weights(y, balance=True)
+    assert weights.dtype == np.int64
+    assert weights[y == 0].sum() / weights[y == 3].sum() == pytest.approx(1, rel=1e-6)
+    assert weights.sum() < 2**32
+    assert class_weights(y, balance=False).tolist() == [1] * 200
+
+
+def test_weighed_scores_count_a_rare_class_as_much_as_a_common_one():
+    logits = np.array([[1.0, 0.0]] * 10)
+    y = np.array([0] * 9 + [1])
+    result = score_float(logits, y)
+    assert result.weighed(class_weights(y, balance=False)) == (result.correct, pytest.approx(result.loss))
+    weights = class_weights(y, balance=True)
+    correct, loss = result.weighed(weights)
+    assert correct / weights.sum() == pytest.approx(0.5, rel=1e-6)
+    assert loss / weights.sum() == pytest.approx((result.losses[0] + result.losses[-1]) / 2, rel=1e-6)

@@ -128,6 +128,9 @@ def test_the_help_of_adapt_has_few_basic_options_and_an_advanced_group(run):
     _, out, _ = run("adapt", "--help")
     basic, advanced = out.split("Options ─")[1].split("Advanced ─")
     named = [line.split("--")[1].split()[0] for line in basic.splitlines() if "--" in line[:8]]
-    assert named == ["data", "test", "out", "resume", "steps", "train", "classes", "image", "json", "help"]
+    assert named == [
+        "data", "test", "out", "resume", "steps", "train", "classes", "image",
+        "input-shape", "json", "balance", "help",
+    ]  # fmt: skip
     for option in ("--epsilon", "--lr", "--bits", "--threads", "--patience"):
         assert option in advanced

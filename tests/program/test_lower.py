@@ -4,9 +4,12 @@ from small import CLASSES, samples, small_graph, small_program
 
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
-from stepforward.program.lower import lower, onnx_weights
+from stepforward.program.layout import STORED_OF, stored_shape
+from stepforward.program.lower import _Lowering, lower, onnx_weights
 from stepforward.program.weights import unpack_all
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode
+from stepforward.reference import kernels
+from stepforward.reference.fixedpoint import quantize_multiplier
 
 
 def real_forward(graph: QuantizedGraph, x: np.ndarray) -> np.ndarray:
@@ -101,3 +104,38 @@ def test_an_unknown_operator_is_named():
     formats = {"x": Format(1.0, 0, "s8", (1, 2, 2)), "y": Format(1.0, 0, "s8", (4,))}
     with pytest.raises(StepforwardError, match="odd has unsupported operator Einsum"):
         lower(QuantizedGraph("x", "y", (node,), "odd", formats))
+
+
+@pytest.mark.parametrize("count", [8, 9, 15, 16, 24])
+@pytest.mark.parametrize("axis", [1, 3])
+def test_a_concat_of_many_is_one_in_steps(count, axis):
+    """Joining by eights gives the integers that one join of all inputs would."""
+    shapes = [(1 + i % 3, 2, 3) if axis == 1 else (3, 2, 1 + i % 3) for i in range(count)]
+    whole = list(shapes[0])
+    whole[axis - 1] = sum(shape[axis - 1] for shape in shapes)
+    scales = [0.01 * (1 + i % 5) for i in range(count)]
+    formats = {f"x{i}": Format(scales[i], i % 3, "s8", shapes[i]) for i in range(count)}
+    formats["y"] = Format(0.03, -5, "s8", tuple(whole))
+    lowering = _Lowering(QuantizedGraph("x0", "y", (), "many", formats))
+    names = [f"x{i}" for i in range(count)]
+    for name in names:
+        lowering.index[name] = lowering.activation(name, formats[name])
+    lowering.node(QuantizedNode("Concat", "join", tuple(names), "y", {"axis": axis}))
+    assert all(len(op.inputs) <= 8 for op in lowering.ops)
+
+    rng = np.random.default_rng(0)
+    values = {
+        lowering.index[name]: rng.integers(-128, 128, (2, *stored_shape(formats[name].shape)))
+        for name in names
+    }
+    parts = [
+        kernels.requantize(
+            values[i] - formats[f"x{i}"].zero_point, *quantize_multiplier(scales[i] / 0.03), -5, -128, 127
+        )
+        for i in range(count)
+    ]
+    for op in lowering.ops:
+        tensors = [lowering.activations[number] for number in op.inputs]
+        inputs = [values[number] for number in op.inputs]
+        values[op.output] = kernels.concat(inputs, op, tensors, lowering.activations[op.output])
+    assert np.array_equal(values[lowering.index["y"]], np.concatenate(parts, axis=STORED_OF[3][axis - 1] + 1))

@@ -1,5 +1,7 @@
 """Results as `adapt` returns them, for the renderers' tests."""
 
+from stepforward.intervals import mcnemar, paired_difference, wilson
+
 
 def confusion(classes: int, right: int, wrong: int) -> list[list[int]]:
     """`right` of each class named right, `wrong` taken for the next class."""
@@ -21,7 +23,22 @@ def result(classes: int = 10, **changes) -> dict:
         }
         for step in range(0, 1501, 50)
     ]
+    before, after = confusion(classes, 17, 13), confusion(classes, 28, 2)
+    gained, count = 11 * classes, 30 * classes
     return {
+        "zero_shot_interval": list(wilson(17 * classes, count)),
+        "adapted_interval": list(wilson(28 * classes, count)),
+        "difference_interval": list(paired_difference(gained, 0, count)),
+        "gained": gained,
+        "lost": 0,
+        "mcnemar_p": mcnemar(gained, 0),
+        "zero_shot_mean_recall": 17 / 30,
+        "adapted_mean_recall": 28 / 30,
+        "per_class": [
+            {"name": f"class {i}", "samples": 30, "recall_before": 17 / 30, "recall_after": 28 / 30}
+            | {"gained": 11, "lost": 0, "difference_interval": list(paired_difference(11, 0, 30))}
+            for i in range(classes)
+        ],
         "zero_shot_accuracy": 0.58,
         "adapted_accuracy": 0.927,
         "measured_on": "test",
@@ -34,6 +51,7 @@ def result(classes: int = 10, **changes) -> dict:
         "weight_bytes": 26836,
         "scratch_bytes_inference": 16384,
         "scratch_bytes_training": 16384,
+        "host_scratch_bytes": 9 * 2**20,
         "backprop_scratch_bytes": 187000,
         "other_ram": {"one sample": 1960, "momentum, s16": 25940, "journal buffer": 64},
         "journal_bytes": 1312,
@@ -47,8 +65,8 @@ def result(classes: int = 10, **changes) -> dict:
         "stopped": "all steps done",
         "class_names": [f"class {i}" for i in range(classes)],
         "samples": {"train": 80, "validation": 20, "test": 30 * classes},
-        "confusion_before": confusion(classes, 17, 13),
-        "confusion_after": confusion(classes, 28, 2),
+        "confusion_before": before,
+        "confusion_after": after,
         "zero_shot_loss": 1.62,
         "adapted_loss": 0.31,
         "curve": curve,

@@ -17,7 +17,13 @@ def test_the_commonest_mistakes_come_first_and_right_answers_never():
 
 def test_a_class_without_samples_has_no_accuracy():
     scores = class_scores([[1, 1], [0, 0]], [[2, 0], [0, 0]], ["a", "b"])
-    assert scores == [("a", 2, 0.5, 1.0), ("b", 0, None, None)]
+    assert scores == [("a", 2, 0.5, 1.0, 0), ("b", 0, None, None, 0)]
+
+
+def test_a_class_has_a_sign_only_beyond_the_noise_of_its_samples():
+    before, after = [[9, 1], [0, 10]], [[2, 8], [0, 10]]
+    scores = class_scores(before, after, ["a", "b"], [(-0.9, -0.3), (-0.2, 0.2)])
+    assert [score.sign for score in scores] == [-1, 0]
 
 
 def test_a_picture_of_a_thousand_classes_stays_small():

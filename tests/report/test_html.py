@@ -152,7 +152,51 @@ def test_every_count_of_the_matrices_is_on_the_page():
     assert re.findall(r"<td[^>]*>(.*?)</td>", after) == ["17", "1", "·", "·", "17", "1", "1", "·", "17"]
 
 
+def styles(page: Page) -> list[str | None]:
+    return [attrs.get("class") for tag, attrs in page.tags if tag == "b"]
+
+
 def test_a_fall_is_shown_as_one():
-    page = Page(render(result(adapted_accuracy=0.5)))
+    page = Page(render(result(adapted_accuracy=0.5, difference_interval=[-0.12, -0.04], gained=3, lost=27)))
     assert "-8.0 points" in page.text
-    assert "down" in [attrs.get("class") for tag, attrs in page.tags if tag == "b"]
+    assert "down" in styles(page)
+
+
+@pytest.mark.parametrize("interval", [[-0.02, 0.09], None])
+def test_a_change_within_the_noise_or_of_unknown_noise_has_no_colour(interval):
+    page = Page(render(result(adapted_accuracy=0.61, difference_interval=interval)))
+    assert "+3.0 points" in page.text
+    assert ("within the noise of 300 samples" in page.text) == bool(interval)
+    assert not {"up", "down"} & set(styles(page))
+
+
+def test_a_gain_beyond_the_noise_says_how_sure_it_is():
+    page = Page(render(result()))
+    assert "up" in styles(page)
+    assert "95 %: +30.9 to +41.9 points; 110 turned right, 0 wrong" in page.text
+    assert "McNemar's test, mid-p: below 0.001" in page.text
+
+
+@pytest.mark.parametrize("classes", [2, 24, 25, 100])
+def test_the_table_of_recalls_shows_who_lost(classes):
+    given = result(classes)
+    given["confusion_after"] = [row[:] for row in given["confusion_after"]]
+    given["confusion_after"][1] = [30] + [0] * (classes - 1)
+    given["per_class"][1] |= {"recall_after": 0.0, "difference_interval": [-0.75, -0.35]}
+    page = render(given)
+    visible = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    row = next(
+        row
+        for row in re.findall(r"<tr>.*?</tr>", visible)
+        if row.startswith("<tr><td>class 1</td>") and "%" in row
+    )
+    assert 'class="n down">-56.7 points' in row
+    assert ("<details>" in page) == (classes > 24)
+
+
+def test_the_memory_chart_is_of_a_device():
+    page = render(result())
+    bars = page.split('<div class="bars">')[1].split("</section>")[0]
+    assert bars.count('class="bar"') == 5
+    assert "this host" not in bars
+    assert "9.0 MiB" in bars.split('class="bar"')[-1].split("</div>", 3)[-1]

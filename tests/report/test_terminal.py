@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from report.made_up_result import result
 from rich.console import Console
 
@@ -89,3 +90,26 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
 def test_a_method_without_a_journal_shows_none():
     assert "journal" in shown(terminal.adaptation(result()))
     assert "journal" not in shown(terminal.adaptation(result(method="backprop", journal_bytes=0)))
+
+
+def style_of(renderable, text: str) -> str:
+    console = Console(width=120)
+    return next(str(part.style) for part in console.render(renderable) if part.text.strip() == text)
+
+
+@pytest.mark.parametrize(
+    ("after", "interval", "style"),
+    [(0.927, [0.28, 0.41], "bold green"), (0.6, [-0.03, 0.07], "dim"), (0.5, [-0.13, -0.02], "bold red")],
+)
+def test_colour_is_for_changes_beyond_the_noise(after, interval, style):
+    change = {"adapted_accuracy": after, "difference_interval": interval}
+    drawn = terminal.adaptation(result(**change))
+    assert style_of(drawn, f"{100 * (after - 0.58):+.1f} points") == style
+    assert ("within the noise of 300 samples" in shown(drawn)) == (style == "dim")
+
+
+def test_classes_of_different_size_have_a_mean_of_their_own():
+    assert "mean of classes" not in shown(terminal.adaptation(result()))
+    uneven = result(2)
+    uneven["per_class"][0]["samples"] = 190
+    assert "every class counts alike; before 56.7 %" in shown(terminal.adaptation(uneven))

@@ -66,7 +66,11 @@ def test_the_same_run_today_takes_the_same_steps(tmp_path):
     old, new = journals.read(GOLDEN / "journal"), journals.read(tmp_path / "run" / "journal")
     assert old.votes.tolist() == new.votes.tolist()
     assert old.evaluations == new.evaluations
-    assert new.settings == SETTINGS | {"arithmetic": ARITHMETIC, "package": __version__}
+    assert new.settings == SETTINGS | {
+        "arithmetic": ARITHMETIC,
+        "balance": False,
+        "package": __version__,
+    }
 
 
 @pytest.mark.parametrize("kept", [0, 1, 4, 7])
@@ -145,6 +149,7 @@ def texts() -> dict[str, bytes]:
         "evaluate_every": True,
         "patience": 0.5,
         "share_batch": 1,
+        "balance": 1,
         "base_sha256": "0",
         "arithmetic": 0,
         "package": 1,

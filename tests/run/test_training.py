@@ -15,12 +15,17 @@ from stepforward.scores import NATS, score
 STEPS = 12
 
 
+def validate(program, engine):
+    x, y = samples(program, 8, seed=2)
+    result = score(program, engine.logits(x), y)
+    return result.correct, result.loss
+
+
 def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
     program = small_program()
     plan = plan_training(program, range(8), StepSettings(STEPS, lr=lr, momentum=0.5, directions=2))
     engine = ReferenceEngine(program, plan)
     x, y = samples(program, 6)
-    held_x, held_y = samples(program, 8, seed=2)
     recorded = journals.read(path) if resume else None
     if resume:
         writer = journals.JournalWriter.resume(path, recorded)
@@ -38,7 +43,7 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
     try:
         result = train(
             fixed_steps(engine, batches, writer, recorded, STEPS, 2, False),
-            fixed_judge(lambda: score(program, engine.logits(held_x), held_y), writer, recorded),
+            fixed_judge(lambda: validate(program, engine), writer, recorded),
             engine.weights,
             **options,
         )

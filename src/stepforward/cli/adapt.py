@@ -191,6 +191,15 @@ def adapt(
             rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.validation,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            "--balance/--no-balance",
+            help="Every class counts alike: batches hold as many samples of a rare class as of a common one (its own, "
+            "repeated), and the weights that are kept have the best loss and accuracy averaged over classes. "
+            "For data where one class has far fewer samples than another and matters as much.",
+        ),
+    ] = DEFAULTS.balance,
     evaluate_every: Annotated[
         int | None,
         typer.Option(

@@ -5,6 +5,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.frontend.contract import check_contract
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
+from stepforward.frontend.passes.block_moves import block_moves, open_blocks
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.explicit_pads import explicit_pads
 from stepforward.frontend.passes.flatten_output import flatten_output
@@ -58,7 +59,9 @@ def canonicalize(model: ir.Model) -> ir.Model:
     unshare(graph)
     normalize_clip(graph)
     global_pool(graph)
+    open_blocks(graph)
     normalize_reshape(graph, batch)
+    block_moves(graph)
     strided_slice(graph)
     infer_shapes(model)
     matmul_to_gemm(graph)
@@ -84,8 +87,15 @@ def canonicalize(model: ir.Model) -> ir.Model:
 
 def _sums_to_adds(graph):
     for node in list(graph):
-        if node.op_type == "Sum" and len(node.inputs) == 2:
-            replace_node(node, "Add", list(node.inputs))
+        if node.op_type != "Sum" or len(node.inputs) < 2:
+            continue
+        first, *others, last = node.inputs
+        for other in others:
+            add = ir.node("Add", [first, other], name=f"{node.name or 'sum'}_add")
+            add.outputs[0].shape, add.outputs[0].dtype = node.outputs[0].shape, node.outputs[0].dtype
+            graph.insert_before(node, add)
+            first = add.outputs[0]
+        replace_node(node, "Add", [first, last])
 
 
 def _forget_origin(model):

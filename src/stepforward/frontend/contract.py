@@ -20,6 +20,11 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
                 "keep the batch as the first axis throughout the network",
             )
+        if len(shape) > 5:
+            raise StepforwardError(
+                f"{describe(node)} works on a tensor of shape {shape}, which has more than four axes besides the batch",
+                "join axes with a reshape before it",
+            )
         activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):
             raise StepforwardError(

@@ -15,8 +15,32 @@ CANONICAL = (
 """Operators of the canonical graph."""
 
 _REWRITTEN = {
-    *("BatchNormalization", "Cast", "CastLike", "Constant", "Div", "Dropout", "Expand", "GlobalMaxPool"),
-    *("Identity", "MatMul", "Max", "Min", "Mul", "ReduceMean", "Shape", "Size", "Slice", "Squeeze"),
+    *(
+        "BatchNormalization",
+        "Cast",
+        "CastLike",
+        "Constant",
+        "DepthToSpace",
+        "Div",
+        "Dropout",
+        "Expand",
+        "GlobalMaxPool",
+    ),
+    *(
+        "Identity",
+        "MatMul",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "ReduceMax",
+        "ReduceMean",
+        "Shape",
+        "Size",
+        "Slice",
+        "SpaceToDepth",
+        "Squeeze",
+    ),
     *("Sub", "Sum", "Unsqueeze"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
@@ -147,6 +171,8 @@ def _reason(node, computed, known):
         return None if operator in known else _remedy(node)
     if operator in _TWO_COMPUTED and len(computed) > 1:
         return _PRODUCT
+    if operator == "Div" and node.inputs[1] in computed:
+        return "only a division by constants is supported"
     if operator in _OVER_CLASSES and _ends(node):
         return None
     return None if operator in CANONICAL or operator in _REWRITTEN else _remedy(node)
@@ -218,7 +244,7 @@ _BY_REMEDY = {
     ),
     "use AdaptiveAvgPool2d(1) or x.mean((2, 3)); other reductions are not supported": (
         *("CumSum", "LpPool", "GlobalLpPool", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"),
-        *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare", "ReduceMax"),
+        *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"),
     ),
     "random numbers belong to training: export with model.eval()": tuple(sorted(RANDOM)),
     "compute spectra and logarithms of the input in the preprocessing (kind log_mel)": (

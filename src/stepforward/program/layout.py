@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-STORED_OF = {1: (0,), 2: (0, 1), 3: (2, 0, 1)}
+STORED_OF = {1: (0,), 2: (0, 1), 3: (2, 0, 1), 4: (0, 1, 2, 3)}
 """Stored axis of each ONNX axis of a sample, by rank: C, H, W are stored axes 2, 0, 1."""
 
-LOGICAL_OF = {1: (0,), 2: (0, 1), 3: (1, 2, 0)}
+LOGICAL_OF = {1: (0,), 2: (0, 1), 3: (1, 2, 0), 4: (0, 1, 2, 3)}
 """ONNX axis of each stored axis."""
 
 
@@ -21,7 +21,7 @@ def stored_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def same_order(shape: tuple[int, ...]) -> bool:
     """Whether a sample of this ONNX shape lies in memory in the same order in both layouts."""
-    return len(shape) < 3 or shape[0] == 1 or shape[1] * shape[2] == 1
+    return len(shape) != 3 or shape[0] == 1 or shape[1] * shape[2] == 1
 
 
 def stored_permutation(perm: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from stepforward.program.layout import (
     weight_to_onnx,
     weight_to_stored,
 )
-from stepforward.program.model import BITS, Op, Program, Tensor
+from stepforward.program.model import BITS, MAX_INPUTS, Op, Program, Tensor
 from stepforward.program.weights import pack, unpack_all
 from stepforward.quantization.formats import LARGEST_LOGITS_SCALE
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
@@ -214,11 +215,26 @@ class _Lowering:
         )
 
     def concat(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        scales = [self.graph.formats[name].scale for name in node.inputs]
-        pairs = tuple(quantize_multiplier(scale / form.scale) for scale in scales)
-        axis = STORED_OF[len(form.shape)][node.attributes["axis"] - 1]
+        """One operator, or several where there are too many inputs: the last ones are joined first, in the output's
+        format, so that joining them again moves integers and rounds nothing."""
+        formats = [self.graph.formats[name] for name in node.inputs]
+        pairs = [quantize_multiplier(x.scale / form.scale) for x in formats]
+        sizes, logical = [x.shape for x in formats], node.attributes["axis"] - 1
+        axis = STORED_OF[len(form.shape)][logical]
         lo, hi = _bounds(node, form)
-        self.emit("concat", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, axis=axis)
+        while len(inputs) > MAX_INPUTS:
+            last = slice(-min(MAX_INPUTS, len(inputs) - MAX_INPUTS + 1), None)
+            shape = list(form.shape)
+            shape[logical] = sum(size[logical] for size in sizes[last])
+            joined = self.activation(f"{node.output}.last{len(inputs)}", replace(form, shape=tuple(shape)))
+            self.emit(
+                "concat", node, inputs[last], joined, rescale=tuple(pairs[last]), lo=lo, hi=hi, axis=axis
+            )
+            inputs, sizes = [*inputs[: last.start], joined], [*sizes[: last.start], tuple(shape)]
+            pairs = [*pairs[: last.start], quantize_multiplier(1.0)]
+        self.emit(
+            "concat", node, inputs, self.result(node, form), rescale=tuple(pairs), lo=lo, hi=hi, axis=axis
+        )
 
     def transpose(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         perm = tuple(axis - 1 for axis in node.attributes["perm"][1:])

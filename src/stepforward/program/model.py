@@ -21,6 +21,9 @@ KINDS = (
 )
 """Operator kinds; the code in a file is the index plus one."""
 
+MAX_INPUTS = 8
+"""Activations that one operator may read."""
+
 
 @dataclass(frozen=True)
 class Tensor:

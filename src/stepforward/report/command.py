@@ -8,7 +8,7 @@ _NOT_OURS = (
     "memory",
 )  # the steps say what the minutes came to; the others change no result
 
-_SWITCHES = {"share_batch": ("--whole-batch", "--share-batch")}
+_SWITCHES = {"share_batch": ("--whole-batch", "--share-batch"), "balance": ("--no-balance", "--balance")}
 """Options without a value: the word for False, and for True."""
 
 

@@ -2,11 +2,14 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from stepforward.intervals import Interval
 
 MOST_CELLS = 40
 """Up to this many classes a matrix is a table with counts; above, a picture of one pixel per cell."""
@@ -23,12 +26,16 @@ class Cell(NamedTuple):
 
 
 class ClassScore(NamedTuple):
-    """One class: its samples and the fraction named right before and after; None without samples."""
+    """One class: its samples and the fraction classified correctly before and after, None without samples.
+
+    `sign` is +1 or -1 where the change is beyond the noise of the samples, else 0.
+    """
 
     name: str
     samples: int
     before: float | None
     after: float | None
+    sign: int = 0
 
 
 def _shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -68,14 +75,19 @@ def commonest(confusion: list[list[int]], names: list[str], most: int = 15) -> l
 
 
 def class_scores(
-    before: list[list[int]], after: list[list[int]] | None, names: list[str]
+    before: list[list[int]],
+    after: list[list[int]] | None,
+    names: list[str],
+    intervals: Sequence[Sequence[float] | None] | None = None,
 ) -> list[ClassScore]:
     """Per-class accuracy from one or two confusion matrices of the same samples.
 
     Args:
         after: None when there is one matrix only; every `after` is None then.
+        intervals: of the differences, one for each class; None where there is none.
     """
     scores = []
+    intervals = intervals or [None] * len(names)
     for i, name in enumerate(names):
         samples = sum(before[i])
         scores.append(
@@ -84,6 +96,7 @@ def class_scores(
                 samples,
                 before[i][i] / samples if samples else None,
                 after[i][i] / samples if samples and after else None,
+                Interval(*intervals[i]).sign if intervals[i] else 0,
             )
         )
     return scores

@@ -73,7 +73,7 @@ def _accuracy(axes: Axes, result: dict, points: list[dict], colours: dict[str, s
         steps,
         accuracy,
         color=colours["blue"],
-        label=_with_count("validation accuracy", samples, "validation"),
+        label=_with_count(f"validation accuracy{_alike(result)}", samples, "validation"),
     )
     on = _with_count(f"on {measured} samples", samples, measured)
     for name, key, style in (("zero-shot", "zero_shot_accuracy", ":"), ("adapted", "adapted_accuracy", "--")):
@@ -95,9 +95,18 @@ def _losses(axes: Axes, result: dict, points: list[dict], colours: dict[str, str
     training, temperature = _column(points, "train_loss"), _temperature(result)
     label = "training loss" if temperature == 1 else f"training loss at temperature {temperature:g}"
     axes.plot(steps, training, color=colours["orange"], linewidth=1.3, label=label)
-    axes.plot(steps, _column(points, "validation_loss"), color=colours["blue"], label="validation loss")
+    axes.plot(
+        steps,
+        _column(points, "validation_loss"),
+        color=colours["blue"],
+        label=f"validation loss{_alike(result)}",
+    )
     axes.set_ylabel("loss, nats")
     axes.set_ylim(bottom=0)
+
+
+def _alike(result: dict) -> str:
+    return ", mean of classes" if (result.get("settings") or {}).get("balance") else ""
 
 
 def _temperature(result: dict) -> float:

@@ -9,7 +9,11 @@ from stepforward.files import write_atomically
 from stepforward.report import confusion, units
 from stepforward.report.command import command_line
 from stepforward.report.memory import memory_lines
+from stepforward.report.verdict import verdict
 from stepforward.report.visible import visible
+
+MOST_ROWS = 24
+"""Up to this many classes a table shows all; above, those that changed most, and the rest on demand."""
 
 
 def write_report(result: dict, path: str | Path) -> None:
@@ -48,22 +52,38 @@ def _context(result: dict) -> dict:
     before, after = result.get("confusion_before"), result.get("confusion_after")
     if before and not names:
         names = [str(i) for i in range(len(before))]
+    intervals = [c["difference_interval"] for c in result.get("per_class") or ()]
+    scores = confusion.class_scores(before, after, names, intervals) if before else []
     lines = memory_lines(result)
-    largest = max((line.bytes for line in lines), default=0) or 1
+    bars = [line for line in lines if not line.host]  # this machine's would dwarf a device's
+    largest = max((line.bytes for line in bars), default=0) or 1
     return {
         "r": _Absent(result),
         "title": Path(str(result.get("model") or "model")).stem,
         "curves": {"light": curve(result, LIGHT), "dark": curve(result, DARK)},
         "matrices": _matrices(before, after, names),
         "names": names,
-        "class_scores": confusion.class_scores(before, after, names) if before else [],
-        "memory": [(line, 100 * line.bytes / largest) for line in lines],
+        "verdict": verdict(result),
+        "class_scores": sorted(scores, key=lambda s: s.samples),
+        "most_rows": MOST_ROWS,
+        "most_changed": _most_changed(scores),
+        "memory": [(line, 100 * line.bytes / largest) for line in bars],
+        "host_memory": [line for line in lines if line.host],
         "other_ram": {what: count for what, count in (result.get("other_ram") or {}).items() if count},
         "command": result.get("command") or command_line(result),
         "settings": _shown(result.get("settings") or {}),
         "samples": _Absent(result.get("samples") or {}),
         "notes": [str(note) for note in result.get("notes") or ()],
     }
+
+
+def _most_changed(scores: list[confusion.ClassScore]) -> list[confusion.ClassScore]:
+    """Where there are too many classes for one table: those that lost most and gained most, worst first."""
+    if len(scores) <= MOST_ROWS:
+        return []
+    known = sorted((s for s in scores if s.after is not None), key=lambda s: s.after - s.before)
+    ends = known[: MOST_ROWS // 3] + known[max(MOST_ROWS // 3, len(known) - MOST_ROWS // 3) :]
+    return [s for s in ends if s.after != s.before]
 
 
 class _Absent(dict):

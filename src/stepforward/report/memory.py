@@ -6,12 +6,13 @@ from stepforward.report.units import show_bytes, show_ratio
 
 
 class MemoryLine(NamedTuple):
-    """One bar: label, bytes, the bytes as text, what it is."""
+    """One figure: label, bytes, the bytes as text, what it is, and whether it is this host's and not a device's."""
 
     label: str
     bytes: int
     value: str
     meaning: str
+    host: bool
 
 
 def memory_lines(result: dict) -> list[MemoryLine]:
@@ -47,7 +48,7 @@ def memory_lines(result: dict) -> list[MemoryLine]:
         ("journal", "journal_bytes", "on disk: base and journal give the adapted weights"),
     )
     return [
-        MemoryLine(label, result[key], show_bytes(result[key]), meaning)
+        MemoryLine(label, result[key], show_bytes(result[key]), meaning, key == "host_scratch_bytes")
         for label, key, meaning in known
         if result.get(key) is not None and not (key == "journal_bytes" and result.get("method") == "backprop")
     ]

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stepforward.intervals import wilson
 from stepforward.report.confusion import class_scores
 from stepforward.report.memory import memory_lines
 from stepforward.report.units import (
@@ -15,11 +16,13 @@ from stepforward.report.units import (
     show_count,
     show_loss,
     show_percent,
-    show_points,
+    show_range,
     show_seconds,
 )
+from stepforward.report.verdict import verdict
 
 _MOST_CLASSES = 40
+_STYLES = {+1: "bold green", -1: "bold red", 0: "dim"}
 
 
 def adaptation(result: dict) -> RenderableType:
@@ -27,12 +30,16 @@ def adaptation(result: dict) -> RenderableType:
     before, after = result.get("zero_shot_accuracy"), result.get("adapted_accuracy")
     measured = result.get("measured_on", "validation")
     count = (result.get("samples") or {}).get(measured)
-    points = show_points(before, after)
-    difference = "bold green" if points.startswith("+") else "bold red" if points.startswith("-") else "bold"
+    change = verdict(result)
     rows = [
-        ("zero-shot", show_percent(before), f"on {show_count(count)} {measured} samples"),
-        ("adapted", Text(show_percent(after), "bold"), "on the same"),
-        ("difference", Text(points, difference), ""),
+        (
+            "zero-shot",
+            show_percent(before),
+            f"on {show_count(count)} {measured} samples" + _reach(result.get("zero_shot_interval")),
+        ),
+        ("adapted", show_percent(after), "on the same" + _reach(result.get("adapted_interval"))),
+        ("difference", Text(change.points, _STYLES[change.sign]), change.meaning),
+        *_recall(result),
         ("kept", str(result.get("kept")), f"{show_count(result.get('steps'))} steps taken"),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
         ("time", show_seconds(result.get("seconds")), _speed(result)),
@@ -50,6 +57,21 @@ def demonstration(result: dict) -> RenderableType:
     """The outcome of `demo`: that of `adapt`, and what to try next."""
     lines = [Text(f"  {command}", no_wrap=True) for command in result["next"]]
     return Group(adaptation(result), Text("try next:"), *lines)
+
+
+def _reach(ends: list[float] | None) -> str:
+    return f"; 95 %: {show_range(ends)}" if ends else ""
+
+
+def _recall(result: dict) -> list[tuple]:
+    """Accuracy with every class counting alike, where the classes are of different size."""
+    sizes = [c["samples"] for c in result.get("per_class") or () if c["samples"]]
+    if not sizes or max(sizes) < 2 * min(sizes):
+        return []
+    before, after = result["zero_shot_mean_recall"], result["adapted_mean_recall"]
+    return [
+        ("mean of classes", show_percent(after), f"every class counts alike; before {show_percent(before)}")
+    ]
 
 
 def notes_of(notes: Iterable[str], result: dict) -> list[Text]:
@@ -121,7 +143,8 @@ def evaluation(result: dict) -> RenderableType:
 
 
 def _right(result: dict) -> str:
-    return f"{show_count(result['correct'])} of {show_count(result['count'])} samples"
+    ends = wilson(result["correct"], result["count"])
+    return f"{show_count(result['correct'])} of {show_count(result['count'])} samples" + _reach(ends)
 
 
 def _host_rows(host: dict) -> list[tuple[str, str, str]]:

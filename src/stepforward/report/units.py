@@ -1,6 +1,7 @@
 """Numbers the way people read them: bytes, per cent, points, seconds, losses."""
 
 import math
+from collections.abc import Sequence
 
 ABSENT = "–"
 
@@ -41,6 +42,24 @@ def show_points(before: float | None, after: float | None) -> str:
         return ABSENT
     points = round(100 * (after - before), 1)
     return f"{points:+.1f} points" if points else "0.0 points"
+
+
+def show_range(ends: Sequence[float] | None) -> str:
+    """Two fractions as per cent.
+
+    >>> show_range((0.5504, 0.66))
+    '55.0 to 66.0 %'
+    """
+    return ABSENT if ends is None else f"{100 * ends[0]:.1f} to {100 * ends[1]:.1f} %"
+
+
+def show_points_range(ends: Sequence[float] | None) -> str:
+    """Two differences of fractions in percentage points, signed.
+
+    >>> show_points_range((-0.012, 0.0634))
+    '-1.2 to +6.3 points'
+    """
+    return ABSENT if ends is None else f"{100 * ends[0]:+.1f} to {100 * ends[1]:+.1f} points"
 
 
 def show_seconds(seconds: float | None) -> str:

@@ -27,7 +27,7 @@ from stepforward.program.training_plan import TrainingPlan
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
-from stepforward.run.batches import batch_indices
+from stepforward.run.batches import batches_of
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.folder import BASE, JOURNAL, make_folder
 from stepforward.run.notes import notes
@@ -38,7 +38,7 @@ from stepforward.run.result import description, measured
 from stepforward.run.same_run import check_evaluations, check_same_run, journal_settings
 from stepforward.run.settings import Settings
 from stepforward.run.training import train
-from stepforward.scores import NATS, Score, score
+from stepforward.scores import NATS, Score, class_weights, score
 from stepforward.trainable import select
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
@@ -55,6 +55,7 @@ def adapt_fixed(
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
+    weights = class_weights(samples["validation"][1], settings.balance)
     recorded = journals.read(folder / JOURNAL) if resume else None
     if recorded:
         recorded_settings(recorded, str(folder / JOURNAL))
@@ -65,7 +66,7 @@ def adapt_fixed(
     header = journal_settings(settings, program, plan, samples, every)
     if recorded:
         check_same_run(recorded, header, folder / JOURNAL)
-        check_evaluations(recorded, len(prepared.validation), folder / JOURNAL)
+        check_evaluations(recorded, int(weights.sum()), folder / JOURNAL)
     if folder:
         make_folder(folder)
 
@@ -80,10 +81,12 @@ def adapt_fixed(
             save_onnx(opened.graph, folder / BASE)
         run = train(
             fixed_steps(engine, batches, writer, recorded, steps, plan.directions, plan.share_batch),
-            fixed_judge(lambda: _score(program, engine, samples["validation"]), writer, recorded),
+            fixed_judge(
+                lambda: _score(program, engine, samples["validation"]).weighed(weights), writer, recorded
+            ),
             engine.weights,
             steps=steps,
-            validation_count=len(samples["validation"][1]),
+            validation_count=int(weights.sum()),
             nats=NATS,
             evaluate_every=every,
             patience=settings.patience,
@@ -104,7 +107,7 @@ def adapt_fixed(
         "method": "qzo-ff",
         "bits": opened.bits,
         "train": settings.train,
-        **measured(before, after, run, seconds, measured_on),
+        **measured(before, after, run, seconds, measured_on, prepared.train.class_names),
         **memory(program, plan),
         "host_scratch_bytes": engine.scratch_bytes,
         "directions": plan.directions,
@@ -124,7 +127,8 @@ def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
 
 def _batches(samples: Samples, settings: Settings) -> Callable[[int], Samples]:
     x, y = samples
-    indices = batch_indices(settings.seed, len(y), settings.batch)
+    shares = settings.directions if settings.share_batch else 1
+    indices = batches_of(settings.seed, y, settings.batch, settings.balance, shares)
     return lambda step: (x[indices(step)], y[indices(step)])
 
 

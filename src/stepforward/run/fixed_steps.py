@@ -6,7 +6,7 @@ from stepforward.engines.protocol import Engine
 from stepforward.journal import Journal, JournalWriter
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.run.training import Taken
-from stepforward.scores import NATS, Score
+from stepforward.scores import NATS
 
 
 def fixed_steps(
@@ -33,15 +33,14 @@ def fixed_steps(
 
 
 def fixed_judge(
-    validate: Callable[[], Score], writer: JournalWriter, recorded: Journal | None
+    validate: Callable[[], tuple[int, int]], writer: JournalWriter, recorded: Journal | None
 ) -> Callable[[int], tuple[int, int]]:
     """Validation by step number: what the journal says where it says it, else measured and recorded."""
     known = {e.step: (e.correct, e.loss) for e in recorded.evaluations} if recorded else {}
 
     def judge(step: int) -> tuple[int, int]:
         if step not in known:
-            score = validate()
-            known[step] = score.correct, int(score.loss)
+            known[step] = validate()
             writer.evaluation(*known[step])
         return known[step]
 

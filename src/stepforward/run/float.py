@@ -16,7 +16,7 @@ from stepforward.methods.backprop import SgdSettings, backprop
 from stepforward.models import to_program
 from stepforward.program.training_plan import StepSettings, plan_training
 from stepforward.quantization.dequantized import to_float
-from stepforward.run.batches import batch_indices
+from stepforward.run.batches import batches_of
 from stepforward.run.fixed import quantized
 from stepforward.run.folder import make_folder
 from stepforward.run.prepare import Prepared
@@ -24,7 +24,7 @@ from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
 from stepforward.run.settings import Settings
 from stepforward.run.training import Taken, train
-from stepforward.scores import Score, score_float
+from stepforward.scores import Score, class_weights, score_float
 from stepforward.trainable import select
 
 
@@ -55,18 +55,18 @@ def adapt_float(
     every = settings.evaluate_every or max(1, steps // 40)
     before = _score(engine, measuring)
     base = _sha256(engine)
+    weights = class_weights(prepared.validation.y, settings.balance)
     started = time.monotonic()
 
     def judge(step: int) -> tuple[int, float]:
-        score = _score(engine, prepared.validation)
-        return score.correct, score.loss
+        return _score(engine, prepared.validation).weighed(weights)
 
     run = train(
         _steps(engine, prepared.train, settings, steps),
         judge,
         engine.weights,
         steps=steps,
-        validation_count=len(prepared.validation),
+        validation_count=int(weights.sum()),
         nats=1.0,
         evaluate_every=every,
         patience=settings.patience,
@@ -79,7 +79,7 @@ def adapt_float(
         "method": "backprop",
         "bits": "float32",
         "train": settings.train,
-        **measured(before, after, run, seconds, measured_on),
+        **measured(before, after, run, seconds, measured_on, prepared.train.class_names),
         **memory(program, plan),
         "weight_bytes": 4 * sum(tensor.elements for tensor in program.parameters),
         "directions": 0,
@@ -95,7 +95,7 @@ def adapt_float(
 
 
 def _steps(engine: TorchEngine, data: Dataset, settings: Settings, steps: int) -> Iterator[Taken]:
-    indices = batch_indices(settings.seed, len(data), settings.batch)
+    indices = batches_of(settings.seed, data.y, settings.batch, settings.balance)
     sgd = SgdSettings(steps, settings.lr, settings.momentum, settings.schedule, settings.warmup)
 
     def batches(step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,12 @@ from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan, quanta
 from stepforward.run.training import Run
 
+_MOST_CLASSES = 5
+_WHY = {
+    "test": "never worse holds for the held-out samples that chose the weights, not for others",
+    "validation": "the weights were chosen by the mean over classes (--balance), which rose",
+}
+
 
 def notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
     """Tensors that could not move, and a run that did not help."""
@@ -21,6 +27,35 @@ def notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
         )
     if not run.best.step:
         found.append("no weights seen were better on the validation samples: the base is returned unchanged")
+    return found
+
+
+def harm(result: dict) -> list[str]:
+    """What got worse on the samples that were measured: all in all, and for single classes.
+
+    Args:
+        result: entries of `result.json`.
+    """
+    found, on = [], result["measured_on"]
+    before, after = 100 * result["zero_shot_accuracy"], 100 * result["adapted_accuracy"]
+    if after < before:
+        noise = "beyond" if result["difference_interval"][1] < 0 else "within"
+        found.append(
+            f"accuracy on the {on} samples fell from {before:.1f} to {after:.1f} %, {noise} the noise of "
+            f"{result['samples'][on]:,} samples: {_WHY[on]}"
+        )
+    fallen = [
+        c for c in result["per_class"] if c["samples"] and c["difference_interval"][1] < 0
+    ]  # beyond the noise of the class's own samples
+    if fallen:
+        fallen.sort(key=lambda c: c["recall_after"] - c["recall_before"])
+        shown = [
+            f"{c['name']} ({100 * c['recall_before']:.0f} to {100 * c['recall_after']:.0f} %, {c['samples']} samples)"
+            for c in fallen[:_MOST_CLASSES]
+        ]
+        more = f" and {len(fallen) - _MOST_CLASSES} more" if len(fallen) > _MOST_CLASSES else ""
+        remedy = "" if result["settings"]["balance"] else "; --balance makes every class count alike"
+        found.append(f"fewer samples are classified correctly of {', '.join(shown)}{more}{remedy}")
     return found
 
 

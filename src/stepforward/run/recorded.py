@@ -10,10 +10,10 @@ from stepforward.program.model import Program
 from stepforward.program.training_plan import StepSettings
 from stepforward.reference.version import ARITHMETIC
 
-UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0}
+UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False}
 """What a journal meant that was written before these settings existed."""
 
-OF_A_RUN = ("data_sha256", "batch", "evaluate_every", "patience", "package")
+OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package")
 """What a journal may say besides what moves the weights; a device's says less."""
 
 _WHOLE = {"steps", "directions", "seed", "warmup", "batch", "evaluate_every", "patience", "arithmetic"}
@@ -113,7 +113,7 @@ def _right_type(name: str, value: Any) -> bool:
         return True
     if name == "trainable":
         return isinstance(value, list) and value != [] and all(isinstance(entry, str) for entry in value)
-    if name == "share_batch":
+    if name in ("share_batch", "balance"):
         return isinstance(value, bool)
     if name in _TEXT:
         return isinstance(value, str)

@@ -1,15 +1,19 @@
 """The entries of `result.json` that every method shares."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import stepforward
+from stepforward.run.comparison import comparison
 from stepforward.run.prepare import Prepared
 from stepforward.run.settings import Settings
 from stepforward.run.training import Run
 from stepforward.scores import Score
 
 
-def measured(before: Score, after: Score, run: Run, seconds: float, measured_on: str) -> dict:
+def measured(
+    before: Score, after: Score, run: Run, seconds: float, measured_on: str, class_names: Sequence[str]
+) -> dict:
     """Before and after, and what the run took."""
     kept = f"step {run.best.step}" if run.best.step else "base: nothing helped"
     return {
@@ -18,6 +22,7 @@ def measured(before: Score, after: Score, run: Run, seconds: float, measured_on:
         "zero_shot_loss": before.nats,
         "adapted_loss": after.nats,
         "measured_on": measured_on,
+        **comparison(before, after, class_names),
         "confusion_before": before.confusion.tolist(),
         "confusion_after": after.confusion.tolist(),
         "kept": kept,

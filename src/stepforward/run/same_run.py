@@ -31,6 +31,7 @@ def journal_settings(
         "data_sha256": digest.hexdigest(),
         "trainable": [program.tensors[entry.tensor].name for entry in plan.trainable],
         "batch": settings.batch,
+        "balance": settings.balance,
         "evaluate_every": every,
         "patience": settings.patience,
         **written_by(),

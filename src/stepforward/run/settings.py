@@ -47,6 +47,8 @@ class Settings:
         schedule: of the learning rate: "constant", "linear" or "cosine".
         warmup: steps of linear warm-up.
         validation: share of the data held out to choose the weights that are kept.
+        balance: whether every class counts alike: batches are drawn class by class, and the weights that are kept are
+            chosen by loss and accuracy averaged over classes.
         evaluate_every: steps between validations; default: 40 validations in a run.
         patience: stop after this many validations without improvement; default: never before the schedule ends.
         threads: of the C core; default: all cores. Never changes a result.
@@ -73,6 +75,7 @@ class Settings:
     schedule: str = StepSettings.schedule
     warmup: int = StepSettings.warmup
     validation: float = 0.2
+    balance: bool = False
     evaluate_every: int | None = None
     patience: int | None = None
     threads: int | None = None
@@ -105,6 +108,7 @@ class Settings:
         need(self.evaluate_every is None or self.evaluate_every >= 1, "evaluate_every < 1", "give 1 or more")
         need(self.patience is None or self.patience >= 1, "patience < 1", "give 1 or more, or leave it out")
         need(self.threads is None or self.threads >= 1, "threads < 1", "give 1 or more, or leave it out")
+        need(isinstance(self.balance, bool), f"balance = {self.balance!r}", "give True or False")
         need(self.memory in CHOICES, f"memory = {self.memory!r}", f"choose one of {', '.join(CHOICES)}")
         self.step_settings(self.steps or 2**32 - 1)
 

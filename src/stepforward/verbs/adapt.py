@@ -12,6 +12,7 @@ from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
 from stepforward.run.folder import earlier_figures, run_folder, write_run
 from stepforward.run.given import Classes, Image
+from stepforward.run.notes import harm
 from stepforward.run.prepare import prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
@@ -85,6 +86,7 @@ def adapt(
         *(prepared.test.notes if prepared.test else ()),
         *doubt(prepared.opened, result["confusion_before"]),
         *result["notes"],
+        *harm(result),
     ]
     result |= given(prepared.opened, classes, image)
     if input_shape is not None:

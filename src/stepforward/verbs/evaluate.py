@@ -7,6 +7,7 @@ from typing import Any
 from stepforward.engines.core import CoreEngine
 from stepforward.frontend.metadata import get_notes
 from stepforward.inputs import quantize_input
+from stepforward.intervals import wilson
 from stepforward.models import open_model, to_program
 from stepforward.quantization.float_forward import run as run_float
 from stepforward.run.complete import complete, doubt, given
@@ -34,8 +35,9 @@ def evaluate(
         threads: of the C core; default: all cores.
 
     Returns:
-        accuracy, correct, count, loss (nats per sample), confusion (rows are true classes), class_names, bits, notes,
-        seconds, weights_sha256 (None for a float model).
+        accuracy, accuracy_interval (95 %), mean_recall (every class counts alike), correct, count, loss (nats per
+        sample), confusion (rows are true classes), class_names, bits, notes, seconds, weights_sha256 (None for a float
+        model).
 
     Raises:
         StepforwardError: bad model or data.
@@ -52,6 +54,8 @@ def evaluate(
         result = score_float(logits, dataset.y)
     return {
         "accuracy": result.accuracy,
+        "accuracy_interval": list(wilson(result.correct, result.count)),
+        "mean_recall": result.mean_recall,
         "correct": result.correct,
         "count": result.count,
         "loss": result.nats,

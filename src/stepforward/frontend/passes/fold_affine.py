@@ -1,10 +1,13 @@
 """Batch norm and arithmetic with constants are y = a*x + b per channel: fold them into a Conv or Gemm."""
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import (
+    add_initializer,
     attribute,
     bypass,
     constant,
@@ -19,16 +22,17 @@ _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
 
 def fold_affine(graph: ir.Graph) -> None:
-    """Fold BatchNormalization and Add, Sub, Mul, Div with a per-channel constant.
+    """Fold BatchNormalization, Neg, and Add, Sub, Mul, Div with a per-channel constant.
 
-    Into the Conv or Gemm before it where that feeds nothing else; into the Gemm behind it; otherwise an image
-    gets a depthwise 1x1 convolution. Products are formed in float64 and rounded once.
+    Into the Conv or Gemm before it where that feeds nothing else. Several in a row elsewhere become one, which
+    goes into the Gemm after it, also through a Flatten, or else becomes a depthwise 1x1 convolution. Products
+    are formed in float64 and rounded once.
 
     Raises:
-        StepforwardError: the constant varies inside a channel, or there is nothing to fold into.
+        StepforwardError: the constant varies inside a channel.
     """
     for node in list(graph):
-        affine = _affine(node)
+        affine = _affine(node) if node.graph is not None else None  # one of a chain is gone with the first
         if affine is None:
             continue
         source, scale, shift, shift_name = affine
@@ -42,16 +46,19 @@ def fold_affine(graph: ir.Graph) -> None:
             bypass(node, source)
             _forget(producer.graph, shift_name)
             _fold_back(producer, scale, shift, shift_name)
-        elif len(dims(source, node)) == 4:
-            _depthwise(node, source, scale, shift)
         else:
-            _fold_forward(node, source, scale, shift)
+            last, scale, shift = _chain(node, scale, shift)
+            if not _fold_forward(last, source, scale, shift):
+                _depthwise(last, source, scale, shift)
 
 
 def _affine(node):
     """(input, scale, shift, name of the shift's initialiser) of y = scale*x + shift; None for others."""
     if node.op_type == "BatchNormalization":
         return _batch_norm(node)
+    if node.op_type == "Neg":
+        channels = dims(node.inputs[0], node)[1]
+        return node.inputs[0], -np.ones(channels), np.zeros(channels), None
     if node.op_type not in _ARITHMETIC or len(node.inputs) != 2:
         return None
     index = next((i for i in (1, 0) if constant(node.inputs[i]) is not None), None)
@@ -67,6 +74,24 @@ def _affine(node):
     if node.op_type == "Add":
         return source, one, value, node.inputs[index].name
     return (source, one, -value, None) if index == 1 else (source, -one, value, None)
+
+
+def _chain(node, scale, shift):
+    """The last of the affine nodes that follow each other from `node` on, and what all of them do together."""
+    while (reader := sole_consumer(node.outputs[0])) is not None:
+        affine = _affine(reader)
+        if affine is None:
+            break
+        _, factor, more, _ = affine
+        scale, shift = scale * factor, shift * factor + more
+        bypass(node, node.inputs[_fed(node)])
+        node = reader
+    return node, scale, shift
+
+
+def _fed(node):
+    """Which input of an affine node is computed."""
+    return next(index for index, value in enumerate(node.inputs) if constant(value) is None)
 
 
 def _batch_norm(node):
@@ -124,12 +149,13 @@ def bias_name_of(weight_name: str) -> str:
 
 
 def _fold_forward(node, source, scale, shift):
-    reader = sole_consumer(node.outputs[0])
-    if reader is None or reader.op_type != "Gemm":
-        raise StepforwardError(
-            f"{describe(node)} has no linear layer or convolution next to it to be folded into",
-            "remove it, or move it behind a Linear or Conv2d layer",
-        )
+    """Fold into the Gemm that alone reads the result, also through a Flatten; whether there is one."""
+    reader, shape = sole_consumer(node.outputs[0]), dims(source, node)
+    if reader is not None and reader.op_type == "Flatten":
+        reader = sole_consumer(reader.outputs[0])
+        scale, shift = (np.repeat(array, math.prod(shape[2:])) for array in (scale, shift))
+    if reader is None or reader.op_type != "Gemm" or constant(reader.inputs[1]).shape[1] != len(scale):
+        return False
     weight = constant(reader.inputs[1]).astype(np.float64)
     has_bias = len(reader.inputs) > 2 and reader.inputs[2] is not None
     bias = constant(reader.inputs[2]).astype(np.float64) if has_bias else np.zeros(len(weight))
@@ -137,25 +163,38 @@ def _fold_forward(node, source, scale, shift):
     set_constant(reader, 2, _finite(reader, bias + weight @ shift), bias_name_of(name))
     set_constant(reader, 1, _finite(reader, weight * scale), name)
     bypass(node, source)
+    return True
 
 
 def _depthwise(node, source, scale, shift):
-    channels = len(scale)
+    """A depthwise 1x1 convolution; a tensor that is no image is one of height or width 1 for it."""
+    graph, shape, channels = node.graph, dims(source, node), len(scale)
     name = node.inputs[1].name if node.op_type == "BatchNormalization" else f"{node.outputs[0].name}.weight"
-    conv = replace_node(
-        node,
-        "Conv",
-        [source],
-        {
-            "kernel_shape": [1, 1],
-            "strides": [1, 1],
-            "pads": [0, 0, 0, 0],
-            "dilations": [1, 1],
-            "group": channels,
-        },
-    )
+    window = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1]}
+    if len(shape) == 4:
+        conv = replace_node(node, "Conv", [source], {**window, "group": channels})
+    else:
+        image = [*shape, 1, 1][:4]
+        target = add_initializer(graph, f"{node.outputs[0].name}.shape", np.array([0, *image[1:]], np.int64))
+        before = ir.node("Reshape", [source, target], name=f"{node.name}_image")
+        conv = ir.node("Conv", [before.outputs[0]], {**window, "group": channels}, name=node.name)
+        for made in (before, conv):
+            made.outputs[0].shape, made.outputs[0].dtype = ir.Shape(image), ir.DataType.FLOAT
+            graph.insert_before(node, made)
+        _back(node, conv.outputs[0], shape)
     set_constant(conv, 1, _finite(conv, scale.reshape(channels, 1, 1, 1)), name)
     set_constant(conv, 2, _finite(conv, shift), bias_name_of(name))
+
+
+def _back(node, image, shape):
+    """Put a change of shape in the place of `node`: an image becomes a tensor of rank 2 or 3 again."""
+    if len(shape) == 2:
+        replace_node(node, "Flatten", [image], {"axis": 1})
+        return
+    target = np.array([0, *shape[1:]], np.int64)
+    replace_node(
+        node, "Reshape", [image, add_initializer(node.graph, f"{node.outputs[0].name}.back", target)]
+    )
 
 
 def _finite(node, array):

@@ -1,0 +1,39 @@
+"""Whole graphs through quantization and lowering: what moves integers moves them as ONNX Runtime does, bit for bit."""
+
+import numpy as np
+import pytest
+from onnx_graphs import parse, ramp, run_ort
+
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.frontend.canonical import canonicalize
+from stepforward.inputs import quantize_input
+from stepforward.program.lower import lower
+from stepforward.quantization.qdq import quantize
+from stepforward.quantization.read import read_quantized
+
+SPLIT = {"a": np.array([0, 2, 4, 6, 4]), "b": np.array([-1, 8, 6, 4])}
+MANY = {"a": np.array([0, 2, 4, 3, 2, 2, 2]), "b": np.array([-1, 8, 6, 4])}
+
+
+def assert_equal(body, **weights):
+    model = quantize(canonicalize(parse(body, input_shape="N,8,6,4", **weights)), ramp(16, 8, 6, 4))
+    program, x = lower(read_quantized(model)), ramp(16, 8, 6, 4)
+    expected = run_ort(model, x) / program.tensors[program.output].scale[0]
+    found = ReferenceEngine(program).logits(quantize_input(program, x))
+    zero = program.tensors[program.output].zero_point
+    assert np.array_equal(found, np.rint(expected).astype(np.int64) + zero) and len(np.unique(found)) > 50
+    assert np.array_equal(CoreEngine(program).logits(quantize_input(program, x)), found)
+
+
+@pytest.mark.parametrize(
+    ("body", "weights"),
+    [
+        ("r = Reshape(x, a)\nt = Transpose<perm=[0,2,1,3,4]>(r)\nc = Reshape(t, b)", SPLIT),
+        ("r = Reshape(x, a)\nt = Transpose<perm=[0,6,5,4,3,2,1]>(r)\nc = Reshape(t, b)", MANY),
+        ("c = SpaceToDepth<blocksize=2>(x)", {}),
+        ("c = DepthToSpace<blocksize=2>(x)", {}),
+    ],
+)
+def test_moves(body, weights):
+    assert_equal(f"{body}\nm = MaxPool<kernel_shape=[1,1]>(c)\ny = Flatten(m)", **weights)
