@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.files import read_file, refuse_to_replace, regular_file, write_atomically
+from stepforward.files import clear_temporary, read_file, refuse_to_replace, regular_file, write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -30,6 +30,24 @@ def test_what_was_there_survives_a_failure_at_any_point(tmp_path, monkeypatch, c
     assert "disk space" in caught.value.remedy
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_writers_temporary_file_is_removed_and_a_living_ones_is_not(tmp_path, monkeypatch):
+    path = tmp_path / "file [1]"
+    left, others = tmp_path / ".file [1].abc.tmp", tmp_path / ".another.abc.tmp"
+    left.touch()
+    others.touch()
+
+    def meanwhile(*args):
+        (living,) = tmp_path.glob(".file*")  # the one being written
+        clear_temporary(path)
+        assert living.exists()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.chmod", meanwhile)
+        write_atomically(path, b"content")
+    assert {*tmp_path.iterdir()} == {path, others}
+    assert path.read_bytes() == b"content"
 
 
 def test_a_missing_folder_is_not_called_a_full_disk(tmp_path):

@@ -1,13 +1,18 @@
 """Files: only ordinary ones are read, what is written is whole or not there, and JSON is such as any parser reads."""
 
+import contextlib
 import errno
+import fcntl
+import glob
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stepforward.errors import StepforwardError
+
+_TEMPORARY = ".tmp"
 
 
 def regular_file(path: str | Path) -> Path:
@@ -47,7 +52,9 @@ def read_file(path: str | Path) -> bytes:
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write `content` to a temporary file beside `path`, sync it and rename it over `path`.
+    """Write `content` to a temporary file next to `path`, sync it and rename it over `path`.
+
+    Temporary files that a killed process left for the same path are removed.
 
     Raises:
         StepforwardError: the folder is missing or read-only, or the disk is full; what was at `path` stays as it was.
@@ -55,13 +62,15 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     path = Path(path)
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        clear_temporary(path)
+        file, temporary = _open_temporary(path)
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise StepforwardError(
             f"cannot write {path}: {error.strerror or error}",
@@ -70,6 +79,36 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def clear_temporary(path: Path) -> None:
+    """Remove the temporary files of `path` whose writers are gone: who writes one holds a lock on it."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY}"):
+        with contextlib.suppress(OSError), open(left, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+
+
+def _open_temporary(path: Path) -> tuple[BinaryIO, str]:
+    """A new file next to `path`, locked and still there: another process may have cleared it before it was locked."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
+        file = os.fdopen(handle, "wb")
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_nlink:
+            return file, name
+        file.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename to the disk, where the file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _remedy(error: OSError) -> str:

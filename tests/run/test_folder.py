@@ -40,8 +40,60 @@ def test_resuming_needs_a_journal(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)  # tests may run as root, who may do anything
-    with pytest.raises(StepforwardError, match="cannot write into"):
-        folders.make_folder(tmp_path / "run")
+    with (
+        pytest.raises(StepforwardError, match="cannot write into"),
+        folders.claimed(tmp_path / "run", resume=False),
+    ):
+        pass
+
+
+def test_a_folder_that_was_made_for_a_refused_run_is_removed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for run in (tmp_path / "a" / "b", tmp_path / "mine"):
+        with pytest.raises(ValueError), folders.claimed(run, resume=False):
+            assert run.is_dir()
+            raise ValueError
+    assert list(tmp_path.iterdir()) == [tmp_path / "mine"]
+    with folders.claimed(tmp_path / "a" / "b", resume=False):
+        (tmp_path / "a" / "b" / "journal").touch()
+    assert (tmp_path / "a" / "b" / "journal").exists()
+
+
+def test_of_two_runs_in_one_folder_the_second_is_refused(tmp_path):
+    with folders.claimed(tmp_path, resume=False):
+        for resume, overwrite in ((False, False), (True, False), (False, True)):
+            with (
+                pytest.raises(StepforwardError, match="another process is running"),
+                folders.claimed(tmp_path, resume, overwrite),
+            ):
+                pytest.fail("both run")
+    with folders.claimed(tmp_path, resume=False):
+        pass
+
+
+def test_a_run_that_began_while_this_one_was_prepared_is_not_written_over(tmp_path):
+    folder = folders.run_folder(tmp_path, resume=False)
+    (tmp_path / "journal").touch()  # and that run has ended
+    with pytest.raises(StepforwardError, match="already holds"), folders.claimed(folder, resume=False):
+        pytest.fail("both run")
+
+
+def test_what_a_killed_run_left_half_written_is_cleared(tmp_path):
+    (tmp_path / ".journal.abc.tmp").touch()
+    (tmp_path / ".adapted.onnx.xyz.tmp").touch()
+    (tmp_path / "notes.tmp").touch()
+    with folders.claimed(tmp_path, resume=False):
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.tmp"]
+
+
+def test_replacing_a_run_removes_its_result_first(tmp_path, monkeypatch):
+    for name in folders.FILES:
+        (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    removed = []
+    monkeypatch.setattr("pathlib.Path.unlink", lambda path, missing_ok: removed.append(path.name))
+    folders.remove_run(tmp_path)
+    assert {removed[0], removed[1]} == {"result.json", "journal"} and set(removed) == set(folders.FILES)
 
 
 def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph, monkeypatch):

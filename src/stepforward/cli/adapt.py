@@ -92,6 +92,14 @@ def adapt(
             rich_help_panel=ADVANCED,
         ),
     ] = DEFAULTS.method,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace an earlier run in --out, once model, data and options have been checked.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = False,
     directions: Annotated[
         int,
         typer.Option(
@@ -228,6 +236,8 @@ def adapt(
     settings = {name: value for name, value in locals().items() if name in DEFAULTS.__dataclass_fields__}
     if steps is not None and minutes is not None:
         raise StepforwardError("both --steps and --minutes are given", "give one of them")
+    if resume and overwrite:
+        raise StepforwardError("both --resume and --overwrite are given", "give one of them")
     if resume and out is None:
         raise StepforwardError("--resume without --out", "name the folder of the stopped run with --out DIR")
     folder = out or _new_folder(model)
@@ -243,6 +253,7 @@ def adapt(
                 test=test,
                 out=folder,
                 resume=resume,
+                overwrite=overwrite,
                 classes=classes,
                 image=image,
                 input_shape=input_shape,

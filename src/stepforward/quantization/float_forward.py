@@ -1,4 +1,8 @@
-"""Run a canonical float graph in NumPy, one block of samples at a time."""
+"""Run a canonical float graph in NumPy, one block of samples at a time.
+
+Sums are taken in float64 and rounded to float32 once. The order in which a library adds up then does not show in the
+result: the same calibration data give the same formats on every machine and with every version of NumPy.
+"""
 
 from collections.abc import Callable
 
@@ -49,12 +53,16 @@ def _conv(node, x, weight, bias):
     windows = _windows(node, x, 0.0)  # N, C, OH, OW, KH, KW
     samples, channels, height, width = windows.shape[:4]
     if group == channels and weight.shape[1] == 1 and outputs == channels:
-        result = np.einsum("nchwij,cij->nchw", windows, weight[:, 0], optimize=False)
+        result = np.einsum("nchwij,cij->nchw", windows, weight[:, 0], optimize=False, dtype=np.float64)
     else:
         columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(group, -1, samples * height * width)
-        result = weight.reshape(group, outputs // group, -1) @ columns
+        result = weight.reshape(group, outputs // group, -1).astype(np.float64) @ columns.astype(np.float64)
         result = result.reshape(outputs, samples, height, width).transpose(1, 0, 2, 3)
-    return np.ascontiguousarray(result + bias.reshape(-1, 1, 1))
+    return np.ascontiguousarray(result + bias.reshape(-1, 1, 1), dtype=np.float32)
+
+
+def _gemm(node, x, weight, bias):
+    return (x.astype(np.float64) @ weight.T.astype(np.float64) + bias).astype(np.float32)
 
 
 def _windows(node, x, fill):
@@ -70,10 +78,11 @@ def _windows(node, x, fill):
 
 
 def _average_pool(node, x):
-    total = _windows(node, x, 0.0).sum(axis=(4, 5))
-    if attribute(node, "count_include_pad"):
-        return total / np.float32(np.prod(attribute(node, "kernel_shape")))
-    return total / _windows(node, np.ones((1, 1, *x.shape[2:]), np.float32), 0.0).sum(axis=(4, 5))
+    total = _windows(node, x, 0.0).sum(axis=(4, 5), dtype=np.float64)
+    count = np.prod(attribute(node, "kernel_shape"))
+    if not attribute(node, "count_include_pad"):
+        count = _windows(node, np.ones((1, 1, *x.shape[2:])), 0.0).sum(axis=(4, 5))
+    return (total / count).astype(np.float32)
 
 
 def _pad(node, x, pads, value):
@@ -87,7 +96,7 @@ def _clip(node, x, lo=None, hi=None):
 
 _OPERATORS = {
     "Conv": _conv,
-    "Gemm": lambda node, x, weight, bias: x @ weight.T + bias,
+    "Gemm": _gemm,
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),
     "Clip": _clip,
     "Add": lambda node, a, b: a + b,
@@ -95,7 +104,9 @@ _OPERATORS = {
     "Mul": lambda node, x, factor: x * factor,
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),
     "AveragePool": _average_pool,
-    "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True),
+    "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(
+        np.float32
+    ),
     "Pad": _pad,
     "Concat": lambda node, *arrays: np.concatenate(arrays, axis=attribute(node, "axis")),
     "Reshape": lambda node, x, shape: x.reshape(len(x), *shape[1:]),

@@ -29,7 +29,7 @@ from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
 from stepforward.run.batches import batches_of
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
-from stepforward.run.folder import BASE, JOURNAL, make_folder
+from stepforward.run.folder import BASE, JOURNAL, remove_run
 from stepforward.run.notes import notes
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
@@ -45,7 +45,12 @@ Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
 
 
 def adapt_fixed(
-    prepared: Prepared, settings: Settings, folder: Path | None, resume: bool, on_progress: OnProgress | None
+    prepared: Prepared,
+    settings: Settings,
+    folder: Path | None,
+    resume: bool,
+    overwrite: bool,
+    on_progress: OnProgress | None,
 ) -> tuple[dict, ir.Model, Program]:
     """Run QZO-FF; returns the result's entries, the adapted QDQ model and the adapted program."""
     opened = quantized(prepared.opened, prepared.train.x, settings)
@@ -67,8 +72,8 @@ def adapt_fixed(
     if recorded:
         check_same_run(recorded, header, folder / JOURNAL)
         check_evaluations(recorded, int(weights.sum()), folder / JOURNAL)
-    if folder:
-        make_folder(folder)
+    if folder and overwrite:
+        remove_run(folder)
 
     engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
     measured_on = "test" if "test" in samples else "validation"

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
@@ -18,7 +17,6 @@ from stepforward.program.training_plan import StepSettings, plan_training
 from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batches_of
 from stepforward.run.fixed import quantized
-from stepforward.run.folder import make_folder
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
@@ -29,7 +27,7 @@ from stepforward.trainable import select
 
 
 def adapt_float(
-    prepared: Prepared, settings: Settings, folder: Path | None, on_progress: OnProgress | None
+    prepared: Prepared, settings: Settings, on_progress: OnProgress | None
 ) -> tuple[dict, ir.Model, None]:
     """Run SGD on float32 gradients; returns the result's entries and the adapted float model.
 
@@ -47,8 +45,6 @@ def adapt_float(
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
     if settings.threads:
         set_threads(settings.threads)
-    if folder:
-        make_folder(folder)
 
     measured_on = "validation" if prepared.test is None else "test"
     measuring = prepared.validation if prepared.test is None else prepared.test

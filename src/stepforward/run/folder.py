@@ -1,14 +1,17 @@
 """The folder of a run: what it holds, and the refusal to overwrite another run."""
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.files import plain, read_file, write_atomically
+from stepforward.files import clear_temporary, plain, read_file, write_atomically
 from stepforward.frontend.onnx import save_onnx
 from stepforward.program import fileformat
 from stepforward.program.model import Program
@@ -21,8 +24,13 @@ _CURVE = {"step", "train_loss", "validation_loss", "validation_accuracy"}
 FILES = (JOURNAL, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
 
 
-def run_folder(out: str | Path | None, resume: bool) -> Path | None:
+def run_folder(out: str | Path | None, resume: bool, overwrite: bool = False) -> Path | None:
     """The folder of a new run, not made yet, or of the one to resume; None where no folder is wanted.
+
+    Args:
+        out: the folder.
+        resume: whether it holds a run that is to be resumed.
+        overwrite: whether an earlier run there is to be replaced.
 
     Raises:
         StepforwardError: it holds a run already, or none to resume.
@@ -34,28 +42,70 @@ def run_folder(out: str | Path | None, resume: bool) -> Path | None:
     folder = Path(out)
     if resume and not (folder / JOURNAL).exists():
         raise StepforwardError(f"{folder} holds no journal to resume", "start the run without --resume")
-    if resume:
+    if resume or overwrite:
         return folder
     there = next((name for name in FILES if (folder / name).exists()), None)
     if there == JOURNAL:
         raise StepforwardError(
             f"{folder} already holds a run",
-            "add --resume to go on with it, or choose another folder with --out",
+            "add --resume to resume it, --overwrite to replace it, or choose another folder with --out",
         )
     if there:
         raise StepforwardError(
             f"{folder} already holds {there}, which a run would write over",
-            "choose another folder with --out",
+            "choose another folder with --out, or add --overwrite",
         )
     return folder
 
 
-def make_folder(folder: Path) -> None:
-    """Make a run folder: once everything that can be refused has been checked.
+@contextlib.contextmanager
+def claimed(folder: Path | None, resume: bool, overwrite: bool = False) -> Iterator[None]:
+    """Keep a run folder to this process while it runs: make it, lock it, and clear what a killed run left half written.
+
+    A folder that was made here and is empty at the end, because the run was refused, is removed again.
+
+    Args:
+        folder: of `run_folder`; nothing is done for None.
+        resume: as there: looked at again now that no other process can write there.
+        overwrite: whether an earlier run there is to be replaced (`remove_run`, once everything is checked).
 
     Raises:
-        StepforwardError: it cannot be made or written.
+        StepforwardError: it cannot be made or written, another process is running in it, or it has come to hold a run.
     """
+    if folder is None:
+        yield
+        return
+    made = _make(folder)
+    try:
+        with _locked(folder):
+            for name in FILES:
+                clear_temporary(folder / name)
+            run_folder(folder, resume, overwrite)
+            yield
+    finally:
+        for path in made:  # the innermost first
+            with contextlib.suppress(OSError):  # it is not empty
+                path.rmdir()
+
+
+def remove_run(folder: Path) -> None:
+    """Remove the files of an earlier run, its result first: what is left without one is no complete run.
+
+    Raises:
+        StepforwardError: they cannot be removed.
+    """
+    try:
+        for name in sorted(FILES, key=(RESULT, JOURNAL).__contains__, reverse=True):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StepforwardError(
+            f"cannot remove {error.filename}: {error.strerror}", "choose another --out"
+        ) from error
+
+
+def _make(folder: Path) -> list[Path]:
+    """The folders that had to be made, innermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -66,6 +116,25 @@ def make_folder(folder: Path) -> None:
         raise StepforwardError(
             f"cannot write into the folder {folder}", "check its permissions, or choose another --out"
         )
+    return missing
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StepforwardError(
+                f"another process is running in {folder}",
+                "wait until it ends, or choose another folder with --out",
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | None) -> None:

@@ -10,7 +10,7 @@ from stepforward.models import open_model
 from stepforward.report.progress import watch
 from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
-from stepforward.run.folder import earlier_figures, run_folder, write_run
+from stepforward.run.folder import claimed, earlier_figures, remove_run, run_folder, write_run
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import harm
 from stepforward.run.prepare import prepare, repeated
@@ -26,6 +26,7 @@ def adapt(
     test: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
     input_shape: str | Sequence[int] | None = None,
@@ -42,7 +43,8 @@ def adapt(
         test: the same kinds; measured before and after, used for nothing else.
         out: run folder: `result.json`, `journal`, `adapted.onnx`, `adapted.sfp`, `report.html`
             (and `base.onnx`, the quantized base, when a float model was given).
-        resume: go on with the run in `out`; same model, data and options.
+        resume: resume the run in `out`; same model, data and options.
+        overwrite: replace an earlier run in `out`, once everything given has been checked.
         classes: class names in the order of the logits, for a model that does not name them; default: the folders of
             the data in sorted order.
         image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
@@ -63,22 +65,39 @@ def adapt(
     if on_progress is None and progress:
         with watch(log=False) as on_progress:
             return adapt(
-                model, data, test=test, out=out, resume=resume, classes=classes, image=image,
-                input_shape=input_shape, on_progress=on_progress, command=command, **options,
+                model, data, test=test, out=out, resume=resume, overwrite=overwrite, classes=classes,
+                image=image, input_shape=input_shape, on_progress=on_progress, command=command, **options,
             )  # fmt: skip
     settings = Settings(**options)
-    folder = run_folder(out, resume)
-    prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image)
+    if settings.method == "backprop" and resume:
+        raise StepforwardError("backprop keeps no journal to resume from", "start the run without --resume")
+    folder = run_folder(out, resume, overwrite)
+    with claimed(folder, resume, overwrite):
+        return _adapt(
+            open_model(model, input_shape),
+            data,
+            test,
+            settings,
+            folder,
+            resume,
+            overwrite,
+            classes,
+            image,
+            on_progress,
+            command,
+        )
+
+
+def _adapt(
+    opened, data, test, settings, folder, resume, overwrite, classes, image, on_progress, command
+) -> Result:
+    prepared = prepare(opened, data, test, settings, classes, image)
     if settings.method == "backprop":
-        if resume:
-            raise StepforwardError(
-                "backprop keeps no journal to resume from", "start the run without --resume"
-            )
         from stepforward.run.float import adapt_float  # needs torch, an extra
 
-        result, graph, program = adapt_float(prepared, settings, folder, on_progress)
+        result, graph, program = adapt_float(prepared, settings, on_progress)
     else:
-        result, graph, program = adapt_fixed(prepared, settings, folder, resume, on_progress)
+        result, graph, program = adapt_fixed(prepared, settings, folder, resume, overwrite, on_progress)
     result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
     result["notes"] = [
         *get_notes(prepared.opened.graph),
@@ -101,6 +120,8 @@ def adapt(
     if resume:
         result |= earlier_figures(folder, result["weights_sha256"])
     if folder:
+        if overwrite and settings.method == "backprop":
+            remove_run(folder)
         write_run(folder, result, graph, program)
     return Result(result, model=graph, program=program)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.models import open_model
-from stepforward.run.folder import FILES
 from stepforward.run.progress import OnProgress
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.result import Result
@@ -33,9 +32,6 @@ def demo(
         on_progress: called after every step.
         options: of `adapt`, instead of the demo's own settings.
     """
-    if out is not None and overwrite:
-        for name in FILES:
-            (Path(out) / name).unlink(missing_ok=True)
     opened = open_model(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     return adapt(
@@ -44,6 +40,7 @@ def demo(
         test=testing,
         out=out,
         resume=resume,
+        overwrite=overwrite,
         on_progress=on_progress,
         command="stepforward demo",
         **{**OPTIONS, **options},
