@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
+
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
 from stepforward.models import open_model
+from stepforward.program.model import Program
 from stepforward.report.progress import watch
 from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
 from stepforward.run.folder import claimed, earlier_figures, remove_run, run_folder, write_run
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import harm
-from stepforward.run.prepare import prepare, repeated
+from stepforward.run.prepare import Prepared, prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
 from stepforward.verbs.result import Result
@@ -73,33 +76,43 @@ def adapt(
         raise StepforwardError("backprop keeps no journal to resume from", "start the run without --resume")
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        return _adapt(
-            open_model(model, input_shape),
-            data,
-            test,
-            settings,
-            folder,
-            resume,
-            overwrite,
-            classes,
-            image,
-            on_progress,
-            command,
-        )
+        prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image)
+        result, graph, program = _run(prepared, settings, folder, resume, overwrite, on_progress)
+        result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
+        result["notes"] = _notes(prepared, result)
+        result |= given(prepared.opened, classes, image)
+        if input_shape is not None:
+            result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
+        if command:
+            result["command"] = command
+        if resume:
+            result |= earlier_figures(folder, result["weights_sha256"])
+        if folder:
+            write_run(folder, result, graph, program)
+    return Result(result, model=graph, program=program)
 
 
-def _adapt(
-    opened, data, test, settings, folder, resume, overwrite, classes, image, on_progress, command
-) -> Result:
-    prepared = prepare(opened, data, test, settings, classes, image)
-    if settings.method == "backprop":
-        from stepforward.run.float import adapt_float  # needs torch, an extra
+def _run(
+    prepared: Prepared,
+    settings: Settings,
+    folder: Path | None,
+    resume: bool,
+    overwrite: bool,
+    on_progress: OnProgress | None,
+) -> tuple[dict, ir.Model, Program | None]:
+    if settings.method != "backprop":
+        return adapt_fixed(prepared, settings, folder, resume, overwrite, on_progress)
+    from stepforward.run.float import adapt_float  # needs torch, an extra
 
-        result, graph, program = adapt_float(prepared, settings, on_progress)
-    else:
-        result, graph, program = adapt_fixed(prepared, settings, folder, resume, overwrite, on_progress)
-    result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
-    result["notes"] = [
+    done = adapt_float(prepared, settings, on_progress)
+    if folder and overwrite:
+        remove_run(folder)
+    return done
+
+
+def _notes(prepared: Prepared, result: dict) -> list[str]:
+    """What a person should know of the run, in the order in which it came up."""
+    notes = [
         *get_notes(prepared.opened.graph),
         *prepared.train.notes,
         *(prepared.test.notes if prepared.test else ()),
@@ -107,23 +120,12 @@ def _adapt(
         *result["notes"],
         *harm(result),
     ]
-    result |= given(prepared.opened, classes, image)
-    if input_shape is not None:
-        result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
     count = repeated(prepared)
     if count:
-        result["notes"].append(
+        notes.append(
             f"{count} of {len(prepared.test)} test samples are also in the data: accuracy on them is optimistic"
         )
-    if command:
-        result["command"] = command
-    if resume:
-        result |= earlier_figures(folder, result["weights_sha256"])
-    if folder:
-        if overwrite and settings.method == "backprop":
-            remove_run(folder)
-        write_run(folder, result, graph, program)
-    return Result(result, model=graph, program=program)
+    return notes
 
 
 def _name(data: Any) -> str | None:
