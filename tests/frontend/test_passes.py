@@ -1,6 +1,8 @@
 """Each pass alone: the same function, fewer kinds of operators, kept names."""
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 from onnx_graphs import canonical_like, parameters, parse, ramp, run_ort, samples
 
@@ -437,3 +439,56 @@ def test_axes_that_mix_the_batch_are_refused():
     body = "r = Reshape(x, a)\nt = Transpose<perm=[1,0,2,3,4]>(r)\nu = Reshape(t, b)\ny = Flatten(u)"
     with pytest.raises(StepforwardError, match="batch"):
         canonicalize(parse(body, a=np.array([0, 2, 1, 6, 6]), b=np.array([-1, 2, 6, 6])))
+
+
+@pytest.mark.parametrize("end", ["y = Identity(l)", "y = Sigmoid(l)", "s = Sigmoid(l)\ny = Flatten(s)"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "f = Flatten(x)\nl = Gemm<transB=1>(f, fc.weight, fc.bias)",
+        "k = Conv(x, conv.weight)\ng = GlobalAveragePool(k)\nl = Flatten(g)",
+        "k = Conv(x, conv.weight)\nr = Relu(k)\nl = ReduceMean<keepdims=0>(r, hw)",
+    ],
+)
+def test_one_logit_becomes_zero_and_itself(layers, end):
+    weights = {
+        "fc__weight": ramp(1, 72),
+        "fc__bias": ramp(1) + 1,
+        "conv__weight": ramp(1, 2, 3, 3),
+        "hw": np.array([2, 3]),
+    }
+    x = samples(parse(f"{layers}\ny = Identity(l)", **weights))
+    expected = run_ort(parse(f"{layers}\ny = Identity(l)", **weights), x).reshape(-1)
+    canonical = canonicalize(parse(f"{layers}\n{end}", **weights))
+    result = run(canonical, x)
+    assert result.shape == (len(x), 2) and not result[:, 0].any()
+    np.testing.assert_allclose(result[:, 1], expected, rtol=1e-5, atol=1e-5)
+    assert canonical.graph.outputs[0].shape.dims[1] == 2
+    assert any("one logit" in note for note in get_notes(canonical))
+
+
+def test_a_sigmoid_of_several_outputs_is_multi_label():
+    model = parse("f = Flatten(x)\nl = Gemm<transB=1>(f, w)\ny = Sigmoid(l)", w=ramp(4, 72))
+    with pytest.raises(StepforwardError, match="multi-label"):
+        canonicalize(model)
+
+
+def test_one_output_that_no_layer_gives_is_refused():
+    model = parse(
+        "k = Conv(x, w)\nc = Add(k, k)\ng = GlobalAveragePool(c)\ny = Flatten(g)", w=ramp(1, 2, 3, 3)
+    )
+    with pytest.raises(StepforwardError, match="one output 'y'"):
+        canonicalize(model)
+
+
+def test_a_softmax_before_a_change_of_shape_is_dropped():
+    model = parse("g = GlobalAveragePool(x)\ns = Softmax<axis=1>(g)\ny = Flatten(s)")
+    assert [node.op_type for node in canonicalize(model).graph] == ["GlobalAveragePool", "Flatten"]
+
+
+def test_another_value_may_be_called_logits():
+    body = "f = Flatten(x)\nlogits = Gemm<transB=1>(f, w)\nr = Relu(logits)\nl = Gemm<transB=1>(r, v)\ny = Softmax(l)"
+    canonical = canonicalize(parse(body, w=ramp(4, 72), v=ramp(3, 4)))
+    onnx.checker.check_model(ir.to_proto(canonical), full_check=True)
+    weight = parse("f = Flatten(x)\nl = Gemm<transB=1>(f, logits)\ny = Softmax(l)", logits=ramp(4, 72))
+    onnx.checker.check_model(ir.to_proto(canonicalize(weight)), full_check=True)

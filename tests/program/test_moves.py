@@ -1,6 +1,8 @@
 """Whole graphs through quantization and lowering: what moves integers moves them as ONNX Runtime does, bit for bit."""
 
 import numpy as np
+import onnx
+import onnx_ir as ir
 import pytest
 from onnx_graphs import parse, ramp, run_ort
 
@@ -37,3 +39,18 @@ def assert_equal(body, **weights):
 )
 def test_moves(body, weights):
     assert_equal(f"{body}\nm = MaxPool<kernel_shape=[1,1]>(c)\ny = Flatten(m)", **weights)
+
+
+def test_weights_with_the_names_of_formats():
+    """Weights may be called as quantization would call the scale or the integers of an activation."""
+    names = ("x__scale", "x__q", "x__dq", "x__zero_point", "y__float", "flatten__q", "relu__scale")
+    layers = [f"a{i + 1} = Gemm<transB=1>(a{i}, {name})" for i, name in enumerate(names)]
+    body = "\n".join(["a0 = Flatten(x)", *layers, "y = Relu(a7)"])
+    weights = {name: np.eye(192, dtype=np.float32) for name in names}
+    model = quantize(canonicalize(parse(body, input_shape="N,8,6,4", **weights)), ramp(16, 8, 6, 4))
+    onnx.checker.check_model(ir.to_proto(model), full_check=True)
+    program, x = lower(read_quantized(model)), ramp(16, 8, 6, 4)
+    found = ReferenceEngine(program).logits(quantize_input(program, x))
+    scale = program.tensors[program.output].scale[0]
+    np.testing.assert_allclose(found * scale, np.maximum(x.reshape(16, -1), 0), atol=0.01)
+    assert {tensor.name for tensor in program.parameters} >= {name.replace("__", ".") for name in names}

@@ -22,6 +22,7 @@ from stepforward.frontend.passes.positive_axes import positive_axes
 from stepforward.frontend.passes.remove_noops import remove_noops
 from stepforward.frontend.passes.strided_slice import strided_slice
 from stepforward.frontend.passes.to_float32 import to_float32
+from stepforward.frontend.passes.two_logits import drop_sigmoid, two_logits
 from stepforward.frontend.passes.unshare import unshare
 from stepforward.frontend.shapes import fix_batch, free_batch, infer_shapes
 from stepforward.frontend.support import CANONICAL, refuse_unsupported
@@ -56,6 +57,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     _sums_to_adds(graph)
     remove_noops(graph)
     drop_softmax(model)
+    drop_sigmoid(model)
     unshare(graph)
     normalize_clip(graph)
     global_pool(graph)
@@ -70,6 +72,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     merge_pad(graph)
     flatten_output(graph)
     keep_biases(graph)
+    two_logits(model)
     remove_unused(graph)
     unshare(graph)
     graph.sort()

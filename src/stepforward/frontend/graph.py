@@ -71,12 +71,18 @@ def set_attributes(node: ir.Node, **values) -> None:
 
 def add_initializer(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
     """Register an array as a new initialiser under `name`, or `name_2`, ... where it is taken."""
-    name = unused_name(name, graph.initializers)
+    name = unused_name(name, value_names(graph))
     value = ir.Value(name=name, const_value=ir.tensor(np.asarray(array, order="C"), name=name))
     value.shape = ir.Shape(array.shape)
     value.dtype = value.const_value.dtype
     graph.register_initializer(value)
     return value
+
+
+def value_names(graph: ir.Graph) -> set[str]:
+    """The names of all values: inputs, initialisers and what nodes compute."""
+    computed = (value.name for node in graph for value in node.outputs)
+    return {*(value.name for value in graph.inputs), *graph.initializers, *computed}
 
 
 def unused_name(name: str, taken: Iterable[str]) -> str:
@@ -173,6 +179,16 @@ def bypass(node: ir.Node, replacement: ir.Value) -> None:
     node.graph.remove(node, safe=True)
     if was_output:
         replacement.name = name
+
+
+def last_of(graph: ir.Graph, kinds: tuple[str, ...]) -> ir.Node | None:
+    """The operator of one of these kinds that only changes of shape separate from the network's output, or None."""
+    node = graph.outputs[0].producer()
+    while node is not None and node.op_type in ("Flatten", "Reshape", "Squeeze", "Unsqueeze"):
+        if sole_consumer(node.inputs[0]) is not node:
+            return None
+        node = node.inputs[0].producer()
+    return node if node is not None and node.op_type in kinds else None
 
 
 def remove_unused(graph: ir.Graph) -> None:

@@ -48,7 +48,7 @@ _REWRITTEN = {
 _TWO_COMPUTED = {"Div", "Gemm", "MatMul", "Max", "Min", "Mul", "Sub"}
 """Operators of which one operand must be constant."""
 
-_OVER_CLASSES = {"LogSoftmax", "Softmax"}
+_OVER_CLASSES = {"LogSoftmax", "Sigmoid", "Softmax"}
 """Operators that are dropped at the network's end, and only there."""
 
 _UNCHANGED_BY = {"Cast", "CastLike", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}

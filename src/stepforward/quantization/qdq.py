@@ -7,7 +7,15 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import add_initializer, attribute, constant, copy_model, is_non_negative
+from stepforward.frontend.graph import (
+    add_initializer,
+    attribute,
+    constant,
+    copy_model,
+    is_non_negative,
+    unused_name,
+    value_names,
+)
 from stepforward.frontend.metadata import BITS, add_note
 from stepforward.frontend.onnx import is_quantized
 from stepforward.quantization.calibrate import calibrate, check_samples
@@ -85,8 +93,9 @@ def quantize(
     for node in list(graph):
         if node.op_type in ("Conv", "Gemm"):
             _write_parameters(graph, node, points[node.inputs[0].name].scale, settings)
+    formats: dict = {}
     for value in values:
-        _write_activation(graph, value, points[value.name])
+        _write_activation(graph, value, points[value.name], formats)
     model.metadata_props[BITS] = str(settings)
     model.producer_name = "stepforward"
     return model
@@ -163,29 +172,30 @@ def _write_parameter(graph, node, index, value, q, scale, bits):
     if bits != 32:  # ONNX leaves it out for s32
         inputs.append(_zero_point(graph, value.name, np.zeros(scale.shape), bits))
     attributes = {"axis": 0} if scale.ndim else {}
-    reader = _node("DequantizeLinear", inputs, attributes, f"{value.name}.dq", shape, ir.DataType.FLOAT)
+    name = unused_name(f"{value.name}.dq", value_names(graph))
+    reader = _node("DequantizeLinear", inputs, attributes, name, shape, ir.DataType.FLOAT)
     graph.insert_before(node, reader)
     node.replace_input_with(index, reader.outputs[0])
 
 
-def _write_activation(graph, value, point):
-    """Put QuantizeLinear and DequantizeLinear between a value and all its readers."""
+def _write_activation(graph, value, point, formats):
+    """Put QuantizeLinear and DequantizeLinear between a value and its readers; `formats`: those written, by owner."""
     name, uses, producer = value.name, list(value.uses()), value.producer()
     is_output = value.is_graph_output()
-    scale = graph.initializers.get(f"{point.owner}.scale") or add_initializer(
-        graph, f"{point.owner}.scale", np.asarray(point.scale)
-    )
-    zero_point = graph.initializers.get(f"{point.owner}.zero_point") or _zero_point(
-        graph, point.owner, np.asarray(point.zero_point), point.bits
-    )
+    if point.owner not in formats:
+        scale = add_initializer(graph, f"{point.owner}.scale", np.asarray(point.scale))
+        formats[point.owner] = (
+            scale,
+            _zero_point(graph, point.owner, np.asarray(point.zero_point), point.bits),
+        )
+    scale, zero_point = formats[point.owner]
+    taken = value_names(graph)
     if is_output:
-        value.name = f"{name}.float"
-    formats = [scale, zero_point]
-    write = _node(
-        "QuantizeLinear", [value, *formats], {}, f"{name}{QUANTIZED}", value.shape, zero_point.dtype
-    )
+        value.name = unused_name(f"{name}.float", taken)
+    written, again = (unused_name(f"{name}{suffix}", taken) for suffix in (QUANTIZED, ".dq"))
+    write = _node("QuantizeLinear", [value, scale, zero_point], {}, written, value.shape, zero_point.dtype)
     read = _node(
-        "DequantizeLinear", [write.outputs[0], *formats], {}, f"{name}.dq", value.shape, ir.DataType.FLOAT
+        "DequantizeLinear", [write.outputs[0], scale, zero_point], {}, again, value.shape, ir.DataType.FLOAT
     )
     if producer is None:
         graph.insert_before(graph[0], [write, read])

@@ -2,22 +2,25 @@
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import attribute, bypass, describe, dims
+from stepforward.frontend.graph import attribute, bypass, describe, dims, last_of, unused_name, value_names
 from stepforward.frontend.metadata import add_note
 
 
 def drop_softmax(model: ir.Model) -> None:
-    """Remove Softmax and LogSoftmax over the classes at the network's output and leave a note.
+    """Remove Softmax and LogSoftmax over the classes at the network's end and leave a note.
 
-    The output is called "logits" then.
+    The output is called "logits" then, or the like where another value is.
     """
-    node = model.graph.outputs[0].producer()
-    while node is not None and node.op_type in ("Softmax", "LogSoftmax"):
+    while (node := last_of(model.graph, ("Softmax", "LogSoftmax"))) is not None:
         rank = len(dims(node.outputs[0], node))
         if attribute(node, "axis", -1) % rank != 1:
             return
         add_note(model, f"the final {describe(node)} was dropped: the output holds logits")
-        before = node.inputs[0]
-        bypass(node, before)
-        before.name = "logits"
-        node = before.producer()
+        bypass(node, node.inputs[0])
+        name_logits(model.graph)
+
+
+def name_logits(graph: ir.Graph) -> None:
+    """Call the output "logits"."""
+    output = graph.outputs[0]
+    output.name = unused_name("logits", value_names(graph) - {output.name})

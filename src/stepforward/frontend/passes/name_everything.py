@@ -4,7 +4,7 @@ import re
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import unused_name
+from stepforward.frontend.graph import unused_name, value_names
 from stepforward.frontend.passes.fold_affine import bias_name_of
 
 _MADE_UP = re.compile(r"^(val_\d+|onnx::\w+|_?\d+|.*_\d{3,})$")
@@ -56,4 +56,4 @@ def _name_constants(graph):
     for node in graph:
         for value, role in zip(node.inputs[1:], roles.get(node.op_type, ()), strict=False):
             if value is not None and value.name != f"{node.name}.{role}":
-                value.name = unused_name(f"{node.name}.{role}", graph.initializers)
+                value.name = unused_name(f"{node.name}.{role}", value_names(graph))
