@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from stepforward.program.arena import plan_arena
 from stepforward.program.lower import lower
-from stepforward.program.model import Program
+from stepforward.program.model import Op, Program, Tensor
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
 
 CLASSES = 4
@@ -146,6 +147,21 @@ def long_rows_program(dtype: str = "s16", per_channel: bool = False, seed: int =
     layer("Gemm", "even", "h", "i", (40, 150))
     layer("Gemm", "head", "i", "y", (CLASSES, 40))
     return lower(QuantizedGraph("x", "y", tuple(nodes), "long rows", formats), {"bits": "16w8a"})
+
+
+def padded_program() -> Program:
+    """A depthwise convolution of which the first windows lie in the padding."""
+    height, width, channels = INPUT[1], INPUT[2], INPUT[0]
+    tensors = (
+        Tensor("w", (2, 2, channels), "s16", (3e-5,), offset=0),
+        Tensor("b", (channels,), "s32", (6e-7,), offset=16),
+        Tensor("x", (height, width, channels), "s8", (0.02,), -3, offset=-1),
+        Tensor("y", (height + 5, width + 5, channels), "s8", (0.02,)),
+    )
+    weights = np.array([730, -5087, 2750, 461, -850, -1, 10, 900, 5, 0, -7, 0], "<i2").tobytes()
+    window = {"kernel": (2, 2), "padding": (3, 3, 3, 3)}
+    op = Op("depthwise", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 27),), **window)
+    return plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 10)))
 
 
 def samples(program: Program, n: int, seed: int = 1):

@@ -15,8 +15,9 @@ STEPS, SAMPLES = 20, 5
 
 
 def main(folder: Path) -> None:
-    """Write a program and a plan, others for the head alone and for 8-bit weights in short and in long rows, samples,
-    and what 20 steps give; and a program of 3x3 convolutions and one of long rows with the same."""
+    """Write a program and a plan, samples, and what 20 steps give; other programs for the head alone, for 8-bit weights
+    in short and in long rows, and for windows in the padding; and one of 3x3 convolutions and one of long rows with
+    what the first has."""
     program = small.small_program(per_channel=True)
     settings = StepSettings(
         STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
@@ -30,6 +31,8 @@ def main(folder: Path) -> None:
     bytes_program = plan_arena(bytes_program, bytes_plan.first_op)
     wide_program = small.wide_program("s8")
     wide_plan = plan_training(wide_program, range(wide_program.parameter_count), settings)
+    padded_program = small.padded_program()
+    padded_plan = plan_training(padded_program, range(2), settings)
     more = {
         "head.sfp": to_bytes(plan_arena(program, head_plan.first_op)),
         "head.sft": head_plan.to_bytes(),
@@ -37,6 +40,8 @@ def main(folder: Path) -> None:
         "bytes.sft": bytes_plan.to_bytes(),
         "wide.sfp": to_bytes(plan_arena(wide_program, wide_plan.first_op)),
         "wide.sft": wide_plan.to_bytes(),
+        "padded.sfp": to_bytes(plan_arena(padded_program, padded_plan.first_op)),
+        "padded.sft": padded_plan.to_bytes(),
     }
     write(folder, trained(program, plan, x, y) | more)
 

@@ -185,6 +185,7 @@ int main(int argc, char** argv)
     compare(argv[1], "head.sfp", "head.sft"); /* operators before the cut */
     compare(argv[1], "bytes.sfp", "bytes.sft"); /* 8-bit weights */
     compare(argv[1], "wide.sfp", "wide.sft"); /* and rows longer than what they are packed into */
+    compare(argv[1], "padded.sfp", "padded.sft"); /* windows that see nothing of the image */
     fork_with_a_crew();
     puts("threads: ok");
     return 0;
