@@ -30,6 +30,7 @@ from stepforward.quantization.fusion import (
 )
 from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import quantize_bias, quantize_weight
+from stepforward.quantization.winograd import suits_winograd
 
 LOGITS_HEADROOM = 2.0
 """16-bit logits reach this many times beyond calibration: they grow while a network adapts."""
@@ -154,13 +155,11 @@ def _write_parameters(graph, node, scale_x, settings):
 
 
 def _suits_winograd(node, weight):
-    """A 3x3 convolution of stride one over at least eight channels (`core/kernels/conv_s8_host.c`)."""
-    return (
-        node.op_type == "Conv"
-        and weight.shape[1] >= 8
-        and weight.shape[2:] == (3, 3)
-        and all(tuple(attribute(node, name, (1, 1))) == (1, 1) for name in ("strides", "dilations"))
-    )
+    if node.op_type != "Conv":
+        return False
+    stride, dilation = (tuple(attribute(node, name, (1, 1))) for name in ("strides", "dilations"))
+    rows, out = weight.shape[0] // attribute(node, "group", 1), node.outputs[0].shape[2:]
+    return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, tuple(map(int, out)))
 
 
 def _write_parameter(graph, node, index, value, q, scale, bits):

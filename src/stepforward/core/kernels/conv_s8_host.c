@@ -28,14 +28,10 @@ static void rows_only(geometry* g, uint32_t rows, uint32_t length)
     g->pad_top = g->pad_left = 0;
 }
 
-/* Whether Winograd's tiles save products: a 3x3 convolution of stride one, with channels enough to pay for the transforms, and without too
- * many positions that only fill up tiles. Few rows have a layout of their own. */
 static uint32_t suits_winograd(const geometry* g, uint32_t rows)
 {
-    const uint64_t tiles = (uint64_t)((g->out_w + 1) / 2) * ((g->out_h + 1) / 2), positions = (uint64_t)g->out_w * g->out_h;
-    return g->kernel_h == 3 && g->kernel_w == 3 && g->stride_h == 1 && g->stride_w == 1 && g->dilation_h == 1 && g->dilation_w == 1 &&
-           g->group_in % 2 == 0 && g->group_in >= 8 && g->group_in <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS &&
-           2 * tiles * 4 <= 3 * positions;
+    return sf_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
+                             g->out_w);
 }
 
 /* Patches must begin with a word of the picture. rows: of one group. */

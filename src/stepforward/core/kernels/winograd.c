@@ -3,6 +3,14 @@
 
 #if __STDC_HOSTED__
 
+uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
+                           uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h, uint32_t out_w)
+{
+    const uint64_t tiles = ((uint64_t)out_w + 1) / 2 * (((uint64_t)out_h + 1) / 2), positions = (uint64_t)out_w * out_h;
+    return kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1 && channels % 2 == 0 &&
+           channels >= 8 && channels <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+}
+
 typedef struct four {
     int16_t a, b, c, d;
 } four;
