@@ -77,8 +77,9 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             f"{_remedy(error)}, or choose another place with --out; nothing that existed was changed",
         ) from error
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # it has its new name, or the disk is broken
+                os.unlink(temporary)
 
 
 def clear_temporary(path: Path) -> None:
