@@ -148,8 +148,8 @@ static void prepare(const run* r)
     const size_t buffer_bytes = sf_journal_buffer_bytes(plan.directions, STEPS_PER_RECORD);
     trainer.program = &program;
     trainer.plan = &plan;
-    trainer.weights = take(program.weights_bytes);
-    __builtin_memcpy(trainer.weights, sf_program_weights(&program), program.weights_bytes);
+    trainer.weights = take(plan.weights_bytes); /* the others stay in flash */
+    sf_plan_weights(&plan, &program, trainer.weights);
     trainer.momentum = NULL;
     if (momentum_bytes > 0) {
         trainer.momentum = take(momentum_bytes);
@@ -165,7 +165,7 @@ static void prepare(const run* r)
     trainer.scratch.row_tile = SF_DEVICE_ROWS;
     __builtin_memset(trainer.scratch.memory, PAINT, sizeof ram - (size_t)((uint8_t*)trainer.scratch.memory - ram));
 
-    print_fact("bytes weights", program.weights_bytes);
+    print_fact("bytes weights", plan.weights_bytes);
     print_fact("bytes momentum", (int64_t)momentum_bytes);
     print_fact("bytes journal_buffer", (int64_t)buffer_bytes);
     print_fact("bytes scratch", (int64_t)scratch_bytes);
@@ -182,10 +182,11 @@ static size_t scratch_touched(void)
     return (size_t)(end - start);
 }
 
+/* The hash of what is trained: the rest is as it was. */
 static void print_weights(void)
 {
     uint8_t digest[SF_SHA256_BYTES];
-    sf_sha256(trainer.weights, program.weights_bytes, digest);
+    sf_sha256(trainer.weights, plan.weights_bytes, digest);
     print_text("weights");
     print_number(trainer.step);
     print_hex(digest, sizeof digest);
@@ -199,7 +200,7 @@ static uint32_t print_logits(void)
     for (uint32_t s = 0; s < sample_count; s++) {
         int32_t logits[MAX_CLASSES];
         uint32_t best = 0;
-        check(sf_logits(&program, trainer.weights, &trainer.scratch, samples + s * program.input_bytes, 1, logits),
+        check(sf_logits(&program, &plan, trainer.weights, &trainer.scratch, samples + s * program.input_bytes, 1, logits),
               "logits");
         print_text("logits");
         print_number(trainer.step);
@@ -301,7 +302,7 @@ int main(void)
     const sf_scratch less = {trainer.scratch.memory, sf_inference_bytes(&program, 1), 1, SF_DEVICE_ROWS};
     int32_t logits[MAX_CLASSES];
     uint64_t start = board_ticks();
-    check(sf_logits(&program, trainer.weights, &less, samples, 1, logits), "logits");
+    check(sf_logits(&program, &plan, trainer.weights, &less, samples, 1, logits), "logits");
     const uint64_t forward_ticks = board_ticks() - start;
     const size_t inference_touched = scratch_touched();
 

@@ -115,7 +115,7 @@ def kernels_run(steps: int = 200) -> Run:
 def long_run(steps: int = 200) -> Run:
     """The network with rows longer than what is staged at once."""
     program = long_network()
-    settings = StepSettings(steps, epsilon=8e-3, lr=3e-2)
+    settings = replace(ONE_DIRECTION, steps=steps)
     return _run(
         program, range(program.parameter_count), settings, *(part[:2] for part in samples(LONG_SHAPE))
     )

@@ -1,7 +1,11 @@
 import pytest
 from small import small_program, wide_program
 
+from stepforward.core.bindings import DEVICE_ROWS, library
+from stepforward.engines.core import open_plan, open_program
+from stepforward.journal import STEPS_PER_RECORD
 from stepforward.memory import backprop_bytes, memory, multiply_accumulates
+from stepforward.program.arena import plan_arena
 from stepforward.program.training_plan import StepSettings, plan_training
 
 
@@ -21,6 +25,22 @@ def test_inference_alone_has_no_room_for_staged_weights_of_16_bits():
         result = memory(program, plan_training(program, range(6), StepSettings(1)))
         training, inference = result["scratch_bytes_training"], result["scratch_bytes_inference"]
         assert training > inference if dtype == "s16" else training == inference
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
+@pytest.mark.parametrize("trained", [range(8), range(0, 8, 2), [6, 7], [1, 5]])
+def test_a_device_holds_what_the_core_asks_for(dtype, trained):
+    program = small_program(dtype)
+    plan = plan_training(program, trained, StepSettings(9, momentum=0.9, directions=3))
+    handle, _file = open_program(plan_arena(program, plan.first_op))
+    opened, _plan_file = open_plan(handle, plan)
+    result = memory(program, plan)
+    held = {name.split(" (")[0]: count for name, count in result["other_ram"].items()}
+    assert held["trainable weights"] == opened.weights_bytes <= len(program.weights)
+    assert held["momentum buffer"] == 2 * opened.momentum_elements
+    assert held["journal buffer"] == library().sf_journal_buffer_bytes(3, STEPS_PER_RECORD)
+    assert held["one input sample, if not in flash"] == handle.input_bytes
+    assert result["scratch_bytes_training"] == library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)
 
 
 def test_momentum_costs_two_bytes_per_trainable_parameter():

@@ -17,7 +17,7 @@ def memory(program: Program, plan: TrainingPlan) -> dict:
     """
     trained = plan_arena(program, plan.first_op)
     training = device_scratch_bytes(trained)
-    moving = sum(program.tensors[entry.tensor].bytes for entry in plan.trainable)
+    moving = sum(-(-program.tensors[entry.tensor].bytes // 4) * 4 for entry in plan.trainable)
     return {
         "weight_bytes": len(program.weights),
         "scratch_bytes_inference": device_inference_bytes(plan_arena(program)),
@@ -25,7 +25,7 @@ def memory(program: Program, plan: TrainingPlan) -> dict:
         "row_tile_bytes": training - trained.arena_bytes,
         "backprop_scratch_bytes": backprop_bytes(program, plan),
         "other_ram": {
-            "trainable weights (they change, so they cannot stay in flash)": moving,
+            "trainable weights (they change; all others stay in flash)": moving,
             "momentum buffer": 2 * plan.momentum_elements,
             "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
             "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,

@@ -57,7 +57,11 @@ def main(folder: Path) -> None:
 def trained(program, plan, x, y) -> dict[str, bytes]:
     """A program, a plan and samples, and what training makes of them."""
     engine = ReferenceEngine(program, plan)
-    votes = [vote for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2) for vote in step.votes]
+    votes = [
+        vote
+        for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2, plan.share_batch)
+        for vote in step.votes
+    ]
     return {
         "program.sfp": to_bytes(program),
         "plan.sft": plan.to_bytes(),

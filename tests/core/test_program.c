@@ -52,7 +52,7 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
     sf_trainer trainer = {0};
     trainer.program = &program;
     trainer.plan = &plan;
-    trainer.weights = malloc(program.weights_bytes + 1u);
+    trainer.weights = malloc(plan.weights_bytes);
     trainer.momentum = calloc(plan.momentum_elements + 1u, sizeof(int16_t));
     trainer.scratch.memory = malloc(bytes);
     trainer.scratch.bytes = bytes;
@@ -61,7 +61,7 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
     int8_t* samples = malloc((size_t)n * program.input_bytes + 1);
     int32_t* logits = malloc((size_t)n * program.classes * sizeof(int32_t));
     CHECK(trainer.weights && trainer.momentum && trainer.scratch.memory && samples && logits);
-    memcpy(trainer.weights, sf_program_weights(&program), program.weights_bytes);
+    sf_plan_weights(&plan, &program, trainer.weights);
     for (size_t i = 0; i < (size_t)n * program.input_bytes; i++)
         samples[i] = expected != NULL ? x[i] : (int8_t)(i * 37);
 
@@ -71,17 +71,17 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
             CHECK(status == SF_OK && memcmp(trainer.votes, expected->votes.bytes + step * DIRECTIONS, DIRECTIONS) == 0);
     }
     if (status == SF_OK)
-        status = sf_logits(&program, trainer.weights, &trainer.scratch, samples, n, logits);
+        status = sf_logits(&program, &plan, trainer.weights, &trainer.scratch, samples, n, logits);
     if (expected != NULL && row_tile == SF_DEVICE_ROWS) { /* and in the memory of a device that only runs the network */
         free(trainer.scratch.memory);
         trainer.scratch.bytes = sf_inference_bytes(&program, block);
         trainer.scratch.memory = malloc(trainer.scratch.bytes);
         CHECK(trainer.scratch.memory != NULL && trainer.scratch.bytes <= bytes);
         memset(logits, 0, (size_t)n * program.classes * sizeof(int32_t));
-        status = sf_logits(&program, trainer.weights, &trainer.scratch, samples, n, logits);
+        status = sf_logits(&program, &plan, trainer.weights, &trainer.scratch, samples, n, logits);
     }
     if (expected != NULL) {
-        CHECK(status == SF_OK && program.weights_bytes == expected->weights.size);
+        CHECK(status == SF_OK && plan.weights_bytes == expected->weights.size);
         CHECK(memcmp(trainer.weights, expected->weights.bytes, expected->weights.size) == 0);
         CHECK(memcmp(logits, expected->logits.bytes, expected->logits.size) == 0);
     }
@@ -171,7 +171,7 @@ static void what_is_refused(const example* e)
     int32_t logits[4];
     CHECK(sf_program_open(&program, e->sfp.bytes + 1, e->sfp.size) == SF_MISALIGNED);
     CHECK(sf_program_open(&program, e->sfp.bytes, e->sfp.size) == SF_OK);
-    CHECK(sf_logits(&program, sf_program_weights(&program), &scratch, (const int8_t*)e->samples.bytes, 1, logits) ==
+    CHECK(sf_logits(&program, NULL, sf_program_weights(&program), &scratch, (const int8_t*)e->samples.bytes, 1, logits) ==
           SF_SCRATCH_TOO_SMALL);
     CHECK(sf_scratch_bytes(&program, 0, 4) == 0 && sf_scratch_bytes(&program, 1, 5) == 0);
     CHECK(sf_scratch_bytes(&program, 4, 16) > sf_scratch_bytes(&program, 1, 4));

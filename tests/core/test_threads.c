@@ -53,7 +53,7 @@ static void train(task* t, uint32_t threads, uint32_t probes, uint32_t direction
     sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, directions, 0, 0, 0}, *given = probes > 0 ? &packs : NULL;
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
-    memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
+    sf_plan_weights(&t->plan, &t->program, t->weights);
     memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
     for (uint32_t step = 0; step < STEPS; step++) {
         const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
@@ -81,13 +81,13 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_PROBES])
 {
     const size_t bytes = sf_scratch_bytes(&t->program, 1, SF_DEVICE_ROWS);
     const sf_scratch scratch = {aligned(bytes), bytes, 1, SF_DEVICE_ROWS};
-    memcpy(t->weights, sf_program_weights(&t->program), t->program.weights_bytes);
+    sf_plan_weights(&t->plan, &t->program, t->weights);
     memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
     for (uint32_t step = 0; step < STEPS; step++) {
         const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
         const int8_t votes[2] = {1, -1};
         CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x, t->y, SAMPLES, some, MOST_PROBES, losses[step]) == SF_OK);
-        CHECK(sf_logits(&t->program, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
+        CHECK(sf_logits(&t->program, &t->plan, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
         CHECK(sf_update(&t->program, &t->plan, t->weights, t->momentum, step, votes) == SF_OK);
     }
     free(scratch.memory);
@@ -146,7 +146,7 @@ static void compare(const char* folder, const char* program, const char* plan)
     CHECK(sf_program_open(&t.program, sfp, sfp_size) == SF_OK && sf_plan_open(&t.plan, &t.program, sft, sft_size) == SF_OK);
     t.x = x;
     t.y = y;
-    t.weights = aligned(t.program.weights_bytes);
+    t.weights = aligned(t.plan.weights_bytes);
     t.momentum = malloc(t.plan.momentum_elements * sizeof(int16_t) + 1);
     const size_t logits_bytes = (size_t)SAMPLES * t.program.classes * sizeof(int32_t);
     t.logits = malloc(logits_bytes);
@@ -154,17 +154,17 @@ static void compare(const char* folder, const char* program, const char* plan)
 
     int64_t expected[STEPS][MOST_PROBES], losses[STEPS][MOST_PROBES];
     train_plainly(&t, expected);
-    uint8_t* weights = malloc(t.program.weights_bytes);
+    uint8_t* weights = malloc(t.plan.weights_bytes);
     int32_t* logits = malloc(logits_bytes);
     CHECK(weights != NULL && logits != NULL);
-    memcpy(weights, t.weights, t.program.weights_bytes);
+    memcpy(weights, t.weights, t.plan.weights_bytes);
     memcpy(logits, t.logits, logits_bytes);
     for (uint32_t threads = 1; threads <= 4; threads++)
         for (uint32_t probes = 0, directions = 0; probes <= MOST_PROBES; probes += directions == 3, directions = (directions + 1) % 4) {
             train(&t, threads, probes, directions, losses);
             CHECK(memcmp(losses, expected, sizeof losses) == 0);
             CHECK(memcmp(t.logits, logits, logits_bytes) == 0);
-            CHECK(memcmp(t.weights, weights, t.program.weights_bytes) == 0);
+            CHECK(memcmp(t.weights, weights, t.plan.weights_bytes) == 0);
         }
     refusals(&t);
     free(sfp);

@@ -21,6 +21,7 @@ from stepforward.engines.core import CoreEngine, device_inference_bytes, device_
 from stepforward.engines.protocol import Perturbation
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.journal import JournalWriter
+from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
@@ -102,6 +103,13 @@ def printed(request, build_folder):
     return Printed(run_of(name), steps, build, lines)
 
 
+def hash_of_trained(run, section):
+    """SHA-256 of what a device holds in RAM: the trained tensors, each filled up to a multiple of four bytes."""
+    tensors = [run.program.tensors[entry.tensor] for entry in run.plan.trainable]
+    parts = [section[tensor.offset : tensor.offset + tensor.bytes] for tensor in tensors]
+    return hashlib.sha256(b"".join(part + bytes(-len(part) % 4) for part in parts)).hexdigest()
+
+
 def host_lines(engine, run, steps, path):
     """What the device has to print, from an engine on this machine."""
     m = run.plan.directions
@@ -112,7 +120,7 @@ def host_lines(engine, run, steps, path):
             logits = engine.logits(run.x)
             probes = [Perturbation(step, i, sign) for i in range(m) for sign in (1, -1)]
             losses = engine.losses(run.x, run.y, [None, *probes])
-            yield f"weights {step} {hashlib.sha256(engine.weights()).hexdigest()}"
+            yield f"weights {step} {hash_of_trained(run, engine.weights())}"
             for sample, row in enumerate(logits.tolist()):
                 yield " ".join(map(str, ["logits", step, sample, *row]))
             yield " ".join(map(str, ["losses", step, *losses]))
@@ -162,7 +170,7 @@ def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     engine = CoreEngine(printed.run.program, printed.run.plan)
     for step, votes in enumerate(journal.votes):
         engine.update(step, votes.tolist())
-    assert f"weights {steps} {hashlib.sha256(engine.weights()).hexdigest()}" in printed.lines
+    assert f"weights {steps} {hash_of_trained(printed.run, engine.weights())}" in printed.lines
 
 
 def test_replay_takes_a_journal_from_a_device(build_folder, tmp_path):
@@ -177,6 +185,8 @@ def test_training_and_inference_touch_what_they_ask_for(printed):
     scratch, inference = printed.number("bytes scratch"), printed.number("bytes inference")
     assert scratch == device_scratch_bytes(printed.run.program)
     assert inference == device_inference_bytes(printed.run.program)
+    ram = memory(printed.run.program, printed.run.plan)["other_ram"]
+    assert printed.number("bytes weights") == next(n for name, n in ram.items() if "weights" in name)
     assert printed.number("bytes momentum") == 2 * printed.run.plan.momentum_elements
     assert printed.number("touched inference") <= inference <= scratch
     assert printed.number("touched training") <= scratch

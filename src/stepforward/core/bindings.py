@@ -57,7 +57,7 @@ class PlanHandle(ctypes.Structure):
                     "rounding",
                 ),
                 *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
-                *("delta_mult", "delta_shift", "share_batch", "momentum_elements"),
+                *("delta_mult", "delta_shift", "share_batch", "momentum_elements", "weights_bytes"),
             )
         ],
     )
@@ -119,7 +119,7 @@ _SIGNATURES = {
     "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
     "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32, c_uint32)),
     "sf_inference_bytes": (c_size_t, (_PROGRAM, c_uint32)),
-    "sf_logits": (c_int, (_PROGRAM, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
+    "sf_logits": (c_int, (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
     "sf_losses_threaded": (
         c_int,
         (

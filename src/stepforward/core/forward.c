@@ -164,11 +164,11 @@ static int32_t logit(const sf_program* program, const void* data, size_t index)
 
 static const sf_packed on_the_way = {NULL, NULL, 0};
 
-void sf_block_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
-                     const sf_packed* packed, int32_t* logits)
+void sf_block_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                     uint32_t n, const sf_packed* packed, int32_t* logits)
 {
-    const sf_pass prefix = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix, NULL};
-    const sf_pass suffix = {program, NULL, (const uint8_t*)weights, NULL, packed->suffix, NULL};
+    const sf_pass prefix = {program, plan, (const uint8_t*)weights, NULL, packed->prefix, NULL};
+    const sf_pass suffix = {program, plan, (const uint8_t*)weights, NULL, packed->suffix, NULL};
     sf_run(&prefix, scratch, x, n, 0, program->cut);
     sf_run(&suffix, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
@@ -183,13 +183,13 @@ sf_status sf_check_logits(const sf_program* program, const void* weights, const 
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
 }
 
-sf_status sf_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
-                    int32_t* logits)
+sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                    uint32_t n, int32_t* logits)
 {
     const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
     for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
         count = sf_min_u32(scratch->block, n - at);
-        sf_block_logits(program, weights, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
+        sf_block_logits(program, plan, weights, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
                         logits + (size_t)at * program->classes);
     }
     return status;
@@ -214,7 +214,7 @@ void sf_block_losses(const sf_program* program, const sf_plan* plan, const void*
                      const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
                      const sf_packed* packed, int64_t* losses)
 {
-    const sf_pass plain = {program, NULL, (const uint8_t*)weights, NULL, packed->prefix, NULL};
+    const sf_pass plain = {program, plan, (const uint8_t*)weights, NULL, packed->prefix, NULL};
     sf_run(&plain, scratch, x, n, 0, program->cut);
     for (uint32_t j = 0; j < count; j++) {
         uint8_t* suffix = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;

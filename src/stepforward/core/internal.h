@@ -161,8 +161,22 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
         *first = *last;
 }
 
-/* stage.c: elements first .. first+count-1 of a parameter, widened and perturbed. */
-void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out);
+/* plan.c: where a parameter lies (stepforward.h, Weights), and what it takes in a buffer of trained ones. */
+const uint8_t* sf_weight_at(const sf_program* program, const sf_plan* plan, const void* weights, uint32_t tensor);
+size_t sf_moving_bytes(const sf_tensor* t);
+
+/* stage.c: a parameter of up to 16 bits, where it lies and how it is perturbed. Looked up once for all pieces of it. */
+typedef struct sf_source {
+    const sf_pass* pass;
+    uint32_t tensor;
+    const sf_trainable* entry; /* NULL: not perturbed */
+    const uint8_t* data;
+} sf_source;
+
+sf_source sf_source_of(const sf_pass* pass, uint32_t tensor);
+
+/* stage.c: elements first .. first+count-1 of a parameter, widened and perturbed; count <= SF_CHUNK where they are 16 bits. */
+void sf_stage_s16(const sf_source* source, uint32_t first, uint32_t count, int16_t* out);
 void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out);
 
 /* stage.c: the same for any count, on hosts; twin: NULL, or receives the elements perturbed the other way. */
@@ -229,8 +243,8 @@ sf_status sf_check_logits(const sf_program* program, const void* weights, const 
 void sf_block_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                      const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
                      const sf_packed* packed, int64_t* losses);
-void sf_block_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
-                     const sf_packed* packed, int32_t* logits);
+void sf_block_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                     uint32_t n, const sf_packed* packed, int32_t* logits);
 
 #if __STDC_HOSTED__
 /* packing.c: packed weights of operators first .. last-1. */

@@ -71,7 +71,7 @@ static uint32_t channels_of(const sf_tensor* t)
 
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
 {
-    uint64_t elements = 0;
+    uint64_t elements = 0, bytes = 0;
     for (uint32_t i = 0; i < plan->trainable_count; i++) {
         const sf_trainable* t = plan->trainables + i;
         if (t->tensor >= program->parameter_count)
@@ -83,9 +83,11 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         if (t->scaler_count != 1 && t->scaler_count != channels_of(program->tensors + t->tensor))
             return SF_PLAN_MISMATCH;
         elements += (uint32_t)program->tensors[t->tensor].elements;
-        if (elements > (uint64_t)INT32_MAX)
+        bytes += sf_moving_bytes(program->tensors + t->tensor);
+        if (elements > (uint64_t)INT32_MAX || bytes > (uint64_t)INT32_MAX)
             return SF_TOO_LARGE;
     }
+    plan->weights_bytes = (uint32_t)bytes;
     plan->momentum_elements = plan->beta > 0 ? (uint32_t)elements : 0;
     return plan->trainable_count > 0 ? SF_OK : SF_BAD_PLAN;
 }
@@ -125,4 +127,32 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
     if (status != SF_OK)
         sf_fill(plan, 0, sizeof *plan);
     return status;
+}
+
+size_t sf_moving_bytes(const sf_tensor* t) { return ((size_t)t->bytes + 3) & ~(size_t)3; }
+
+const uint8_t* sf_weight_at(const sf_program* program, const sf_plan* plan, const void* weights, uint32_t tensor)
+{
+    const uint8_t* at = (const uint8_t*)weights;
+    const size_t offset = (size_t)program->tensors[tensor].offset;
+    if (plan == NULL)
+        return at + offset;
+    for (uint32_t i = 0; i < plan->trainable_count && plan->trainables[i].tensor <= tensor; i++) {
+        if (plan->trainables[i].tensor == tensor)
+            return at;
+        at += sf_moving_bytes(program->tensors + plan->trainables[i].tensor);
+    }
+    return (const uint8_t*)sf_program_weights(program) + offset;
+}
+
+void sf_plan_weights(const sf_plan* plan, const sf_program* program, void* weights)
+{
+    uint8_t* at = (uint8_t*)weights;
+    for (uint32_t i = 0; i < plan->trainable_count; i++) {
+        const sf_tensor* t = program->tensors + plan->trainables[i].tensor;
+        const size_t bytes = sf_moving_bytes(t), padding = bytes - (size_t)t->bytes;
+        sf_copy(at, (const uint8_t*)sf_program_weights(program) + t->offset, (size_t)t->bytes);
+        sf_fill(at + t->bytes, 0, padding);
+        at += bytes;
+    }
 }

@@ -228,7 +228,7 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
                         int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn)
 {
     const sf_tensor* t = program->tensors + entry->tensor;
-    uint8_t* data = (uint8_t*)weights + t->offset;
+    uint8_t* data = (uint8_t*)(uintptr_t)sf_weight_at(program, plan, weights, entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, step), end = first + count;
     const int narrow = is_narrow(plan, entry, t, votes);
     piece p;

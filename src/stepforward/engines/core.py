@@ -21,6 +21,7 @@ from stepforward.core.bindings import (
 )
 from stepforward.engines.host_memory import even_block, host_memory
 from stepforward.engines.protocol import Perturbation
+from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.errors import StepforwardError
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
@@ -71,10 +72,9 @@ class CoreEngine:
             self._packed.ctypes.data, self._packed.size, planned.probes, planned.directions, 0, 0, 0
         )
         self._packs_or_none = self._packs if planned.probes else None
-        self._weights = aligned_bytes(len(program.weights))
-        self.restore(program.weights)
+        self._weights = WeightStore(program, self._handle, self._file, plan, self._plan_handle)
         self._momentum = np.zeros(plan.momentum_elements if plan else 0, dtype=np.int16)
-        self._addresses = self._weights.ctypes.data, self._momentum.ctypes.data
+        self._addresses = self._weights.buffer.ctypes.data, self._momentum.ctypes.data
 
     @property
     def scratch_bytes(self) -> int:
@@ -155,7 +155,7 @@ class CoreEngine:
     def weights(self) -> bytes:
         """Snapshot of the weights section."""
         with self._alone:
-            return self._weights.tobytes()
+            return self._weights.snapshot()
 
     def restore(self, weights: bytes) -> None:
         """Put a snapshot back. A momentum buffer is not touched.
@@ -163,13 +163,14 @@ class CoreEngine:
         Raises:
             StepforwardError: the snapshot has another size than the program's weights.
         """
-        if len(weights) != self._weights.size:
+        wanted = self._handle.weights_bytes
+        if len(weights) != wanted:
             raise StepforwardError(
-                f"a snapshot of {len(weights)} bytes does not fit the program's {self._weights.size} bytes of weights",
+                f"a snapshot of {len(weights)} bytes does not fit the program's {wanted} bytes of weights",
                 "restore a snapshot of the same program",
             )
         with self._alone:
-            self._weights[:] = np.frombuffer(weights, dtype=np.uint8)
+            self._weights.restore(weights)
             self._packs.filled = 0
 
     def scratch_for(self, n: int) -> Scratch:
@@ -231,13 +232,6 @@ def _address(array: NDArray) -> int:
     if array.size and array.flags.writeable:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
     return array.ctypes.data
-
-
-def aligned_bytes(size: int) -> NDArray[np.uint8]:
-    """Zeroed bytes whose address is a multiple of 64."""
-    buffer = np.zeros(size + 64, dtype=np.uint8)
-    skip = -buffer.ctypes.data % 64
-    return buffer[skip : skip + size]
 
 
 def _aligned_copy(content: bytes) -> NDArray[np.uint8]:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.core.bindings import DEVICE_ROWS, SINK, JournalHandle, Scratch, Trainer, check, library
-from stepforward.engines.core import aligned_bytes, open_plan, open_program
+from stepforward.engines.core import open_plan, open_program
+from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.journal import STEPS_PER_RECORD, settings_text
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
@@ -37,8 +38,7 @@ class DeviceLoop:
         self._core = library()
         self._program, self._program_file = open_program(program)
         self._plan, self._plan_file = open_plan(self._program, plan)
-        self._weights = aligned_bytes(len(program.weights))
-        self._weights[:] = np.frombuffer(program.weights, dtype=np.uint8)
+        self._weights = WeightStore(program, self._program, self._program_file, plan, self._plan)
         self._momentum = np.zeros(plan.momentum_elements, dtype=np.int16)
         self._memory = aligned_bytes(self._core.sf_scratch_bytes(self._program, 1, DEVICE_ROWS))
         self._journal = JournalHandle() if settings is not None else None
@@ -47,7 +47,7 @@ class DeviceLoop:
         self._trainer = Trainer(
             ctypes.pointer(self._program),
             ctypes.pointer(self._plan),
-            self._weights.ctypes.data,
+            self._weights.buffer.ctypes.data,
             self._momentum.ctypes.data,
             Scratch(self._memory.ctypes.data, self._memory.size, 1, DEVICE_ROWS),
             ctypes.pointer(self._journal) if self._journal is not None else None,
@@ -82,7 +82,8 @@ class DeviceLoop:
         scratch = Scratch(memory.ctypes.data, memory.size, 1, DEVICE_ROWS)
         result = np.empty((len(x), self._program.classes), dtype=np.int32)
         status = self._core.sf_logits(
-            *(self._program, self._weights.ctypes.data, scratch, x.ctypes.data, len(x), result.ctypes.data)
+            *(self._program, self._plan, self._weights.buffer.ctypes.data, scratch),
+            *(x.ctypes.data, len(x), result.ctypes.data),
         )
         check(status, "computing logits")
         return result
@@ -97,4 +98,4 @@ class DeviceLoop:
 
     def weights(self) -> bytes:
         """Snapshot of the weights section."""
-        return self._weights.tobytes()
+        return self._weights.snapshot()

@@ -24,7 +24,7 @@ def memory_lines(result: dict) -> list[MemoryLine]:
     training, inference = result.get("scratch_bytes_training"), result.get("scratch_bytes_inference")
     ratio = show_ratio(training, inference)
     known = (
-        ("weights", "weight_bytes", "all parameters, trained in place"),
+        ("weights", "weight_bytes", "all parameters; a device holds the trained ones in RAM"),
         (
             "scratch, inference",
             "scratch_bytes_inference",

@@ -175,7 +175,8 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
     const uint32_t first = unit / apart * j->block, size = sf_min_u32(j->block, j->n - first);
     const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
     if (j->losses == NULL) {
-        sf_block_logits(j->program, j->weights, scratch, x, size, &j->packed, j->logits + (size_t)first * j->program->classes);
+        sf_block_logits(j->program, j->plan, j->weights, scratch, x, size, &j->packed,
+                        j->logits + (size_t)first * j->program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};

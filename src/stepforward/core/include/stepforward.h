@@ -9,14 +9,14 @@
  *     sf_plan plan;
  *     sf_program_open(&program, sfp, sfp_bytes);                             // both files may stay in flash
  *     sf_plan_open(&plan, &program, sft, sft_bytes);
- *     memcpy(weights, sf_program_weights(&program), program.weights_bytes);  // RAM, 4-byte aligned
+ *     sf_plan_weights(&plan, &program, weights);                             // RAM, plan.weights_bytes, 4-byte aligned
  *
  *     // bytes: sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS). momentum: plan.momentum_elements zeros, or NULL without momentum.
  *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};
  *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, NULL, 0, {0}};
  *     while (trainer.step < plan.steps)
  *         sf_train_step(&trainer, samples, labels, count);
- *     sf_logits(&program, weights, &scratch, sample, 1, logits);
+ *     sf_logits(&program, &plan, weights, &scratch, sample, 1, logits);
  *
  * On a host the calls at the end of this file do the same on many threads, with weights packed once per step.
  */
@@ -133,7 +133,7 @@ typedef struct sf_program {
     uint32_t constant_count;
     uint32_t parameter_count;
     uint32_t weights_offset;
-    uint32_t weights_bytes; /* size of the weights buffer a caller provides */
+    uint32_t weights_bytes; /* of the whole weights section */
     uint32_t metadata_offset;
     uint32_t metadata_bytes;
     uint32_t input;
@@ -151,7 +151,7 @@ typedef struct sf_program {
  * file: 4-byte aligned, stays readable and unchanged as long as the program is used. bytes: at least the file's size. */
 sf_status sf_program_open(sf_program* program, const void* file, size_t bytes);
 
-/* The weights section inside the file: program->weights_bytes bytes to start from. */
+/* The weights section inside the file: program->weights_bytes bytes. */
 const void* sf_program_weights(const sf_program* program);
 
 /* ---------------------------------------------------------------------------------------------- training plan */
@@ -198,11 +198,21 @@ typedef struct sf_plan {
     uint32_t delta_shift;
     uint32_t share_batch; /* 1: each direction is tried on its own share of the batch */
     uint32_t momentum_elements; /* int16 elements of the momentum buffer; 0 without momentum */
+    uint32_t weights_bytes;     /* size of the weights buffer a caller provides: the trainable tensors alone */
 } sf_plan;
 
 /* Parse and check a .sft file in place, against the program it was made for.
  * file: 4-byte aligned, stays readable and unchanged as long as the plan is used. */
 sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* file, size_t bytes);
+
+/* Weights: what the calls below take as `weights` depends on what they take as `plan`.
+ *
+ * - With a plan, `weights` holds the tensors that it trains and nothing else: plan->weights_bytes of RAM, 4-byte aligned, the tensors in
+ *   the plan's order, each beginning at a multiple of 4. All others are read where they are: in the program's file, which may be flash.
+ * - Without a plan (NULL), `weights` is a whole weights section: that of the file, sf_program_weights(), or a copy of it. */
+
+/* Fill `weights` with the trained tensors as they are in the program's file, to start from. */
+void sf_plan_weights(const sf_plan* plan, const sf_program* program, void* weights);
 
 /* ----------------------------------------------------------------------------------------------- forward passes */
 
@@ -234,9 +244,9 @@ size_t sf_inference_bytes(const sf_program* program, uint32_t block);
 sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                      const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation);
 
-/* Integer logits of n samples (any number): logits[n * classes]. weights: program->weights_bytes, 4-byte aligned. */
-sf_status sf_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, uint32_t n,
-                    int32_t* logits);
+/* Integer logits of n samples (any number): logits[n * classes]. */
+sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
+                    uint32_t n, int32_t* logits);
 
 /* Summed loss of n samples under each of `count` perturbations: losses[count], in 2^-16 bit. Operators before
  * program->cut run once per block. labels[n] in 0 .. classes-1. plan may be NULL if every sign is 0. */
@@ -320,7 +330,7 @@ sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason
 typedef struct sf_trainer {
     const sf_program* program;
     const sf_plan* plan;
-    void* weights;     /* program->weights_bytes, 4-byte aligned */
+    void* weights;     /* plan->weights_bytes, 4-byte aligned */
     int16_t* momentum; /* plan->momentum_elements, or NULL */
     sf_scratch scratch;
     sf_journal* journal; /* or NULL */

@@ -31,6 +31,7 @@ static void stage(tile* t, const sf_call* call, uint32_t first)
 {
     const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
     const int16_t* stored = sf_stored_s16(call->pass, (uint32_t)call->op->weight, first);
+    const sf_source source = sf_source_of(call->pass, (uint32_t)call->op->weight);
     t->words = stored != NULL ? stored : t->staged;
     t->step = stored != NULL ? channels : t->count;
     sf_fill(t->rows.reach, 0, t->count * sizeof *t->rows.reach);
@@ -39,7 +40,7 @@ static void stage(tile* t, const sf_call* call, uint32_t first)
         for (uint32_t i = 0, size; stored == NULL && i < t->count; i += size) {
             const uint32_t e = tap * channels + first + i;
             size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, t->count - i);
-            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, t->staged + (size_t)tap * t->count + i);
+            sf_stage_s16(&source, e, size, t->staged + (size_t)tap * t->count + i);
         }
         for (uint32_t c = 0; c < t->count; c++)
             t->rows.reach[c] += words[c] < 0 ? -words[c] : words[c];

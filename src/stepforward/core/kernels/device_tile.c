@@ -31,6 +31,7 @@ int sf_device_in_place(const sf_call* call, uint32_t rows, uint32_t length)
 /* Elements are fetched in pieces that share their random numbers; a piece may span rows. */
 static void stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count)
 {
+    const sf_source source = sf_source_of(call->pass, (uint32_t)call->op->weight);
     const uint32_t first = first_row * tile->length, end = first + count * tile->length;
     int16_t piece[SF_CHUNK];
     if (count < SF_DEVICE_ROWS || tile->stride != tile->length)
@@ -40,10 +41,10 @@ static void stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row,
     for (uint32_t e = first, size; e < end; e += size) {
         size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, end - e);
         if (tile->stride == tile->length) {
-            sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, tile->staged + (e - first));
+            sf_stage_s16(&source, e, size, tile->staged + (e - first));
             continue;
         }
-        sf_stage_s16(call->pass, (uint32_t)call->op->weight, e, size, piece);
+        sf_stage_s16(&source, e, size, piece);
         for (uint32_t i = 0; i < size; i++) {
             *to++ = piece[i];
             if (++k == tile->length) {
@@ -130,6 +131,7 @@ void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_
 void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count,
                                   const sf_columns* columns)
 {
+    const sf_source source = sf_source_of(call->pass, (uint32_t)call->op->weight);
     tile->count = count;
     tile->length = columns->run * columns->runs;
     tile->stride = (tile->length + 1) / 2 * 2;
@@ -142,7 +144,7 @@ void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uin
         for (uint32_t run = 0; run < columns->runs; run++, e += columns->step)
             for (uint32_t i = 0, size; i < columns->run; i += size) {
                 size = sf_min_u32(SF_CHUNK - (e + i) % SF_CHUNK, columns->run - i);
-                sf_stage_s16(call->pass, (uint32_t)call->op->weight, e + i, size, to);
+                sf_stage_s16(&source, e + i, size, to);
                 to += size;
             }
     }

@@ -4,6 +4,11 @@
 
 #define ONE_Z 36 /* the number one on the grid of z */
 
+static const uint8_t* weight_at(const sf_pass* pass, uint32_t tensor)
+{
+    return sf_weight_at(pass->program, pass->plan, pass->weights, tensor);
+}
+
 static const sf_trainable* find_trainable(const sf_pass* pass, uint32_t tensor)
 {
     if (pass->plan == NULL || pass->perturbation == NULL || pass->perturbation->sign == 0)
@@ -93,17 +98,22 @@ static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf
     }
 }
 
-/* count <= SF_CHUNK. */
-void sf_stage_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out)
+sf_source sf_source_of(const sf_pass* pass, uint32_t tensor)
 {
-    const sf_tensor* t = pass->program->tensors + tensor;
-    const sf_trainable* entry = find_trainable(pass, tensor);
-    widen(t, pass->weights + t->offset, first, count, out);
-    if (entry == NULL)
+    const sf_source source = {pass, tensor, find_trainable(pass, tensor), weight_at(pass, tensor)};
+    return source;
+}
+
+void sf_stage_s16(const sf_source* source, uint32_t first, uint32_t count, int16_t* out)
+{
+    const sf_pass* pass = source->pass;
+    const sf_tensor* t = pass->program->tensors + source->tensor;
+    widen(t, source->data, first, count, out);
+    if (source->entry == NULL)
         return;
     int8_t z[SF_CHUNK];
-    draw(pass, tensor, first, count, z);
-    perturb_s16(pass->plan, entry, t, first, count, z, pass->perturbation->sign, out);
+    draw(pass, source->tensor, first, count, z);
+    perturb_s16(pass->plan, source->entry, t, first, count, z, pass->perturbation->sign, out);
 }
 
 #if __STDC_HOSTED__
@@ -139,7 +149,7 @@ static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict 
 static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + entry->tensor;
-    const uint8_t* data = pass->weights + t->offset;
+    const uint8_t* data = weight_at(pass, entry->tensor);
     const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
     const int32_t q_max = largest(t);
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
@@ -175,7 +185,7 @@ void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
         return;
     }
     int8_t z[PIECE];
-    widen(t, pass->weights + t->offset, first, count, out);
+    widen(t, weight_at(pass, tensor), first, count, out);
     if (twin != NULL)
         sf_copy(twin, out, count * sizeof *twin);
     for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
@@ -205,7 +215,7 @@ void sf_stage_twins_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    const int32_t* w = (const int32_t*)(const void*)(pass->weights + t->offset) + first;
+    const int32_t* w = (const int32_t*)(const void*)(weight_at(pass, tensor)) + first;
     if (twin == NULL || entry == NULL || pass->plan->perturbation != SF_EXACT) {
         sf_stage_s32(pass, tensor, first, count, out);
         if (twin != NULL) {
@@ -236,14 +246,14 @@ const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t firs
     const sf_tensor* t = pass->program->tensors + tensor;
     if (t->dtype != SF_S16 || find_trainable(pass, tensor) != NULL)
         return NULL;
-    return (const int16_t*)(const void*)(pass->weights + t->offset) + first;
+    return (const int16_t*)(const void*)(weight_at(pass, tensor)) + first;
 }
 
 const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first)
 {
     if (find_trainable(pass, tensor) != NULL)
         return NULL;
-    return (const int32_t*)(const void*)(pass->weights + pass->program->tensors[tensor].offset) + first;
+    return (const int32_t*)(const void*)(weight_at(pass, tensor)) + first;
 }
 
 /* Any count. */
@@ -251,7 +261,7 @@ void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    sf_copy(out, pass->weights + t->offset + 4 * (size_t)first, 4 * (size_t)count);
+    sf_copy(out, weight_at(pass, tensor) + 4 * (size_t)first, 4 * (size_t)count);
     if (entry == NULL)
         return;
 

@@ -1,0 +1,61 @@
+"""Weights as the core takes them: the trained tensors in a buffer, the others where the program's file has them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.core.bindings import PlanHandle, ProgramHandle
+from stepforward.program.model import Program
+from stepforward.program.training_plan import TrainingPlan
+
+
+class WeightStore:
+    """The weights of one engine.
+
+    Args:
+        program: what they belong to.
+        handle, file: the core's handle of the program, and its file, which the engine owns.
+        plan, plan_handle: what is trained; with None nothing is, and the core reads the file alone.
+
+    Attributes:
+        buffer: what the core's calls take as `weights`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        handle: ProgramHandle,
+        file: NDArray[np.uint8],
+        plan: TrainingPlan | None,
+        plan_handle: PlanHandle | None,
+    ):
+        first = handle.weights_offset
+        self._section = file[first : first + handle.weights_bytes]
+        self.buffer = self._section if plan_handle is None else aligned_bytes(plan_handle.weights_bytes)
+        self._places: list[tuple[slice, slice]] = []  # in the section, in the buffer
+        at = 0
+        for entry in plan.trainable if plan else ():
+            tensor = program.tensors[entry.tensor]
+            places = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
+            self._places.append(tuple(places))
+            at += -(-tensor.bytes // 4) * 4
+        self.restore(program.weights)
+
+    def snapshot(self) -> bytes:
+        """The whole weights section."""
+        section = self._section.copy()
+        for there, here in self._places:
+            section[there] = self.buffer[here]
+        return section.tobytes()
+
+    def restore(self, section: bytes) -> None:
+        """Take every weight from a whole weights section, the frozen ones too."""
+        self._section[:] = np.frombuffer(section, dtype=np.uint8)
+        for there, here in self._places:
+            self.buffer[here] = self._section[there]
+
+
+def aligned_bytes(size: int) -> NDArray[np.uint8]:
+    """Zeroed bytes whose address is a multiple of 64."""
+    buffer = np.zeros(size + 64, dtype=np.uint8)
+    skip = -buffer.ctypes.data % 64
+    return buffer[skip : skip + size]
