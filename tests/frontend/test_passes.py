@@ -492,3 +492,13 @@ def test_another_value_may_be_called_logits():
     onnx.checker.check_model(ir.to_proto(canonical), full_check=True)
     weight = parse("f = Flatten(x)\nl = Gemm<transB=1>(f, logits)\ny = Softmax(l)", logits=ramp(4, 72))
     onnx.checker.check_model(ir.to_proto(canonicalize(weight)), full_check=True)
+
+
+def test_a_folded_constant_takes_the_name_of_what_computed_it():
+    body = (
+        "k = Constant<value_floats=[1.0, 2.0, 3.0, 4.0]>()\nval_6 = Neg(k)\nc = Conv(x, stem.weight, val_6)\n"
+    )
+    canonical = canonical_like(
+        parse(body + HEAD, stem__weight=ramp(4, 2, 3, 3)), "Conv GlobalAveragePool Flatten"
+    )
+    assert set(parameters(canonical)) == {"stem.weight", "stem.bias"}

@@ -104,6 +104,7 @@ def _replace(graph, node, array):
             f"the network's output {result.name!r} does not depend on its input",
             "export the model that computes the logits",
         )
+    result.name = None  # free for the constant
     value = add_initializer(graph, name, array)
     result.replace_all_uses_with(value)
     graph.remove(node, safe=True)
