@@ -1,5 +1,5 @@
 # make demo    set up and run the main job: adapt the shipped speech network to a new speaker
-# make check   set up, lint and the quick tests: two minutes after the first time
+# make check   set up, lint and the quick tests
 # make test    set up and run every check; asks before it installs cross compilers with apt (make tools installs them)
 # make bench   regenerate the figures in benchmarks/results
 # Full output of every step goes to build/logs.
