@@ -41,7 +41,7 @@ def test_a_glitch_is_named_and_costs_the_others_nothing(method):
     clean = samples()
     assert (run_ort(model, clean).argmax(1) == run(canonical, clean).argmax(1)).mean() > 0.97
     named = quantize(canonical, x, sources=[f"row {number}" for number in range(600)])
-    assert get_notes(named)[0].startswith("row 17 of the data")
+    assert get_notes(named)[0].startswith("row 17 reaches 5,000")
 
 
 def test_ordinary_data_has_no_glitch():

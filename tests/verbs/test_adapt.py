@@ -174,7 +174,7 @@ def test_a_resumed_float_model_takes_its_recorded_base_and_no_other(task, tmp_pa
     with pytest.raises(StepforwardError, match="another model"):
         adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, bits="8w8a", **options)
     original = fixed.quantize_graph
-    monkeypatch.setattr(fixed, "quantize_graph", lambda graph, x, formats: original(graph, 1.5 * x, formats))
+    monkeypatch.setattr(fixed, "quantize_graph", lambda graph, x, *rest: original(graph, 1.5 * x, *rest))
     resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
 

@@ -39,21 +39,15 @@ def quantize(
 
     [bold]Example:[/bold] stepforward quantize digits_float.onnx --data my_clips --out digits.onnx --program digits.sfp
     """
-    from stepforward.files import refuse_to_replace
-    from stepforward.frontend.metadata import get_notes
-    from stepforward.models import open_model, to_program
-    from stepforward.program import fileformat
     from stepforward.report.terminal import quantization
     from stepforward.verbs.inspect import inspect
-    from stepforward.verbs.quantize import quantize as verb
+    from stepforward.verbs.quantize import quantize_measured
 
     if program is not None and program.resolve() == out.resolve():
         raise StepforwardError(
             f"--out and --program both name {out}", "give the program another name, such as model.sfp"
         )
-    refuse_to_replace(program, model, data)
-    notes: list[str] = []
-    graph = verb(
+    made = quantize_measured(
         model,
         data,
         bits=bits,
@@ -63,11 +57,9 @@ def quantize(
         image=image,
         input_shape=input_shape,
         out=out,
-        on_note=notes.append,
+        program_out=program,
     )
-    lowered = to_program(open_model(graph))
-    if program is not None:
-        fileformat.save(lowered, program)
     written = {"out": str(out), "program": None if program is None else str(program)}
-    result = {**inspect(lowered), **written, "notes": [*get_notes(graph), *notes]}
-    return Outcome(result, quantization)
+    return Outcome(
+        {**inspect(made.program), **written, "fidelity": made.fidelity, "notes": made.notes}, quantization
+    )

@@ -3,10 +3,10 @@
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepforward.errors import StepforwardError
-from stepforward.program.model import Program
+from stepforward.program.model import Program, Tensor
 from stepforward.reference.directions import DISTRIBUTIONS
 from stepforward.reference.fixedpoint import quantize_multiplier
 from stepforward.reference.tables import DELTA_Z
@@ -203,21 +203,16 @@ def _momentum_bits(settings: StepSettings) -> int:
 def _trainable(program: Program, index: int, element: int, settings: StepSettings, bits: int) -> Trainable:
     tensor = program.tensors[index]
     share = settings.directions * 2**bits
-    try:
-        updates = [quantize_multiplier(settings.lr * DELTA_Z / (scale * share)) for scale in tensor.scale]
-        if settings.perturbation == "paper":
-            probes = [(round(settings.epsilon / scale), 0) for scale in tensor.scale]
-        else:
-            probes = [quantize_multiplier(settings.epsilon * DELTA_Z / scale) for scale in tensor.scale]
-    except ValueError as error:
-        raise StepforwardError(
-            f"epsilon {settings.epsilon:g} or learning rate {settings.lr:g} is too large for {tensor.name}: {error}",
-            "use smaller values",
-        ) from error
-    if max(mult for mult, _ in probes) >= 2**24:
-        raise StepforwardError(
-            f"epsilon {settings.epsilon:g} is too large for {tensor.name}", "use a smaller one"
-        )
+    epsilon, lr = _most(tensor, settings, share)
+    if settings.epsilon > epsilon:
+        raise _too_large("epsilon", "--epsilon", settings.epsilon, tensor)
+    if settings.lr > lr:
+        raise _too_large("learning rate", "--lr", settings.lr, tensor)
+    updates = [quantize_multiplier(settings.lr * DELTA_Z / (scale * share)) for scale in tensor.scale]
+    if settings.perturbation == "paper":
+        probes = [(round(settings.epsilon / scale), 0) for scale in tensor.scale]
+    else:
+        probes = [quantize_multiplier(settings.epsilon * DELTA_Z / scale) for scale in tensor.scale]
     return Trainable(
         tensor=index,
         first_element=element,
@@ -226,6 +221,31 @@ def _trainable(program: Program, index: int, element: int, settings: StepSetting
         update_mult=tuple(mult for mult, _ in updates),
         update_shift=tuple(shift for _, shift in updates),
     )
+
+
+def _most(tensor: Tensor, settings: StepSettings, share: int) -> tuple[float, float]:
+    """The largest epsilon and learning rate whose multipliers fit: below 2^16, or 2^24 in the paper's perturbation."""
+    finest = min(tensor.scale)
+    ratio = 65535.4 / DELTA_Z  # a hair more would round up to 2^16
+    probes = 2**24 - 0.6 if settings.perturbation == "paper" else ratio
+    return finest * probes, finest * share * ratio
+
+
+def _too_large(name: str, option: str, value: float, tensor: Tensor) -> StepforwardError:
+    # 3 % of what the integers of its finest row can hold: the proportion that works for ordinary weights
+    fitting = 0.03 * min(tensor.scale) * (32767 if tensor.dtype == "s32" else tensor.q_max)
+    return StepforwardError(
+        f"{name} {value:g} is too large for {tensor.name}, which moves in steps of {min(tensor.scale):.2g}",
+        f"use {option} {fitting:.1g} or near it, or keep this tensor out of --train",
+    )
+
+
+def fitting(program: Program, trainable: Sequence[int], settings: StepSettings) -> StepSettings:
+    """The settings with epsilon and learning rate lowered to the largest that these tensors take."""
+    share = settings.directions * 2 ** _momentum_bits(settings)
+    most = [_most(program.tensors[index], settings, share) for index in trainable]
+    epsilon, lr = (min(values) for values in zip((settings.epsilon, settings.lr), *most, strict=True))
+    return replace(settings, epsilon=epsilon, lr=lr)
 
 
 def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:

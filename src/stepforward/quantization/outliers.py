@@ -30,9 +30,9 @@ def far_out(x: np.ndarray) -> dict[int, tuple[float, float]]:
 def left_out(found: dict[int, tuple[float, float]], sources: Sequence[str] | None) -> str:
     """The note that goes with samples that were left out."""
     sample, (reached, usual) = next(iter(found.items()))
-    name = sources[sample] if sources else f"sample {sample}"
+    name = sources[sample] if sources else f"sample {sample} of the data"
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
     return (
-        f"{name} of the data reaches {reached:,.4g} where 99 % of the samples stay below {usual:,.3g}: ranges were "
-        f"chosen without it{others}; remove what is not a sample"
+        f"{name} reaches {reached:,.4g} where 99 % of the samples stay below {usual:,.3g}: ranges were "
+        f"chosen without it{others}; remove it if it is a glitch"
     )

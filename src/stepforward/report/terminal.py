@@ -99,10 +99,29 @@ def quantization(result: dict) -> RenderableType:
     rows = [
         ("format", str(result["bits"]), "weights and activations"),
         ("parameters", show_count(result["parameters"]), ""),
+        *_fidelity_rows(result["fidelity"]),
         *((line.label, line.value, line.meaning) for line in memory_lines(result)),
     ]
     written = [Text(f"written: {result[key]}", no_wrap=True) for key in ("out", "program") if result.get(key)]
     return Group(three_columns(rows), *notes_of(result.get("notes") or (), result), *written)
+
+
+def _fidelity_rows(figures: dict) -> list[tuple[str, str, str]]:
+    """The float network against the integers, on the samples that were given."""
+    same = (
+        "same answers",
+        show_percent(figures["agreement"]),
+        f"on {show_count(figures['samples'])} samples",
+    )
+    if figures["float_accuracy"] is None:
+        return [same]
+    loss = f"loss {show_loss(figures['float_loss'])} nats"
+    quantized_loss = f"loss {show_loss(figures['quantized_loss'])} nats"
+    return [
+        ("accuracy, float32", show_percent(figures["float_accuracy"]), loss),
+        ("accuracy, integers", show_percent(figures["quantized_accuracy"]), quantized_loss),
+        same,
+    ]
 
 
 def replayed(result: dict) -> RenderableType:
@@ -216,8 +235,11 @@ def inspection(result: dict) -> RenderableType:
     )
     for name, (probe, step) in result["quanta"].items():
         quanta.add_row(Text(str(name)), _quanta(probe), _quanta(step))
+    notes = notes_of(result.get("notes") or (), result)
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
-    return Group(ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation)
+    return Group(
+        ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation, *notes
+    )
 
 
 def _quanta(value: float) -> Text:

@@ -14,6 +14,7 @@ from stepforward import journal as journals
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
+from stepforward.frontend.metadata import get_notes
 from stepforward.frontend.onnx import save_onnx
 from stepforward.inputs import quantize_input
 from stepforward.memory import memory
@@ -28,6 +29,7 @@ from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.quantization.write_back import with_weights
 from stepforward.run.batches import batches_of
+from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.folder import BASE, JOURNAL, remove_run
 from stepforward.run.notes import notes
@@ -53,10 +55,11 @@ def adapt_fixed(
     on_progress: OnProgress | None,
 ) -> tuple[dict, ir.Model, Program]:
     """Run QZO-FF; returns the result's entries, the adapted QDQ model and the adapted program."""
-    opened = quantized(prepared.opened, prepared.train.x, settings)
+    opened = quantized(prepared.opened, prepared.train.x, settings, prepared.train.sources)
     if resume and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
     program = to_program(opened)
+    kept = _kept(prepared, opened, program)
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
@@ -121,9 +124,24 @@ def adapt_fixed(
         "base_sha256": program.weights_sha256,
         "weights_sha256": adapted.weights_sha256,
         **description(prepared, settings, steps, every),
-        "notes": notes(program, plan, run),
+        **kept,
+        "notes": [*_new_notes(prepared.opened, opened), *notes(program, plan, run)],
     }
+    if kept:
+        result["notes"] += fidelity_notes(kept["quantization"], opened.bits)
     return result, with_weights(opened.graph, onnx_weights(adapted)), adapted
+
+
+def _kept(prepared: Prepared, opened: Opened, program: Program) -> dict:
+    """The float network against the integers it became, on the training samples; nothing where integers were given."""
+    if prepared.opened.quantized:
+        return {}
+    return {"quantization": fidelity(prepared.opened, program, prepared.train.x, prepared.train.y)}
+
+
+def _new_notes(given: Opened, opened: Opened) -> list[str]:
+    """What quantizing noted in the model."""
+    return [note for note in get_notes(opened.graph) if note not in get_notes(given.graph)]
 
 
 def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
@@ -147,8 +165,10 @@ def _open_journal(
     return journals.JournalWriter.create(path, header, plan.directions)
 
 
-def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Opened:
-    """The model in fixed point: as it is, or quantized with ranges seen on `x`."""
+def quantized(
+    opened: Opened, x: NDArray[np.float32], settings: Settings, sources: tuple[str, ...] | None = None
+) -> Opened:
+    """The model in fixed point: as it is, or quantized with ranges seen on `x`, whose samples notes call `sources`."""
     if opened.quantized:
         if settings.bits not in (Settings.bits, opened.bits):
             raise StepforwardError(
@@ -157,7 +177,7 @@ def quantized(opened: Opened, x: NDArray[np.float32], settings: Settings) -> Ope
             )
         return opened
     formats = QuantizationSettings.parse(settings.bits, method=settings.calibration)
-    graph = quantize_graph(opened.graph, x, formats)
+    graph = quantize_graph(opened.graph, x, formats, sources)
     return replace(opened, graph=graph, quantized=True)
 
 

@@ -1,17 +1,19 @@
 """Say what a model is made of and what it will need, before any work."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from stepforward.engines.core import default_threads, open_program
 from stepforward.engines.host_memory import CHOICES, even_block, host_memory
+from stepforward.errors import StepforwardError
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training, quanta
+from stepforward.program.training_plan import StepSettings, TrainingPlan, fitting, plan_training, quanta
 from stepforward.run.settings import DEFAULTS, Settings
 from stepforward.trainable import select
 
@@ -35,7 +37,9 @@ def inspect(
     """
     program = _program(model)
     settings = Settings(epsilon=epsilon, lr=lr).step_settings(1)
-    plan = plan_training(program, select(program, train), settings)
+    chosen = select(program, train)
+    settings, notes = _that_fit(program, chosen, settings)
+    plan = plan_training(program, chosen, settings)
     trained = [program.tensors[entry.tensor].name for entry in plan.trainable]
     stored = program.tensors[program.input].shape
     ops = [_op(program, op) for op in program.ops]
@@ -58,7 +62,22 @@ def inspect(
         "host": _host(program, plan),
         "cut": plan.first_op,
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
+        "notes": notes,
     }
+
+
+def _that_fit(
+    program: Program, trainable: Sequence[int], settings: StepSettings
+) -> tuple[StepSettings, list[str]]:
+    """Settings the model can be trained with, and a note where they are not those that were asked for."""
+    try:
+        plan_training(program, trainable, settings)
+    except StepforwardError as error:
+        lower = fitting(program, trainable, settings)
+        if lower == settings:
+            raise
+        return lower, [f"{error.what}, and adapt will refuse it: {error.remedy}"]
+    return settings, []
 
 
 def _host(program: Program, plan: TrainingPlan) -> dict:

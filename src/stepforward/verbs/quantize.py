@@ -2,20 +2,41 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx_ir as ir
 
+from stepforward.data.dataset import Dataset
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
+from stepforward.frontend.metadata import add_note, get_notes
 from stepforward.frontend.onnx import save_onnx
-from stepforward.models import Opened, open_model
+from stepforward.models import Opened, open_model, to_program
+from stepforward.program import fileformat
+from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.run.complete import complete
+from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+
+
+class Quantization(NamedTuple):
+    """What quantizing gave.
+
+    Attributes:
+        graph: the QDQ model.
+        program: what devices run.
+        fidelity: the float network's answers against the integers' (`run.fidelity`).
+        notes: what a person should know about model and data; those about the model are also in its metadata.
+    """
+
+    graph: ir.Model
+    program: Program
+    fidelity: dict
+    notes: list[str]
 
 
 def quantize(
@@ -42,15 +63,56 @@ def quantize(
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         out: where to write the result.
-        on_note: called with every sentence a person should know about the data.
+        on_note: called with every sentence a person should know about model and data, such as a loss of accuracy.
 
     Returns:
-        An ordinary QDQ model: ONNX Runtime runs it, Netron opens it.
+        An ordinary QDQ model: ONNX Runtime runs it, Netron opens it. What was noted about it is in its metadata.
+
+    Raises:
+        StepforwardError: bad model or data, or a model that is quantized already.
+    """
+    result = quantize_measured(
+        model,
+        data,
+        bits=bits,
+        calibration=calibration,
+        symmetric=symmetric,
+        classes=classes,
+        image=image,
+        input_shape=input_shape,
+        out=out,
+    )
+    for note in result.notes if on_note else ():
+        on_note(note)
+    return result.graph
+
+
+def quantize_measured(
+    model: Any,
+    data: Any,
+    *,
+    bits: str = "16w8a",
+    calibration: str = "minmax",
+    symmetric: bool = False,
+    classes: Classes | None = None,
+    image: Image | None = None,
+    input_shape: str | Sequence[int] | None = None,
+    out: str | Path | None = None,
+    program_out: str | Path | None = None,
+) -> Quantization:
+    """`quantize`, with everything there is to say about the result.
+
+    Nothing is written before the result has been lowered and run: a failure leaves no file.
+
+    Args:
+        program_out: where to write the `.sfp` program.
+        Others as of `quantize`.
 
     Raises:
         StepforwardError: bad model or data, or a model that is quantized already.
     """
     refuse_to_replace(out, model, data)
+    refuse_to_replace(program_out, model, data)
     opened = open_model(model, input_shape)
     if opened.quantized:
         raise StepforwardError(
@@ -58,17 +120,33 @@ def quantize(
         )
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
     opened = complete(opened, data, classes, image)
-    x, notes = _samples(opened, data)
-    for note in notes if on_note else ():
-        on_note(note)
-    graph = quantize_graph(opened.graph, x, settings)
-    if out is not None:
-        save_onnx(graph, out)
-    return graph
+    dataset = None if isinstance(data, np.ndarray) else load_data(opened, data, "test")
+    result = _quantized(opened, data if dataset is None else dataset.x, dataset, settings)
+    _write(result, out, program_out)
+    return result
 
 
-def _samples(opened: Opened, data: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    if isinstance(data, np.ndarray):
-        return data, ()
-    dataset = load_data(opened, data, "test")
-    return dataset.x, dataset.notes
+def _write(result: Quantization, out: str | Path | None, program_out: str | Path | None) -> None:
+    """Both files or neither."""
+    new = program_out is not None and not Path(program_out).exists()
+    if program_out is not None:
+        fileformat.save(result.program, program_out)
+    try:
+        if out is not None:
+            save_onnx(result.graph, out)
+    except StepforwardError:
+        if new:
+            Path(program_out).unlink()
+        raise
+
+
+def _quantized(
+    opened: Opened, x: np.ndarray, dataset: Dataset | None, settings: QuantizationSettings
+) -> Quantization:
+    graph = quantize_graph(opened.graph, x, settings, None if dataset is None else dataset.sources)
+    program = to_program(open_model(graph))
+    figures = fidelity(opened, program, x, None if dataset is None else dataset.y)
+    for note in fidelity_notes(figures, str(settings)):
+        add_note(graph, note)
+    notes = [*get_notes(graph), *(() if dataset is None else dataset.notes)]
+    return Quantization(graph, program, figures, notes)
