@@ -12,6 +12,7 @@ from stepforward.frontend.graph import constant, describe, is_quantized
 from stepforward.frontend.input_shape import give_input_shape
 from stepforward.frontend.lenient import make_strict
 from stepforward.frontend.opset import modernize, opset_of
+from stepforward.frontend.other_files import refuse_other_files, unreadable
 
 _QUANTIZED_OPERATORS = {
     *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
@@ -34,6 +35,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
             it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
             operators that stepforward did not write.
     """
+    refuse_other_files(Path(path))
     path = regular_file(path)
     try:
         proto = onnx.load(str(path))
@@ -141,7 +143,4 @@ def _check_values(graph, source):
 
 def _damaged(path, error):
     first = str(error).strip().splitlines()
-    return StepforwardError(
-        f"{path} is not a readable ONNX model: {first[0] if first else type(error).__name__}",
-        "it may be truncated or another kind of file: export or copy it again",
-    )
+    return unreadable(path, first[0] if first else type(error).__name__)
