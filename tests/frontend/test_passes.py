@@ -495,10 +495,8 @@ def test_another_value_may_be_called_logits():
 
 
 def test_a_folded_constant_takes_the_name_of_what_computed_it():
-    body = (
-        "k = Constant<value_floats=[1.0, 2.0, 3.0, 4.0]>()\nval_6 = Neg(k)\nc = Conv(x, stem.weight, val_6)\n"
-    )
+    body = "k = Constant<value_floats=[1.0, 2.0, 3.0, 4.0]>()\nval_6 = Add(k, j)\nc = Conv(x, stem.weight, val_6)\n"
     canonical = canonical_like(
-        parse(body + HEAD, stem__weight=ramp(4, 2, 3, 3)), "Conv GlobalAveragePool Flatten"
+        parse(body + HEAD, stem__weight=ramp(4, 2, 3, 3), j=ramp(4)), "Conv GlobalAveragePool Flatten"
     )
     assert set(parameters(canonical)) == {"stem.weight", "stem.bias"}
