@@ -170,6 +170,13 @@ def test_a_change_within_the_noise_or_of_unknown_noise_has_no_colour(interval):
     assert not {"up", "down"} & set(styles(page))
 
 
+def test_a_gain_on_the_samples_that_chose_the_weights_has_no_colour():
+    samples = {"train": 80, "validation": 20}
+    page = Page(render(result(measured_on="validation", test=None, samples=samples)))
+    assert "but these samples chose the weights" in page.text
+    assert not {"up", "down"} & set(styles(page))
+
+
 def test_a_gain_beyond_the_noise_says_how_sure_it_is():
     page = Page(render(result()))
     assert "up" in styles(page)

@@ -1,4 +1,7 @@
-"""What a change of accuracy is worth: a gain or a loss only where its 95 % interval leaves zero out."""
+"""What a change of accuracy is worth: a gain or a loss only where its 95 % interval leaves zero out.
+
+Nor is it a gain on the samples that chose the weights: of many candidates the one they like best is ahead by chance.
+"""
 
 from typing import NamedTuple
 
@@ -26,6 +29,8 @@ def verdict(result: dict) -> Verdict:
         return Verdict(points, 0, "")
     count = (result.get("samples") or {}).get(result.get("measured_on"))
     sign, reach = Interval(*ends).sign, f"95 %: {show_points_range(ends)}"
+    if sign > 0 and result.get("measured_on") == "validation":
+        return Verdict(points, 0, f"{reach}, but these samples chose the weights")
     if sign == 0:
         return Verdict(points, 0, f"within the noise of {show_count(count)} samples; {reach}")
     return Verdict(
