@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
+from stepforward.frontend.foreign import fits_together
 from stepforward.frontend.graph import copy_model
 from stepforward.frontend.input_shape import give_input_shape, parse_input_shape
 from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
@@ -79,7 +80,8 @@ def open_model(model: Any, input_shape: str | Sequence[int] | None = None) -> Op
     graph, source = load_graph(model, input_shape)
     quantized = is_quantized(graph)
     if not quantized:
-        graph = canonicalize(graph)
+        with fits_together(source):
+            graph = canonicalize(graph)
     names = get_class_names(graph)
     opened = Opened(
         graph=graph,
@@ -136,4 +138,5 @@ def to_program(opened: Opened) -> Program:
     metadata = {"bits": opened.bits, "preprocessing": opened.preprocessing}
     if opened.class_names:
         metadata["class_names"] = list(opened.class_names)
-    return lower(read_quantized(opened.graph), metadata)
+    with fits_together(opened.source):
+        return lower(read_quantized(opened.graph), metadata)

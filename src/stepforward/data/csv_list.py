@@ -28,7 +28,7 @@ def list_csv(path: Path) -> list[LabelledFile]:
     rows = _rows(path)
     columns = _columns(rows[0][1]) if rows else None
     files = [_file(path, line, row, columns) for line, row in (rows[1:] if columns else rows)]
-    missing = [file for file in files if not file.path.is_file()]
+    missing = [file for file in files if not _is_file(file.path)]
     if missing:
         shown = [f"line {file.where.rpartition(' ')[2]}: {file.source}" for file in missing[:_SHOWN]]
         shown += ["..."] if len(missing) > _SHOWN else []
@@ -89,7 +89,14 @@ def _find(folder: Path, name: str) -> Path:
     spellings = [name, PureWindowsPath(name).as_posix()]
     spellings += [unicodedata.normalize(form, spellings[1]) for form in ("NFC", "NFD")]
     paths = [folder / spelling for spelling in spellings if "\0" not in spelling]
-    return next((path for path in paths if path.is_file()), folder / name.replace("\0", ""))
+    return next((path for path in paths if _is_file(path)), folder / name.replace("\0", ""))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _is_measurement(label: str) -> bool:

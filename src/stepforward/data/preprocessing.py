@@ -8,7 +8,6 @@
 """
 
 import difflib
-import math
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,8 @@ _COUNTS = {
 _NUMBERS = {"image": (), "log_mel": ("fmin", "fmax", "mean", "std", "floor"), "array": ()}
 _LISTS = {"image": ("mean", "std"), "log_mel": (), "array": ()}
 _OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "array": ()}
+_SMALLEST = 1e-15  # of what divides; its inverse is the largest number: samples stay far inside float32
+_LARGEST = 2**25  # numbers in one intermediate array
 MEDIA = {"image": IMAGES, "log_mel": SOUNDS}
 """The files that each kind reads; none for a kind that is not here."""
 
@@ -40,7 +41,7 @@ def check_preprocessing(settings: dict) -> dict:
         StepforwardError: the kind or a setting is unknown, or a setting is missing, of the wrong type or out of range.
     """
     kind = settings.get("kind") if isinstance(settings, dict) else None
-    if kind not in _COUNTS:
+    if not isinstance(kind, str) or kind not in _COUNTS:
         raise _refused(f"kind is {kind!r}; known kinds are {', '.join(_COUNTS)}")
     known = (*_COUNTS[kind], *_NUMBERS[kind], *_LISTS[kind], *_OPTIONAL[kind])
     for name in settings:
@@ -125,8 +126,12 @@ def _image_ranges(settings: dict) -> list[str]:
         problems.append(f"fit is {settings['fit']!r}, not one of {', '.join(FITS)}")
     if not _is_count(settings.get("levels", 1)):
         problems.append(f"levels is {settings['levels']!r}, not a whole number from 1")
-    if min(settings["std"]) <= 0:
+    if min(settings["std"]) < _SMALLEST:
         problems.append(f"std is {settings['std']}; it divides and must be above 0")
+    if settings["height"] * settings["width"] > _LARGEST:
+        problems.append(
+            f"height and width are {settings['height']} and {settings['width']}: no such image fits"
+        )
     return problems
 
 
@@ -138,7 +143,11 @@ def _log_mel_ranges(settings: dict) -> list[str]:
         problems.append("samples is less than one hop")
     if not 0 <= settings["fmin"] < settings["fmax"] <= settings["sample_rate"] / 2:
         problems.append("fmin and fmax must rise, and lie between 0 and half the sample rate")
-    if settings["std"] <= 0 or settings["floor"] <= 0:
+    if settings["samples"] // settings["hop"] * settings["fft"] > _LARGEST:
+        problems.append("samples, hop and fft make spectra beyond all memory")
+    if settings["mels"] * settings["fft"] > _LARGEST:
+        problems.append("mels and fft make filters beyond all memory")
+    if settings["std"] < _SMALLEST or settings["floor"] <= 0:
         problems.append("std and floor must be above 0")
     return problems
 
@@ -151,12 +160,12 @@ def _is_count(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1 / _SMALLEST
 
 
 def _refused(problem: str) -> StepforwardError:
     return StepforwardError(
-        f"the preprocessing settings cannot be used: {problem}",
+        f"the preprocessing settings cannot be used: {problem if len(problem) < 400 else problem[:400] + ' ...'}",
         "correct them: docs/tutorial.md lists the settings of every kind; "
         "a model file carries them as its metadata property stepforward.preprocessing",
     )

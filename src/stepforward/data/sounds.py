@@ -1,5 +1,6 @@
 """Sound files: as much as is needed of them, mixed down to one channel, at the rate that is wanted."""
 
+import contextlib
 import io
 import os
 import string
@@ -72,11 +73,15 @@ def read_sound(
     try:
         with open(path, "rb") as file:
             _check_whole(path, file)
-            with soundfile.SoundFile(_with_length(file, remarks)) as sound:
+            readable = _with_length(file, remarks)
+            with soundfile.SoundFile(os.fsencode(path) if readable is file else readable) as sound:
                 waveform, rate = _mixed_down(path, sound, sample_rate, samples, remarks), sound.samplerate
     except OSError as error:
         raise StepforwardError(f"cannot read {path}: {error.strerror}", "check the file") from error
-    except RuntimeError as error:  # libsndfile's
+    except (
+        RuntimeError,
+        TypeError,
+    ) as error:  # libsndfile's; TypeError: a name that says nothing of the format
         raise StepforwardError(
             f"{path} is not a readable sound file ({error})",
             "convert it to WAV (ffmpeg -i FILE FILE.wav), record it again, or delete it",
@@ -188,7 +193,9 @@ class _Overlaid(io.RawIOBase):
         self._file, self._at, self._content = file, at, content
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
+        with contextlib.suppress(OSError, ValueError):  # before the start: libsndfile sees that nothing moved
+            self._file.seek(offset, whence)
+        return self._file.tell()
 
     def tell(self) -> int:
         return self._file.tell()

@@ -103,6 +103,10 @@ def check_names(where: str, array: str, names: NDArray) -> list[str]:
             f"{where}: {array} is {names.dtype} of shape {names.shape}, not a list of names",
             f"give {array} as a one-dimensional array of text",
         )
+    if not len(names):
+        raise StepforwardError(
+            f"{where}: {array} holds no names", f"give {array} one name per class, or leave it out"
+        )
     codes = np.frombuffer(names.tobytes(), np.dtype("u4").newbyteorder(names.dtype.byteorder))
     codes = codes.reshape(len(names), -1)
     for position in range(len(names)):

@@ -1,5 +1,6 @@
 """Small operations on an onnx_ir graph that the passes share."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,6 +8,9 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import BITS
+
+MOST_ELEMENTS = 2**28
+"""Of one tensor of one sample, as in the core."""
 
 
 def copy_model(model: ir.Model) -> ir.Model:
@@ -30,7 +34,7 @@ def dims(value: ir.Value, reader: ir.Node | None = None) -> tuple[int, ...]:
     """The static shape of a value, batch first.
 
     Raises:
-        StepforwardError: the shape is unknown or depends on something else than the batch.
+        StepforwardError: the shape is unknown, depends on something else than the batch, or is out of all proportion.
     """
     shape = value.shape
     if shape is None or not all(isinstance(dim, int) for dim in shape):
@@ -39,7 +43,13 @@ def dims(value: ir.Value, reader: ir.Node | None = None) -> tuple[int, ...]:
             f"the shape of tensor {value.name!r}{where} is not known before the network runs: {shape}",
             "export the model with fixed height, width and channels; only the batch may vary",
         )
-    return tuple(int(dim) for dim in shape)
+    sizes = tuple(int(dim) for dim in shape)
+    if math.prod(sizes[1:]) > MOST_ELEMENTS or min(sizes, default=0) < 0:
+        raise StepforwardError(
+            f"tensor {value.name!r} has shape {sizes}; a sample of up to {MOST_ELEMENTS:,} numbers can be computed",
+            "export the model with the sizes it runs at",
+        )
+    return sizes
 
 
 def describe(node: ir.Node) -> str:

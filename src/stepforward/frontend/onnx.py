@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.files import regular_file, write_atomically
+from stepforward.frontend.foreign import fits_together
 from stepforward.frontend.graph import constant, describe, is_quantized
 from stepforward.frontend.input_shape import give_input_shape
 from stepforward.frontend.lenient import make_strict
@@ -56,9 +57,10 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
             onnx.numpy_helper.to_array(tensor)
     except Exception as error:
         raise _damaged(path, error) from error
-    model = modernize(proto, str(path))
-    give_input_shape(model, input_shape, str(path))
-    check_interface(model, str(path))
+    with fits_together(str(path)):
+        model = modernize(proto, str(path))
+        give_input_shape(model, input_shape, str(path))
+        check_interface(model, str(path))
     return model
 
 

@@ -123,7 +123,7 @@ def _right_type(name: str, value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() and value else repr(value)
     return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."
 
 

@@ -58,6 +58,11 @@ def _normalize(node):
         set_constant(node, 1, changed, f"{node.outputs[0].name}.weight")
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         bias = constant(node.inputs[2])
+        if bias.size not in (1, len(changed)):
+            raise StepforwardError(
+                f"{describe(node)} has {len(changed)} outputs and a bias of shape {bias.shape}",
+                "give the bias one number per output",
+            )
         wanted = np.broadcast_to((bias * np.float32(beta)).reshape(-1), (len(changed),)).astype(np.float32)
         if beta != 1.0 or bias.shape != wanted.shape:
             set_constant(node, 2, wanted, f"{node.outputs[0].name}.bias")

@@ -51,6 +51,12 @@ def _read(node):
             f"{describe(node)} mirrors or repeats the border, or pads by a computed amount",
             "pad with a constant (F.pad(..., mode='constant'))",
         )
+    if amounts.shape != (2 * len(axes),) or np.size(value) != 1:
+        raise StepforwardError(
+            f"{describe(node)} pads {len(axes)} axes by amounts of shape {amounts.shape} with values of shape "
+            f"{np.shape(value)}",
+            "give two amounts for each axis, and one value",
+        )
     pads = [0] * (2 * rank)
     for position, axis in enumerate(axes):
         pads[int(axis) % rank] = int(amounts[position])

@@ -1,0 +1,73 @@
+"""Programs (.sfp): words of every section and the metadata change, sizes and checksums are made right again."""
+
+import json
+import struct
+import zlib
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from fuzz.mutate import json_bytes, mutated_bytes, mutated_json, near
+from stepforward.program import fileformat
+from stepforward.verbs.inspect import inspect
+
+SUFFIX = ".sfp"
+GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
+INSPECTED = 25  # of the programs that are read, one in so many: inspecting takes a hundred times as long
+_read = 0
+
+
+@cache
+def _starts() -> list[bytes]:
+    return [(GOLDEN / f"{name}.sfp").read_bytes() for name in ("s16", "s8", "s4", "moves")]
+
+
+@cache
+def _metadata(content: bytes) -> dict:
+    at, size = struct.unpack_from("<2I", content, 56)
+    return json.loads(content[at : at + size])
+
+
+def make(rng: Random) -> bytes:
+    """A program with one to three changes."""
+    start = rng.choice(_starts())
+    content, metadata = bytearray(start), None
+    weights, metadata_at = (struct.unpack_from("<I", start, place)[0] for place in (48, 56))
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        kind = rng.randrange(10)
+        if kind < 3:
+            metadata = mutated_json(rng, metadata or _metadata(start))
+        elif kind == 3:
+            place = 24 + 4 * rng.randrange(18)
+            struct.pack_into("<I", content, place, near(rng, struct.unpack_from("<I", content, place)[0]))
+        else:
+            place = 4 * rng.randrange(24, weights // 4)
+            struct.pack_into("<I", content, place, near(rng, struct.unpack_from("<I", content, place)[0]))
+    if metadata is not None:
+        text = json_bytes(rng, metadata)
+        content[metadata_at:] = text + bytes(-len(text) % 16)
+        struct.pack_into("<I", content, 8, len(content))
+        struct.pack_into("<I", content, 60, len(text))
+    if rng.random() < 0.05:
+        content = bytearray(mutated_bytes(rng, bytes(content)))
+    return sealed(content) if rng.random() < 0.98 else bytes(content)
+
+
+def sealed(content: bytearray) -> bytes:
+    """The file with its checksums made right."""
+    if len(content) < 96:
+        return bytes(content)
+    weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 48)
+    struct.pack_into("<I", content, 16, zlib.crc32(content[weights : weights + weight_bytes]))
+    struct.pack_into("<I", content, 20, zlib.crc32(content[metadata : metadata + metadata_bytes]))
+    struct.pack_into("<I", content, 12, zlib.crc32(content[16 : max(16, weights)]))
+    return bytes(content)
+
+
+def read(content: bytes) -> None:
+    """Read a program; inspect some of those that can be read."""
+    global _read
+    program = fileformat.from_bytes(content)
+    _read += 1
+    if _read % INSPECTED == 1:
+        inspect(program)
