@@ -2,12 +2,16 @@
 # make check   set up, lint and the quick tests
 # make test    set up and run every check; asks before it installs cross compilers with apt (make tools installs them)
 # make bench   regenerate the figures in benchmarks/results
+# make fuzz    every reader with inputs that are nearly right: PARSER=journal RUNS=1000000 SEED=0 (docs/reliability.md)
 # Full output of every step goes to build/logs.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := $(shell find src/stepforward -name '*.[ch]') setup.py pyproject.toml
+PARSER := all
+RUNS   := 10000
+SEED   := 0
 QUIET  := sh scripts/quiet.sh
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CORE   := $(MAKE) --no-print-directory -C src/stepforward/core
@@ -17,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SLOW := tests/firmware tests/bench tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
         tests/frontend/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
 
-.PHONY: demo check test lint core-test python-test bench tools ask-tools clean
+.PHONY: demo check test lint core-test python-test bench fuzz tools ask-tools clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/stepforward demo --out stepforward-demo --overwrite
@@ -43,6 +47,9 @@ python-test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run_all.py
+
+fuzz: $(VENV)/.installed-dev
+	@PYTHONPATH=tests $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED)
 
 # Cross compilers and emulators for the tests of the firmware and of AArch64.
 tools:
