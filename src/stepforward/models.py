@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
 from stepforward.frontend.foreign import fits_together
@@ -30,6 +31,8 @@ class Opened:
         class_names: in the order of the logits, or None where the file says nothing.
         source: where it came from, for messages and records.
         assumed: the command that writes into the file what had to be assumed about it (`run.complete`); "" for nothing.
+        prepare: the caller's function from the path of a file to one sample, in place of `preprocessing`; never from
+            the model file.
     """
 
     graph: ir.Model
@@ -38,6 +41,7 @@ class Opened:
     class_names: tuple[str, ...] | None
     source: str
     assumed: str = ""
+    prepare: Prepare | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -8,17 +8,33 @@ from stepforward.data.preprocessing import apply, check_preprocessing, input_sha
 from stepforward.errors import StepforwardError
 
 IMAGE = {"kind": "image", "height": 8, "width": 6, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
+MFCC = {
+    "kind": "mfcc",
+    "sample_rate": 16000,
+    "samples": 16000,
+    "window": 640,
+    "hop": 320,
+    "fft": 1024,
+    "mels": 40,
+    "coefficients": 10,
+    "fmin": 20.0,
+    "fmax": 4000.0,
+    "mean": 0.0,
+    "std": 1.0,
+    "floor": 1e-6,
+}
 LOG_MEL = {**log_mel.LOG_MEL, "mean": -8.0, "std": 3.0}
 
 
 def test_shapes_are_as_announced():
     assert apply(IMAGE, np.zeros((20, 30, 3), np.uint8)).shape == input_shape(IMAGE) == (3, 8, 6)
     assert apply(LOG_MEL, np.zeros(5000)).shape == input_shape(LOG_MEL) == (1, 32, 50)
+    assert apply(MFCC, np.zeros(5000)).shape == input_shape(MFCC) == (1, 49, 10)
     assert input_shape({"kind": "array"}) is None
     assert apply({"kind": "array"}, np.zeros((1, 2, 3))).dtype == np.float32
 
 
-@pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, {"kind": "array"}])
+@pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, MFCC, {"kind": "array"}])
 def test_settings_survive_json(settings):
     assert check_preprocessing(json.loads(json.dumps(settings))) == settings
 
@@ -37,6 +53,12 @@ def test_settings_survive_json(settings):
         (LOG_MEL | {"fmax": 5000.0}, "fmax"),
         (LOG_MEL | {"fft": 128}, "fft"),
         (LOG_MEL | {"samples": 100}, "samples"),
+        (MFCC | {"fft": 512}, "window is longer than fft"),
+        (MFCC | {"samples": 600}, "samples is less than one window"),
+        (MFCC | {"coefficients": 41}, "more coefficients than mels"),
+        (MFCC | {"peak": 1}, "peak is 1"),
+        (MFCC | {"fmax": 9000.0}, "fmax"),
+        ({"kind": "function", "function": "os:remove", "shape": [1, 4, 4]}, "kind is 'function'"),
         (IMAGE | {"channels": 2, "mean": [0, 0], "std": [1, 1]}, "channels is 2"),
         (IMAGE | {"mean": [0.5]}, "mean"),
         (IMAGE | {"std": [1.0, 0.0, 1.0]}, "std"),

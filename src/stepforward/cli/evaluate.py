@@ -1,6 +1,6 @@
 """`stepforward evaluate`."""
 
-from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Threads
+from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Preprocess, Threads
 from stepforward.cli.outcome import Outcome
 
 
@@ -9,6 +9,7 @@ def evaluate(
     data: Data,
     classes: Classes = None,
     image: Image = None,
+    preprocess: Preprocess = None,
     input_shape: InputShape = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -22,6 +23,13 @@ def evaluate(
     from stepforward.report.terminal import evaluation
     from stepforward.verbs.evaluate import evaluate as verb
 
-    return Outcome(
-        verb(model, data, classes=classes, image=image, input_shape=input_shape, threads=threads), evaluation
+    result = verb(
+        model,
+        data,
+        classes=classes,
+        image=image,
+        preprocess=preprocess,
+        input_shape=input_shape,
+        threads=threads,
     )
+    return Outcome(result, evaluation)

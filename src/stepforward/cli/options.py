@@ -50,6 +50,15 @@ Image = Annotated[
         show_default="mean=0,std=1: pixels divided by 255",
     ),
 ]
+Preprocess = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION",
+        help="A function of yours that turns the path of a file into one sample (a float32 array of the shape of the "
+        "network's input), in place of what the model says.",
+        show_default="what the model says",
+    ),
+]
 InputShape = Annotated[
     str | None,
     typer.Option(

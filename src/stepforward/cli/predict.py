@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Image, InputShape, Json, Model, Threads
+from stepforward.cli.options import Classes, Image, InputShape, Json, Model, Preprocess, Threads
 from stepforward.cli.outcome import Outcome
 
 
@@ -20,6 +20,7 @@ def predict(
     ] = 1,
     classes: Classes = None,
     image: Image = None,
+    preprocess: Preprocess = None,
     input_shape: InputShape = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -34,6 +35,6 @@ def predict(
     from stepforward.run.complete import complete
     from stepforward.verbs.predict import predict as verb
 
-    opened = complete(open_model(model, input_shape), files[0], classes, image)
+    opened = complete(open_model(model, input_shape), files[0], classes, image, preprocess)
     found = verb(opened, files, top=top, threads=threads)
     return Outcome({"predictions": found, "notes": get_notes(opened.graph)}, predictions)

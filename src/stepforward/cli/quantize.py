@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import DEFAULTS, Bits, Calibration, Classes, Data, Image, InputShape, Json, Model
+from stepforward.cli.options import (
+    DEFAULTS,
+    Bits,
+    Calibration,
+    Classes,
+    Data,
+    Image,
+    InputShape,
+    Json,
+    Model,
+    Preprocess,
+)
 from stepforward.cli.outcome import Outcome
 from stepforward.errors import StepforwardError
 
@@ -16,6 +27,7 @@ def quantize(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the quantized (QDQ) .onnx file.")],
     classes: Classes = None,
     image: Image = None,
+    preprocess: Preprocess = None,
     input_shape: InputShape = None,
     bits: Bits = DEFAULTS.bits,
     calibration: Calibration = DEFAULTS.calibration,
@@ -55,6 +67,7 @@ def quantize(
         symmetric=symmetric,
         classes=classes,
         image=image,
+        preprocess=preprocess,
         input_shape=input_shape,
         out=out,
         program_out=program,

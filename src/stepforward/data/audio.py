@@ -60,8 +60,8 @@ def log_mel(waveform: NDArray[np.float64], settings: dict) -> NDArray[np.float32
     padded = np.zeros(before + samples + window)
     padded[before : before + samples] = centred(waveform, samples)
     start = hop * np.arange(frames)[:, None] + np.arange(window)
-    hann = _hann(window)
-    spectrum = np.fft.rfft(padded[start] * hann, settings["fft"]) / hann.sum()
+    shape = hann(window)
+    spectrum = np.fft.rfft(padded[start] * shape, settings["fft"]) / shape.sum()
     power = spectrum.real**2 + spectrum.imag**2
     filters = mel_filters(
         settings["sample_rate"], settings["fft"], settings["mels"], settings["fmin"], settings["fmax"]
@@ -94,19 +94,28 @@ def mel_filters(sample_rate: int, fft: int, mels: int, fmin: float, fmax: float)
     low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (fmin, fmax))
     corners = 700.0 * (10.0 ** (np.linspace(low, high, mels + 2) / 2595.0) - 1.0)
     bins = np.arange(fft // 2 + 1) * (sample_rate / fft)
+    return triangles(corners, bins, f"{mels} mels from {fmin} to {fmax} Hz")
+
+
+def triangles(corners: NDArray[np.float64], bins: NDArray[np.float64], described: str) -> NDArray[np.float64]:
+    """Triangles of peak 1 over three neighbouring corners each, at the given bins; shape (corners - 2, bins).
+
+    Raises:
+        StepforwardError: one is so narrow that it holds no bin; `described` says what they are.
+    """
     left, peak, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     filters = np.maximum(0.0, np.minimum((bins - left) / (peak - left), (right - bins) / (right - peak)))
     if not filters.any(axis=1).all():
         raise StepforwardError(
-            f"log-mel: {mels} mels from {fmin} to {fmax} Hz are too narrow for {fft} FFT points",
-            "use fewer mels or a longer FFT",
+            f"{described} are too narrow for {2 * len(bins) - 2} FFT points", "use fewer mels or a longer FFT"
         )
     filters.setflags(write=False)
     return filters
 
 
 @lru_cache(maxsize=8)
-def _hann(window: int) -> NDArray[np.float64]:
+def hann(window: int) -> NDArray[np.float64]:
+    """The periodic Hann window, float64, shape (window,)."""
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi / window * np.arange(window))
     hann.setflags(write=False)
     return hann

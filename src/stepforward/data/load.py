@@ -11,6 +11,7 @@ from stepforward.data.arrays import read_arrays
 from stepforward.data.csv_list import list_csv
 from stepforward.data.dataset import Dataset
 from stepforward.data.files import LabelledFile
+from stepforward.data.function import Prepare, function_settings
 from stepforward.data.listing import list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
@@ -22,7 +23,7 @@ Purpose = Literal["adapt", "test"]
 
 def load(
     path: str | Path,
-    preprocessing: dict,
+    preprocessing: dict | Prepare,
     class_names: Sequence[str] | None = None,
     purpose: Purpose = "adapt",
     input_shape: Sequence[int] | None = None,
@@ -40,7 +41,8 @@ def load(
     Samples come class by class in the model's order, files by name (folder), or as given (CSV, .npz).
 
     Args:
-        preprocessing: the model's settings (see `preprocessing`).
+        preprocessing: the model's settings (see `preprocessing`), or a function from the path of a file to one sample
+            of `input_shape`.
         class_names: the model's classes in the order of its outputs; None takes the data's own, sorted.
         purpose: "adapt" also refuses data of one class and fewer samples than classes.
         input_shape: the model's (C, H, W), checked against an .npz.
@@ -48,7 +50,11 @@ def load(
     Raises:
         StepforwardError: anything missing, damaged, mislabelled or of the wrong shape or type, by name.
     """
-    path, settings = Path(path), prep.check_preprocessing(preprocessing)
+    path = Path(path)
+    if callable(preprocessing):
+        settings = function_settings(preprocessing, tuple(input_shape or ()))
+    else:
+        settings = prep.check_preprocessing(preprocessing)
     if not path.exists():
         raise StepforwardError(f"{path} does not exist", "check the path given as data")
     shape = tuple(input_shape) if input_shape else prep.input_shape(settings)
@@ -58,6 +64,11 @@ def load(
         dataset = _from_files(listing.files, path, settings, class_names, notes)
     elif path.suffix.lower() == ".csv":
         dataset = _from_files(list_csv(path), path, settings, class_names, ())
+    elif path.suffix.lower() == ".npz" and settings["kind"] == "function":
+        raise StepforwardError(
+            f"{path} holds arrays, and a preprocessing function reads files",
+            "leave preprocess out, or give files",
+        )
     elif path.suffix.lower() == ".npz":
         dataset = read_arrays(path, settings, class_names, shape)
     elif path.suffix.lower() == ".npy":

@@ -26,3 +26,4 @@ IMAGES = Media("images", images.suffixes, images.starts_like_an_image, "convert 
 SOUNDS = Media(
     "sounds", sounds.suffixes, sounds.starts_like_a_sound, "convert them to WAV (ffmpeg -i FILE FILE.wav)"
 )
+FILES = Media("files", lambda: (), lambda head: True, "remove them")

@@ -4,7 +4,11 @@
     and, where wanted, "fit": "crop" | "squash" | "letterbox", "levels": the 16-bit value that becomes 1.0
 {"kind": "log_mel", "sample_rate", "samples", "window", "hop", "fft", "mels", "fmin", "fmax",
  "mean", "std", "floor"}                                                                   see audio.log_mel
+{"kind": "mfcc", "sample_rate", "samples", "window", "hop", "fft", "mels", "coefficients", "fmin", "fmax",
+ "mean", "std", "floor"} and, where wanted, "peak": true                                   see mfcc.mfcc
 {"kind": "array"}                                                     samples are already the network's input
+
+A caller's own function (`function.function_settings`) is a kind too, which no model file can name.
 """
 
 import difflib
@@ -14,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.data.audio import log_mel
+from stepforward.data.function import call_function
 from stepforward.data.images import FITS, fit_image, read_image
-from stepforward.data.media import IMAGES, SOUNDS
+from stepforward.data.media import FILES, IMAGES, SOUNDS
+from stepforward.data.mfcc import frames, mfcc
 from stepforward.data.sounds import read_sound
 from stepforward.errors import StepforwardError
 from stepforward.files import regular_file
@@ -23,14 +29,16 @@ from stepforward.files import regular_file
 _COUNTS = {
     "image": ("height", "width", "channels"),
     "log_mel": ("sample_rate", "samples", "window", "hop", "fft", "mels"),
+    "mfcc": ("sample_rate", "samples", "window", "hop", "fft", "mels", "coefficients"),
     "array": (),
 }
-_NUMBERS = {"image": (), "log_mel": ("fmin", "fmax", "mean", "std", "floor"), "array": ()}
-_LISTS = {"image": ("mean", "std"), "log_mel": (), "array": ()}
-_OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "array": ()}
+_SPECTRUM = ("fmin", "fmax", "mean", "std", "floor")
+_NUMBERS = {"image": (), "log_mel": _SPECTRUM, "mfcc": _SPECTRUM, "array": ()}
+_LISTS = {"image": ("mean", "std"), "log_mel": (), "mfcc": (), "array": ()}
+_OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "mfcc": ("peak",), "array": ()}
 _SMALLEST = 1e-15  # of what divides; its inverse is the largest number: samples stay far inside float32
 _LARGEST = 2**25  # numbers in one intermediate array
-MEDIA = {"image": IMAGES, "log_mel": SOUNDS}
+MEDIA = {"image": IMAGES, "log_mel": SOUNDS, "mfcc": SOUNDS, "function": FILES}
 """The files that each kind reads; none for a kind that is not here."""
 
 
@@ -66,13 +74,15 @@ def check_preprocessing(settings: dict) -> dict:
     return settings
 
 
-def input_shape(settings: dict) -> tuple[int, int, int] | None:
+def input_shape(settings: dict) -> tuple[int, ...] | None:
     """Shape (C, H, W) these settings produce; None for "array", which takes what comes."""
     if settings["kind"] == "image":
         return settings["channels"], settings["height"], settings["width"]
     if settings["kind"] == "log_mel":
         return 1, settings["mels"], settings["samples"] // settings["hop"]
-    return None
+    if settings["kind"] == "mfcc":
+        return 1, frames(settings), settings["coefficients"]
+    return settings.get("shape")
 
 
 def reads_files(settings: dict) -> bool:
@@ -93,11 +103,14 @@ def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> 
         regular_file(path)
     if settings["kind"] == "image":
         return read_image(path, settings["channels"], settings.get("levels"), remarks)
-    if settings["kind"] == "log_mel":
+    if settings["kind"] == "function":
+        return call_function(settings, path)
+    if settings["kind"] in ("log_mel", "mfcc"):
         return read_sound(path, settings["sample_rate"], settings["samples"], remarks)
     raise StepforwardError(
         f"{path}: this model takes ready-made arrays and has no preprocessing for files",
-        "give the samples as an .npz with x and y, or set the model's preprocessing metadata",
+        "give the samples as an .npz with x and y, write the preprocessing into the model (sf.set_preprocessing), "
+        "or give a function of your own: --preprocess module:function",
     )
 
 
@@ -106,7 +119,8 @@ def apply(settings: dict, raw: NDArray) -> NDArray[np.float32]:
 
     Args:
         settings: checked settings.
-        raw: image: (H, W, C), see `fit_image`; log_mel: float64 waveform at the model's rate; array: float (C, H, W).
+        raw: image: (H, W, C), see `fit_image`; log_mel, mfcc: float64 waveform at the model's rate;
+            array, function: float (C, H, W).
 
     Returns:
         float32, shape (C, H, W).
@@ -115,6 +129,8 @@ def apply(settings: dict, raw: NDArray) -> NDArray[np.float32]:
         return fit_image(raw, settings)
     if settings["kind"] == "log_mel":
         return log_mel(raw, settings)
+    if settings["kind"] == "mfcc":
+        return mfcc(raw, settings)
     return np.asarray(raw, dtype=np.float32)
 
 
@@ -135,12 +151,30 @@ def _image_ranges(settings: dict) -> list[str]:
     return problems
 
 
+def _mfcc_ranges(settings: dict) -> list[str]:
+    problems = []
+    if settings["window"] > settings["fft"]:
+        problems.append("window is longer than fft")
+    if settings["samples"] < settings["window"]:
+        problems.append("samples is less than one window")
+    if settings["coefficients"] > settings["mels"]:
+        problems.append("there are more coefficients than mels")
+    if not isinstance(settings.get("peak", False), bool):
+        problems.append(f"peak is {settings['peak']!r}, not true or false")
+    return problems + _spectrum_ranges(settings)
+
+
 def _log_mel_ranges(settings: dict) -> list[str]:
     problems = []
     if not settings["hop"] <= settings["window"] <= settings["fft"]:
         problems.append("hop, window and fft must not decrease in this order")
     if settings["samples"] < settings["hop"]:
         problems.append("samples is less than one hop")
+    return problems + _spectrum_ranges(settings)
+
+
+def _spectrum_ranges(settings: dict) -> list[str]:
+    problems = []
     if not 0 <= settings["fmin"] < settings["fmax"] <= settings["sample_rate"] / 2:
         problems.append("fmin and fmax must rise, and lie between 0 and half the sample rate")
     if settings["samples"] // settings["hop"] * settings["fft"] > _LARGEST:
@@ -152,7 +186,12 @@ def _log_mel_ranges(settings: dict) -> list[str]:
     return problems
 
 
-_RANGES = {"image": _image_ranges, "log_mel": _log_mel_ranges, "array": lambda settings: []}
+_RANGES = {
+    "image": _image_ranges,
+    "log_mel": _log_mel_ranges,
+    "mfcc": _mfcc_ranges,
+    "array": lambda settings: [],
+}
 
 
 def _is_count(value: object) -> bool:

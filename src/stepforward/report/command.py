@@ -24,7 +24,7 @@ def command_line(result: dict) -> str | None:
     words = ["stepforward", "adapt", str(model), "--data", str(data)]
     if test:
         words += ["--test", str(test)]
-    for name in ("classes", "image", "input_shape"):
+    for name in ("classes", "image", "preprocess", "input_shape"):
         if result.get(name):
             words += [f"--{name.replace('_', '-')}", str(result[name])]
     for name, value in (result.get("settings") or {}).items():

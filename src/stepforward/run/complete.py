@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from stepforward.data.function import Prepare, find_function, function_name, function_settings
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
+from stepforward.data.preprocessing import check_preprocessing
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import copy_model
 from stepforward.frontend.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
@@ -21,7 +23,13 @@ from stepforward.run.given import Classes, Image, class_list, classes_text, imag
 _MOST_SHOWN = 12
 
 
-def complete(opened: Opened, data: Any, classes: Classes | None = None, image: Image | None = None) -> Opened:
+def complete(
+    opened: Opened,
+    data: Any,
+    classes: Classes | None = None,
+    image: Image | None = None,
+    preprocess: str | Prepare | None = None,
+) -> Opened:
     """The model with class names and preprocessing, as far as they can be known.
 
     Args:
@@ -29,13 +37,19 @@ def complete(opened: Opened, data: Any, classes: Classes | None = None, image: I
         data: what the caller gave; the folders of a path name the classes, in sorted order. A single file names none.
         classes: names in the order of the logits.
         image: how the network reads images; default: pixels divided by 255.
+        preprocess: a function from the path of a file to one sample, or "module:function"; it replaces whatever the
+            model says.
 
     Raises:
         StepforwardError: the folders are not as many as the logits, the network reads no images, or what the caller
             says contradicts a quantized model.
     """
-    settings = _preprocessing(opened, data, image)
-    names = _class_names(opened, data, classes, settings or opened.preprocessing)
+    if preprocess is not None:
+        if image is not None:
+            raise StepforwardError("both image and preprocess are given", "give one of them")
+        opened = replace(opened, prepare=find_function(preprocess))
+    settings = None if opened.prepare else _preprocessing(opened, data, image)
+    names = _class_names(opened, data, classes, settings or settings_of(opened))
     if settings is None and names is None:
         return opened
     graph, notes = copy_model(opened.graph), []
@@ -79,13 +93,24 @@ def doubt(opened: Opened, confusion: Any) -> list[str]:
     ]
 
 
-def given(opened: Opened, classes: Classes | None, image: Image | None) -> dict:
-    """What a result records: the words of `--classes` and `--image`, and the command that makes them unnecessary."""
+def settings_of(opened: Opened) -> dict:
+    """The settings that turn files into samples: the caller's function, or what the model says, checked."""
+    if opened.prepare:
+        return function_settings(opened.prepare, opened.input_shape)
+    return check_preprocessing(opened.preprocessing)
+
+
+def given(
+    opened: Opened, classes: Classes | None, image: Image | None, preprocess: str | Prepare | None = None
+) -> dict:
+    """What a result records: `--classes`, `--image`, `--preprocess`, and the command that makes them unnecessary."""
     words = {}
     if classes is not None:
         words["classes"] = classes_text(opened.class_names)
     if image is not None:
         words["image"] = image_text(opened.preprocessing)
+    if preprocess is not None:
+        words["preprocess"] = function_name(preprocess)
     return words | ({"for_good": opened.assumed} if opened.assumed else {})
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import check_arrays
 from stepforward.data.dataset import Dataset
+from stepforward.data.function import Prepare
 from stepforward.data.load import Purpose, check_amount, load
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
 from stepforward.models import Opened, open_model
-from stepforward.run.complete import complete
+from stepforward.run.complete import complete, settings_of
 from stepforward.run.given import Classes, Image
 from stepforward.run.settings import Settings
 
@@ -46,11 +47,7 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
     Raises:
         StepforwardError: anything wrong with the data, by name.
     """
-    shape, settings, names = (
-        opened.input_shape,
-        prep.check_preprocessing(opened.preprocessing),
-        opened.class_names,
-    )
+    shape, settings, names = opened.input_shape, settings_of(opened), opened.class_names
     produced = prep.input_shape(settings)
     if produced not in (None, shape):
         raise StepforwardError(
@@ -62,7 +59,13 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
             Path(data).suffix.lower() != ".npz"
         ):  # the names of folders say nothing about the order of the outputs
             names = names or _numbers(opened.outputs)
-        return _all_classes(load(data, settings, names, purpose, shape), opened, str(data))
+        reads = opened.prepare or settings
+        return _all_classes(load(data, reads, names, purpose, shape), opened, str(data))
+    if opened.prepare:
+        raise StepforwardError(
+            f"{where} are arrays, and a preprocessing function reads files",
+            "leave preprocess out, or give files",
+        )
     if isinstance(data, Dataset):
         own, sources, notes = np.array(data.class_names, dtype=str), data.sources, data.notes
     else:
@@ -122,13 +125,14 @@ def prepare(
     settings: Settings,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
 ) -> Prepared:
-    """Open the model, load and split the data; `classes` and `image` as of `complete`.
+    """Open the model, load and split the data; `classes`, `image` and `preprocess` as of `complete`.
 
     Raises:
         StepforwardError: anything wrong with either, before any work starts.
     """
-    opened = complete(open_model(model), data, classes, image)
+    opened = complete(open_model(model), data, classes, image, preprocess)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)
     return Prepared(

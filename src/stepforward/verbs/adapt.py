@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
 from stepforward.models import open_model
@@ -32,6 +33,7 @@ def adapt(
     overwrite: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     on_progress: OnProgress | None = None,
     progress: bool = True,
@@ -52,6 +54,8 @@ def adapt(
             the data in sorted order.
         image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
             fit, each optional (`run.given.image_settings`); default: pixels divided by 255.
+        preprocess: your own function from the path of a file to one sample (float32, the shape of the network's input),
+            or its name "module:function"; in place of what the model says.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
@@ -69,18 +73,19 @@ def adapt(
         with watch(log=False) as on_progress:
             return adapt(
                 model, data, test=test, out=out, resume=resume, overwrite=overwrite, classes=classes,
-                image=image, input_shape=input_shape, on_progress=on_progress, command=command, **options,
+                image=image, preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
+                **options,
             )  # fmt: skip
     settings = Settings(**options)
     if settings.method == "backprop" and resume:
         raise StepforwardError("backprop keeps no journal to resume from", "start the run without --resume")
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image)
+        prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image, preprocess)
         result, graph, program = _run(prepared, settings, folder, resume, overwrite, on_progress)
         result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
         result["notes"] = _notes(prepared, result)
-        result |= given(prepared.opened, classes, image)
+        result |= given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
             result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
         if command:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.frontend.metadata import get_notes
 from stepforward.inputs import quantize_input
@@ -22,6 +23,7 @@ def evaluate(
     *,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
 ) -> dict:
@@ -31,6 +33,7 @@ def evaluate(
         model: path to an ONNX file, or an `onnx_ir.Model`.
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
+        preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         threads: of the C core; default: all cores.
 
@@ -42,7 +45,7 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_model(model, input_shape), data, classes, image)
+    opened = complete(open_model(model, input_shape), data, classes, image, preprocess)
     dataset = load_data(opened, data, "test")
     started, sha = time.monotonic(), None
     if opened.quantized:
@@ -64,6 +67,6 @@ def evaluate(
         "bits": opened.bits,
         "weights_sha256": sha,
         "notes": [*get_notes(opened.graph), *dataset.notes, *doubt(opened, result.confusion)],
-        **given(opened, classes, image),
+        **given(opened, classes, image, preprocess),
         "seconds": time.monotonic() - started,
     }

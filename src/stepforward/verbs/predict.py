@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import check_samples, read_samples
+from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
 from stepforward.models import Opened, open_model, to_program
 from stepforward.quantization.float_forward import run as run_float
-from stepforward.run.complete import complete
+from stepforward.run.complete import complete, settings_of
 from stepforward.run.given import Classes, Image
 
 
@@ -25,6 +26,7 @@ def predict(
     top: int = 1,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
 ) -> list[dict]:
@@ -37,6 +39,7 @@ def predict(
         top: how many classes to name for each sample, likeliest first.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        preprocess: a function that reads files, as of `adapt`.
         threads: of the C core; default: all cores.
 
     Returns:
@@ -49,7 +52,7 @@ def predict(
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
     opened, files = open_model(model, input_shape), _files(samples)
-    opened = complete(opened, files[0] if files else None, classes, image)
+    opened = complete(opened, files[0] if files else None, classes, image, preprocess)
     if files:
         parts = [_from_file(opened, file) for file in files]
         x = np.concatenate([part for part, _ in parts])
@@ -77,12 +80,12 @@ def _files(samples: Any) -> list[Path]:
 
 
 def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[str]]:
-    settings = prep.check_preprocessing(opened.preprocessing)
+    settings = settings_of(opened)
     if file.is_dir():
         raise StepforwardError(f"{file} is a folder", f"give files, such as {file}/*.png")
     if not file.exists():
         raise StepforwardError(f"{file} does not exist", "check the path")
-    if file.suffix.lower() == ".npz":
+    if file.suffix.lower() == ".npz" and opened.prepare is None:
         x = read_samples(file, settings, opened.input_shape)
         return x, [f"{file}[{row}]" for row in range(len(x))]
     return prep.apply(settings, prep.read(settings, file))[None], [str(file)]

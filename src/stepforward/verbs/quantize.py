@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
+from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
 from stepforward.frontend.metadata import add_note, get_notes
@@ -48,6 +49,7 @@ def quantize(
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     out: str | Path | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -61,6 +63,7 @@ def quantize(
         calibration: "minmax", "percentile" or "mse".
         symmetric: zero points of 0 everywhere, as in the paper.
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
+        preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         out: where to write the result.
         on_note: called with every sentence a person should know about model and data, such as a loss of accuracy.
@@ -79,6 +82,7 @@ def quantize(
         symmetric=symmetric,
         classes=classes,
         image=image,
+        preprocess=preprocess,
         input_shape=input_shape,
         out=out,
     )
@@ -96,6 +100,7 @@ def quantize_measured(
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
+    preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     out: str | Path | None = None,
     program_out: str | Path | None = None,
@@ -119,7 +124,7 @@ def quantize_measured(
             f"{opened.source} is quantized already ({opened.bits})", "give the float model"
         )
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
-    opened = complete(opened, data, classes, image)
+    opened = complete(opened, data, classes, image, preprocess)
     dataset = None if isinstance(data, np.ndarray) else load_data(opened, data, "test")
     result = _quantized(opened, data if dataset is None else dataset.x, dataset, settings)
     _write(result, out, program_out)
