@@ -79,12 +79,12 @@ def test_one_class_only(refuse, task, tmp_path):
     assert "one class only" in refuse("adapt", task.model, "--data", data)
 
 
-def test_fewer_samples_than_classes(refuse, task, tmp_path):
+def test_one_sample_of_each_class(refuse, task, tmp_path):
     data = tmp_path / "data"
     for name in ("vertical", "squares"):
         (data / name).mkdir(parents=True)
         shutil.copy(task.data / name / "00.png", data / name)
-    assert "2 samples for 3 classes" in refuse("adapt", task.model, "--data", data)
+    assert "one sample of each of 2 classes" in refuse("adapt", task.model, "--data", data)
 
 
 def test_an_unknown_class_in_the_test_data(refuse, task, tmp_path):
@@ -156,12 +156,12 @@ def test_an_unsupported_operator(refuse, task, tmp_path):
 
 
 def test_an_opset_too_old(refuse, task, tmp_path):
-    model = save(stripes.network(opset=9), tmp_path / "old.onnx")
-    assert "opset 9" in refuse("adapt", model, "--data", task.data)
+    model = save(stripes.network(opset=6), tmp_path / "old.onnx")
+    assert "opset 6" in refuse("adapt", model, "--data", task.data)
 
 
 def test_a_dynamic_axis_other_than_the_batch(refuse, task, tmp_path):
-    model = stripes.network()
+    model = stripes.network(preprocessing=None)
     model.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "width"
     assert "width" in refuse("adapt", save(model, tmp_path / "loose.onnx"), "--data", task.data)
 

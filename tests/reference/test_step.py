@@ -31,6 +31,7 @@ def plan(**changes):
         "z_rescale": (57800, 21),
         "trainable": (entry,),
         "elements": N,
+        "share_batch": False,
     }
     return TrainingPlan(**{**base, **changes})
 

@@ -58,13 +58,20 @@ def test_preprocessing_that_does_not_fit_the_input_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("y", "match"), [(np.zeros(6, int), "one class only"), (np.arange(2), "2 samples for 3 classes")]
+    ("y", "match"), [(np.zeros(6, int), "one class only"), (np.arange(2), "one sample of each of 2 classes")]
 )
 def test_arrays_that_cannot_adapt_are_refused_but_can_be_measured(y, match):
     x = X[: len(y)]
     with pytest.raises(StepforwardError, match=match):
         load_data(model(), (x, y), "adapt")
     assert len(load_data(model(), (x, y), "test")) == len(y)
+
+
+def test_data_may_hold_few_of_the_networks_classes():
+    y = np.array([0, 0, 0, 2, 2, 2])
+    assert len(load_data(model(class_names=stripes.NAMES), (X, y), "adapt")) == 6
+    prepared = prepare(model(class_names=stripes.NAMES), (X, y), None, Settings(validation=0.34))
+    assert set(prepared.train.y) == set(prepared.validation.y) == {0, 2}
 
 
 def test_the_split_is_of_the_data_and_the_test_samples_stay_apart():

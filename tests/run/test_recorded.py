@@ -120,14 +120,17 @@ def settings_without(name) -> bytes:
 def texts() -> dict[str, bytes]:
     """Settings that are not those of a run."""
     good, found = settings_with(), {}
-    for name in SETTINGS.keys() - {
-        "share_batch",
-        "temperature",
-        "data_sha256",
-        "batch",
-        "evaluate_every",
-        "patience",
-    }:
+    for name in sorted(
+        SETTINGS.keys()
+        - {
+            "share_batch",
+            "temperature",
+            "data_sha256",
+            "batch",
+            "evaluate_every",
+            "patience",
+        }
+    ):
         found[f"no {name}"] = settings_without(name)
     for name in SETTINGS:
         wrong = 7 if isinstance(SETTINGS[name], str | list) else "x"

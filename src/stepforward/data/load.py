@@ -141,7 +141,7 @@ def _input(file: LabelledFile, settings: dict, observed: Observed) -> np.ndarray
 
 
 def check_amount(dataset: Dataset, where: str, purpose: Purpose) -> None:
-    """Refuse data that cannot adapt: one class only, or fewer samples than classes.
+    """Refuse data that cannot adapt: one class only, or one sample of each. Classes of the network may be missing.
 
     Args:
         where: how messages name the data.
@@ -158,8 +158,8 @@ def check_amount(dataset: Dataset, where: str, purpose: Purpose) -> None:
             f"{where} holds one class only ({dataset.class_names[present[0]]!r})",
             "add samples of other classes: with one class the network would only learn to always name it",
         )
-    if len(dataset) < len(dataset.class_names):
+    if len(dataset) == len(present):
         raise StepforwardError(
-            f"{where} holds {len(dataset)} samples for {len(dataset.class_names)} classes",
-            "add samples: at least one per class, better five to ten",
+            f"{where} holds one sample of each of {len(present)} classes, and some must be held out",
+            "add samples: at least two per class, better five to ten",
         )
