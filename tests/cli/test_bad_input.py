@@ -84,7 +84,7 @@ def test_one_sample_of_each_class(refuse, task, tmp_path):
     for name in ("vertical", "squares"):
         (data / name).mkdir(parents=True)
         shutil.copy(task.data / name / "00.png", data / name)
-    assert "one sample of each of 2 classes" in refuse("adapt", task.model, "--data", data)
+    assert "every class has one sample only" in refuse("adapt", task.model, "--data", data)
 
 
 def test_an_unknown_class_in_the_test_data(refuse, task, tmp_path):

@@ -167,7 +167,7 @@ def test_amounts_that_cannot_adapt_are_refused(tmp_path):
     save_picture(tmp_path / "dog" / "a.png", 1)
     refuses("one class only", tmp_path, IMAGE)
     save_picture(tmp_path / "cat" / "a.png", 1)
-    refuses("one sample of each of 2 classes", tmp_path, IMAGE)
+    assert len(load(tmp_path, IMAGE, NAMES)) == 2
     assert len(load(tmp_path, IMAGE, NAMES, purpose="test")) == 2
 
 

@@ -141,7 +141,7 @@ def _input(file: LabelledFile, settings: dict, observed: Observed) -> np.ndarray
 
 
 def check_amount(dataset: Dataset, where: str, purpose: Purpose) -> None:
-    """Refuse data that cannot adapt: one class only, or one sample of each. Classes of the network may be missing.
+    """Refuse data that cannot adapt: one class only. Classes of the network may be missing.
 
     Args:
         where: how messages name the data.
@@ -157,9 +157,4 @@ def check_amount(dataset: Dataset, where: str, purpose: Purpose) -> None:
         raise StepforwardError(
             f"{where} holds one class only ({dataset.class_names[present[0]]!r})",
             "add samples of other classes: with one class the network would only learn to always name it",
-        )
-    if len(dataset) == len(present):
-        raise StepforwardError(
-            f"{where} holds one sample of each of {len(present)} classes, and some must be held out",
-            "add samples: at least two per class, better five to ten",
         )

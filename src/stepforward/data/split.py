@@ -45,6 +45,6 @@ def split(dataset: Dataset, fraction: float, seed: int) -> Split:
     if not chosen.any():
         raise StepforwardError(
             "no validation samples can be taken: every class has one sample only",
-            "add samples, or adapt without validation (fraction 0)",
+            "add samples: at least two of a class, better five to ten of each",
         )
     return Split(everything[~chosen], everything[chosen])
