@@ -48,8 +48,11 @@ python-test: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run_all.py
 
+# In C, with sanitizers: core-program, core-plan, core-journal; in Python: the names in tests/fuzz/parsers.py.
+fuzz: CORE_PARSER := $(if $(filter all,$(PARSER)),all,$(patsubst core-%,%,$(filter core-%,$(PARSER))))
 fuzz: $(VENV)/.installed-dev
-	@PYTHONPATH=tests $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED)
+	@$(if $(CORE_PARSER),$(CORE) --silent fuzz RUNS=$(RUNS) SEED=$(SEED) PARSER=$(CORE_PARSER))
+	@$(if $(filter core-%,$(PARSER)),,PYTHONPATH=tests $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED))
 
 # Cross compilers and emulators for the tests of the firmware and of AArch64.
 tools:

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import json
 import mmap
+import struct
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from fuzz.trial import limit_memory, trial
 
 CORPUS = Path(__file__).parent / "corpus"
 _ROOM = 2**20
+_HEAD = struct.Struct("<4Q")  # shared with a worker: number of the input, inputs refused and read, size
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,42 +42,31 @@ def _supervise(name: str, given: argparse.Namespace) -> bool:
     """Run one parser to the end, over the deaths of its workers; print a line; tell whether something was found."""
     given.out.mkdir(parents=True, exist_ok=True)
     current = given.out / f"{name}.current"
-    current.write_bytes(bytes(_ROOM))
-    counts, found, first, started = {"read": 0, "refused": 0}, {}, given.first, time.monotonic()
+    read, refused, found, first, started = 0, 0, {}, given.first, time.monotonic()
     last = given.first + given.runs
     while first < last:
-        command = [
-            sys.executable,
-            "-m",
-            "fuzz",
-            "--parser",
-            name,
-            "--seed",
-            str(given.seed),
-            "--first",
-            str(first),
-        ]
-        command += ["--runs", str(last - first), "--out", str(given.out), "--worker", str(current)]
+        current.write_bytes(bytes(_ROOM))
+        command = [sys.executable, "-m", "fuzz", "--parser", name, "--seed", str(given.seed)]
+        command += ["--first", str(first), "--runs", str(last - first)]
+        command += ["--out", str(given.out), "--worker", str(current)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-            answer = None
             for line in worker.stdout:
                 answer = json.loads(line)
-                if "content" in answer:
-                    _save(name, given.out, bytes.fromhex(answer.pop("content")), answer, found)
-                else:
-                    done = answer
-        if worker.returncode == 0:
-            counts = {kind: counts[kind] + done[kind] for kind in counts}
-            break
+                _save(name, given.out, bytes.fromhex(answer["content"]), answer, found)
         held = current.read_bytes()
-        at, size = (int.from_bytes(held[place : place + 8], "little") for place in (0, 8))
-        what = {"found": f"the process died with code {worker.returncode}", "number": at}
-        _save(name, given.out, held[16 : 16 + size], what, found)
+        at, done, accepted, size = _HEAD.unpack_from(held)
+        read, refused = read + accepted, refused + done
+        if worker.returncode == 0:
+            break
+        if worker.returncode > 0:
+            raise SystemExit(f"{name}: the fuzzer itself failed at input {at} of seed {given.seed}")
+        what = {"found": f"the process died of signal {-worker.returncode}", "number": at}
+        _save(name, given.out, held[_HEAD.size : _HEAD.size + size], what, found)
         first = at + 1
     current.unlink()
     seconds, runs = time.monotonic() - started, last - given.first
     print(
-        f"{name}: {runs:,} inputs of seed {given.seed}, {counts['read']:,} read, {counts['refused']:,} refused, "
+        f"{name}: {runs:,} inputs of seed {given.seed}, {read:,} read, {refused:,} refused, "
         f"{len(found)} findings, {seconds:.0f} s, {runs / seconds:,.0f} a second",
         flush=True,
     )
@@ -96,17 +87,19 @@ def _work(given: argparse.Namespace) -> int:
     make(Random(0))
     trial(read, make(Random(0)))  # imports and caches come before the limit
     limit_memory()
-    counts = {"read": 0, "refused": 0, "found": 0}
+    read_refused = {"refused": 0, "read": 0, "found": 0}
     with given.worker.open("r+b") as file, mmap.mmap(file.fileno(), _ROOM) as held:
         for number in range(given.first, given.first + given.runs):
-            content = make(Random(f"{given.parser} {given.seed} {number}"))
-            size = min(len(content), _ROOM - 16)
-            held[: 16 + size] = number.to_bytes(8, "little") + size.to_bytes(8, "little") + content[:size]
+            counts = read_refused["refused"], read_refused["read"]
+            _HEAD.pack_into(held, 0, number, *counts, 0)
+            content = make(Random(f"{given.parser} {given.seed} {number}"))[: _ROOM - _HEAD.size]
+            _HEAD.pack_into(held, 0, number, *counts, len(content))
+            held[_HEAD.size : _HEAD.size + len(content)] = content
             outcome, what = trial(read, content)
-            counts[outcome] += 1
+            read_refused[outcome] += 1
             if outcome == "found":
                 print(json.dumps({"found": what, "number": number, "content": content.hex()}), flush=True)
-    print(json.dumps(counts), flush=True)
+        _HEAD.pack_into(held, 0, number, read_refused["refused"], read_refused["read"], 0)
     return 0
 
 

@@ -52,7 +52,7 @@ def make(rng: Random) -> bytes:
     text = json_bytes(rng, settings)
     size, version = len(text), 1
     if rng.random() < 0.02:
-        size, version = rng.choice(((2**32 - 1, 1), (len(text) - 1, 1), (len(text), 2), (0, 1)))
+        size, version = rng.choice(((2**32 - 1, 1), (max(0, len(text) - 1), 1), (len(text), 2), (0, 1)))
     content = struct.pack("<4sHHI", b"SFJ1", version, directions, size) + text
     check = zlib.crc32(content)
     pieces = [content, struct.pack("<I", check)]
