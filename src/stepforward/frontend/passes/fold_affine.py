@@ -21,6 +21,7 @@ from stepforward.frontend.graph import (
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
 
+@np.errstate(all="ignore")  # _finite names the node where something is divided by zero
 def fold_affine(graph: ir.Graph) -> None:
     """Fold BatchNormalization, Neg, and Add, Sub, Mul, Div with a per-channel constant.
 
