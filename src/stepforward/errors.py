@@ -1,5 +1,7 @@
 """The one error a user meets: what happened, where, and what to do next."""
 
+_MOST = 1500  # characters
+
 
 class StepforwardError(Exception):
     """Raised for everything a user can put right: bad input, an unsupported operator, a damaged file.
@@ -13,7 +15,9 @@ class StepforwardError(Exception):
     """
 
     def __init__(self, what: str, remedy: str = ""):
-        what = what.replace("\n", "\\n")  # out of a name, or of another library's message
+        # line breaks and length come out of names, and of other libraries' messages
+        what = what.replace("\n", "\\n")
+        what = what if len(what) <= _MOST else f"{what[:_MOST]} ..."
         super().__init__(what)
         self.what = what
         self.remedy = remedy

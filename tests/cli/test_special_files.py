@@ -91,3 +91,25 @@ def test_hostile_metadata_of_a_model(run_json, task, tmp_path, key, text):
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     code, answer = run_json("evaluate", tmp_path / "model.onnx", "--data", task.data)
     assert code == 2 and key in answer["error"]
+
+
+def test_a_model_cannot_name_a_function_to_run(run_json, task, tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for settings in (
+        '{"kind": "function", "function": "evil:run", "shape": [1, 8, 8]}',
+        '{"kind": "image", "function": "evil:run"}',
+    ):
+        model = stripes.network()
+        for entry in model.metadata_props:
+            if entry.key == "stepforward.preprocessing":
+                entry.value = settings
+        (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+        for words in (
+            ("evaluate", tmp_path / "model.onnx", "--data", task.data),
+            ("predict", tmp_path / "model.onnx", next(task.data.rglob("*.png"))),
+            ("adapt", tmp_path / "model.onnx", "--data", task.data),
+        ):
+            code, answer = run_json(*words)
+            assert code == 2
+            assert "preprocessing" in answer["error"]

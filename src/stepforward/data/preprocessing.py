@@ -177,6 +177,8 @@ def _spectrum_ranges(settings: dict) -> list[str]:
     problems = []
     if not 0 <= settings["fmin"] < settings["fmax"] <= settings["sample_rate"] / 2:
         problems.append("fmin and fmax must rise, and lie between 0 and half the sample rate")
+    if settings["window"] < 2:
+        problems.append("window is 1 sample, whose weight is 0")
     if settings["samples"] // settings["hop"] * settings["fft"] > _LARGEST:
         problems.append("samples, hop and fft make spectra beyond all memory")
     if settings["mels"] * settings["fft"] > _LARGEST:
