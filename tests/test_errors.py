@@ -6,4 +6,4 @@ def test_what_happened_is_one_line_of_bounded_length():
     assert "\n" not in error.what
     assert "a\\nstepforward" in error.what
     assert len(error.what) < 2000
-    assert str(error).endswith("\n  what to do: rename it")
+    assert str(error).endswith("what to do: rename it")
