@@ -247,7 +247,8 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const
     case SF_PAD: return pad_fits(op, in, out);
     case SF_CONCAT: return concat_fits(p, op, out);
     case SF_TRANSPOSE: return transpose_fits(op, in, out);
-    default: return in->elements == out->elements && in->dtype == out->dtype;
+    case SF_RESHAPE: return in->elements == out->elements && in->dtype == out->dtype;
+    default: return 0;
     }
 }
 
@@ -270,6 +271,17 @@ static int supported(const sf_program* p, const sf_op* op, const sf_tensor* out)
         if (p->tensors[op->inputs[i]].dtype != SF_S8)
             return 0;
     return op->kind != SF_MAX_POOL || out->dtype == SF_S8;
+}
+
+/* An operator writes nothing that it reads: kernels copy and widen without looking for an overlap. */
+static int inputs_stay(const sf_program* p, const sf_op* op, const sf_tensor* out)
+{
+    for (int32_t i = 0; i < op->input_count; i++) {
+        const sf_tensor* in = p->tensors + op->inputs[i];
+        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > out->offset && (int64_t)out->offset + out->bytes > in->offset)
+            return 0;
+    }
+    return 1;
 }
 
 /* Working memory is in the arena, and touches neither what the operator reads nor what it writes: the kernels rely on what lies there. */
@@ -313,7 +325,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
         if (!within(pair[0], 0, 65535) || !within(pair[1], 0, 47))
             return SF_BAD_OPERATOR;
     }
-    if (!fits(p, op, p->tensors + op->inputs[0], out) || !work_fits(p, op))
+    if (!fits(p, op, p->tensors + op->inputs[0], out) || !inputs_stay(p, op, out) || !work_fits(p, op))
         return SF_BAD_OPERATOR;
     return supported(p, op, out) ? SF_OK : SF_UNSUPPORTED;
 }
