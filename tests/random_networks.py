@@ -19,6 +19,7 @@ from stepforward.program.weights import pack
 FORMATS = ("s16", "s8", "s4")
 KINDS = ("conv 3x3", "conv", "pointwise", "depthwise", "fully_connected")
 ROWS = ((1, 8), (9, 16), (17, 40), (41, 100))
+BETWEEN = ("none", "none", "add", "max_pool", "average_pool", "concat", "reshape", "transpose", "pad")
 MEMORIES = ("fast", "small", "device")
 CHOICES = (FORMATS, KINDS, ROWS, MEMORIES, (False, True), (1, 3))
 CYCLE = math.prod(map(len, CHOICES))
@@ -112,7 +113,7 @@ def _plan(rng, program, share):
 
 def _network(rng, dtype, kind, rows):
     """A layer in front, perhaps; the layer that is meant; what may follow it; perhaps a layer at the end."""
-    net = _Builder(rng)
+    net = Builder(rng)
     height, width = int(rng.integers(3, 8)), int(rng.choice([3, 4, 5, 7, 9, 12, 19]))
     channels = rows if kind == "depthwise" else int(rng.choice([1, 2, 3, 8, 10, 16, 30]))
     front = rng.random() < 0.4
@@ -136,7 +137,7 @@ def _network(rng, dtype, kind, rows):
     return net.program(at)
 
 
-class _Builder:
+class Builder:
     """Tensors, operators and weights of a network that grows at its end. Activations have negative numbers until the
     parameters are counted."""
 
@@ -251,12 +252,10 @@ class _Builder:
         fields = self.weights((rows, length), rows, dtype, ("divide", length), length)
         return self.op("fully_connected", [at], self.add((rows,), out), **fields, **self.clip(out))
 
-    def between(self, at):
+    def between(self, at, kind=None):
         """Nothing, or an operator without weights."""
         rng, x = self.rng, self.tensors[at]
-        kind = rng.choice(
-            ["none", "none", "add", "max_pool", "average_pool", "concat", "reshape", "transpose", "pad"]
-        )
+        kind = rng.choice(BETWEEN) if kind is None else kind
         if kind == "add":
             copy = self.op("rescale", [at], self.add(x.shape), rescale=self.pairs(1, 15))
             (a, shift), (b, _) = self.pairs(2, 16)

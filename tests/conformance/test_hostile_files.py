@@ -3,19 +3,24 @@
 The runs below execute whatever the core accepts; the C tests do the same under the address sanitizer.
 """
 
+import collections
 import ctypes
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_networks import Builder
 
 from stepforward.core.bindings import PlanHandle, Probe, ProgramHandle, Scratch, library
 from stepforward.engines.core import aligned_bytes
+from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
+from stepforward.program.model import KINDS
 from stepforward.program.training_plan import StepSettings, plan_training
 
 PROGRAM = small.small_program(per_channel=True)
@@ -107,7 +112,62 @@ def test_flipped_bytes_never_crash_the_core(changes, cut):
     run(content[: len(content) - cut], SFT)
 
 
-words = st.sampled_from([0, 1, 2, 3, 255, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 2, 2**30])
+WORDS = [0, 1, 2, 3, 4, 5, 8, 255, 65536, 2**28, 2**30, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1]
+words = st.sampled_from(WORDS)
+
+
+def every_operator():
+    """A program of all eleven kinds."""
+    net = Builder(np.random.default_rng(4))
+    at = net.input((4, 5, 3))
+    at = net.conv(at, "s16", 6, (3, 3), padding=(1, 1, 1, 1), groups=3)
+    at = net.depthwise(at, "s8")
+    for kind in ("pad", "add", "concat", "max_pool", "transpose", "average_pool", "reshape"):
+        at = net.between(at, kind)
+    return plan_arena(net.program(net.dense(at, "s4", 5, last=True)))
+
+
+def sections(sfp):
+    """(first word, words of a record, number of records) of tensors, operators and constants."""
+    tensors, count, ops, op_count, constants, _ = struct.unpack_from("<6I", sfp, 24)
+    return (tensors // 4, (ops - tensors) // 4 // count, count), (
+        ops // 4,
+        (constants - ops) // 4 // op_count,
+        op_count,
+    )
+
+
+def test_every_word_of_every_record_as_anything_never_crashes_the_core():
+    program = every_operator()
+    assert {op.kind for op in program.ops} == set(KINDS)
+    sfp = to_bytes(program)
+    sft = plan_training(program, range(program.parameter_count), StepSettings(9, directions=2)).to_bytes()
+    assert run(sfp, sft) == "ran"
+    answers = collections.Counter()
+    places = [range(4, 24), *(range(first, first + size * count) for first, size, count in sections(sfp))]
+    for place in (place for some in places for place in some):
+        old = struct.unpack_from("<I", sfp, 4 * place)[0]
+        for value in {*WORDS, old + 1, old - 1, 2 * old, old ^ 0x100} - {old}:
+            content = bytearray(sfp)
+            struct.pack_into("<I", content, 4 * place, value % 2**32)
+            answers[run(with_checksums(content), sft)] += 1
+    assert len(answers) >= 6
+    assert answers["an operator record does not fit its tensors"] > answers["ran"] / 10
+
+
+def test_every_word_of_a_plan_as_anything_never_crashes_the_core():
+    answers = collections.Counter()
+    for place in range(4, len(SFT) // 4):
+        old = struct.unpack_from("<I", SFT, 4 * place)[0]
+        for value in {*WORDS, old + 1, old - 1} - {old}:
+            content = bytearray(SFT)
+            struct.pack_into("<I", content, 4 * place, value % 2**32)
+            answers[run(SFP, plan_with_checksum(content))] += 1
+    assert set(answers) == {
+        "ran",
+        "the training plan is not valid",
+        "the training plan belongs to another program",
+    }
 
 
 @settings(max_examples=500, deadline=None)
@@ -147,6 +207,15 @@ def test_hostile_plans_never_crash_the_core(changes, cut):
 )
 def test_what_a_damaged_file_is_called(place, value, message):
     assert message in run(SFP[:place] + value + SFP[place + len(value) :], SFT)
+
+
+def test_an_operator_that_would_write_over_what_it_reads_is_refused():
+    program = every_operator()
+    for op in program.ops[1:]:
+        tensors = list(program.tensors)
+        tensors[op.output] = replace(tensors[op.output], offset=tensors[op.inputs[0]].offset)
+        content = to_bytes(replace(program, tensors=tuple(tensors), arena_bytes=1 << 16))
+        assert run(content, SFT) == "an operator record does not fit its tensors", op.kind
 
 
 @pytest.mark.parametrize("kind", [-1, 0, 12, 255, 2**31 - 1])

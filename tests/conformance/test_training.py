@@ -1,15 +1,18 @@
 """Training in the C core against the reference: the same losses, votes and weights, in every format and whatever the
 layers, their rows, the memory, the threads and the sharing of the batch."""
 
+import numpy as np
 import pytest
 import small
-from random_networks import CYCLE, random_case, run
+from random_networks import CYCLE, Builder, Case, random_case, run
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program.arena import plan_arena
+from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.weights import pack
 
 PART = CYCLE // 24
 
@@ -40,3 +43,61 @@ def test_random_networks_train_to_the_same_bits(part):
     for number in range(part * PART, (part + 1) * PART):
         case = random_case(number)
         assert run(case, case.core()) == run(case, ReferenceEngine(case.program, case.plan)), f"case {number}"
+
+
+def trained_alike(program, **settings):
+    plan = plan_training(program, range(program.parameter_count), StepSettings(9, **settings))
+    program = plan_arena(program, plan.first_op)
+    x = (
+        np.random.default_rng(3)
+        .integers(-128, 128, (3, *program.tensors[program.input].shape))
+        .astype(np.int8)
+    )
+    y = np.array([0, 1, 0], np.int32)
+    for memory in ("fast", "small", "device"):
+        case = Case(0, program, plan, x, y, memory, 1, None)
+        assert run(case, case.core()) == run(case, ReferenceEngine(program, plan)), memory
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_more_channels_than_a_tile_of_a_depthwise_convolution(dtype, momentum):
+    """A tile has at most 256 rows: each tap of the next one begins elsewhere in the weights."""
+    net = Builder(np.random.default_rng(6))
+    at = net.depthwise(net.input((4, 5, 270)), dtype)
+    trained_alike(net.program(at), momentum=momentum, directions=1, share_batch=False)
+
+
+@pytest.mark.parametrize("length", [66310, 66312])
+def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
+    """66,311 products of s8 and u8 fit; beyond it bytes are widened like everything else."""
+    weight = Tensor("w", (2, length), "s8", (0.01,), offset=0)
+    bias = Tensor("b", (2,), "s32", (2e-4,), offset=2 * length)
+    x = Tensor("x", (length,), "s8", (0.02,), 127, offset=-1)
+    y = Tensor("y", (2,), "s16", (0.02,))
+    op = Op("fully_connected", "op", (2,), 3, weight=0, bias=1, rescale=((40000, 32),), lo=-32768, hi=32767)
+    q = np.full((2, length), 127)
+    q[1] = -127
+    program = plan_arena(
+        Program((weight, bias, x, y), (op,), 2, 3, 2, pack(weight, q) + bytes(8), loss_rescale=(30000, 16))
+    )
+    least = np.full((2, length), -128, np.int8)
+    assert np.array_equal(
+        CoreEngine(program, threads=1).logits(least), ReferenceEngine(program).logits(least)
+    )
+    trained_alike(program, epsilon=0.05, lr=0.05, directions=2)
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
+@pytest.mark.parametrize("rounding", ["nearest", "floor", "stochastic"])
+def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
+    program = small.small_program(dtype)
+    settings = StepSettings(9, lr=0.3, directions=4, rounding=rounding, share_batch=False)
+    plan = plan_training(program, range(8), settings)
+    engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
+    for step, votes in enumerate(
+        [(127, -128, 127, 126), (-128, -128, -128, -128), (0, 0, 0, 0), (1, 0, -3, 127)]
+    ):
+        for engine in engines:
+            engine.update(step, votes)
+        assert engines[0].weights() == engines[1].weights() != program.weights
