@@ -14,6 +14,7 @@ SCRIPTS = [
     "device_instructions.py",
     "make_tables.py",
     "exactness.py",
+    "equality.py",
     "demo_methods.py",
     "choices.py",
 ]
