@@ -57,12 +57,13 @@ def test_a_reader_that_goes_away(task):
 
 
 def test_ctrl_c_in_a_command_without_a_run(task, tmp_path):
-    os.mkfifo(tmp_path / "model.onnx")  # reading it waits for a writer that never comes
-    process = start("inspect", tmp_path / "model.onnx", "--json")
-    try:
-        process.wait(timeout=3)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
+    (tmp_path / "slow.py").write_text(
+        "import time\ndef prepare(path):\n    print('reading', flush=True)\n    time.sleep(60)\n"
+    )
+    words = ("evaluate", task.model, "--data", task.test, "--preprocess", "slow:prepare", "--json")
+    process = start(*words, env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert "reading" in process.stderr.readline()  # what others print goes there with --json
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out.count("\n") == 1
