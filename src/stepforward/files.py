@@ -86,8 +86,23 @@ def clear_temporary(path: Path) -> None:
     """Remove the temporary files of `path` whose writers are gone: who writes one holds a lock on it."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY}"):
         with contextlib.suppress(OSError), open(left, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            left.unlink()
+            if lock(file.fileno()):
+                left.unlink()
+
+
+def lock(handle: int) -> bool:
+    """Lock an open file or folder until it is closed; False where the file system has no locks.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+    """
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _open_temporary(path: Path) -> tuple[BinaryIO, str]:
@@ -95,8 +110,8 @@ def _open_temporary(path: Path) -> tuple[BinaryIO, str]:
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_TEMPORARY, dir=path.parent)
         file = os.fdopen(handle, "wb")
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(BlockingIOError):
+            lock(handle)
         if os.fstat(file.fileno()).st_nlink:
             return file, name
         file.close()

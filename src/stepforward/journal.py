@@ -3,7 +3,6 @@
 A run appends; a killed run leaves at most one torn record at the end, which resuming drops and computes again.
 """
 
-import fcntl
 import json
 import os
 import struct
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from stepforward import __version__
 from stepforward.errors import StepforwardError
-from stepforward.files import read_file, write_atomically
+from stepforward.files import lock, read_file, write_atomically
 from stepforward.reference.version import ARITHMETIC
 from stepforward.strict_json import parse_json
 
@@ -291,14 +290,12 @@ class JournalWriter:
 
     def _lock(self) -> None:
         try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self.file.fileno())
         except BlockingIOError as error:
             self.close()
             raise StepforwardError(
                 f"another process is writing {self.path}", "wait until it ends, or stop it, then resume"
             ) from error
-        except OSError:
-            pass  # a file system without locks
 
     def _record(self, kind: int, count: int, payload: bytes) -> None:
         body = bytes([kind, count]) + payload

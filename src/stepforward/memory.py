@@ -1,6 +1,7 @@
 """What a program needs of a device's memory, for inference and for training."""
 
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
+from stepforward.engines.weights import moving_bytes
 from stepforward.journal import STEPS_PER_RECORD
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program
@@ -17,7 +18,7 @@ def memory(program: Program, plan: TrainingPlan) -> dict:
     """
     trained = plan_arena(program, plan.first_op)
     training = device_scratch_bytes(trained)
-    moving = sum(-(-program.tensors[entry.tensor].bytes // 4) * 4 for entry in plan.trainable)
+    moving = sum(moving_bytes(program.tensors[entry.tensor]) for entry in plan.trainable)
     return {
         "weight_bytes": len(program.weights),
         "scratch_bytes_inference": device_inference_bytes(plan_arena(program)),

@@ -1,7 +1,9 @@
 """Which shared library is the core, and whether its structs are what the C compiler makes of them."""
 
 import ctypes
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 
 from stepforward.core import bindings
 
+HEADER = Path(bindings.__file__).parent / "include" / "stepforward.h"
 LOAD = "from stepforward.core.bindings import library; print(library()._name)"
 
 
@@ -29,6 +32,25 @@ def test_a_core_that_is_not_there_is_named(tmp_path):
     done = load(tmp_path / "core.so")
     assert done.returncode == 1
     assert f"the C core {tmp_path / 'core.so'} cannot be loaded" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+@pytest.mark.parametrize("source", ["", "unsigned sf_interface(void) { return 0; }"])
+def test_a_core_of_another_version_is_refused_before_it_is_called(tmp_path, source):
+    (tmp_path / "other.c").write_text(source + "\nint other;\n")
+    other = tmp_path / "other.so"
+    subprocess.run([shutil.which("cc"), "-shared", "-fPIC", "-o", other, tmp_path / "other.c"], check=True)
+    done = load(other)
+    assert f"the C core {other} was built from another version of stepforward" in done.stderr
+
+
+def test_the_interface_has_another_number_whenever_a_declaration_changes():
+    """On failure: raise SF_INTERFACE and INTERFACE by one, and put the digest that was found below."""
+    text = HEADER.read_text()
+    assert re.search(r"#define SF_INTERFACE (\d+)u", text)[1] == str(bindings.INTERFACE)
+    code = re.sub(r"/\*.*?\*/|#define SF_INTERFACE \d+u", "", text, flags=re.DOTALL)
+    digest = hashlib.sha256(" ".join(code.split()).encode()).hexdigest()
+    assert (bindings.INTERFACE, digest[:16]) == (1, "ab3292310638d4cb")
 
 
 MIRRORS = {
@@ -63,7 +85,6 @@ def layout_in_python():
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_every_field_of_every_struct_lies_where_the_compiler_puts_it(tmp_path):
-    header = Path(bindings.__file__).parent / "include" / "stepforward.h"
     assert set(MIRRORS) >= {
         "sf_program",
         "sf_plan",
@@ -72,12 +93,12 @@ def test_every_field_of_every_struct_lies_where_the_compiler_puts_it(tmp_path):
         "sf_perturbation",
         "sf_journal",
     }
-    assert layout_in_c(tmp_path, header) == layout_in_python()
+    assert layout_in_c(tmp_path, HEADER) == layout_in_python()
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
 def test_a_field_that_moves_is_seen(tmp_path):
-    header = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
+    header = HEADER.read_text()
     moved = tmp_path / "moved.h"
     moved.write_text(header.replace("    uint32_t row_tile;", "    uint16_t other, row_tile;", 1))
     assert moved.read_text() != header

@@ -3,17 +3,10 @@
  *
  * Usage: test_fuzz FOLDER [RUNS [SEED [program|plan|journal [FIRST]]]], FOLDER written by make_example.py. The n-th input of a seed is
  * always the same; a failure names it. */
-#include <string.h>
-
-#include "check.h"
+#include "bytes.h"
 #include "stepforward.h"
 
 enum { LARGEST = 1 << 20 };
-
-typedef struct blob {
-    uint8_t* bytes;
-    size_t size;
-} blob;
 
 static const char* parser;
 static unsigned long long seed, number;
@@ -31,29 +24,6 @@ static uint64_t draw(void) /* splitmix64 */
 }
 
 static uint32_t below(uint32_t n) { return (uint32_t)(draw() % n); }
-
-static uint32_t get(const uint8_t* at)
-{
-    uint32_t v;
-    memcpy(&v, at, 4);
-    return v;
-}
-
-static void put(uint8_t* at, uint32_t v) { memcpy(at, &v, 4); }
-
-static blob read_file(const char* folder, const char* name)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE* f = fopen(path, "rb");
-    CHECK(f != NULL && fseek(f, 0, SEEK_END) == 0);
-    const long size = ftell(f);
-    CHECK(size > 0 && fseek(f, 0, SEEK_SET) == 0);
-    blob b = {malloc((size_t)size), (size_t)size};
-    CHECK(b.bytes != NULL && fread(b.bytes, 1, b.size, f) == b.size);
-    fclose(f);
-    return b;
-}
 
 /* A word at some edge, near what it was, or anything. */
 static uint32_t changed(uint32_t v)
@@ -123,16 +93,16 @@ static int try_both(blob sfp, blob sft)
 
 static int fuzz_program(blob sfp, blob sft)
 {
-    const uint32_t weights = get(sfp.bytes + 48);
+    const uint32_t weights = word(sfp.bytes + 48);
     blob b = {own(sfp.bytes, sfp.size), sfp.size};
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
         const uint32_t at = below(8) == 0 ? 8 + 4 * below(22) : 96 + 4 * below((weights - 96) / 4);
-        put(b.bytes + at, changed(get(b.bytes + at)));
+        put(b.bytes + at, changed(word(b.bytes + at)));
     }
     if (below(20) == 0)
         b.size -= below((uint32_t)b.size);
     if (b.size >= 96) {
-        const uint32_t offsets[2] = {get(b.bytes + 48), get(b.bytes + 56)}, sizes[2] = {get(b.bytes + 52), get(b.bytes + 60)};
+        const uint32_t offsets[2] = {word(b.bytes + 48), word(b.bytes + 56)}, sizes[2] = {word(b.bytes + 52), word(b.bytes + 60)};
         for (int i = 0; i < 2; i++)
             if ((uint64_t)offsets[i] + sizes[i] <= b.size)
                 put(b.bytes + 16 + 4 * i, sf_crc32(0, b.bytes + offsets[i], sizes[i]));
@@ -151,11 +121,11 @@ static int fuzz_plan(blob sfp, blob sft)
     blob b = {own(sft.bytes, sft.size), sft.size};
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
         const uint32_t at = 4 * (2 + below((uint32_t)b.size / 4 - 2));
-        put(b.bytes + at, changed(get(b.bytes + at)));
+        put(b.bytes + at, changed(word(b.bytes + at)));
     }
     if (below(20) == 0)
         b.size -= below((uint32_t)b.size);
-    const uint32_t claimed = b.size >= 16 ? get(b.bytes + 8) : 0;
+    const uint32_t claimed = b.size >= 16 ? word(b.bytes + 8) : 0;
     if (claimed >= 16 && claimed <= b.size)
         put(b.bytes + 12, sf_crc32(0, b.bytes + 16, claimed - 16));
     blob exact = {own(b.bytes, b.size), b.size};
@@ -197,7 +167,7 @@ static uint32_t read_back(const kept* k, size_t at, uint32_t check, uint32_t dir
         const uint8_t* payload = k->bytes + at + 2;
         CHECK(at + 2 + sizes[type] + 4 <= k->size);
         check = sf_crc32(check, k->bytes + at, 2 + sizes[type]);
-        CHECK(get(payload + sizes[type]) == check);
+        CHECK(word(payload + sizes[type]) == check);
         for (uint32_t i = 0; type <= 3 && i < n; i++) {
             const uint32_t two = payload[i / 4] >> (2 * (i % 4)) & 3u;
             const int vote = type == 1 ? (payload[i / 8] >> (i % 8) & 1 ? -1 : 1) : type == 2 ? (two == 3 ? -1 : (int)two) : (int8_t)payload[i];
@@ -222,7 +192,7 @@ static int fuzz_journal(void)
     k.size = 0;
     k.failing = 0;
     CHECK(sf_journal_open(&journal, directions, per_record, buffer, "{}", 2, keep, &k) == SF_OK && k.size == 18);
-    const uint32_t first = get(k.bytes + 14);
+    const uint32_t first = word(k.bytes + 14);
     CHECK(first == sf_crc32(0, k.bytes, 14));
     k.failing = below(2) ? 0 : 1 + (int)below(6);
     uint32_t taken = 0;

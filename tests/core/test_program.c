@@ -2,32 +2,10 @@
  * of it never lead a kernel out of its buffers (the sanitizer build watches).
  *
  * Usage: test_program FOLDER, written by make_example.py. */
-#include <string.h>
-
-#include "check.h"
+#include "bytes.h"
 #include "stepforward.h"
 
 enum { STEPS = 20, SAMPLES = 5, DIRECTIONS = 2 };
-
-typedef struct blob {
-    uint8_t* bytes;
-    size_t size;
-} blob;
-
-static blob read_file(const char* folder, const char* name)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE* f = fopen(path, "rb");
-    CHECK(f != NULL);
-    CHECK(fseek(f, 0, SEEK_END) == 0);
-    const long size = ftell(f);
-    CHECK(size >= 0 && fseek(f, 0, SEEK_SET) == 0);
-    blob b = {malloc((size_t)size), (size_t)size};
-    CHECK(b.bytes != NULL && fread(b.bytes, 1, b.size, f) == b.size);
-    fclose(f);
-    return b;
-}
 
 typedef struct example {
     blob sfp, sft, samples, labels, votes, weights, logits;
@@ -92,15 +70,6 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
     free(logits);
     return status;
 }
-
-static uint32_t word(const uint8_t* at)
-{
-    uint32_t v;
-    memcpy(&v, at, 4);
-    return v;
-}
-
-static void put(uint8_t* at, uint32_t v) { memcpy(at, &v, 4); }
 
 /* Hostile values in every word before the weights, with the checksum made right again. */
 static void hostile_programs(const example* e, const int32_t* y)

@@ -7,24 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "bytes.h"
 #include "stepforward.h"
 
 enum { ROWS = 16, BLOCK = 2, SAMPLES = 5, STEPS = 4, MOST_PROBES = 5 };
-
-static void* read_file(const char* folder, const char* name, size_t* size)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE* f = fopen(path, "rb");
-    CHECK(f != NULL && fseek(f, 0, SEEK_END) == 0);
-    *size = (size_t)ftell(f);
-    CHECK(fseek(f, 0, SEEK_SET) == 0);
-    void* bytes = malloc(*size);
-    CHECK(bytes != NULL && fread(bytes, 1, *size, f) == *size);
-    fclose(f);
-    return bytes;
-}
 
 static void* aligned(size_t bytes)
 {
@@ -140,12 +126,11 @@ static void refusals(const task* t)
 static void compare(const char* folder, const char* program, const char* plan)
 {
     task t = {0};
-    size_t sfp_size, sft_size, size;
-    void *sfp = read_file(folder, program, &sfp_size), *sft = read_file(folder, plan, &sft_size);
-    void *x = read_file(folder, "samples", &size), *y = read_file(folder, "labels", &size);
-    CHECK(sf_program_open(&t.program, sfp, sfp_size) == SF_OK && sf_plan_open(&t.plan, &t.program, sft, sft_size) == SF_OK);
-    t.x = x;
-    t.y = y;
+    const blob sfp = read_file(folder, program), sft = read_file(folder, plan);
+    const blob x = read_file(folder, "samples"), y = read_file(folder, "labels");
+    CHECK(sf_program_open(&t.program, sfp.bytes, sfp.size) == SF_OK && sf_plan_open(&t.plan, &t.program, sft.bytes, sft.size) == SF_OK);
+    t.x = (const int8_t*)x.bytes;
+    t.y = (const int32_t*)(const void*)y.bytes;
     t.weights = aligned(t.plan.weights_bytes);
     t.momentum = malloc(t.plan.momentum_elements * sizeof(int16_t) + 1);
     const size_t logits_bytes = (size_t)SAMPLES * t.program.classes * sizeof(int32_t);
@@ -167,10 +152,10 @@ static void compare(const char* folder, const char* program, const char* plan)
             CHECK(memcmp(t.weights, weights, t.plan.weights_bytes) == 0);
         }
     refusals(&t);
-    free(sfp);
-    free(sft);
-    free(x);
-    free(y);
+    free(sfp.bytes);
+    free(sft.bytes);
+    free(x.bytes);
+    free(y.bytes);
     free(weights);
     free(logits);
     free(t.weights);

@@ -8,6 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
+INTERFACE = 1  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -113,6 +114,7 @@ SINK = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 _PROGRAM, _PLAN, _SCRATCH = POINTER(ProgramHandle), POINTER(PlanHandle), POINTER(Scratch)
 _JOURNAL = POINTER(JournalHandle)
 _SIGNATURES = {
+    "sf_interface": (c_uint32, ()),
     "sf_status_text": (c_char_p, (c_int,)),
     "sf_program_open": (c_int, (_PROGRAM, c_void_p, c_size_t)),
     "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
@@ -163,7 +165,8 @@ def library() -> ctypes.CDLL:
     names (the tests run builds that know fewer instruction sets).
 
     Raises:
-        StepforwardError: the package was installed without building it, or there is no such file.
+        StepforwardError: the package was installed without building it, there is no such file, or it was built from
+            another version of the core.
     """
     found = importlib.util.find_spec("stepforward.core._core")
     path = os.environ.get("STEPFORWARD_CORE") or (found and found.origin)
@@ -178,6 +181,11 @@ def library() -> ctypes.CDLL:
             f"the C core {path} cannot be loaded: {error}",
             "unset STEPFORWARD_CORE, or name a shared library built from this version's core",
         ) from error
+    if not hasattr(core, "sf_interface") or core.sf_interface() != INTERFACE:
+        raise StepforwardError(
+            f"the C core {path} was built from another version of stepforward",
+            "build it again: pip install . where the source is, make for a core that STEPFORWARD_CORE names",
+        )
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(core, name)
         function.restype, function.argtypes = result, arguments

@@ -1,5 +1,7 @@
 #include "internal.h"
 
+uint32_t sf_interface(void) { return SF_INTERFACE; }
+
 const char* sf_status_text(sf_status status)
 {
     switch (status) {

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.core.bindings import PlanHandle, ProgramHandle
-from stepforward.program.model import Program
+from stepforward.program.model import Program, Tensor
 from stepforward.program.training_plan import TrainingPlan
 
 
@@ -37,7 +37,7 @@ class WeightStore:
             tensor = program.tensors[entry.tensor]
             places = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
             self._places.append(tuple(places))
-            at += -(-tensor.bytes // 4) * 4
+            at += moving_bytes(tensor)
         self.restore(program.weights)
 
     def snapshot(self) -> bytes:
@@ -52,6 +52,11 @@ class WeightStore:
         self._section[:] = np.frombuffer(section, dtype=np.uint8)
         for there, here in self._places:
             self.buffer[here] = self._section[there]
+
+
+def moving_bytes(tensor: Tensor) -> int:
+    """What a tensor takes in a buffer of trained ones, each of which begins at a multiple of 4 (`sf_moving_bytes`)."""
+    return -(-tensor.bytes // 4) * 4
 
 
 def aligned_bytes(size: int) -> NDArray[np.uint8]:

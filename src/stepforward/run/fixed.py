@@ -59,7 +59,6 @@ def adapt_fixed(
     if resume and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
     program = to_program(opened)
-    kept = _kept(prepared, opened, program)
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
@@ -111,6 +110,7 @@ def adapt_fixed(
     engine.restore(run.best.weights)
     after = _score(program, engine, samples[measured_on])
     adapted = replace(program, weights=run.best.weights)
+    kept = _kept(prepared, opened, program)
     result = {
         "method": "qzo-ff",
         "bits": opened.bits,

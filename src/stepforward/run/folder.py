@@ -1,7 +1,6 @@
 """The folder of a run: what it holds, and the refusal to overwrite another run."""
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.files import clear_temporary, plain, read_file, write_atomically
+from stepforward.files import clear_temporary, lock, plain, read_file, write_atomically
 from stepforward.frontend.onnx import save_onnx
 from stepforward.program import fileformat
 from stepforward.program.model import Program
@@ -124,14 +123,12 @@ def _locked(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle)
         except BlockingIOError as error:
             raise StepforwardError(
                 f"another process is running in {folder}",
                 "wait until it ends, or choose another folder with --out",
             ) from error
-        except OSError:
-            pass  # a file system without locks
         yield
     finally:
         os.close(handle)

@@ -51,13 +51,16 @@ def harm(result: dict) -> list[str]:
         fallen.sort(key=lambda c: c["recall_after"] - c["recall_before"])
         shown = [
             f"{c['name']} ({100 * c['recall_before']:.0f} to {100 * c['recall_after']:.0f} %, {c['samples']} samples)"
-            for c in fallen[:_MOST_CLASSES]
+            for c in fallen
         ]
-        more = f" and {len(fallen) - _MOST_CLASSES} more" if len(fallen) > _MOST_CLASSES else ""
         remedy = "" if result["settings"]["balance"] else "; --balance makes every class count alike"
-        found.append(f"fewer samples are classified correctly of {', '.join(shown)}{more}{remedy}")
+        found.append(f"fewer samples are classified correctly of {_some(shown, _MOST_CLASSES)}{remedy}")
     return found
 
 
+def _some(names: list[str], most: int, kind: str = "") -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more{kind}" if len(names) > most else "")
+
+
 def _names(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more tensors" if len(names) > 3 else "")
+    return _some(names, 3, " tensors")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.engines.core import device_scratch_bytes
+from stepforward.engines.core import device_inference_bytes
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_class_names, get_notes, get_preprocessing
 from stepforward.frontend.support import unsupported
@@ -90,7 +90,7 @@ def _needs(program: Program, notes: list[str]) -> dict:
         "macs": sum(multiply_accumulates(program, op) for op in program.ops),
         "operators": dict(Counter(op.kind for op in program.ops)),
         "flash_bytes": len(fileformat.to_bytes(program)),
-        "ram_bytes_inference": device_scratch_bytes(plan_arena(program))
+        "ram_bytes_inference": device_inference_bytes(plan_arena(program))
         + program.tensors[program.input].bytes,
         "ram_bytes_training": training,
     }

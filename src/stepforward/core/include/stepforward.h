@@ -30,6 +30,7 @@
 extern "C" {
 #endif
 
+#define SF_INTERFACE 1u       /* raised whenever a declaration below changes: callers who load the core at run time compare it */
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_INPUTS 8       /* inputs of one operator */
 #define SF_MAX_DIRECTIONS 255 /* directions of one step */
@@ -60,6 +61,9 @@ typedef enum sf_status {
 
 /* One English phrase for a status; never NULL. */
 const char* sf_status_text(sf_status status);
+
+/* SF_INTERFACE of the header that the core was compiled with. */
+uint32_t sf_interface(void);
 
 /* --------------------------------------------------------------------------------------------------- program */
 
@@ -358,7 +362,7 @@ void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES])
  * not move is packed only in the first. For one program, one plan and one row_tile. */
 typedef struct sf_packs {
     void* memory;    /* 64-byte aligned */
-    size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes) */
+    size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes, directions) */
     uint32_t probes; /* packed at once, 1 or more; an even number lets the two probes of a direction share the drawing of z */
     uint32_t directions; /* whose z is kept for sf_update_threaded(), as packing draws it: any number, of the first ones of a step */
     uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the core */
