@@ -18,7 +18,7 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
     Returns:
         s8, stored order, shape (n, H, W, C): `round(x / scale) + zero_point`, half to even as in ONNX QuantizeLinear,
         saturated. Where the program's metadata has `input_scaling`, `(x - offset) * factor` takes the place of x, one
-        float32 offset and factor per channel.
+        float32 offset and factor per channel: along axis 1, or along its `axis`.
 
     Raises:
         StepforwardError: wrong shape, NaN or Inf, or an `input_scaling` that does not fit the input.
@@ -42,8 +42,11 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
 
 
 def _scale_channels(scaling: dict, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    channels = (x.shape[1], *(1,) * (x.ndim - 2))
     try:
+        axis = scaling.get("axis", 1)
+        if type(axis) is not int or axis not in (1, x.ndim - 1):
+            raise ValueError("not an axis of channels")
+        channels = tuple(size if other == axis else 1 for other, size in enumerate(x.shape))[1:]
         offset, factor = (
             _finite(scaling[name]).reshape(channels) if scaling.get(name) else None
             for name in ("offset", "factor")

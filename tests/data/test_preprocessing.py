@@ -4,7 +4,7 @@ import log_mel
 import numpy as np
 import pytest
 
-from stepforward.data.preprocessing import apply, check_preprocessing, input_shape, read
+from stepforward.data.preprocessing import apply, check_preprocessing, input_shape, laid_out, read
 from stepforward.errors import StepforwardError
 
 IMAGE = {"kind": "image", "height": 8, "width": 6, "channels": 3, "mean": [0.5] * 3, "std": [0.25] * 3}
@@ -32,6 +32,21 @@ def test_shapes_are_as_announced():
     assert apply(MFCC, np.zeros(5000)).shape == input_shape(MFCC) == (1, 49, 10)
     assert input_shape({"kind": "array"}) is None
     assert apply({"kind": "array"}, np.zeros((1, 2, 3))).dtype == np.float32
+
+
+@pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, MFCC])
+def test_channels_can_come_last(settings):
+    raw = np.random.default_rng(0).random((20, 30, 3) if settings is IMAGE else 16000)
+    first, last = (apply(settings | {"channels_last": way}, raw) for way in (False, True))
+    np.testing.assert_array_equal(np.moveaxis(first, 0, -1), last)
+    assert last.shape == input_shape(settings | {"channels_last": True})
+    assert laid_out(settings, last.shape, False) == settings | {"channels_last": True}
+    assert laid_out(settings, first.shape, True) == settings
+
+
+def test_the_order_of_axes_is_true_or_false():
+    with pytest.raises(StepforwardError, match="channels_last is 1"):
+        check_preprocessing(IMAGE | {"channels_last": 1})
 
 
 @pytest.mark.parametrize("settings", [IMAGE, LOG_MEL, MFCC, {"kind": "array"}])

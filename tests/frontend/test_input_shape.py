@@ -36,6 +36,7 @@ def test_open_sizes_come_from_the_user(write):
 def test_open_sizes_come_from_the_preprocessing(write):
     assert shape(load_onnx(write("N,2,H,W", IMAGE))) == (2, 6, 8)
     assert shape(load_onnx(write("N,1,H,W", MEL))) == (1, 6, 8)
+    assert shape(load_onnx(write("N,H,W,2", IMAGE))) == (6, 8, 2)
 
 
 def test_without_either_the_message_names_the_option(write):

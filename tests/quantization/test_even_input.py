@@ -57,6 +57,37 @@ def plane(pads):
     ), noise(60, 2, 6, 6) * np.array([0.01, 50], np.float32).reshape(2, 1, 1)
 
 
+def test_channels_in_the_last_axis_are_scaled_alike():
+    body = (
+        "n = BatchNormalization(t, g, b, m, v)\nc = Conv<pads=[0, 0, 0, 0]>(n, c.weight, c.bias)\nr = Relu(c)\n"
+        "p = GlobalAveragePool(r)\nf = Flatten(p)\ny = Gemm<transB=1>(f, fc.weight)"
+    )
+    weights = {
+        "g": np.ones(2, np.float32),
+        "b": np.zeros(2, np.float32),
+        "m": np.array([0, 300], np.float32),
+        "v": np.array([1e-4, 2500], np.float32),
+        "c__weight": noise(8, 2, 3, 3),
+        "c__bias": noise(8),
+        "fc__weight": noise(3, 8),
+    }
+    x = noise(60, 2, 6, 5) * np.array([0.01, 50], np.float32).reshape(2, 1, 1) + np.float32(1)
+    first = canonicalize(parse(body.replace("(t,", "(x,"), "N,2,6,5", **weights))
+    last = canonicalize(parse(f"t = Transpose<perm=[0, 3, 1, 2]>(x)\n{body}", "N,6,5,2", **weights))
+    models = quantize(first, x), quantize(last, np.moveaxis(x, 1, -1))
+    read = [read_quantized(model) for model in models]
+    assert read[0].factor == read[1].factor != ()
+    assert read[0].offset == read[1].offset
+    np.testing.assert_array_equal(run_ort(models[0], x), run_ort(models[1], np.moveaxis(x, 1, -1)))
+    programs = [to_program(open_model(model)) for model in models]
+    assert programs[1].metadata["input_scaling"]["axis"] == 3
+    integers = [
+        CoreEngine(program).logits(quantize_input(program, samples))
+        for program, samples in zip(programs, (x, np.moveaxis(x, 1, -1)), strict=True)
+    ]
+    np.testing.assert_array_equal(*integers)
+
+
 def answers_kept(canonical, model, x):
     return (run_ort(model, x).argmax(1) == run(canonical, x).argmax(1)).mean()
 
@@ -150,7 +181,15 @@ def test_damaged_steps_are_refused(array):
 
 def test_metadata_that_does_not_fit_is_refused():
     program = to_program(open_model(quantize(canonicalize(table()[0]), table()[1])))
-    for broken in ({"factor": [1, 2]}, {"factor": "many"}, {"factor": [None] * 4}, [1], "text", 3):
+    for broken in (
+        {"factor": [1, 2]},
+        {"factor": [1.0] * 4, "axis": 2},
+        {"factor": "many"},
+        {"factor": [None] * 4},
+        [1],
+        "text",
+        3,
+    ):
         program.metadata["input_scaling"] = broken
         with pytest.raises(StepforwardError, match="input_scaling"):
             quantize_input(program, table()[1])

@@ -279,7 +279,8 @@ def _inputs(
             'preprocessing of kind "image")',
         )
     wanted = f"(N, {', '.join(map(str, shape))})" if shape else "(N, C, H, W)"
-    reading = input_reading(x.shape[1:], tuple(shape) if shape else x.shape[1:])
+    last = settings.get("channels_last", False)
+    reading = input_reading(x.shape[1:], tuple(shape) if shape else x.shape[1:], last)
     if 0 in x.shape or reading is None or (shape is None and len(x.shape) != 4):
         raise StepforwardError(
             f"{where}: x has shape {x.shape}; the model reads {wanted}", "give x in that shape"

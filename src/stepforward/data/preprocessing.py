@@ -8,6 +8,9 @@
  "mean", "std", "floor"} and, where wanted, "peak": true                                   see mfcc.mfcc
 {"kind": "array"}                                                     samples are already the network's input
 
+Every kind takes "channels_last": true for a network that reads (H, W, C), and false for one that reads (C, H, W); left
+out, the network's input says it (`laid_out`).
+
 A caller's own function (`function.function_settings`) is a kind too, which no model file can name.
 """
 
@@ -36,6 +39,7 @@ _SPECTRUM = ("fmin", "fmax", "mean", "std", "floor")
 _NUMBERS = {"image": (), "log_mel": _SPECTRUM, "mfcc": _SPECTRUM, "array": ()}
 _LISTS = {"image": ("mean", "std"), "log_mel": (), "mfcc": (), "array": ()}
 _OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "mfcc": ("peak",), "array": ()}
+_LAYOUT = "channels_last"
 _SMALLEST = 1e-15  # of what divides; its inverse is the largest number: samples stay far inside float32
 _LARGEST = 2**25  # numbers in one intermediate array
 MEDIA = {"image": IMAGES, "log_mel": SOUNDS, "mfcc": SOUNDS, "function": FILES}
@@ -51,7 +55,7 @@ def check_preprocessing(settings: dict) -> dict:
     kind = settings.get("kind") if isinstance(settings, dict) else None
     if not isinstance(kind, str) or kind not in _COUNTS:
         raise _refused(f"kind is {kind!r}; known kinds are {', '.join(_COUNTS)}")
-    known = (*_COUNTS[kind], *_NUMBERS[kind], *_LISTS[kind], *_OPTIONAL[kind])
+    known = (*_COUNTS[kind], *_NUMBERS[kind], *_LISTS[kind], *_OPTIONAL[kind], _LAYOUT)
     for name in settings:
         if name != "kind" and name not in known:
             close = difflib.get_close_matches(str(name), known, n=1)
@@ -69,13 +73,51 @@ def check_preprocessing(settings: dict) -> dict:
         right = isinstance(values, list | tuple) and len(values) == settings["channels"]
         if not (right and all(_is_number(value) for value in values)):
             raise _refused(f"{name} is {values!r}, not a list of one number per channel")
+    if not isinstance(settings.get(_LAYOUT, False), bool):
+        raise _refused(f"{_LAYOUT} is {settings[_LAYOUT]!r}, not true or false")
     for problem in _RANGES[kind](settings):
         raise _refused(problem)
     return settings
 
 
+def laid_out(settings: dict, shape: tuple[int, ...], last: bool) -> dict:
+    """Checked settings with "channels_last" where they leave it to the network to say.
+
+    Args:
+        shape: of one sample, as the network reads it.
+        last: whether the network begins like one that reads (H, W, C); decides where `shape` alone does not.
+
+    >>> settings = {"kind": "image", "height": 8, "width": 6, "channels": 3, "mean": [0] * 3, "std": [1] * 3}
+    >>> laid_out(settings, (8, 6, 3), False)["channels_last"], "channels_last" in laid_out(settings, (3, 8, 6), True)
+    (True, False)
+    """
+    if _LAYOUT in settings or settings["kind"] == "function" or len(shape) != 3:
+        return settings
+    made = input_shape(settings)
+    if made is not None and made != shape:
+        last = _to_last(made) == shape
+    elif made is not None:
+        last = last and _to_last(made) == shape
+    return settings | {_LAYOUT: True} if last else settings
+
+
+def either_layout(settings: dict) -> bool:
+    """Whether samples have the same shape as (C, H, W) and as (H, W, C), with numbers in another order."""
+    made = input_shape(settings)
+    return made is not None and len(made) == 3 and max(made) > 1 and _to_last(made) == made
+
+
 def input_shape(settings: dict) -> tuple[int, ...] | None:
-    """Shape (C, H, W) these settings produce; None for "array", which takes what comes."""
+    """Shape these settings produce, (C, H, W), or (H, W, C) with "channels_last"; None for "array": what comes."""
+    made = _channels_first(settings)
+    return _to_last(made) if made is not None and settings.get(_LAYOUT) else made
+
+
+def _to_last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[1:], shape[0])
+
+
+def _channels_first(settings: dict) -> tuple[int, ...] | None:
     if settings["kind"] == "image":
         return settings["channels"], settings["height"], settings["width"]
     if settings["kind"] == "log_mel":
@@ -123,15 +165,15 @@ def apply(settings: dict, raw: NDArray) -> NDArray[np.float32]:
             array, function: float (C, H, W).
 
     Returns:
-        float32, shape (C, H, W).
+        float32, shape (C, H, W), or (H, W, C) with "channels_last".
     """
-    if settings["kind"] == "image":
-        return fit_image(raw, settings)
-    if settings["kind"] == "log_mel":
-        return log_mel(raw, settings)
-    if settings["kind"] == "mfcc":
-        return mfcc(raw, settings)
-    return np.asarray(raw, dtype=np.float32)
+    if settings["kind"] not in _MAKERS:
+        return np.asarray(raw, dtype=np.float32)
+    made = _MAKERS[settings["kind"]](raw, settings)
+    return np.moveaxis(made, 0, -1) if settings.get(_LAYOUT) else made
+
+
+_MAKERS = {"image": fit_image, "log_mel": log_mel, "mfcc": mfcc}
 
 
 def _image_ranges(settings: dict) -> list[str]:

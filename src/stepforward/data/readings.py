@@ -19,8 +19,13 @@ class Reading(NamedTuple):
 _AS_IT_IS = Reading(lambda block: block, "")
 
 
-def input_reading(sample: tuple[int, ...], wanted: tuple[int, ...]) -> Reading | None:
+def input_reading(
+    sample: tuple[int, ...], wanted: tuple[int, ...], channels_last: bool = False
+) -> Reading | None:
     """Rows of shape `sample` as network inputs of shape `wanted`; None where no way or no single way leads there.
+
+    Args:
+        channels_last: whether `wanted` is (H, W, C) rather than (C, H, W).
 
     >>> input_reading((28, 28), (1, 28, 28)).said
     'a channel axis is added'
@@ -29,7 +34,17 @@ def input_reading(sample: tuple[int, ...], wanted: tuple[int, ...]) -> Reading |
     """
     if sample == wanted:
         return _AS_IT_IS
-    if len(wanted) == 3:
+    if len(wanted) == 3 and channels_last:
+        height, width, channels = wanted
+        if sample == (height, width) and channels == 1:
+            return Reading(lambda block: block[..., None], "a channel axis is added")
+        if sample == (channels, height, width):
+            return Reading(
+                lambda block: np.moveaxis(block, 1, -1), "the first axis, channels, becomes the last"
+            )
+        if sample == (height * width,) and channels == 1:
+            return Reading(lambda block: block.reshape(-1, *wanted), _flat(height, width))
+    elif len(wanted) == 3:
         channels, height, width = wanted
         if sample == (height, width) and channels == 1:
             return Reading(lambda block: block[:, None], "a channel axis is added")

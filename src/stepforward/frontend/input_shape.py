@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.channels import channels_last
 from stepforward.frontend.metadata import PREPROCESSING, get_preprocessing
 
 
@@ -12,8 +13,8 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
     """Write fixed sizes where the input's axes are dynamic; the batch stays as it is.
 
     Args:
-        shape: of one sample, (C, H, W) or (features,); by default the one that the preprocessing noted in the
-            model makes, if any.
+        shape: of one sample, (C, H, W), (H, W, C) or (features,); by default the one that the preprocessing noted in
+            the model makes, if any, in the order of axes that the network reads.
         source: how messages name the model.
 
     Raises:
@@ -24,12 +25,11 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
     if value is None or wanted is None:
         return
     own = [None] * (len(wanted) + 1) if value.shape is None else list(value.shape.dims)
+    if shape is None and (channels_last(model) or not _fits(own, wanted)):
+        wanted = (*wanted[1:], wanted[0])
     if all(isinstance(dim, int) for dim in own[1:]) and shape is None:
         return
-    fits = len(own) == len(wanted) + 1 and all(
-        dim == size for dim, size in zip(own[1:], wanted, strict=True) if isinstance(dim, int)
-    )
-    if fits:
+    if _fits(own, wanted):
         value.shape = ir.Shape([own[0], *wanted])
     elif shape is not None:
         raise StepforwardError(
@@ -37,6 +37,12 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
             f"(N, {', '.join(str(dim) for dim in own[1:])})",
             "give the size of one sample without the batch; sizes that the model fixes stay as they are",
         )
+
+
+def _fits(own, wanted):
+    return len(own) == len(wanted) + 1 and all(
+        dim == size for dim, size in zip(own[1:], wanted, strict=True) if isinstance(dim, int)
+    )
 
 
 def parse_input_shape(shape: str | Sequence[int]) -> tuple[int, ...]:

@@ -264,6 +264,8 @@ class _Lowering:
 def _input_scaling(graph: QuantizedGraph) -> dict:
     """The metadata entry of an input whose channels are scaled before they are quantized."""
     steps = {"offset": list(graph.offset), "factor": list(graph.factor)}
+    if graph.axis != 1:
+        steps["axis"] = graph.axis
     return {"input_scaling": steps} if graph.offset or graph.factor else {}
 
 

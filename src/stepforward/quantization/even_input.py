@@ -25,34 +25,33 @@ _EFFECT = 1 / 32
 _MOST_SAMPLES = 256
 
 
-def even_input(model: ir.Model, x: np.ndarray) -> bool:
+def even_input(model: ir.Model, x: np.ndarray, axis: int = 1) -> bool:
     """Put a Sub and a Mul in front of a canonical graph where one scale for the whole input would cost accuracy.
-
-    Channels are axis 1: features of (N, features), planes of (N, C, H, W).
 
     Args:
         model: canonical float graph; changed in place.
         x: calibration samples, float32, as the network reads them.
+        axis: of channels: 1 for the features of (N, features) and the planes of (N, C, H, W); 3 for (N, H, W, C).
 
     Returns:
         Whether the graph was changed: ranges differ more than 8 times, rounding them to one scale moves the logits,
         a scale per channel moves them at most half as much, and linear layers can undo it.
     """
-    axes = (0, *range(2, x.ndim))
+    axes = tuple(other for other in range(x.ndim) if other != axis)
     lo, hi = (x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64))
     ranges = _Ranges.of(lo, hi)
     if ranges is None:
         return False
     for offset, factor in (ranges.centred(), ranges.scaled()):
-        undone = _Undone(model.graph, offset, factor)
+        undone = _Undone(model.graph, offset, factor, axis)
         if undone.possible:
             break
     else:
         return False
-    if not _helps(model, x, lo, hi, offset, factor):
+    if not _helps(model, x, lo, hi, offset, factor, axis):
         return False
     undone.write()
-    _prepend(model.graph, offset, factor)
+    _prepend(model.graph, offset, factor, axis)
     return True
 
 
@@ -96,12 +95,12 @@ class _CannotError(Exception):
 class _Undone:
     """New weights for the first linear layers, such that they give for z what they gave for x."""
 
-    def __init__(self, graph, offset, factor):
+    def __init__(self, graph, offset, factor, axis):
         self.updates = []
         self.possible = True
         value = graph.inputs[0]
         shape = tuple(value.shape.dims[1:])
-        broadcast = (-1, *(1,) * (len(shape) - 1))
+        broadcast = _along(axis, len(shape) + 1)[1:]
         scale = np.broadcast_to((1 / factor.astype(np.float64)).reshape(broadcast), shape)
         shift = np.broadcast_to(offset.astype(np.float64).reshape(broadcast), shape)
         try:
@@ -151,6 +150,11 @@ class _Undone:
         self.updates.append((node, *arrays))
 
 
+def _along(axis, rank):
+    """The shape that spreads one number per channel over a batch."""
+    return tuple(-1 if other == axis else 1 for other in range(rank))
+
+
 def _channels_read(node, weight):
     """(outputs, inputs of one group): the channel each kernel plane of a Conv reads."""
     outputs, inputs = weight.shape[:2]
@@ -165,10 +169,10 @@ def _one_per_channel(values):
     return flat[:, 0]
 
 
-def _helps(model, x, lo, hi, offset, factor):
+def _helps(model, x, lo, hi, offset, factor, axis):
     """Whether one scale moves the logits, and a scale per channel at most half as much."""
     x = x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)]
-    broadcast = (-1, *(1,) * (x.ndim - 2))
+    broadcast = _along(axis, x.ndim)[1:]
     largest = max(np.abs(lo).max(), np.abs(hi).max())
     one = largest / (255 if (lo >= 0).all() else 127)
     each = (1 / (factor.astype(np.float64) * 127)).reshape(broadcast)
@@ -182,11 +186,11 @@ def _helps(model, x, lo, hi, offset, factor):
     return shared > _EFFECT * spread and own < shared / 2
 
 
-def _prepend(graph, offset, factor):
+def _prepend(graph, offset, factor, axis):
     """Sub and Mul between the input and all its readers; Sub only where a channel is moved."""
     source = graph.inputs[0]
     uses, shape = list(source.uses()), source.shape
-    broadcast = (-1, *(1,) * (len(shape) - 2))
+    broadcast = _along(axis, len(shape))[1:]
     value, nodes = source, []
     for op_type, suffix, array in (("Sub", "offset", offset), ("Mul", "factor", factor)):
         if op_type == "Sub" and not array.any():

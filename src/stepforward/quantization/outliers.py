@@ -11,14 +11,15 @@ _FAR = 32
 """Times the usual magnitude: an 8-bit scale that reaches so far has four steps left for everything else."""
 
 
-def far_out(x: np.ndarray) -> dict[int, tuple[float, float]]:
-    """Samples in which some channel (axis 1) is more than 32 times as large as in 99 % of the samples.
+def far_out(x: np.ndarray, axis: int = 1) -> dict[int, tuple[float, float]]:
+    """Samples in which some channel (along `axis`) is more than 32 times as large as in 99 % of the samples.
 
     Returns:
         sample number -> (magnitude reached, the usual magnitude of that channel), the farthest first; at most about
         one sample in a hundred, or one of fewer.
     """
-    magnitude = np.abs(x).max(axis=tuple(range(2, x.ndim)))
+    others = tuple(other for other in range(1, x.ndim) if other != axis)
+    magnitude = np.abs(x).max(axis=others)
     usual = np.quantile(magnitude, _TYPICAL, axis=0, method="lower")
     ratio = np.divide(magnitude, usual, out=np.zeros(magnitude.shape), where=usual > 0)
     channel = ratio.argmax(axis=1)

@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.channels import channel_axis
 from stepforward.frontend.graph import (
     add_initializer,
     attribute,
@@ -84,11 +85,12 @@ def quantize(
     model = copy_model(model)
     graph = model.graph
     x = check_samples(model, x)
-    found = far_out(x)
+    axis = channel_axis(model)
+    found = far_out(x, axis)
     if found:
         x = np.delete(x, list(found), axis=0)
         add_note(model, left_out(found, sources))
-    even_input(model, x)
+    even_input(model, x, axis)
     points = _choose_points(graph, calibrate(model, x, settings), settings)
     values = quantized_values(graph)
     for node in list(graph):

@@ -94,6 +94,7 @@ class QuantizedGraph:
         input, output: names of the network's input and logits; keys of `formats`.
         offset, factor: what the input's channels go through before they are quantized, float32 values, one per
             channel: (x - offset) * factor; empty where the file has no such step.
+        axis: of the channels in a batch that `offset` and `factor` count.
     """
 
     input: str
@@ -103,6 +104,7 @@ class QuantizedGraph:
     formats: dict[str, Format]
     offset: tuple[float, ...] = ()
     factor: tuple[float, ...] = ()
+    axis: int = 1
 
 
 def read_quantized(model: ir.Model) -> QuantizedGraph:
@@ -163,7 +165,11 @@ class _Reader:
         """The Sub and Mul that `even_input` put in front, in this order and once each."""
         field, array = _SCALING[node.op_type], constant(node.inputs[1])
         shape = dims(self.source)[1:]
-        if array is None or array.dtype != np.float32 or array.shape != (shape[0], *(1,) * (len(shape) - 1)):
+        spread = {(shape[0], *(1,) * (len(shape) - 1)): 1}
+        if len(shape) == 3:
+            spread.setdefault((1, 1, shape[2]), 3)
+        axis = None if array is None or array.dtype != np.float32 else spread.get(array.shape)
+        if axis is None or self.scaling.setdefault("axis", axis) != axis:
             raise damaged(f"{describe(node)} does not have one number per channel of the input")
         good = np.isfinite(array).all() and (field == "offset" or (array > 0).all())
         if not good or "factor" in self.scaling or field in self.scaling or self.input is not None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from stepforward.data.function import Prepare, find_function, function_name, function_settings
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
-from stepforward.data.preprocessing import check_preprocessing
+from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
 from stepforward.errors import StepforwardError
+from stepforward.frontend.channels import channels_last
 from stepforward.frontend.graph import copy_model
 from stepforward.frontend.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
 from stepforward.models import Opened
@@ -49,6 +50,9 @@ def complete(
             raise StepforwardError("both image and preprocess are given", "give one of them")
         opened = replace(opened, prepare=find_function(preprocess))
     settings = None if opened.prepare else _preprocessing(opened, data, image)
+    layout = ""
+    if not opened.prepare:
+        settings, layout = _with_layout(opened, settings)
     names = _class_names(opened, data, classes, settings or settings_of(opened))
     if settings is None and names is None:
         return opened
@@ -60,9 +64,11 @@ def complete(
                 f"class names are the folders of {data} in sorted order: {_shown(names)}; "
                 "other order of the logits: --classes"
             )
+    if layout:
+        notes.append(layout)
     if settings is not None:
         set_preprocessing(graph, settings)
-        if image is None:
+        if image is None and not get_preprocessing(opened.graph):
             notes.append(
                 "the model does not say how it reads images: pixels are divided by 255 (mean=0, std=1); trained with "
                 "other scaling: --image mean=..,std=.."
@@ -94,10 +100,19 @@ def doubt(opened: Opened, confusion: Any) -> list[str]:
 
 
 def settings_of(opened: Opened) -> dict:
-    """The settings that turn files into samples: the caller's function, or what the model says, checked."""
+    """The settings that turn files into samples: the caller's function, or what the model says (`own_settings`)."""
     if opened.prepare:
         return function_settings(opened.prepare, opened.input_shape)
-    return check_preprocessing(opened.preprocessing)
+    return own_settings(opened)
+
+
+def own_settings(opened: Opened) -> dict:
+    """What the model says of its preprocessing, checked, with the order of axes that the network reads.
+
+    This is the one place where settings meet the network: whatever turns data into samples takes them from here.
+    """
+    settings = check_preprocessing(opened.preprocessing)
+    return laid_out(settings, opened.input_shape, channels_last(opened.graph))
 
 
 def given(
@@ -125,19 +140,53 @@ def _preprocessing(opened: Opened, data: Any, image: Image | None) -> dict | Non
             "write it into the model with sf.set_preprocessing (docs/tutorial.md lists the settings), "
             "or give the features as an .npz with x and y",
         )
-    shape = opened.input_shape
-    if len(shape) != 3 or shape[0] not in (1, 3):
+    last = own.get("channels_last", channels_last(opened.graph))
+    shape = _channels_height_width(opened.input_shape, last)
+    if shape is None:
         raise StepforwardError(
-            f"{opened.source} reads samples of shape {shape}, which no image file gives",
-            "images need an input (N, 1, H, W) or (N, 3, H, W); give other samples as an .npz with x and y",
+            f"{opened.source} reads samples of shape {opened.input_shape}, which no image file gives",
+            "images need an input (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; "
+            "give other samples as an .npz with x and y",
         )
     settings = image_settings({} if image is None else image, shape)
-    if opened.quantized and own and own != settings:
+    settings = laid_out(settings, opened.input_shape, last)
+    if opened.quantized and own and own_settings(opened) != settings:
         raise StepforwardError(
             f"{opened.source} was quantized with other image settings than --image says",
             "leave --image out, or quantize the float model again with --image",
         )
     return settings
+
+
+def _channels_height_width(shape: tuple[int, ...], last: bool) -> tuple[int, int, int] | None:
+    """Sizes of the images that a network reads, or None where its input is none.
+
+    Args:
+        last: whether channels come last, where either end could be them.
+    """
+    if len(shape) != 3:
+        return None
+    ends = [size in (1, 3) for size in (shape[0], shape[2])]
+    if ends[1] and (last or not ends[0]):
+        return shape[2], shape[0], shape[1]
+    return shape if ends[0] else None
+
+
+def _with_layout(opened: Opened, settings: dict | None) -> tuple[dict | None, str]:
+    """The settings to write, with the order of axes where the input's shape leaves it open, and a note about it."""
+    known, shape = settings or own_settings(opened), opened.input_shape
+    either = either_layout(known) or (
+        settings is not None and all(size in (1, 3) for size in (shape[0], shape[2]))
+    )
+    if not either or "channels_last" in get_preprocessing(opened.graph):
+        return settings, ""
+    last = known.get("channels_last", False)
+    note = (
+        f"the input of {opened.source}, {shape}, could be (C, H, W) or (H, W, C): it is read as "
+        f"{'(H, W, C)' if last else '(C, H, W)'}; where that is wrong, add "
+        f'"channels_last": {"false" if last else "true"} to its preprocessing (sf.set_preprocessing)'
+    )
+    return known | {"channels_last": last}, note
 
 
 def _class_names(opened: Opened, data: Any, classes: Classes | None, settings: dict) -> list[str] | None:

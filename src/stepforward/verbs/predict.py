@@ -15,7 +15,7 @@ from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
 from stepforward.models import Opened, open_model, to_program
 from stepforward.quantization.float_forward import run as run_float
-from stepforward.run.complete import complete, settings_of
+from stepforward.run.complete import complete, own_settings, settings_of
 from stepforward.run.given import Classes, Image
 
 
@@ -92,7 +92,7 @@ def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[st
 
 
 def _from_array(opened: Opened, x: NDArray) -> NDArray[np.float32]:
-    settings = prep.check_preprocessing(opened.preprocessing)
+    settings = own_settings(opened)
     one = opened.input_shape if x.dtype.kind == "f" else ()
     if x.shape == one or (x.ndim == 3 and x.dtype == np.uint8):
         x = x[None]
