@@ -205,12 +205,6 @@ def test_strided_slices_become_one_pool():
     assert canonical.graph[0].attributes["strides"].value == (2, 2)
 
 
-def test_slice_of_channels_is_refused():
-    model = parse(f"c = Slice(x, a, b, b)\n{HEAD}", a=np.array([0]), b=np.array([1]))
-    with pytest.raises(StepforwardError, match=r"Slice node 'c' cuts a part out"):
-        canonicalize(model)
-
-
 def test_clips_are_normalized():
     model = parse(
         "a = Clip(x, lo, six)\nb = Clip(a, , six)\nd = Clip(b, lo)\ne = Max(d, lo)\nf = Min(lo, e)\n"

@@ -7,6 +7,7 @@ from stepforward.frontend.contract import check_contract
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
 from stepforward.frontend.passes.block_moves import block_moves, open_blocks
 from stepforward.frontend.passes.drop_softmax import drop_softmax
+from stepforward.frontend.passes.earlier_selections import earlier_selections
 from stepforward.frontend.passes.explicit_pads import explicit_pads
 from stepforward.frontend.passes.flatten_output import flatten_output
 from stepforward.frontend.passes.fold_affine import fold_affine
@@ -18,8 +19,10 @@ from stepforward.frontend.passes.merge_pad import merge_pad
 from stepforward.frontend.passes.name_everything import name_everything
 from stepforward.frontend.passes.normalize_clip import normalize_clip
 from stepforward.frontend.passes.normalize_reshape import normalize_reshape
+from stepforward.frontend.passes.picks import picks
 from stepforward.frontend.passes.positive_axes import positive_axes
 from stepforward.frontend.passes.remove_noops import remove_noops
+from stepforward.frontend.passes.selections import selections
 from stepforward.frontend.passes.strided_slice import strided_slice
 from stepforward.frontend.passes.to_float32 import to_float32
 from stepforward.frontend.passes.two_logits import drop_sigmoid, two_logits
@@ -62,11 +65,15 @@ def canonicalize(model: ir.Model) -> ir.Model:
     normalize_clip(graph)
     global_pool(graph)
     open_blocks(graph)
-    normalize_reshape(graph, batch)
-    block_moves(graph)
     strided_slice(graph)
+    selections(graph)
+    normalize_reshape(graph, batch)
     infer_shapes(model)
     matmul_to_gemm(graph)
+    earlier_selections(graph)
+    picks(graph)
+    block_moves(graph)
+    infer_shapes(model)
     explicit_pads(graph)
     fold_affine(graph)
     merge_pad(graph)

@@ -179,16 +179,20 @@ def replace_node(old: ir.Node, op_type: str, inputs: list, attributes: dict | No
 
 def bypass(node: ir.Node, replacement: ir.Value) -> None:
     """Remove a one-output node; its readers read `replacement`, which inherits a graph output's name."""
-    result = node.outputs[0]
+    give_result(node.outputs[0], replacement)
+    node.graph.remove(node, safe=True)
+
+
+def give_result(result: ir.Value, replacement: ir.Value) -> None:
+    """Let all that read `result` read `replacement`, which inherits a graph output's name."""
     name, was_output = result.name, result.is_graph_output()
     if was_output and replacement.is_graph_input():
         raise StepforwardError(
             f"the network's output {name!r} is its input", "export the model that computes the logits"
         )
     result.replace_all_uses_with(replacement, replace_graph_outputs=True)
-    node.graph.remove(node, safe=True)
     if was_output:
-        replacement.name = name
+        result.name, replacement.name = None, name
 
 
 def last_of(graph: ir.Graph, kinds: tuple[str, ...]) -> ir.Node | None:

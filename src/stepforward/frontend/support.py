@@ -24,6 +24,7 @@ _REWRITTEN = {
         "Div",
         "Dropout",
         "Expand",
+        "Gather",
         "GlobalMaxPool",
     ),
     *(
@@ -41,7 +42,7 @@ _REWRITTEN = {
         "SpaceToDepth",
         "Squeeze",
     ),
-    *("Sub", "Sum", "Unsqueeze"),
+    *("Split", "Sub", "Sum", "Unsqueeze"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
@@ -173,6 +174,8 @@ def _reason(node, computed, known):
         return _PRODUCT
     if operator == "Div" and node.inputs[1] in computed:
         return "only a division by constants is supported"
+    if operator == "Gather" and node.inputs[1] in computed:
+        return _remedy(node)
     if operator in _OVER_CLASSES and _ends(node):
         return None
     return None if operator in CANONICAL or operator in _REWRITTEN else _remedy(node)

@@ -116,6 +116,9 @@ def _choose_points(graph, seen, settings):
         if node.op_type in FORMAT_OF_INPUT:
             points[value.name] = points[node.inputs[0].name]
             continue
+        if node.op_type == "Concat" and len({points[source.name] for source in node.inputs}) == 1:
+            points[value.name] = points[node.inputs[0].name]  # parts of one tensor: nothing to round
+            continue
         magnitude = seen[value.name][1]
         if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
             points[value.name] = _logits_point(value.name, magnitude)

@@ -1,0 +1,167 @@
+"""Split, Slice and Gather with constant positions: one Gather along one axis for each, positions from the front."""
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import (
+    add_initializer,
+    attribute,
+    constant,
+    describe,
+    dims,
+    give_result,
+)
+
+_MOST_POSITIONS = 2**24
+"""Along one axis of one sample: more is a mistake or an attack."""
+
+
+def selections(graph: ir.Graph) -> None:
+    """Write Split, Slice and Gather as Gathers that read a list of positions (k,) along an axis other than the batch.
+
+    A selection of everything in its order is dropped. The axes are positive and shapes are inferred.
+
+    Raises:
+        StepforwardError: computed positions, positions that the tensor does not have, none at all, or a selection of
+            samples.
+    """
+    for node in list(graph):
+        read = _READERS.get(node.op_type)
+        if read is not None:
+            for result, value in zip(node.outputs, read(node), strict=True):
+                if value is not None:
+                    give_result(result, value)
+            graph.remove(node, safe=True)
+
+
+def positions(node: ir.Node) -> np.ndarray:
+    """The positions (k,) that a Gather written by this pass reads."""
+    return constant(node.inputs[1])
+
+
+def select(node: ir.Node, value: ir.Value, axis: int, where: np.ndarray) -> ir.Value:
+    """A Gather of these positions, put before `node`; `value` itself where they are all, in order."""
+    shape = list(value.shape.dims)
+    if len(where) == shape[axis] and np.array_equal(where, np.arange(shape[axis])):
+        return value
+    name = node.name or node.outputs[0].name
+    taken = add_initializer(node.graph, f"{name}.positions", np.asarray(where, np.int64))
+    made = ir.node("Gather", [value, taken], {"axis": axis}, name=name)
+    shape[axis] = len(where)
+    made.outputs[0].shape, made.outputs[0].dtype = ir.Shape(shape), value.dtype
+    node.graph.insert_before(node, made)
+    return made.outputs[0]
+
+
+def _split(node):
+    source, axis = node.inputs[0], attribute(node, "axis")
+    length, count = _length(node, axis), len(node.outputs)
+    sizes = constant(node.inputs[1]) if len(node.inputs) > 1 else attribute(node, "split")
+    if sizes is None and len(node.inputs) > 1 and node.inputs[1] is not None:
+        raise _computed(node)
+    if sizes is None:
+        size = -(-length // (attribute(node, "num_outputs") or count))
+        sizes = [min(size, length - start) for start in range(0, length, size)]
+    sizes = [int(size) for size in np.reshape(sizes, -1)]
+    if len(sizes) != count or sum(sizes) != length or min(sizes) < 1:
+        raise StepforwardError(
+            f"{describe(node)} splits {length} into parts of {sizes[:16]} and has {count} outputs",
+            "give sizes of at least 1 that add up to the size of the axis, one for each output",
+        )
+    ends = np.cumsum(sizes)
+    used = [bool(result.uses()) or result.is_graph_output() for result in node.outputs]
+    return [
+        select(node, source, axis, np.arange(end - size, end)) if is_used else None
+        for size, end, is_used in zip(sizes, ends, used, strict=True)
+    ]
+
+
+def _slice(node):
+    arrays = [constant(value) if value is not None else None for value in node.inputs[1:]]
+    if any(array is None for array, value in zip(arrays, node.inputs[1:], strict=True) if value is not None):
+        raise _computed(node)
+    starts, ends, axes, steps = (*arrays, None, None, None, None)[:4]
+    if starts is None or ends is None:
+        raise _computed(node)
+    axes = np.arange(starts.size) if axes is None else axes
+    steps = np.ones(starts.size, np.int64) if steps is None else steps
+    if len({array.size for array in (starts, ends, axes, steps)}) > 1 or not steps.all():
+        raise StepforwardError(
+            f"{describe(node)} has starts, ends, axes and steps that do not fit each other",
+            "give one start, end, axis and step (not 0) for each axis that is cut",
+        )
+    value = node.inputs[0]
+    for start, end, axis, step in zip(
+        *(array.reshape(-1).tolist() for array in (starts, ends, axes, steps)), strict=True
+    ):
+        where = range(value.shape[axis])[slice(start, end, step)]
+        if axis == 0 and len(where) == value.shape[0] and step == 1:
+            continue
+        _length(node, axis)
+        _some(node, len(where))
+        value = select(node, value, axis, np.array(where))
+    return [value]
+
+
+def _gather(node):
+    axis, where = attribute(node, "axis"), constant(node.inputs[1])
+    length, shape = _length(node, axis), dims(node.inputs[0], node)
+    if where is None:
+        raise StepforwardError(
+            f"{describe(node)} looks up positions that the network computes",
+            "a look-up by computed numbers (an embedding) is not supported: feed the network floats",
+        )
+    _some(node, where.size)
+    flat = where.reshape(-1).astype(np.int64)
+    if (flat < -length).any() or (flat >= length).any():
+        raise StepforwardError(
+            f"{describe(node)} reads positions {flat.min()} to {flat.max()} of an axis of {length}",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    value = select(node, node.inputs[0], axis, flat % length)
+    if where.ndim == 1:
+        return [value]
+    target = np.array([0, *shape[1:axis], *where.shape, *shape[axis + 1 :]], np.int64)
+    reshape = ir.node(
+        "Reshape", [value, add_initializer(node.graph, f"{node.outputs[0].name}.shape", target)]
+    )
+    reshape.outputs[0].shape, reshape.outputs[0].dtype = (
+        ir.Shape([shape[0], *target[1:].tolist()]),
+        value.dtype,
+    )
+    node.graph.insert_before(node, reshape)
+    return [reshape.outputs[0]]
+
+
+_READERS = {"Split": _split, "Slice": _slice, "Gather": _gather}
+
+
+def _length(node, axis):
+    shape = dims(node.inputs[0], node)
+    if axis == 0:
+        raise StepforwardError(
+            f"{describe(node)} selects among the samples of a batch",
+            "keep the batch whole: select channels, rows or columns",
+        )
+    if shape[axis] > _MOST_POSITIONS:
+        raise StepforwardError(
+            f"{describe(node)} selects along an axis of {shape[axis]:,}",
+            f"axes of up to {_MOST_POSITIONS:,} can be cut; cut the data in the preprocessing",
+        )
+    return shape[axis]
+
+
+def _some(node, count):
+    if not 1 <= count <= _MOST_POSITIONS:
+        raise StepforwardError(
+            f"{describe(node)} selects {count:,} positions",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+
+
+def _computed(node):
+    return StepforwardError(
+        f"{describe(node)} cuts where the network's own numbers say",
+        "use sizes that are fixed when the model is exported",
+    )
