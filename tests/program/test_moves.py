@@ -35,6 +35,13 @@ def assert_equal(body, **weights):
         ("r = Reshape(x, a)\nt = Transpose<perm=[0,6,5,4,3,2,1]>(r)\nc = Reshape(t, b)", MANY),
         ("c = SpaceToDepth<blocksize=2>(x)", {}),
         ("c = DepthToSpace<blocksize=2>(x)", {}),
+        ("a, b = Split<axis=1, num_outputs=2>(x)\nc = Concat<axis=1>(b, a)", {}),
+        ("c = Gather<axis=1>(x, p)", {"p": np.array([7, 1, 2, 3, -2])}),
+        ("c = Slice(x, a, b, d)", {"a": np.array([1, 1]), "b": np.array([-1, 3]), "d": np.array([2, 3])}),
+        (
+            "c = Slice(x, a, b, d, s)",
+            {"a": np.array([1]), "b": np.array([99]), "d": np.array([1]), "s": np.array([3])},
+        ),
     ],
 )
 def test_moves(body, weights):
