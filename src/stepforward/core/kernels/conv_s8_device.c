@@ -18,7 +18,7 @@ typedef struct span {
 
 /* One kernel row of the patch at one output position, with zeros in the padding. line: the input row, from the channel of the group
  * or piece on. */
-static void gather_row(const geometry* g, const sf_widening* inside, const int8_t* line, const span* h, int16_t* out)
+SF_INLINE void gather_row(const geometry* g, const sf_widening* inside, const int8_t* line, const span* h, int16_t* out)
 {
     const size_t c = inside->out_step;
     if (h->first > 0)

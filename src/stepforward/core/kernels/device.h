@@ -106,6 +106,11 @@ void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uin
 /* sum[r] += the dot product of row r, stride columns from w on, with x. count is even. */
 void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS]);
 
+/* `count` outputs to y[at ..] in 64 bits: four rows, stride columns apart, times x, both of `length`. Apart from the case of 32 bits,
+ * which so saves none of the registers that this one needs. */
+void sf_rows_multiply_wide(const sf_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
+                           void* y, size_t at);
+
 void sf_conv_s8_device(const sf_call* call);
 void sf_depthwise_s8_device(const sf_call* call);
 void sf_fully_connected_s8_device(const sf_call* call);

@@ -106,15 +106,13 @@ void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t fi
 
 void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at)
 {
-    int32_t acc[SF_DEVICE_ROWS];
-    if (tile->rows.narrow) {
-        sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
-        sf_rows_finish(&tile->rows, acc, tile->count, y, at);
+    if (!tile->rows.narrow) {
+        sf_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y, at);
         return;
     }
-    int64_t sum[SF_DEVICE_ROWS] = {0};
-    sf_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sum);
-    sf_rows_finish_wide(&tile->rows, sum, tile->count, y, at);
+    int32_t acc[SF_DEVICE_ROWS];
+    sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+    sf_rows_finish(&tile->rows, acc, tile->count, y, at);
 }
 
 /* Blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3). */
@@ -126,6 +124,14 @@ void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_
         for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
             sum[r] += acc[r];
     }
+}
+
+void sf_rows_multiply_wide(const sf_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
+                           void* y, size_t at)
+{
+    int64_t sum[SF_DEVICE_ROWS] = {0};
+    sf_dot_rows_wide(w, stride, x, length, sum);
+    sf_rows_finish_wide(rows, sum, count, y, at);
 }
 
 void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count,

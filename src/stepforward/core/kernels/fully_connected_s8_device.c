@@ -61,7 +61,6 @@ static void run_stored(const sample* s, sf_rows* rows, const int16_t* w, const i
     for (uint32_t r = 0, count; r < s->rows; r += SF_DEVICE_ROWS) {
         const uint32_t first = sf_device_group(0, r, s->rows, 1, &count);
         const int16_t* words = w + (size_t)first * s->length;
-        int64_t wide[SF_DEVICE_ROWS] = {0};
         if (call->op->rescale_count != 1)
             fits = take_scales(rows, call, first);
         rows->bias = (int32_t*)(uintptr_t)(bias + first); /* only read from here on */
@@ -73,8 +72,7 @@ static void run_stored(const sample* s, sf_rows* rows, const int16_t* w, const i
                 continue;
             }
         }
-        sf_dot_rows_wide(words, s->length, x, s->length, wide);
-        sf_rows_finish_wide(rows, wide, SF_DEVICE_ROWS, call->y, s->at + first);
+        sf_rows_multiply_wide(rows, words, s->length, x, s->length, SF_DEVICE_ROWS, call->y, s->at + first);
     }
 }
 
