@@ -64,6 +64,33 @@ def test_gemm_is_normalized():
     assert [array.shape for array in found.values()] == [(4, 72), (4,)]
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (1, 4), (1, 1)])
+def test_biases_that_broadcast_to_the_outputs(shape):
+    bias = ramp(*shape) + np.float32(0.5)
+    canonical_like(parse("y = Gemm(x, w, b)", "N,6", w=ramp(6, 4), b=bias), "Gemm")
+    canonical_like(parse("m = MatMul(x, w)\ny = Add(b, m)", "N,6", w=ramp(6, 4), b=bias), "Gemm")
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4, 1), (1, 1, 4), (4, 4), (3,), (0,)])
+def test_biases_that_differ_between_samples_or_do_not_fit_are_refused(shape):
+    """With a fixed batch of four, ONNX would give each sample a bias of its own."""
+    for body in ("y = Gemm(x, w, b)", "m = MatMul(x, w)\ny = Add(m, b)"):
+        with pytest.raises(StepforwardError):
+            canonicalize(parse(body, "4,6", w=ramp(6, 4), b=ramp(*shape)))
+
+
+@pytest.mark.parametrize("weight", [ramp(6), ramp(1, 6, 4), np.ones((6, 4), np.int64)])
+def test_products_with_a_constant_that_is_no_matrix_of_floats_are_refused(weight):
+    with pytest.raises(StepforwardError, match=r"(MatMul|Gemm) node") as caught:
+        canonicalize(parse("y = MatMul(x, w)", "N,6", w=weight))
+    assert "attention" not in caught.value.remedy
+
+
+def test_an_empty_tensor_is_refused():
+    with pytest.raises(StepforwardError, match="empty tensor"):
+        canonicalize(parse("y = MatMul(x, w)", "N,6", w=np.zeros((6, 0), np.float32)))
+
+
 BATCH_NORM = {
     "bn__weight": ramp(4) + 1,
     "bn__bias": ramp(4),

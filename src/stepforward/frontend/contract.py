@@ -20,6 +20,11 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
                 "keep the batch as the first axis throughout the network",
             )
+        if 0 in shape:
+            raise StepforwardError(
+                f"{describe(node)} gives an empty tensor of shape {shape}",
+                "check that the model runs in ONNX Runtime on one sample, then export it again",
+            )
         if len(shape) > 5:
             raise StepforwardError(
                 f"{describe(node)} works on a tensor of shape {shape}, which has more than four axes besides the batch",
@@ -48,6 +53,11 @@ def _check_parameters(node):
             f"the weight {weight.shape} and bias {bias.shape} of {describe(node)} do not fit its {channels} input "
             f"channels in {group} group(s)",
             "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    if weight.dtype.kind != "f" or bias.dtype.kind != "f":
+        raise StepforwardError(
+            f"the weight and bias of {describe(node)} are {weight.dtype} and {bias.dtype}, not float32",
+            "export the model with float32 weights",
         )
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise StepforwardError(

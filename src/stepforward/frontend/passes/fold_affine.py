@@ -110,11 +110,14 @@ def _batch_norm(node):
 
 def _per_channel(node, array, shape):
     """The constant as one float64 per channel (axis 1)."""
-    full = (
-        array.reshape((1,) * (len(shape) - array.ndim) + array.shape) if array.ndim <= len(shape) else array
-    )
+    if array.ndim > len(shape):
+        raise StepforwardError(
+            f"{describe(node)} combines a tensor of shape {shape} with a constant of shape {array.shape}",
+            "give the constant no more axes than the tensor has: another one moves the batch",
+        )
+    full = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
     varies = [axis for axis, dim in enumerate(full.shape) if dim != 1 and axis != 1]
-    if varies or full.ndim != len(shape) or full.shape[1] not in (1, shape[1]):
+    if varies or full.shape[1] not in (1, shape[1]):
         raise StepforwardError(
             f"{describe(node)} combines a tensor of shape {shape} with a constant of shape {array.shape}",
             "constants may differ between channels only, not between positions",

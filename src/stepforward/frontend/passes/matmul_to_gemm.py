@@ -33,10 +33,15 @@ def matmul_to_gemm(graph: ir.Graph) -> None:
 
 def _check(node):
     shape, weight = dims(node.inputs[0], node), constant(node.inputs[1])
-    if weight is None or weight.ndim != 2 or attribute(node, "transA", 0):
+    if weight is None or attribute(node, "transA", 0):
         raise StepforwardError(
             f"{describe(node)} multiplies by something that is not a constant matrix",
             "attention and bilinear layers are not supported; use nn.Linear with fixed weights",
+        )
+    if weight.ndim != 2:
+        raise StepforwardError(
+            f"{describe(node)} multiplies by a constant of shape {weight.shape}, not by a matrix",
+            "use nn.Linear, or reshape the constant to (inputs, outputs)",
         )
     if len(shape) != 2:
         raise StepforwardError(
@@ -58,7 +63,7 @@ def _normalize(node):
         set_constant(node, 1, changed, f"{node.outputs[0].name}.weight")
     if len(node.inputs) > 2 and node.inputs[2] is not None:
         bias = constant(node.inputs[2])
-        if bias.size not in (1, len(changed)):
+        if bias.shape not in ((), (1,), (1, 1), (len(changed),), (1, len(changed))):
             raise StepforwardError(
                 f"{describe(node)} has {len(changed)} outputs and a bias of shape {bias.shape}",
                 "give the bias one number per output",
