@@ -75,7 +75,7 @@ def make(rng: Random) -> bytes:
 
 def _changed(rng: Random, chunk: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     name, body = chunk
-    if name == b"fmt " and rng.random() < 0.9:
+    if name == b"fmt " and len(body) > 1 and rng.random() < 0.9:
         places = {0: "H", 2: "H", 4: "I", 8: "I", 12: "H", 14: "H", 16: "H", 18: "H"}
         place, form = rng.choice([(p, f) for p, f in places.items() if p + struct.calcsize(f) <= len(body)])
         value = near(rng, struct.unpack_from(f"<{form}", body, place)[0])
