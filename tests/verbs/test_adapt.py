@@ -259,3 +259,15 @@ def test_what_backprop_has_not(task, options, tmp_path):
     pytest.importorskip("torch")
     with pytest.raises(StepforwardError):
         adapt(task.model, task.data, method="backprop", out=tmp_path / "run", **options)
+
+
+def test_classes_without_samples_are_allowed_and_named(task):
+    (x, y), (other, labels) = task.data, task.test
+    few = x[y < 2], y[y < 2]
+    result = adapt(task.model, few, test=(other[labels == 0], labels[labels == 0]), steps=2)
+    assert (
+        "1 of 3 classes have no samples, and accuracy says nothing about them: 'squares'" in result["notes"]
+    )
+    assert any("all 4 test samples are of one class, 'horizontal'" in note for note in result["notes"])
+    with pytest.raises(StepforwardError, match="one class only"):
+        adapt(task.model, (x[y == 1], y[y == 1]), steps=2)

@@ -5,6 +5,7 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 from cli import stripes
+from onnx_graphs import parse, ramp
 
 from stepforward.data.dataset import Dataset
 from stepforward.digits.clips import load_clips, model_path
@@ -110,3 +111,27 @@ def test_arrays_that_would_be_misread_are_refused(task, which, data, match):
 def test_a_program_is_not_taken_for_a_model(tmp_path):
     with pytest.raises(StepforwardError, match=r"adapted\.onnx"):
         evaluate(tmp_path / "adapted.sfp", (X, Y))
+
+
+def one_logit(x):
+    return parse(
+        "f = Flatten(x)\ny = Gemm<transB=1>(f, w)",
+        f"N,{','.join(map(str, x.shape[1:]))}",
+        w=ramp(1, x[0].size),
+    )
+
+
+def test_samples_of_one_class_say_nothing(task):
+    x = task.test[0]
+    for model in (one_logit(x), task.model):
+        notes = evaluate(model, (x, np.zeros(len(x), int)))["notes"]
+        (said,) = [note for note in notes if "accuracy says nothing" in note]
+        assert f"all {len(x)} samples are of one class" in said
+    assert "one class, 'horizontal'; add samples of 'vertical', 'squares'" in said
+    assert not any("says nothing" in note for note in evaluate(task.model, task.test)["notes"])
+
+
+def test_classes_without_samples_are_named(task):
+    x, y = task.test
+    notes = evaluate(task.model, (x[y < 2], y[y < 2]))["notes"]
+    assert notes == ["1 of 3 classes have no samples, and accuracy says nothing about them: 'squares'"]

@@ -1,5 +1,8 @@
 """What a user should know about a run besides its figures."""
 
+import numpy as np
+
+from stepforward.data.dataset import Dataset
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan, quanta
 from stepforward.run.training import Run
@@ -58,8 +61,29 @@ def harm(result: dict) -> list[str]:
     return found
 
 
+def one_sided(dataset: Dataset, samples: str) -> list[str]:
+    """What accuracy on these samples cannot say, because classes of the network have none among them.
+
+    Args:
+        samples: what the samples are called, such as "samples" or "test samples".
+    """
+    present = np.unique(dataset.y).tolist()
+    names = [repr(name) for label, name in enumerate(dataset.class_names) if label not in present]
+    if not names:
+        return []
+    if len(present) == 1:
+        return [
+            f"accuracy says nothing: all {len(dataset):,} {samples} are of one class, "
+            f"{dataset.class_names[present[0]]!r}; add samples of {_some(names, _MOST_CLASSES)}"
+        ]
+    return [
+        f"{len(names):,} of {len(dataset.class_names):,} classes have no {samples}, and accuracy says nothing about "
+        f"them: {_some(names, _MOST_CLASSES)}"
+    ]
+
+
 def _some(names: list[str], most: int, kind: str = "") -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more{kind}" if len(names) > most else "")
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more{kind}" if len(names) > most else "")
 
 
 def _names(names: list[str]) -> str:

@@ -16,7 +16,7 @@ from stepforward.run.complete import doubt, given
 from stepforward.run.fixed import adapt_fixed
 from stepforward.run.folder import claimed, earlier_figures, remove_run, run_folder, write_run
 from stepforward.run.given import Classes, Image
-from stepforward.run.notes import harm
+from stepforward.run.notes import harm, one_sided
 from stepforward.run.prepare import Prepared, prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.run.settings import Settings
@@ -120,7 +120,8 @@ def _notes(prepared: Prepared, result: dict) -> list[str]:
     notes = [
         *get_notes(prepared.opened.graph),
         *prepared.train.notes,
-        *(prepared.test.notes if prepared.test else ()),
+        *one_sided(prepared.train, "samples"),
+        *((*prepared.test.notes, *one_sided(prepared.test, "test samples")) if prepared.test else ()),
         *doubt(prepared.opened, result["confusion_before"]),
         *result["notes"],
         *harm(result),

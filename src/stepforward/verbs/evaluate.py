@@ -13,6 +13,7 @@ from stepforward.models import open_model, to_program
 from stepforward.quantization.float_forward import run as run_float
 from stepforward.run.complete import complete, doubt, given
 from stepforward.run.given import Classes, Image
+from stepforward.run.notes import one_sided
 from stepforward.run.prepare import load_data
 from stepforward.scores import score, score_float
 
@@ -66,7 +67,12 @@ def evaluate(
         "class_names": list(dataset.class_names),
         "bits": opened.bits,
         "weights_sha256": sha,
-        "notes": [*get_notes(opened.graph), *dataset.notes, *doubt(opened, result.confusion)],
+        "notes": [
+            *get_notes(opened.graph),
+            *dataset.notes,
+            *one_sided(dataset, "samples"),
+            *doubt(opened, result.confusion),
+        ],
         **given(opened, classes, image, preprocess),
         "seconds": time.monotonic() - started,
     }
