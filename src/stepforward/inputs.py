@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.data.rows import finite_rows, rows_of
 from stepforward.errors import StepforwardError
 from stepforward.program.layout import LOGICAL_OF, STORED_OF
 from stepforward.program.model import Program
@@ -31,14 +32,18 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
             f"the data has samples of shape {tuple(x.shape[1:])}, the network reads {shape}",
             "check the preprocessing in the model's metadata, or reshape the data",
         )
-    bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
-    if bad.any():
-        raise StepforwardError(f"sample {int(np.argmax(bad))} holds NaN or Inf", "remove or repair it")
-    with np.errstate(over="ignore"):  # what leaves float32's range saturates as Inf does in ONNX
-        scaled = _scale_channels(program.metadata.get("input_scaling") or {}, x.astype(np.float32))
-        q = np.rint(scaled / np.float32(tensor.scale[0])) + tensor.zero_point
+    finite = finite_rows(x)
+    if not finite.all():
+        raise StepforwardError(f"sample {int(np.argmin(finite))} holds NaN or Inf", "remove or repair it")
     stored = (0, *(axis + 1 for axis in LOGICAL_OF[rank]))
-    return np.ascontiguousarray(np.clip(q, -128, 127).astype(np.int8).transpose(stored))
+    integers, first = np.empty((len(x), *tensor.shape), np.int8), 0
+    for block in rows_of(x).blocks():
+        with np.errstate(over="ignore"):  # what leaves float32's range saturates as Inf does in ONNX
+            scaled = _scale_channels(program.metadata.get("input_scaling") or {}, block.astype(np.float32))
+            q = np.rint(scaled / np.float32(tensor.scale[0])) + tensor.zero_point
+        integers[first : first + len(block)] = np.clip(q, -128, 127).transpose(stored)
+        first += len(block)
+    return integers
 
 
 def _scale_channels(scaling: dict, x: NDArray[np.float32]) -> NDArray[np.float32]:

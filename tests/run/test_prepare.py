@@ -1,11 +1,16 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from cli import stripes
 from onnx_graphs import parse, ramp
 
+from stepforward.data.rows import BLOCK_BYTES
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import set_class_names, set_preprocessing
-from stepforward.models import open_model
+from stepforward.inputs import quantize_input
+from stepforward.models import open_model, to_program
+from stepforward.run.fixed import quantized
 from stepforward.run.prepare import load_data, prepare, repeated
 from stepforward.run.settings import Settings
 
@@ -82,3 +87,36 @@ def test_the_split_is_of_the_data_and_the_test_samples_stay_apart():
     assert repeated(prepared) == 0
     mixed = np.concatenate([test["x"][:2], data["x"][:3]]), np.zeros(5, int)
     assert repeated(prepare(opened, (data["x"], data["y"]), mixed, Settings())) == 3
+
+
+def test_the_split_of_a_file_takes_no_second_copy(tmp_path):
+    data = stripes.arrays(range(8))
+    np.savez(tmp_path / "d.npz", **data)
+    opened = model(class_names=stripes.NAMES)
+    kept = data["x"].copy()
+    of_arrays = prepare(opened, (data["x"], data["y"]), None, Settings())
+    of_file = prepare(opened, tmp_path / "d.npz", None, Settings())
+    np.testing.assert_array_equal(data["x"], kept)  # the caller's own
+    for part in ("train", "validation"):
+        ours, theirs = getattr(of_file, part), getattr(of_arrays, part)
+        np.testing.assert_array_equal(ours.x, theirs.x)
+        np.testing.assert_array_equal(ours.y, theirs.y)
+        assert [s.rpartition("[")[2].rstrip("]") for s in ours.sources] == [
+            s.rpartition(" ")[2] for s in theirs.sources
+        ]
+    assert of_file.train.x.base is of_file.validation.x.base is not None
+
+
+def test_adapting_to_a_file_takes_little_more_than_its_samples(tmp_path):
+    x = np.tile(np.random.default_rng(0).normal(size=(300, 1, 64, 64)).astype(np.float32), (10, 1, 1, 1))
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(len(x)) % 3)
+    size, opened = x.nbytes, model(size=64)
+    del x
+    tracemalloc.start()
+    prepared = prepare(opened, tmp_path / "d.npz", None, Settings())
+    program = to_program(quantized(prepared.opened, prepared.train.x, Settings()))
+    integers = quantize_input(program, prepared.train.x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert integers.nbytes == prepared.train.x.nbytes / 4
+    assert peak < 1.25 * size + 12 * BLOCK_BYTES

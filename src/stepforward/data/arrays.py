@@ -13,7 +13,7 @@ from stepforward.data.npz import Member, members, read_member, rows_of_member
 from stepforward.data.observed import Observed
 from stepforward.data.readings import Reading, image_reading, input_reading
 from stepforward.data.room import check_room
-from stepforward.data.rows import Rows, rows_of
+from stepforward.data.rows import Rows, finite_rows, rows_of
 from stepforward.data.targets import check_names, read_targets
 from stepforward.errors import StepforwardError
 
@@ -299,14 +299,12 @@ def _inputs(
 
 
 def _check_finite(where: str, inputs: NDArray[np.float32], first: int) -> None:
-    for block in rows_of(inputs).blocks():
-        broken = np.flatnonzero(~np.isfinite(block).reshape(len(block), -1).all(axis=1))
-        if len(broken):
-            raise StepforwardError(
-                f"{where}: sample {first + broken[0]} holds NaN or Inf",
-                "remove it, or compute its features again",
-            )
-        first += len(block)
+    broken = np.flatnonzero(~finite_rows(inputs))
+    if len(broken):
+        raise StepforwardError(
+            f"{where}: sample {first + broken[0]} holds NaN or Inf",
+            "remove it, or compute its features again",
+        )
 
 
 def _unscaled(where: str, inputs: NDArray[np.float32], settings: dict) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.data.rows import reorder
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -33,3 +35,20 @@ class Dataset:
         chosen = np.asarray(indices, dtype=np.int64)
         sources = tuple(self.sources[i] for i in chosen.tolist())
         return replace(self, x=self.x[chosen], y=self.y[chosen], sources=sources)
+
+    def divide(self, *parts: NDArray[np.int64], in_place: bool) -> "tuple[Dataset, ...]":
+        """The samples of each part, in its order, without a second copy of `x` where it may be reordered.
+
+        Args:
+            parts: sample numbers; together every sample once.
+            in_place: reorder `x` itself and return views of it. This dataset is not to be used afterwards.
+        """
+        if not in_place:
+            return tuple(self.take(part) for part in parts)
+        x, first, divided = self.x, 0, []
+        reorder(x, np.concatenate(parts))
+        for part in parts:
+            sources = tuple(self.sources[i] for i in part.tolist())
+            divided.append(replace(self, x=x[first : first + len(part)], y=self.y[part], sources=sources))
+            first += len(part)
+        return tuple(divided)

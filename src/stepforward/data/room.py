@@ -8,13 +8,13 @@ from stepforward.errors import StepforwardError
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def check_room(where: str, shape: tuple[int, ...], extra: int = 0) -> None:
-    """Refuse a float32 array of this shape, and `extra` bytes next to it, that cannot fit.
+def check_room(where: str, shape: tuple[int, ...]) -> None:
+    """Refuse float32 samples of this shape that cannot fit, together with the int8 ones that are made of them.
 
     Raises:
         StepforwardError: with both figures.
     """
-    needed, free = 4 * _product(shape) + extra, available_bytes()
+    needed, free = (4 + 1) * _product(shape), available_bytes()
     if free is not None and needed > free:
         sample = " x ".join(map(str, shape[1:]))
         raise StepforwardError(

@@ -35,6 +35,36 @@ def rows_of(array: NDArray) -> Rows:
     )
 
 
+def finite_rows(array: NDArray) -> NDArray[np.bool_]:
+    """Which rows of an array of floats hold neither NaN nor Inf.
+
+    >>> finite_rows(np.array([[0, 1], [2, np.nan]])).tolist()
+    [True, False]
+    """
+    found = [np.isfinite(block).reshape(len(block), -1).all(axis=1) for block in rows_of(array).blocks()]
+    return np.concatenate([np.ones(0, np.bool_), *found])
+
+
+def reorder(array: NDArray, order: NDArray[np.int64]) -> None:
+    """`array[:] = array[order]`, in place: besides the array it takes a block, or one number of every row.
+
+    Args:
+        array: C-contiguous, at least one axis.
+        order: a permutation of the row numbers.
+
+    >>> array = np.array([[1, 2], [3, 4], [5, 6]])
+    >>> reorder(array, np.array([2, 0, 1]))
+    >>> array.tolist()
+    [[5, 6], [1, 2], [3, 4]]
+    """
+    flat = array.reshape(len(array), -1)
+    if not np.shares_memory(flat, array):
+        raise ValueError("the array is not contiguous")
+    columns = max(1, BLOCK_BYTES // max(1, array.itemsize * len(array)))
+    for first in range(0, flat.shape[1], columns):
+        flat[:, first : first + columns] = flat[order, first : first + columns]
+
+
 def rows_per_block(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """How many rows of such an array make a block."""
     return max(1, BLOCK_BYTES // max(1, dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))))

@@ -3,6 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
+from stepforward.data.rows import finite_rows
 from stepforward.errors import StepforwardError
 from stepforward.quantization.float_forward import run
 from stepforward.quantization.formats import QuantizationSettings
@@ -72,7 +73,7 @@ def check_samples(model: ir.Model, x: np.ndarray) -> np.ndarray:
             f"the data has type {x.dtype}, not float32",
             "apply the preprocessing that the model was trained with",
         )
-    bad = np.flatnonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))
+    bad = np.flatnonzero(~finite_rows(x))
     if len(bad):
         raise StepforwardError(
             f"sample {bad[0]} of the data contains NaN or Inf ({len(bad)} of {len(x)} samples do)",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stepforward.data.rows import rows_of
+
 _TYPICAL = 0.99
 """Share of the samples that say what is usual."""
 
@@ -19,7 +21,7 @@ def far_out(x: np.ndarray, axis: int = 1) -> dict[int, tuple[float, float]]:
         one sample in a hundred, or one of fewer.
     """
     others = tuple(other for other in range(1, x.ndim) if other != axis)
-    magnitude = np.abs(x).max(axis=others)
+    magnitude = np.concatenate([np.abs(block).max(axis=others) for block in rows_of(x).blocks()])
     usual = np.quantile(magnitude, _TYPICAL, axis=0, method="lower")
     ratio = np.divide(magnitude, usual, out=np.zeros(magnitude.shape), where=usual > 0)
     channel = ratio.argmax(axis=1)

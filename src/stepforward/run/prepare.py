@@ -135,10 +135,12 @@ def prepare(
     opened = complete(open_model(model), data, classes, image, preprocess)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)
+    # arrays may be the caller's own; what was read from a path is ours
+    train, validation = dataset.divide(*parts, in_place=isinstance(data, (str, Path)))
     return Prepared(
         opened=opened,
-        train=dataset.take(parts.train),
-        validation=dataset.take(parts.validation),
+        train=train,
+        validation=validation,
         test=None if test is None else load_data(opened, test, "test", "the test data"),
         split=parts,
     )
