@@ -372,6 +372,42 @@ def test_constants_on_a_tensor_of_three_axes():
     canonical_like(model, "Reshape Reshape Conv Reshape Relu Flatten")
 
 
+def test_constants_on_a_tensor_of_five_axes():
+    body = "r = Reshape(x, five)\na = Mul(r, s)\nf = Relu(a)\ny = Flatten(f)"
+    model = parse(body, five=np.array([0, 2, 3, 2, 6]), s=ramp(2, 1, 1, 1) + 1)
+    canonical_like(model, "Reshape Reshape Conv Reshape Relu Flatten")
+
+
+def test_a_network_without_operators_is_refused():
+    model = parse("y = Identity(x)", input_shape="N,4")
+    model.graph.outputs[0] = model.graph.inputs[0]
+    with pytest.raises(StepforwardError, match="output 'x' is its input"):
+        canonicalize(model)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("c = Transpose<perm=[0,2,1]>(x)", "orders 4 axes by"),
+        ("a, c = Split<axis=1, num_outputs=2147483648>(x)", "2,147,483,648 outputs and has 2"),
+        ("a = Slice(x, scalar, one)\nc = Relu(a)", "Slice node 'a'"),
+        ("c = BatchNormalization(x, two, two, three, two)", "statistics of shapes"),
+        ("r = Reshape(x, rows)\nc = GlobalAveragePool(r)", "only .N, C, H, W. can be pooled"),
+    ],
+)
+def test_nodes_that_do_not_fit_what_they_read_are_named(body, message):
+    constants = {"scalar": np.int64(0), "one": np.array([1]), "rows": np.array([0, 2, 36])}
+    model = parse(
+        f"{body}\ny = Flatten(c)",
+        two=np.ones(2, np.float32),
+        three=np.ones(3, np.float32),
+        opset=18 if "num_" in body else 13,
+        **constants,
+    )
+    with pytest.raises(StepforwardError, match=message):
+        canonicalize(model)
+
+
 def test_a_chain_read_twice_is_folded_up_to_there():
     body = f"a = Sub(x, m)\nb = Div(a, m)\nc = Add(a, b)\n{HEAD}"
     canonical_like(parse(body, m=ramp(2, 1, 1) + 1), "Conv Conv Add GlobalAveragePool Flatten")

@@ -135,9 +135,14 @@ def make(rng: Random) -> bytes:
     """A model with one to three changes."""
     model = onnx.ModelProto.FromString(rng.choice(_starts()))
     for _ in range(rng.choice((1, 1, 2, 3))):
-        rng.choice(_CHANGES)(rng, model)
+        change(rng, model)
     content = model.SerializeToString()
     return mutated_bytes(rng, content) if rng.random() < 0.05 else content
+
+
+def change(rng: Random, model: onnx.ModelProto) -> None:
+    """One change somewhere in a model."""
+    rng.choice(_CHANGES)(rng, model)
 
 
 def _node(rng, model):

@@ -37,4 +37,5 @@ MODULES = {
     "sound": "of_sound",
     "image": "of_image",
     "onnx": "of_onnx",
+    "graph": "of_graph",
 }

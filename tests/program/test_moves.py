@@ -61,3 +61,7 @@ def test_weights_with_the_names_of_formats():
     scale = program.tensors[program.output].scale[0]
     np.testing.assert_allclose(found * scale, np.maximum(x.reshape(16, -1), 0), atol=0.01)
     assert {tensor.name for tensor in program.parameters} >= {name.replace("__", ".") for name in names}
+
+
+def test_a_network_that_only_changes_the_shape():
+    assert_equal("y = Flatten(x)")

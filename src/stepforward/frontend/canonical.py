@@ -3,6 +3,7 @@
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
+from stepforward.errors import StepforwardError
 from stepforward.frontend.contract import check_contract
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
 from stepforward.frontend.passes.block_moves import block_moves, open_blocks
@@ -50,6 +51,11 @@ def canonicalize(model: ir.Model) -> ir.Model:
     graph = model.graph
     for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
         graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on
+    if graph.outputs[0].is_graph_input():
+        raise StepforwardError(
+            f"the network's output {graph.outputs[0].name!r} is its input",
+            "export the model that computes the logits",
+        )
     refuse_unsupported(graph)
     to_float32(model)
     batch = fix_batch(model)
@@ -65,8 +71,8 @@ def canonicalize(model: ir.Model) -> ir.Model:
     normalize_clip(graph)
     global_pool(graph)
     open_blocks(graph)
-    strided_slice(graph)
     selections(graph)
+    strided_slice(graph)
     normalize_reshape(graph, batch)
     infer_shapes(model)
     matmul_to_gemm(graph)

@@ -4,6 +4,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import attribute, describe
 
 BATCH = 97
 """Stands for a dynamic batch while shapes are computed: a prime that no layer size is likely to be."""
@@ -27,6 +28,7 @@ def infer_shapes(model: ir.Model) -> None:
         StepforwardError: the shapes of the network contradict each other.
     """
     for node in model.graph:
+        _check_split(node)
         for value in node.outputs:
             value.shape = None
     try:
@@ -48,6 +50,16 @@ def infer_shapes(model: ir.Model) -> None:
                 dim.dim_value if dim.HasField("dim_value") else None
                 for dim in info.type.tensor_type.shape.dim
             )
+
+
+def _check_split(node):
+    """ONNX's rules make a list as long as the attribute says."""
+    count = attribute(node, "num_outputs") if node.op_type == "Split" else None
+    if count is not None and count != len(node.outputs):
+        raise StepforwardError(
+            f"{describe(node)} says it has {count:,} outputs and has {len(node.outputs)}",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
 
 
 def free_batch(model: ir.Model) -> None:

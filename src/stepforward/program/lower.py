@@ -250,6 +250,7 @@ class _Lowering:
             inputs = [flat]
         same = (x.scale, x.zero_point, x.dtype) == (form.scale, form.zero_point, form.dtype)
         only_gemms = not self.readers[node.output, False]
+        only_gemms &= node.output != self.graph.output or inputs[0] != self.index[self.graph.input]
         if same and only_gemms and len(form.shape) == 1:
             self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
             return

@@ -103,6 +103,13 @@ def _batch_norm(node):
         raise StepforwardError(
             f"{describe(node)} has computed statistics", "call model.eval() before exporting"
         )
+    channels = dims(node.inputs[0], node)[1]
+    if any(array.shape != (channels,) for array in arrays):
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise StepforwardError(
+            f"{describe(node)} has statistics of shapes {shapes} for {channels} channels",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
     gamma, beta, mean, variance = (array.astype(np.float64) for array in arrays)
     scale = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
     return node.inputs[0], scale, beta - mean * scale, None
@@ -171,14 +178,14 @@ def _fold_forward(node, source, scale, shift):
 
 
 def _depthwise(node, source, scale, shift):
-    """A depthwise 1x1 convolution; a tensor that is no image is one of height or width 1 for it."""
+    """A depthwise 1x1 convolution; a tensor that is no image is one for it: all axes after the third are its width."""
     graph, shape, channels = node.graph, dims(source, node), len(scale)
     name = node.inputs[1].name if node.op_type == "BatchNormalization" else f"{node.outputs[0].name}.weight"
     window = {"kernel_shape": [1, 1], "strides": [1, 1], "pads": [0, 0, 0, 0], "dilations": [1, 1]}
     if len(shape) == 4:
         conv = replace_node(node, "Conv", [source], {**window, "group": channels})
     else:
-        image = [*shape, 1, 1][:4]
+        image = [*shape[:2], math.prod(shape[2:3]), math.prod(shape[3:])]
         target = add_initializer(graph, f"{node.outputs[0].name}.shape", np.array([0, *image[1:]], np.int64))
         before = ir.node("Reshape", [source, target], name=f"{node.name}_image")
         conv = ir.node("Conv", [before.outputs[0]], {**window, "group": channels}, name=node.name)

@@ -14,11 +14,16 @@ def global_pool(graph: ir.Graph) -> None:
     Height and width may be any two axes of (N, H, W, C): a Transpose brings them last. The axes are positive.
 
     Raises:
-        StepforwardError: a mean or maximum over other axes.
+        StepforwardError: a mean or maximum over other axes, or of a tensor that is no image.
     """
     for node in list(graph):
+        shape = dims(node.inputs[0], node) if node.op_type in ("GlobalAveragePool", "GlobalMaxPool") else ()
+        if shape and len(shape) != 4:
+            raise StepforwardError(
+                f"{describe(node)} works on a tensor of shape {shape}; only (N, C, H, W) can be pooled",
+                "give the tensor a height of 1, as for Conv2d",
+            )
         if node.op_type == "GlobalMaxPool":
-            shape = dims(node.inputs[0], node)
             replace_node(node, "MaxPool", [node.inputs[0]], {"kernel_shape": list(shape[2:])})
         elif node.op_type in _REDUCTIONS:
             _rewrite(node)

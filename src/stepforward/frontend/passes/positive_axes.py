@@ -29,7 +29,13 @@ def positive_axes(graph: ir.Graph) -> None:
             _rewrite_axes(node, _AXES[node.op_type])
         elif node.op_type == "Transpose":
             rank = len(dims(node.inputs[0], node))
-            set_attributes(node, perm=list(attribute(node, "perm", range(rank)[::-1])))
+            perm = list(attribute(node, "perm", range(rank)[::-1]))
+            if sorted(perm) != list(range(rank)):
+                raise StepforwardError(
+                    f"{describe(node)} orders {rank} axes by {perm}",
+                    "check that the model runs in ONNX Runtime on one sample, then export it again",
+                )
+            set_attributes(node, perm=perm)
 
 
 def _rewrite_axes(node, position):
