@@ -346,7 +346,7 @@ def _known_attribute(rng, model):
 def _schema(operator, model):
     try:
         return onnx.defs.get_schema(operator, model.opset_import[0].version)
-    except (onnx.defs.SchemaError, IndexError):
+    except (onnx.defs.SchemaError, IndexError, TypeError):  # TypeError: a version beyond 2^31
         return None
 
 

@@ -1,7 +1,9 @@
 """`check`: what stands in the way of a model, and what a device needs, from the file alone."""
 
+import numpy as np
 import onnx
 from cli import stripes
+from onnx import numpy_helper
 
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
@@ -30,6 +32,16 @@ def test_a_float_model_needs_what_its_quantized_form_needs(task):
         inspected["other_ram"].values()
     )
     assert found["flash_bytes"] == len(fileformat.to_bytes(to_program(open_model(task.model))))
+
+
+def test_small_weights_of_a_float_model_are_no_reason_to_doubt_epsilon(tmp_path):
+    """The ramps that stand in for samples say nothing about how far the user's own reach."""
+    model = stripes.network()
+    first = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    first.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(first) * np.float32(1e-5), first.name))
+    onnx.save(model, tmp_path / "small.onnx")
+    found = check(tmp_path / "small.onnx")
+    assert found["ram_bytes_training"] and not any("training plan" in note for note in found["notes"])
 
 
 def test_it_says_whether_the_file_names_classes_and_preprocessing(task, tmp_path):

@@ -16,7 +16,7 @@ from stepforward.models import Opened, load_graph, open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
-from stepforward.program.training_plan import plan_training
+from stepforward.program.training_plan import fitting, plan_training
 from stepforward.quantization.qdq import quantize
 from stepforward.run.settings import Settings
 from stepforward.trainable import select
@@ -63,7 +63,7 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
         **found,
         "bits": opened.bits,
         "outputs": opened.outputs,
-        **_needs(program, notes),
+        **_needs(program, opened.quantized, notes),
         "notes": notes,
     }
 
@@ -76,11 +76,13 @@ def _program(opened: Opened) -> Program:
     return to_program(Opened(graph, True, opened.preprocessing, opened.class_names, opened.source))
 
 
-def _needs(program: Program, notes: list[str]) -> dict:
+def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:
     """What the network is made of and what a device must have for it; a plan that fits no number becomes a note."""
-    settings = Settings().step_settings(1)
+    settings, trainable = Settings().step_settings(1), select(program, "all")
+    if not quantized:  # whether epsilon fits depends on scales, and these come from ramps
+        settings = fitting(program, trainable, settings)
     try:
-        bytes_of = memory(program, plan_training(program, select(program, "all"), settings))
+        bytes_of = memory(program, plan_training(program, trainable, settings))
         training = bytes_of["scratch_bytes_training"] + sum(bytes_of["other_ram"].values())
     except StepforwardError as error:
         notes.append(f"no training plan with the default settings: {error.what}; {error.remedy}")
