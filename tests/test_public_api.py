@@ -7,7 +7,7 @@ import pytest
 
 import stepforward
 
-HEAVY = ("torch", "onnxruntime", "matplotlib", "onnx", "numpy")
+HEAVY = ("torch", "onnxruntime", "matplotlib", "onnx", "numpy", "PIL", "soundfile", "jinja2", "rich")
 
 
 @pytest.mark.parametrize("name", stepforward.__all__)
@@ -31,7 +31,7 @@ def test_unknown_names_are_unknown():
 
 
 def imported(statement: str) -> set[str]:
-    code = f"import sys; {statement}; print(*sys.modules)"
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(answer.stdout.split()) & set(HEAVY)
 
@@ -43,3 +43,24 @@ def test_importing_the_package_imports_nothing_heavy():
 def test_the_verbs_need_neither_torch_nor_onnxruntime_nor_a_plot():
     verbs = ", ".join(("adapt", "demo", "evaluate", "inspect", "quantize", "replay", "load"))
     assert imported(f"from stepforward import {verbs}") & {"torch", "onnxruntime", "matplotlib"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ("['--version']", set()),
+        ("['--help']", {"rich"}),
+        ("['adapt', '--help']", {"rich"}),
+        ("['nonsense']", {"rich"}),
+    ],
+)
+def test_the_command_answers_without_numpy(words, needed):
+    assert imported(f"from stepforward.cli.main import main; main({words})") == needed
+
+
+def test_a_shell_completes_without_numpy(monkeypatch):
+    monkeypatch.setenv("_STEPFORWARD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "stepforward ad")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    run = "from stepforward.cli.main import main\ntry:\n    main([])\nexcept SystemExit:\n    pass"
+    assert "numpy" not in imported(run)

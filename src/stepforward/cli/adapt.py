@@ -27,7 +27,6 @@ from stepforward.cli.options import (
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
-from stepforward.report.progress import watch
 
 
 def adapt(
@@ -244,6 +243,7 @@ def adapt(
         raise StepforwardError("--resume without --out", "name the folder of the stopped run with --out DIR")
     folder = out or _new_folder(model)
 
+    from stepforward.report.progress import watch
     from stepforward.report.terminal import adaptation
     from stepforward.verbs.adapt import adapt as verb
 

@@ -12,7 +12,6 @@ from stepforward.cli.options import Json
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
-from stepforward.report.progress import watch
 
 
 def demo(
@@ -48,6 +47,7 @@ def demo(
             f"{out} already holds a run",
             "replace it with --overwrite, go on with --resume, or choose another --out",
         )
+    from stepforward.report.progress import watch
     from stepforward.report.terminal import demonstration
     from stepforward.verbs.demo import demo as verb
 

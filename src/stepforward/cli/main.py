@@ -1,4 +1,8 @@
-"""The command `stepforward`: assembles the commands, prints what they give, turns every failure into one message."""
+"""The command `stepforward`: assembles the commands, prints what they give, turns every failure into one message.
+
+What is slow to import, numpy and rich above all, is imported where it is used, here and in every command: `--version`,
+`--help` and the completion of a shell answer at once.
+"""
 
 import contextlib
 import sys
@@ -7,8 +11,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from stepforward import __version__
 from stepforward.cli.adapt import adapt
@@ -111,6 +113,8 @@ def _run(words: list[str], as_json: bool, debug: bool) -> int:
 
 
 def _show(outcome: Outcome) -> None:
+    from rich.console import Console
+
     console = Console()
     drawing = outcome.draw(visible(outcome.result))
     if console.is_terminal:
@@ -133,6 +137,9 @@ def _fail(error: BaseException, as_json: bool, debug: bool) -> int:
 
 
 def _tell(failure: Failure) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console(stderr=True)
     colour = "yellow" if failure.code == INTERRUPTED else "bold red"
     console.print(Text.assemble(("stepforward: ", colour), visible_lines(failure.what)), soft_wrap=True)

@@ -1,12 +1,15 @@
 """What a command hands to `main`: the result, and how a person sees it."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
-from typing import NamedTuple
-
-from rich.console import RenderableType
+from typing import TYPE_CHECKING, NamedTuple
 
 from stepforward.files import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 class Outcome(NamedTuple):

@@ -1,10 +1,14 @@
 """How much working memory the core gets on a host, and what it does with it."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 from stepforward.core.bindings import ProgramHandle, library
 from stepforward.errors import StepforwardError
-from stepforward.program.training_plan import TrainingPlan
+
+if TYPE_CHECKING:
+    from stepforward.program.training_plan import TrainingPlan
 
 CHOICES = {
     "fast": "weights are packed once per step and probe for all threads, both probes of a direction from one z",

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.reference.distributions import DISTRIBUTIONS
 from stepforward.reference.fixedpoint import clamp
 from stepforward.reference.tables import ONE_Z, alias_table
 
@@ -73,8 +74,7 @@ def _rademacher(seed: int, step: int, direction: int, tensor: int, count: int) -
     return ONE_Z * (2 * bits - 1)
 
 
-_DRAW = {"normal": _normal, "rademacher": _rademacher, "binomial": _binomial}
-DISTRIBUTIONS = tuple(_DRAW)
+_DRAW = dict(zip(DISTRIBUTIONS, (_normal, _rademacher, _binomial), strict=True))
 
 
 def direction(

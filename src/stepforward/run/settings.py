@@ -6,7 +6,7 @@ from numbers import Integral, Real
 
 from stepforward.engines.host_memory import CHOICES
 from stepforward.errors import StepforwardError
-from stepforward.program.training_plan import StepSettings
+from stepforward.program.step_settings import StepSettings
 from stepforward.quantization.formats import QuantizationSettings
 
 METHODS = ("qzo-ff", "backprop")
