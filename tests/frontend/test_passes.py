@@ -392,11 +392,23 @@ def test_a_network_without_operators_is_refused():
         ("a, c = Split<axis=1, num_outputs=2147483648>(x)", "2,147,483,648 outputs and has 2"),
         ("a = Slice(x, scalar, one)\nc = Relu(a)", "Slice node 'a'"),
         ("c = BatchNormalization(x, two, two, three, two)", "statistics of shapes"),
+        (
+            "k = Conv(x, w, none)\nc = BatchNormalization(k, two, two, two, two)",
+            "bias .0,. of Conv node 'k' do not fit",
+        ),
+        ("k = Conv(x, w, none)\na, c = Split<axis=1>(k)", "bias .0,. of Conv node 'k' do not fit"),
+        ('c = Conv<auto_pad="SAME">(x, w)', "auto_pad 'SAME'"),
         ("r = Reshape(x, rows)\nc = GlobalAveragePool(r)", "only .N, C, H, W. can be pooled"),
     ],
 )
 def test_nodes_that_do_not_fit_what_they_read_are_named(body, message):
-    constants = {"scalar": np.int64(0), "one": np.array([1]), "rows": np.array([0, 2, 36])}
+    constants = {
+        "scalar": np.int64(0),
+        "one": np.array([1]),
+        "rows": np.array([0, 2, 36]),
+        "none": ramp(0),
+        "w": ramp(2, 2, 3, 3),
+    }
     model = parse(
         f"{body}\ny = Flatten(c)",
         two=np.ones(2, np.float32),

@@ -123,6 +123,25 @@ def test_tensors_that_are_no_images(shape):
     same_bits("a, b = Split<axis=-1, num_outputs=2>(x)\nc = Concat<axis=-1>(b, a)\ny = Flatten(c)", shape)
 
 
+def test_channels_looked_up_as_the_first_axis():
+    """x[:, [2, 1, 0]] in some exports of torch."""
+    start = "t = Transpose<perm=[1,0,2,3]>(x)\n"
+    for look_up in ("g = GatherND(t, w)", "g = Gather<axis=0>(t, v)"):
+        body = f"{start}{look_up}\nc = Transpose<perm=[1,0,2,3]>(g)\ny = Flatten(c)"
+        same_bits(body, "N,3,4,4", w=np.array([[2], [0], [-1]]), v=np.array([2, 0, -1]))
+
+
+@pytest.mark.parametrize("operator", ["Expand(x, w)", "Tile(x, v)"])
+def test_a_channel_repeated(operator):
+    kinds = same_bits(f"c = {operator}\ny = Flatten(c)", "N,1,4,4", w=ints(1, 3, 1, 1), v=ints(1, 3, 1, 2))
+    assert kinds["Concat"] >= 1 and not kinds["MaxPool"]
+
+
+@pytest.mark.parametrize("pads", [(0, 0, -2, -1, 0, 0, -1, 0), (0, -1, 1, 0, 0, 2, -1, -1)])
+def test_a_pad_that_cuts(pads):
+    same_bits("c = Pad(x, w)\ny = Flatten(c)", w=ints(*pads))
+
+
 def test_a_shuffle_and_its_halves():
     body = """r = Reshape(x, five)
     t = Transpose<perm=[0,2,1,3,4]>(r)

@@ -288,8 +288,8 @@ def _other_constant(rng, model):
         array, kind = numpy_helper.to_array(old), rng.randrange(8)
     except Exception:  # it was changed before, and has no numbers any more
         return
-    if array.dtype.kind == "i" and kind < 4:
-        array = np.array([rng.choice(_ENDS) for _ in range(max(1, array.size))]).reshape(array.shape or ())
+    if array.size and array.dtype.kind == "i" and kind < 4:
+        array = np.array([rng.choice(_ENDS) for _ in range(array.size)]).reshape(array.shape)
     elif kind == 0:
         with np.errstate(all="ignore"):
             array = array.astype(rng.choice((np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_)))

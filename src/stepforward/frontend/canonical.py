@@ -4,9 +4,9 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.contract import check_contract
+from stepforward.frontend.contract import check_contract, check_layers
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
-from stepforward.frontend.passes.block_moves import block_moves, open_blocks
+from stepforward.frontend.passes.block_moves import block_moves, join_orders, open_blocks
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.earlier_selections import earlier_selections
 from stepforward.frontend.passes.explicit_pads import explicit_pads
@@ -72,10 +72,12 @@ def canonicalize(model: ir.Model) -> ir.Model:
     global_pool(graph)
     open_blocks(graph)
     selections(graph)
+    join_orders(graph)
     strided_slice(graph)
     normalize_reshape(graph, batch)
     infer_shapes(model)
     matmul_to_gemm(graph)
+    check_layers(graph)
     earlier_selections(graph)
     picks(graph)
     block_moves(graph)

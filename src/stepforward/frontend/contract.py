@@ -1,5 +1,7 @@
 """What every later package may rely on in a canonical graph, checked."""
 
+import math
+
 import numpy as np
 import onnx_ir as ir
 
@@ -25,6 +27,13 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 f"{describe(node)} gives an empty tensor of shape {shape}",
                 "check that the model runs in ONNX Runtime on one sample, then export it again",
             )
+        if node.op_type in ("Reshape", "Flatten") and math.prod(shape) != math.prod(
+            dims(node.inputs[0], node)
+        ):
+            raise StepforwardError(
+                f"{describe(node)} changes the number of elements: {dims(node.inputs[0], node)} -> {shape}",
+                "check that the model runs in ONNX Runtime on one sample, then export it again",
+            )
         if len(shape) > 5:
             raise StepforwardError(
                 f"{describe(node)} works on a tensor of shape {shape}, which has more than four axes besides the batch",
@@ -45,10 +54,23 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             _check_parameters(node)
 
 
+def check_layers(graph: ir.Graph) -> None:
+    """Hold constant weights and biases of every Conv and Gemm (outputs first) to what the layer reads.
+
+    Raises:
+        StepforwardError: naming the node.
+    """
+    for node in graph:
+        if node.op_type in ("Conv", "Gemm") and constant(node.inputs[1]) is not None:
+            _check_parameters(node)
+
+
 def _check_parameters(node):
-    weight, bias = (constant(value) for value in node.inputs[1:3])
+    weight, bias = (constant(value) for value in (*node.inputs, None)[1:3])
     group, channels = attribute(node, "group", 1), dims(node.inputs[0], node)[1]
-    if weight.shape[1] * group != channels or len(weight) % group or bias.shape != weight.shape[:1]:
+    bias = np.zeros(weight.shape[:1], np.float32) if bias is None else bias
+    fits = weight.ndim > 1 and group > 0 and weight.shape[1] * group == channels and not len(weight) % group
+    if not fits or bias.shape != weight.shape[:1]:
         raise StepforwardError(
             f"the weight {weight.shape} and bias {bias.shape} of {describe(node)} do not fit its {channels} input "
             f"channels in {group} group(s)",

@@ -25,6 +25,7 @@ _REWRITTEN = {
         "Dropout",
         "Expand",
         "Gather",
+        "GatherND",
         "GlobalMaxPool",
     ),
     *(
@@ -42,7 +43,7 @@ _REWRITTEN = {
         "SpaceToDepth",
         "Squeeze",
     ),
-    *("Split", "Sub", "Sum", "Unsqueeze"),
+    *("Split", "Sub", "Sum", "Tile", "Unsqueeze"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
@@ -174,7 +175,7 @@ def _reason(node, computed, known):
         return _PRODUCT
     if operator == "Div" and node.inputs[1] in computed:
         return "only a division by constants is supported"
-    if operator == "Gather" and node.inputs[1] in computed:
+    if operator in ("Gather", "GatherND") and node.inputs[1] in computed:
         return _remedy(node)
     if operator in _OVER_CLASSES and _ends(node):
         return None

@@ -42,6 +42,23 @@ def open_blocks(graph: ir.Graph) -> None:
             _write(node, node.inputs[0], [(split, perm)], list(dims(node.outputs[0], node)))
 
 
+def join_orders(graph: ir.Graph) -> None:
+    """Join a Transpose that moves the batch with those that read it: most bring it back."""
+    for node in list(graph):
+        if node.graph is None or node.op_type != "Transpose" or attribute(node, "perm")[0] == 0:
+            continue
+        for use in list(node.outputs[0].uses()):
+            if use.node.op_type == "Transpose":
+                first, second = attribute(node, "perm"), attribute(use.node, "perm")
+                perm = [first[axis] for axis in second]
+                if perm == sorted(perm):
+                    bypass(use.node, node.inputs[0])
+                else:
+                    replace_node(use.node, "Transpose", [node.inputs[0]], {"perm": perm})
+        if not node.outputs[0].uses() and not node.outputs[0].is_graph_output():
+            graph.remove(node, safe=True)
+
+
 def block_moves(graph: ir.Graph) -> None:
     """Shorten chains of Reshape, Flatten and Transpose that have too many axes, or that need fewer nodes.
 

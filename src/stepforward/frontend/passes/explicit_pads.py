@@ -38,6 +38,10 @@ def _rewrite(node):
     spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True)]
     needed = [(o - 1) * s + span - n for o, s, span, n in zip(out, strides, spans, shape[2:], strict=True)]
     auto = attribute(node, "auto_pad", "NOTSET")
+    if auto not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        raise StepforwardError(
+            f"{describe(node)} has auto_pad {auto!r}", "use NOTSET, VALID, SAME_UPPER or SAME_LOWER"
+        )
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         total = [max(0, n) for n in needed]
         begin = [(t if auto == "SAME_UPPER" else t + 1) // 2 for t in total]

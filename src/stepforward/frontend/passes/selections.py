@@ -1,4 +1,4 @@
-"""Split, Slice and Gather with constant positions: one Gather along one axis for each, positions from the front."""
+"""Split, Slice, Gather and their like with constant positions: one Gather along one axis for each, from the front."""
 
 import numpy as np
 import onnx_ir as ir
@@ -7,10 +7,12 @@ from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import (
     add_initializer,
     attribute,
+    bypass,
     constant,
     describe,
     dims,
     give_result,
+    set_constant,
 )
 
 _MOST_POSITIONS = 2**24
@@ -18,15 +20,18 @@ _MOST_POSITIONS = 2**24
 
 
 def selections(graph: ir.Graph) -> None:
-    """Write Split, Slice and Gather as Gathers that read a list of positions (k,) along an axis other than the batch.
+    """Write all selections as Gathers that read a list of positions (k,) along an axis other than the batch.
 
-    A selection of everything in its order is dropped. The axes are positive and shapes are inferred.
+    Selections are Split, Slice, Gather, GatherND along one axis, Expand and Tile (which repeat positions) and negative
+    amounts of a Pad. A selection of everything in its order is dropped. The axes are positive and shapes are inferred.
 
     Raises:
         StepforwardError: computed positions, positions that the tensor does not have, none at all, or a selection of
             samples.
     """
     for node in list(graph):
+        if node.op_type == "Pad":
+            _cut_border(node)
         read = _READERS.get(node.op_type)
         if read is not None:
             for result, value in zip(node.outputs, read(node), strict=True):
@@ -106,20 +111,23 @@ def _slice(node):
 
 def _gather(node):
     axis, where = attribute(node, "axis"), constant(node.inputs[1])
-    length, shape = _length(node, axis), dims(node.inputs[0], node)
+    before = node.inputs[0].producer()
+    if (
+        axis == 0
+        and where is not None
+        and where.ndim == 1
+        and before is not None
+        and before.op_type == "Transpose"
+    ):
+        return [_before_transpose(node, before, where)]
+    _length(node, axis)
+    shape = dims(node.inputs[0], node)
     if where is None:
         raise StepforwardError(
             f"{describe(node)} looks up positions that the network computes",
             "a look-up by computed numbers (an embedding) is not supported: feed the network floats",
         )
-    _some(node, where.size)
-    flat = where.reshape(-1).astype(np.int64)
-    if (flat < -length).any() or (flat >= length).any():
-        raise StepforwardError(
-            f"{describe(node)} reads positions {flat.min()} to {flat.max()} of an axis of {length}",
-            "check that the model runs in ONNX Runtime on one sample, then export it again",
-        )
-    value = select(node, node.inputs[0], axis, flat % length)
+    value = _taken(node, node.inputs[0], axis, where)
     if where.ndim == 1:
         return [value]
     target = np.array([0, *shape[1:axis], *where.shape, *shape[axis + 1 :]], np.int64)
@@ -134,7 +142,104 @@ def _gather(node):
     return [reshape.outputs[0]]
 
 
-_READERS = {"Split": _split, "Slice": _slice, "Gather": _gather}
+def _taken(node, value, axis, where):
+    """A Gather of positions as a file gives them: in any shape, negative ones from the end."""
+    _some(node, where.size)
+    flat, length = where.reshape(-1).astype(np.int64), value.shape[axis]
+    if (flat < -length).any() or (flat >= length).any():
+        raise StepforwardError(
+            f"{describe(node)} reads positions {flat.min()} to {flat.max()} of an axis of {length}",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    return select(node, value, axis, flat % length)
+
+
+def _gather_nd(node):
+    """x[:, [2, 1, 0]] as some exporters write it: channels brought first, looked up there, and brought back."""
+    where, before = constant(node.inputs[1]), node.inputs[0].producer()
+    along_first = (
+        where is not None and where.ndim == 2 and where.shape[1] == 1 and not attribute(node, "batch_dims", 0)
+    )
+    if not along_first or before is None or before.op_type != "Transpose":
+        raise StepforwardError(
+            f"{describe(node)} looks up single numbers",
+            "select along one axis: x[:, [2, 1, 0]], a slice, or torch.index_select",
+        )
+    return [_before_transpose(node, before, where[:, 0])]
+
+
+def _before_transpose(node, before, where):
+    """A selection along the first axis after a Transpose: select, then transpose."""
+    perm = attribute(before, "perm")
+    value = _taken(node, before.inputs[0], perm[0], where)
+    turned = ir.node("Transpose", [value], {"perm": perm})
+    turned.outputs[0].shape = ir.Shape([value.shape[axis] for axis in perm])
+    turned.outputs[0].dtype = value.dtype
+    node.graph.insert_before(node, turned)
+    return turned.outputs[0]
+
+
+def _expand(node):
+    """Axes of one position that are stretched."""
+    shape, result = dims(node.inputs[0], node), dims(node.outputs[0], node)
+    if len(shape) != len(result) or shape[0] != result[0]:
+        raise StepforwardError(
+            f"{describe(node)} repeats a tensor of shape {shape} as {result}",
+            "repeat channels, rows or columns; the batch stays",
+        )
+    return [_repeated(node, [np.zeros(size, np.int64) for size in result])]
+
+
+def _tile(node):
+    shape, repeats = dims(node.inputs[0], node), constant(node.inputs[1])
+    if repeats is None or repeats.shape != (len(shape),) or repeats[0] != 1 or repeats.min() < 1:
+        raise StepforwardError(
+            f"{describe(node)} repeats a tensor of shape {shape}, the batch too or as often as the network computes",
+            "repeat channels, rows or columns; the batch stays",
+        )
+    sizes = [size * int(times) for size, times in zip(shape, repeats, strict=True)]
+    for size in sizes[1:]:
+        _some(node, size)
+    return [_repeated(node, [np.arange(size) % old for size, old in zip(sizes, shape, strict=True)])]
+
+
+def _repeated(node, wheres):
+    value = node.inputs[0]
+    for axis, where in enumerate(wheres):
+        if axis and len(where) != value.shape[axis]:
+            _some(node, len(where))
+            value = select(node, value, axis, where)
+    return value
+
+
+def _cut_border(node):
+    """Cut off what a Pad takes away, so that it only adds."""
+    amounts = constant(node.inputs[1]) if len(node.inputs) > 1 else None
+    axes = constant(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else None
+    axes = np.arange(len(dims(node.inputs[0], node))) if axes is None else axes
+    if amounts is None or amounts.shape != (2 * len(axes),) or amounts.min(initial=0) >= 0:
+        return
+    value = node.inputs[0]
+    for axis, begin, end in zip(axes.tolist(), *np.split(np.minimum(amounts, 0), 2), strict=True):
+        if begin or end:
+            length = _length(node, axis)
+            _some(node, max(0, length + int(begin) + int(end)))
+            value = select(node, value, axis, np.arange(-begin, length + end))
+    if amounts.max() <= 0:
+        bypass(node, value)
+        return
+    node.replace_input_with(0, value)
+    set_constant(node, 1, np.maximum(amounts, 0), f"{node.outputs[0].name}.pads")
+
+
+_READERS = {
+    "Expand": _expand,
+    "Gather": _gather,
+    "GatherND": _gather_nd,
+    "Slice": _slice,
+    "Split": _split,
+    "Tile": _tile,
+}
 
 
 def _length(node, axis):
