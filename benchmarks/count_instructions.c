@@ -48,8 +48,8 @@ int main(int count, char** words)
     if (sf_program_open(&program, sfp, program_bytes) != SF_OK || sf_plan_open(&plan, &program, sft, plan_bytes) != SF_OK)
         fail("the core refuses the files");
 
-    void* weights = reserve(program.weights_bytes);
-    memcpy(weights, sf_program_weights(&program), program.weights_bytes);
+    void* weights = reserve(plan.weights_bytes);
+    sf_plan_weights(&plan, &program, weights);
     const size_t bytes = sf_scratch_bytes(&program, samples, ROW_TILE);
     const sf_scratch scratch = {reserve(bytes), bytes, samples, ROW_TILE};
     int8_t* x = reserve((size_t)samples * program.input_bytes);
@@ -60,7 +60,7 @@ int main(int count, char** words)
 
     sf_status status;
     if (strcmp(words[3], "forward") == 0) {
-        status = sf_logits(&program, weights, &scratch, x, samples, logits);
+        status = sf_logits(&program, &plan, weights, &scratch, x, samples, logits);
     } else {
         sf_trainer trainer = {&program, &plan, weights, NULL, scratch, NULL, 0, {0}};
         status = sf_train_step(&trainer, x, labels, samples);

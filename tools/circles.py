@@ -22,6 +22,8 @@ def of_objects(folder: Path) -> Uses:
     homes, needs = {}, {}
     for path in sorted(folder.rglob("*.o")):
         name = str(path.relative_to(folder).with_suffix(""))
+        if not (PACKAGE / "core" / name).with_suffix(".c").exists():
+            continue  # of a file that is gone
         lines = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout.splitlines()
         kinds = [line.split()[-2:] for line in lines]
         homes |= {symbol: name for kind, symbol in kinds if kind in "TDBRVWi"}

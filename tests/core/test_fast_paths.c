@@ -3,11 +3,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "directions.h"
 #include "draw.h"
-#include "internal.h"
-#include "kernels/host.h"
-#include "kernels/max_pool_s8.h"
+#include "kernels/choose.h"
 
 #define SEGMENTS 3
 #define PAIRS 40
@@ -265,10 +262,9 @@ static void adds(sf_add_kernel fast)
 }
 
 /* Lines of windows in exactly the bytes they may touch: the sanitizers see the rest. */
-static void windows(void)
+static void windows(sf_max_line_kernel kernel)
 {
-    const sf_max_line_kernel kernel = sf_max_line_x86();
-    for (int trial = 0; kernel != NULL && trial < 3000; trial++) {
+    for (int trial = 0; trial < 3000; trial++) {
         const uint32_t channels = (uint32_t)draw(1, trial % 2 ? 100 : 17), width = 12;
         sf_max_line v = {NULL, NULL, (uint32_t)draw(1, 5), channels, (size_t)draw(1, 2) * channels, draw(0, 3), draw(1, 3),
                          width * channels, (size_t)draw(1, 2) * channels, (int8_t)draw(-128, 0), (int8_t)draw(0, 127), 0};
@@ -285,7 +281,7 @@ static void windows(void)
             x[i] = (int8_t)draw(-128, 127);
         v.x = x;
         v.y = expected;
-        sf_max_line_plain(&v);
+        sf_max_line_any(&v);
         v.y = got;
         kernel(&v);
         CHECK(memcmp(expected, got, v.positions * channels) == 0);
@@ -373,9 +369,8 @@ static void pieces(void)
 int main(void)
 {
     pieces();
-    windows();
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sf_host_kernels fast = sf_host_choose(level);
+        const sf_kernels fast = sf_choose(level);
         /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
             blocks(sf_block_dot, fast.dot, pairs);
@@ -396,8 +391,8 @@ int main(void)
         adds(fast.add);
         twins(fast.twins);
         panel_sums(fast.sums);
-        const sf_draw_kernels draws = sf_draw_choose(level);
-        groups(&draws);
+        windows(fast.max_line);
+        groups(&fast.draw);
     }
     puts("fast paths: ok");
     return 0;

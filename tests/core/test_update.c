@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "internal.h"
+#include "kernels/choose.h"
 
 #define ELEMENTS 3001
 #define MARGIN 64 /* bytes behind the weights that nobody may touch */
@@ -120,9 +120,11 @@ static void trial(uint32_t number)
         CHECK(sf_update(&program, &plan, after, momentum[1], step, votes) == SF_OK);
     } else {
         /* pieces, the last one first */
+        const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+        const sf_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, {NULL, 0, 0}};
         const uint32_t piece = SF_CHUNK * (1 + below(12));
         for (uint32_t first = (count - 1) / piece * piece;; first -= piece) {
-            sf_update_elements(&program, &plan, &entry, after, momentum[1], step, votes, first, sf_min_u32(piece, count - first), NULL);
+            sf_update_elements(&moving, &entry, first, sf_min_u32(piece, count - first));
             if (first == 0)
                 break;
         }

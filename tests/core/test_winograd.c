@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "draw.h"
+#include "kernels/choose.h"
 #include "kernels/winograd.h"
 
 enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SF_WINOGRAD_TILES * SF_PANEL };
@@ -58,7 +59,7 @@ static int32_t direct(const panel* p, uint32_t q, uint32_t t, uint32_t row)
     return (int32_t)sum;
 }
 
-static void sums(panel* p, const sf_host_kernels* kernels)
+static void sums(panel* p, const sf_kernels* kernels)
 {
     static int32_t got[SUMS];
     fill(p);
@@ -73,7 +74,7 @@ static void sums(panel* p, const sf_host_kernels* kernels)
 }
 
 /* Outputs that the grid does not have stay as they are. */
-static void outputs(panel* p, const sf_host_kernels* kernels)
+static void outputs(panel* p, const sf_kernels* kernels)
 {
     static int32_t acc[SUMS];
     static int8_t expected[64 * SF_PANEL], got[64 * SF_PANEL];
@@ -128,7 +129,7 @@ int main(void)
     panel* p = calloc(1, sizeof *p);
     CHECK(p != NULL);
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sf_host_kernels kernels = sf_host_choose(level);
+        const sf_kernels kernels = sf_choose(level);
         for (p->channels = 8; p->channels <= CHANNELS; p->channels += 2) {
             p->rows = p->channels % 16 == 0 ? SF_PANEL : (uint32_t)draw(1, SF_PANEL);
             sums(p, &kernels);

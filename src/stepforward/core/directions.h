@@ -1,4 +1,4 @@
-/* What the plain and the fast directions share. */
+/* Drawing directions: streams, and the kernels that fill groups of elements. */
 #ifndef SF_DIRECTIONS_H
 #define SF_DIRECTIONS_H
 
@@ -23,8 +23,18 @@ typedef struct sf_draw_kernels {
     sf_draw_signs signs;
 } sf_draw_kernels;
 
-/* The fastest ones of this machine's instruction sets up to `level` (SF_HOST_PLAIN, ...). */
-sf_draw_kernels sf_draw_choose(int level);
+/* A stream of the contract: all of a counter but the block, and the key; and, on a host, what draws from it. */
+typedef struct sf_stream {
+    uint64_t seed;
+    uint32_t step, direction, tensor;
+#if __STDC_HOSTED__
+    const sf_draw_kernels* kernels;
+#endif
+} sf_stream;
+
+/* draw.c: z, or the uniform half-words, of elements first .. first+count-1. */
+void sf_draw(const sf_stream* s, uint32_t distribution, uint32_t first, uint32_t count, int8_t* z);
+void sf_draw_halfwords(const sf_stream* s, uint32_t first, uint32_t count, uint16_t* u);
 
 #if SF_X86
 void sf_directions_avx2(sf_draw_kernels* kernels);

@@ -1,5 +1,5 @@
 /* Running operators on a block of samples, and the two things a caller wants from it: logits and losses. */
-#include "internal.h"
+#include "kernels/choose.h"
 
 typedef void (*kernel)(const sf_call* call);
 
@@ -22,12 +22,12 @@ static kernel kernel_of(int32_t kind)
 }
 
 /* plain: on a device, for weights that are never perturbed. */
-static uint64_t work_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
     switch (op->kind) {
-    case SF_CONV: return sf_conv_s8_bytes(program, op, row_tile, plain);
-    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(program, op, row_tile, plain);
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(program, op, row_tile, plain);
+    case SF_CONV: return sf_conv_s8_bytes(kernels, program, op, row_tile, plain);
+    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(kernels, program, op, row_tile, plain);
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(kernels, program, op, row_tile, plain);
     default: return 0;
     }
 }
@@ -46,7 +46,7 @@ static size_t work_at(const sf_program* program, const sf_op* op, uint32_t block
     return sf_for_device(row_tile) && op->work > 0 ? (size_t)op->work * block : arena_bytes(program, block, row_tile);
 }
 
-static size_t bytes_for(const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
+static size_t bytes_for(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
 {
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
         (row_tile != SF_DEVICE_ROWS && (sf_for_device(row_tile) || row_tile % SF_PANEL != 0)))
@@ -57,7 +57,7 @@ static size_t bytes_for(const sf_program* program, uint32_t block, uint32_t row_
     uint64_t most = arena_bytes(program, block, row_tile);
     for (uint32_t i = 0; i < program->op_count; i++) {
         const sf_op* op = program->ops + i;
-        const uint64_t work = work_bytes(program, op, row_tile, plain);
+        const uint64_t work = work_bytes(kernels, program, op, row_tile, plain);
         if (work > SIZE_MAX / 2)
             return 0;
         if (work > 0 && work_at(program, op, block, row_tile) + work > most)
@@ -66,28 +66,35 @@ static size_t bytes_for(const sf_program* program, uint32_t block, uint32_t row_
     return (size_t)most;
 }
 
-size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+size_t sf_scratch_need(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    return bytes_for(program, block, row_tile, 0);
+    return bytes_for(kernels, program, block, row_tile, 0);
 }
 
-size_t sf_inference_bytes(const sf_program* program, uint32_t block) { return bytes_for(program, block, SF_DEVICE_ROWS, 1); }
-
-/* need: bytes of scratch. */
-static sf_status check(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x, size_t need)
+size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    if (program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    return bytes_for(&kernels, program, block, row_tile, 0);
+}
+
+size_t sf_inference_bytes(const sf_program* program, uint32_t block)
+{
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    return bytes_for(&kernels, program, block, SF_DEVICE_ROWS, 1);
+}
+
+/* plain: the weights are not perturbed, so that less scratch will do on a device. */
+static sf_status check(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, int plain)
+{
+    const void* weights = pass->weights;
+    if (pass->program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0)
         return SF_MISALIGNED;
+    const size_t need = bytes_for(pass->kernels, pass->program, scratch->block, scratch->row_tile, plain);
     if (need == 0)
         return SF_BAD_ARGUMENT;
     return scratch->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
-}
-
-static size_t bytes_of(const sf_program* program, const sf_scratch* scratch, int plain)
-{
-    return scratch == NULL ? 0 : bytes_for(program, scratch->block, scratch->row_tile, plain);
 }
 
 static void* data_of(const sf_program* program, const sf_scratch* scratch, const int8_t* x, uint32_t n, int32_t tensor)
@@ -139,7 +146,7 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
         sf_allow(scratch->memory, scratch->bytes);
 #if __STDC_HOSTED__
         if (call.packed != NULL)
-            call.packed += sf_packed_bytes(program, call.row_tile, i, i + 1);
+            call.packed += sf_packed_bytes(pass->kernels, program, call.row_tile, i, i + 1);
 #endif
     }
 }
@@ -147,12 +154,13 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
 sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                      const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation)
 {
-    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 0));
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_pass pass = {&kernels, program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
+    const sf_status status = check(&pass, scratch, x, 0);
     if (status != SF_OK)
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
         return SF_BAD_ARGUMENT;
-    const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
     sf_run(&pass, scratch, x, n, first, last);
     return SF_OK;
 }
@@ -164,32 +172,35 @@ static int32_t logit(const sf_program* program, const void* data, size_t index)
 
 static const sf_packed on_the_way = {NULL, NULL, 0};
 
-void sf_block_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                     uint32_t n, const sf_packed* packed, int32_t* logits)
+void sf_block_logits(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sf_packed* packed,
+                     int32_t* logits)
 {
-    const sf_pass prefix = {program, plan, (const uint8_t*)weights, NULL, packed->prefix, NULL};
-    const sf_pass suffix = {program, plan, (const uint8_t*)weights, NULL, packed->suffix, NULL};
-    sf_run(&prefix, scratch, x, n, 0, program->cut);
-    sf_run(&suffix, scratch, x, n, program->cut, program->op_count);
+    const sf_program* program = plain->program;
+    sf_pass pass = *plain;
+    pass.packed = packed->prefix;
+    sf_run(&pass, scratch, x, n, 0, program->cut);
+    pass.packed = packed->suffix;
+    sf_run(&pass, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
     for (size_t i = 0; i < (size_t)n * program->classes; i++)
         logits[i] = logit(program, data, i);
 }
 
-sf_status sf_check_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                          const int32_t* logits)
+sf_status sf_check_logits(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
 {
-    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 1));
+    const sf_status status = check(pass, scratch, x, 1);
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
 }
 
 sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
                     uint32_t n, int32_t* logits)
 {
-    const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sf_check_logits(&plain, scratch, x, logits);
     for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
         count = sf_min_u32(scratch->block, n - at);
-        sf_block_logits(program, plan, weights, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
+        sf_block_logits(&plain, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
                         logits + (size_t)at * program->classes);
     }
     return status;
@@ -210,34 +221,34 @@ static int64_t block_loss(const sf_program* program, const void* data, const int
     return loss;
 }
 
-void sf_block_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
-                     const sf_packed* packed, int64_t* losses)
+void sf_block_losses(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, const sf_packed* packed, int64_t* losses)
 {
-    const sf_pass plain = {program, plan, (const uint8_t*)weights, NULL, packed->prefix, NULL};
-    sf_run(&plain, scratch, x, n, 0, program->cut);
+    const sf_program* program = plain->program;
+    sf_pass pass = *plain;
+    pass.packed = packed->prefix;
+    sf_run(&pass, scratch, x, n, 0, program->cut);
     for (uint32_t j = 0; j < count; j++) {
-        uint8_t* suffix = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
-        const sf_pass pass = {program, plan, (const uint8_t*)weights, perturbations + j, suffix, NULL};
+        pass.perturbation = perturbations + j;
+        pass.packed = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
         sf_run(&pass, scratch, x, n, program->cut, program->op_count);
         losses[j] += block_loss(program, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
     }
 }
 
-sf_status sf_check_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                          const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
-                          uint32_t count, const int64_t* losses)
+sf_status sf_check_losses(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                          const sf_perturbation* perturbations, uint32_t count, const int64_t* losses)
 {
-    const sf_status status = check(program, weights, scratch, x, bytes_of(program, scratch, 0));
+    const sf_status status = check(pass, scratch, x, 0);
     if (status != SF_OK)
         return status;
     if (labels == NULL || losses == NULL || (count > 0 && perturbations == NULL))
         return SF_BAD_ARGUMENT;
     for (uint32_t i = 0; i < n; i++)
-        if (labels[i] < 0 || (uint32_t)labels[i] >= program->classes)
+        if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
             return SF_BAD_LABEL;
     for (uint32_t j = 0; j < count; j++)
-        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && plan == NULL))
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && pass->plan == NULL))
             return SF_BAD_ARGUMENT;
     return SF_OK;
 }
@@ -246,15 +257,17 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
                     int64_t* losses)
 {
-    const sf_status status = sf_check_losses(program, plan, weights, scratch, x, labels, n, perturbations, count, losses);
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sf_check_losses(&plain, scratch, x, labels, n, perturbations, count, losses);
     if (status != SF_OK)
         return status;
     for (uint32_t j = 0; j < count; j++)
         losses[j] = 0;
     for (uint32_t at = 0, size; at < n; at += size) {
         size = sf_min_u32(scratch->block, n - at);
-        sf_block_losses(program, plan, weights, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations,
-                        count, &on_the_way, losses);
+        sf_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations, count, &on_the_way,
+                        losses);
     }
     return SF_OK;
 }

@@ -83,6 +83,9 @@ SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
+/* delta = (z*mult + half) >> shift stays in 32 bits: |z*mult| < 2^23, so every shift from 24 up gives 0 like 24 does. */
+SF_INLINE int32_t sf_exact_delta(int32_t z, int32_t mult, int32_t half, int32_t shift) { return (z * mult + half) >> shift; }
+
 /* x - zero as s16, computed in 16 bits. Blocks of a constant size, so that short runs are vectors as well. */
 SF_INLINE void sf_widen(const int8_t* restrict x, int32_t count, int32_t zero, int16_t* restrict out)
 {
@@ -95,8 +98,12 @@ SF_INLINE void sf_widen(const int8_t* restrict x, int32_t count, int32_t zero, i
         out[i] = (int16_t)(uint16_t)((uint16_t)x[i] - less);
 }
 
+/* The kernels that hosts choose when a call of the API begins (kernels/choose.h). */
+typedef struct sf_kernels sf_kernels;
+
 /* One pass over a block of samples: the weights, and what to add to them. */
 typedef struct sf_pass {
+    const sf_kernels* kernels;
     const sf_program* program;
     const sf_plan* plan;
     const uint8_t* weights;
@@ -191,7 +198,7 @@ const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t firs
 const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
                               uint32_t* run);
 
-/* requantize.c: how rows (output channels) turn accumulators into outputs. */
+/* rows.c: how rows (output channels) turn accumulators into outputs. */
 typedef struct sf_rows {
     int32_t* bias;
     int32_t* mult;
@@ -212,11 +219,6 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
 void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
 /* The same, where bias[] is staged and reach[] counts in units of `unit`. */
 void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit);
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                    size_t at, size_t step);
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                  size_t at, size_t step);
-
 /* The way of devices: four rows and one patch at a time. Freestanding builds hold no other, so there this is a constant that the
  * compiler sees even when it does not optimize. */
 #define sf_for_device(row_tile) (!__STDC_HOSTED__ || (row_tile) == SF_DEVICE_ROWS)
@@ -235,21 +237,21 @@ typedef struct sf_packed {
 } sf_packed;
 
 /* forward.c: what sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
-sf_status sf_check_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                          const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
-                          uint32_t count, const int64_t* losses);
-sf_status sf_check_logits(const sf_program* program, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                          const int32_t* logits);
-void sf_block_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
-                     const sf_packed* packed, int64_t* losses);
-void sf_block_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                     uint32_t n, const sf_packed* packed, int32_t* logits);
+sf_status sf_check_losses(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                          const sf_perturbation* perturbations, uint32_t count, const int64_t* losses);
+sf_status sf_check_logits(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
+void sf_block_losses(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, const sf_packed* packed, int64_t* losses);
+void sf_block_logits(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sf_packed* packed,
+                     int32_t* logits);
+
+/* forward.c: sf_scratch_bytes() with kernels that are chosen. */
+size_t sf_scratch_need(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);
 
 #if __STDC_HOSTED__
 /* packing.c: packed weights of operators first .. last-1. */
-uint64_t sf_packed_bytes(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
-uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
+uint64_t sf_packed_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
+uint32_t sf_packed_tiles(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
 
 /* An operator with packed weights, and how many tiles and bytes those before it have. */
 typedef struct sf_place {
@@ -263,13 +265,6 @@ typedef struct sf_place {
 void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
                   void* work);
 #endif
-
-/* add_s8.c: clamp((a*mult_a + b*mult_b + rest) >> shift), multipliers below 2^16, all within int32. */
-typedef struct sf_sum {
-    int32_t mult_a, mult_b, rest, shift, lo, hi;
-} sf_sum;
-
-void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
 /* Kernels. */
 void sf_conv_s8(const sf_call* call);
@@ -285,16 +280,27 @@ void sf_transpose(const sf_call* call);
 void sf_reshape(const sf_call* call);
 
 /* Bytes of working memory behind the activations. plain: on a device, for weights that are never perturbed. */
-uint64_t sf_conv_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
-uint64_t sf_depthwise_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
-uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+uint64_t sf_conv_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+uint64_t sf_depthwise_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+uint64_t sf_fully_connected_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
 
-/* update.c: moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor
- * may be moved in any order, and at the same time. drawn: z of this step that passes have kept, or NULL. */
-sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
-                          const int8_t* votes);
-void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn);
+/* update.c: one step of the weights. */
+typedef struct sf_moving {
+    const sf_kernels* kernels;
+    const sf_program* program;
+    const sf_plan* plan;
+    void* weights;
+    int16_t* momentum;
+    uint32_t step;
+    const int8_t* votes;
+    sf_drawn drawn; /* z of this step that passes have kept; the rest is drawn again */
+} sf_moving;
+
+sf_status sf_check_update(const sf_moving* moving);
+
+/* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor may be moved in any
+ * order, and at the same time. */
+void sf_update_elements(const sf_moving* moving, const sf_trainable* entry, uint32_t first, uint32_t count);
 
 /* loss.c: like sf_cross_entropy(). */
 int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

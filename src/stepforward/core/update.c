@@ -1,5 +1,5 @@
 /* Moving the weights: sign-m-SPSA with SGD (contract, section 8). */
-#include "kernels/host.h" /* sf_host_choose */
+#include "kernels/choose.h"
 
 #define STOCHASTIC_STREAM 0xFFFFFFFFu
 
@@ -155,29 +155,37 @@ static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint
     }
 }
 
-/* z of some elements of one direction: where it was kept, or drawn into `room`. */
-static const int8_t* z_of(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t step, uint32_t direction,
-                          uint32_t first, uint32_t count, const sf_drawn* drawn, int8_t* room)
+static sf_stream stream_of(const sf_moving* m, const sf_trainable* entry, uint32_t direction)
 {
-    if (drawn != NULL && direction < drawn->directions && t->dtype == SF_S16)
-        return drawn->z + direction * drawn->bytes + sf_kept_z(t) + first;
-    sf_directions(plan->distribution, plan->seed, step, direction, entry->tensor, first, count, room);
+    return sf_stream_of(m->kernels, m->plan->seed, m->step, direction, entry->tensor);
+}
+
+/* z of some elements of one direction: where it was kept, or drawn into `room`. */
+static const int8_t* z_of(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction, uint32_t first,
+                          uint32_t count, int8_t* room)
+{
+    if (direction < m->drawn.directions && t->dtype == SF_S16)
+        return m->drawn.z + direction * m->drawn.bytes + sf_kept_z(t) + first;
+    const sf_stream s = stream_of(m, entry, direction);
+    sf_draw(&s, m->plan->distribution, first, count, room);
     return room;
 }
 
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
-static void gather(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, int16_t* momentum, uint32_t step,
-                   const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn, piece* p)
+static void gather(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count, piece* p)
 {
+    const sf_plan* plan = m->plan;
     int8_t z[PIECE];
     sf_fill(p->g, 0, count * sizeof *p->g);
     for (uint32_t i = 0; i < plan->directions; i++)
-        if (votes[i] != 0)
-            accumulate(p->g, z_of(plan, entry, t, step, i, first, count, drawn, z), votes[i], count);
+        if (m->votes[i] != 0)
+            accumulate(p->g, z_of(m, entry, t, i, first, count, z), m->votes[i], count);
     if (plan->beta > 0)
-        momentum_step(plan, momentum + entry->momentum_first + first, p->g, count);
-    if (plan->rounding == SF_STOCHASTIC)
-        sf_halfwords(plan->seed, step, STOCHASTIC_STREAM, entry->tensor, first, count, p->u);
+        momentum_step(plan, m->momentum + entry->momentum_first + first, p->g, count);
+    if (plan->rounding == SF_STOCHASTIC) {
+        const sf_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
+        sf_draw_halfwords(&s, first, count, p->u);
+    }
 }
 
 #if __STDC_HOSTED__
@@ -197,19 +205,20 @@ static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
 
 /* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
  * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
-static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t step,
-                         const int8_t* votes, uint32_t first, uint32_t count, uint32_t rate, const sf_drawn* drawn)
+static int move_by_table(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count,
+                         uint32_t rate)
 {
-    const sf_moves_kernel moves = sf_host_choose(SF_HOST_LEVEL).moves;
-    const uint32_t direction = only_direction(plan, votes);
+    const sf_plan* plan = m->plan;
+    const sf_moves_kernel moves = m->kernels->moves;
+    const uint32_t direction = only_direction(plan, m->votes);
     if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->rounding == SF_STOCHASTIC ||
-        direction == plan->directions || count < 2 * SF_CHUNK || !is_narrow(plan, entry, t, votes))
+        direction == plan->directions || count < 2 * SF_CHUNK || !is_narrow(plan, entry, t, m->votes))
         return 0;
     int32_t g[256];
     int16_t move[256];
     int8_t z[PIECE];
     for (int32_t i = 0; i < 256; i++)
-        g[i] = votes[direction] * (i < 128 ? i : i - 256);
+        g[i] = m->votes[direction] * (i < 128 ? i : i - 256);
     scale_moves_narrow(g, NULL, 256, plan->scalers + entry->scaler_first, rate, plan->rounding);
     if (g[127] < -32767 || g[127] > 32767 || g[128] < -32767 || g[128] > 32767) /* moves grow or fall with z: these are the outermost */
         return 0;
@@ -217,28 +226,28 @@ static int move_by_table(const sf_plan* plan, const sf_trainable* entry, const s
         move[i] = (int16_t)g[i];
     for (uint32_t end = first + count, some; first < end; first += some) {
         some = sf_min_u32(PIECE, end - first);
-        moves((int16_t*)(void*)data + first, z_of(plan, entry, t, step, direction, first, some, drawn, z), some, move);
+        moves((int16_t*)(void*)data + first, z_of(m, entry, t, direction, first, some, z), some, move);
     }
     return 1;
 }
 
 #endif
 
-void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf_trainable* entry, void* weights,
-                        int16_t* momentum, uint32_t step, const int8_t* votes, uint32_t first, uint32_t count, const sf_drawn* drawn)
+void sf_update_elements(const sf_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count)
 {
-    const sf_tensor* t = program->tensors + entry->tensor;
-    uint8_t* data = (uint8_t*)(uintptr_t)sf_weight_at(program, plan, weights, entry->tensor); /* of `weights`, not of the file */
-    const uint32_t rate = sf_rate(plan, step), end = first + count;
-    const int narrow = is_narrow(plan, entry, t, votes);
+    const sf_plan* plan = m->plan;
+    const sf_tensor* t = m->program->tensors + entry->tensor;
+    uint8_t* data = (uint8_t*)(uintptr_t)sf_weight_at(m->program, plan, m->weights, entry->tensor); /* of `weights`, not of the file */
+    const uint32_t rate = sf_rate(plan, m->step), end = first + count;
+    const int narrow = is_narrow(plan, entry, t, m->votes);
     piece p;
 #if __STDC_HOSTED__
-    if (move_by_table(plan, entry, t, data, step, votes, first, count, rate, drawn))
+    if (move_by_table(m, entry, t, data, first, count, rate))
         return;
 #endif
     for (; first < end; first += count) {
         count = sf_min_u32(PIECE, end - first);
-        gather(plan, entry, t, momentum, step, votes, first, count, drawn, &p);
+        gather(m, entry, t, first, count, &p);
         for (uint32_t at = 0, run; at < count; at += run) {
             const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
             if (narrow)
@@ -253,23 +262,23 @@ void sf_update_elements(const sf_program* program, const sf_plan* plan, const sf
     }
 }
 
-sf_status sf_check_update(const sf_program* program, const sf_plan* plan, const void* weights, const int16_t* momentum, uint32_t step,
-                          const int8_t* votes)
+sf_status sf_check_update(const sf_moving* m)
 {
-    if (program == NULL || plan == NULL || weights == NULL || votes == NULL || step >= plan->steps ||
-        (momentum == NULL && plan->momentum_elements > 0))
+    if (m->program == NULL || m->plan == NULL || m->weights == NULL || m->votes == NULL || m->step >= m->plan->steps ||
+        (m->momentum == NULL && m->plan->momentum_elements > 0))
         return SF_BAD_ARGUMENT;
-    return ((uintptr_t)weights & 3u) != 0 || ((uintptr_t)momentum & 1u) != 0 ? SF_MISALIGNED : SF_OK;
+    return ((uintptr_t)m->weights & 3u) != 0 || ((uintptr_t)m->momentum & 1u) != 0 ? SF_MISALIGNED : SF_OK;
 }
 
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
                     const int8_t* votes)
 {
-    const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_moving m = {&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}};
+    const sf_status status = sf_check_update(&m);
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
-        const uint32_t elements = (uint32_t)program->tensors[entry->tensor].elements;
-        sf_update_elements(program, plan, entry, weights, momentum, step, votes, 0, elements, NULL);
+        sf_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
     }
     return status;
 }

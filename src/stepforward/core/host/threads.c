@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "../kernels/choose.h"
 #include "crew.h"
 
 #define AT_ONCE 64u /* probes of one phase: their losses lie on the stack of a thread */
@@ -12,9 +13,7 @@
 /* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that runs all blocks
  * of samples, for as many probes as fit, then the same for the next ones. A phase begins when every unit of the last one is done. */
 typedef struct job {
-    const sf_program* program;
-    const sf_plan* plan;
-    const void* weights;
+    sf_pass pass; /* of plain weights */
     const int8_t* x;
     const int32_t* labels;
     uint32_t n;
@@ -47,13 +46,13 @@ static uint32_t probes(const job* j, uint32_t phase) { return sf_min_u32(j->toge
 
 /* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two threads then
  * tend to run one probe each, and read half as many of the weights that the other one has just packed. */
-static int is_apart(const job* j) { return j->losses != NULL && j->program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE; }
+static int is_apart(const job* j) { return j->losses != NULL && j->pass.program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE; }
 
 static uint32_t units_of(const job* j, uint32_t phase)
 {
     if (!is_packing(j, phase))
         return blocks(j) * (is_apart(j) ? probes(j, phase) : 1);
-    if (j->plan == NULL && j->packs->filled > probes(j, phase))
+    if (j->pass.plan == NULL && j->packs->filled > probes(j, phase))
         return 0; /* nothing moves, and everything is packed */
     return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
 }
@@ -119,24 +118,24 @@ static int continues(const job* j)
 /* Whether packing draws all of z that an update wants of these probes, both of a direction at once. */
 static int keeps_z(const job* j)
 {
-    if (j->packs->directions == 0 || j->together % 2 != 0 || j->plan == NULL || j->plan->perturbation != SF_EXACT || !continues(j))
+    if (j->packs->directions == 0 || j->together % 2 != 0 || j->pass.plan == NULL || j->pass.plan->perturbation != SF_EXACT || !continues(j))
         return 0;
-    for (uint32_t i = j->program->cut; i < j->program->op_count; i++)
-        if (j->program->ops[i].weight >= 0 && sf_packed_tiles(j->program, j->row_tile, i, i + 1) == 0)
+    for (uint32_t i = j->pass.program->cut; i < j->pass.program->op_count; i++)
+        if (j->pass.program->ops[i].weight >= 0 && sf_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, i, i + 1) == 0)
             return 0;
     return 1;
 }
 
 static void lay_out(job* j)
 {
-    const uint32_t cut = j->program->cut, last = j->program->op_count;
+    const uint32_t cut = j->pass.program->cut, last = j->pass.program->op_count;
     if (j->packs == NULL)
         return;
-    j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * z_bytes(j->program);
-    j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->program, j->row_tile, 0, cut);
-    j->packed.step = (size_t)sf_packed_bytes(j->program, j->row_tile, cut, last);
-    j->prefix_tiles = sf_packed_tiles(j->program, j->row_tile, 0, cut);
-    j->suffix_tiles = sf_packed_tiles(j->program, j->row_tile, cut, last);
+    j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * z_bytes(j->pass.program);
+    j->packed.suffix = j->packed.prefix + sf_packed_bytes(j->pass.kernels, j->pass.program, j->row_tile, 0, cut);
+    j->packed.step = (size_t)sf_packed_bytes(j->pass.kernels, j->pass.program, j->row_tile, cut, last);
+    j->prefix_tiles = sf_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, 0, cut);
+    j->suffix_tiles = sf_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, cut, last);
     j->keeps_z = (uint32_t)keeps_z(j);
     if (j->keeps_z && j->perturbations->direction == 0)
         j->packs->drawn = 0; /* until it is there */
@@ -148,9 +147,10 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
     const uint32_t count = probes(j, phase);
     const uint32_t tiles = j->suffix_tiles;
     const sf_packed p = j->packed;
-    void* work = sf_work(j->program, scratch);
+    void* work = sf_work(j->pass.program, scratch);
     if (unit >= tiles) {
-        const sf_pass plain = {j->program, j->plan, (const uint8_t*)j->weights, NULL, p.prefix, NULL};
+        sf_pass plain = j->pass;
+        plain.packed = p.prefix;
         const uint32_t kept = 0;
         sf_place first = {0, 0, 0};
         sf_pack_tile(&plain, &kept, 1, unit - tiles, &first, scratch, work);
@@ -160,10 +160,11 @@ static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32
     uint32_t kept[AT_ONCE];
     for (uint32_t i = 0; i < count; i++) {
         const sf_perturbation* probe = j->perturbations + first_probe(j, phase) + i;
-        int8_t* z = j->keeps_z && probe->direction < j->packs->directions
-                        ? (int8_t*)j->packs->memory + probe->direction * z_bytes(j->program) : NULL;
-        const sf_pass pass = {j->program, j->plan, (const uint8_t*)j->weights, probe, p.suffix + i * p.step, z};
-        passes[i] = pass;
+        passes[i] = j->pass;
+        passes[i].perturbation = probe;
+        passes[i].packed = p.suffix + i * p.step;
+        if (j->keeps_z && probe->direction < j->packs->directions)
+            passes[i].z = (int8_t*)j->packs->memory + probe->direction * z_bytes(j->pass.program);
         kept[i] = j->packs->filled > i + 1;
     }
     sf_pack_tile(passes, kept, count, tiles - 1 - unit, place, scratch, work);
@@ -173,10 +174,10 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
 {
     const uint32_t here = probes(j, phase), apart = is_apart(j) ? here : 1, probe = unit % apart, count = here / apart;
     const uint32_t first = unit / apart * j->block, size = sf_min_u32(j->block, j->n - first);
-    const int8_t* x = j->x + (size_t)first * j->program->input_bytes;
+    const int8_t* x = j->x + (size_t)first * j->pass.program->input_bytes;
     if (j->losses == NULL) {
-        sf_block_logits(j->program, j->plan, j->weights, scratch, x, size, &j->packed,
-                        j->logits + (size_t)first * j->program->classes);
+        sf_block_logits(&j->pass, scratch, x, size, &j->packed,
+                        j->logits + (size_t)first * j->pass.program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};
@@ -184,7 +185,7 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
     sf_packed packed = j->packed;
     if (packed.suffix != NULL)
         packed.suffix += probe * packed.step;
-    sf_block_losses(j->program, j->plan, j->weights, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
+    sf_block_losses(&j->pass, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
     pthread_mutex_lock(&j->lock);
     for (uint32_t i = 0; i < count; i++)
         j->losses[from + i] += part[i];
@@ -197,7 +198,7 @@ static void work(void* shared, uint32_t index)
     sf_scratch scratch = *j->scratch;
     scratch.memory = (uint8_t*)scratch.memory + index * j->slice;
     scratch.bytes = j->slice;
-    sf_place place = {j->program->cut, 0, 0};
+    sf_place place = {j->pass.program->cut, 0, 0};
     uint32_t phase, unit;
     for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
         if (is_packing(j, phase))
@@ -207,11 +208,23 @@ static void work(void* shared, uint32_t index)
     }
 }
 
+static size_t packs_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t probe_count,
+                          uint32_t directions)
+{
+    if (program == NULL || probe_count == 0 || sf_for_device(row_tile) || sf_scratch_need(kernels, program, 1, row_tile) == 0)
+        return 0;
+    const uint64_t prefix = sf_packed_bytes(kernels, program, row_tile, 0, program->cut);
+    const uint64_t suffix = sf_packed_bytes(kernels, program, row_tile, program->cut, program->op_count);
+    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count || (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
+        return 0;
+    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) + 64; /* a program may have no weights at all */
+}
+
 static sf_status check_packs(const job* j)
 {
     if (j->packs == NULL)
         return SF_OK;
-    const size_t need = sf_packs_bytes(j->program, j->row_tile, j->packs->probes, j->packs->directions);
+    const size_t need = packs_bytes(j->pass.kernels, j->pass.program, j->row_tile, j->packs->probes, j->packs->directions);
     if (j->packs->memory == NULL || need == 0)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)j->packs->memory & 63u) != 0)
@@ -222,7 +235,7 @@ static sf_status check_packs(const job* j)
 /* Runs the job, whose arguments are checked. */
 static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 {
-    j->slice = (sf_scratch_bytes(j->program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
+    j->slice = (sf_scratch_need(j->pass.kernels, j->pass.program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
     if (j->slice > scratch->bytes / sf_crew_size(crew))
         return SF_SCRATCH_TOO_SMALL;
     j->scratch = scratch;
@@ -244,26 +257,21 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 
 size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probe_count, uint32_t directions)
 {
-    if (program == NULL || probe_count == 0 || sf_for_device(row_tile) || sf_scratch_bytes(program, 1, row_tile) == 0)
-        return 0;
-    const uint64_t prefix = sf_packed_bytes(program, row_tile, 0, program->cut);
-    const uint64_t suffix = sf_packed_bytes(program, row_tile, program->cut, program->op_count);
-    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count || (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
-        return 0;
-    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) + 64; /* a program may have no weights at all */
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    return packs_bytes(&kernels, program, row_tile, probe_count, directions);
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                              sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
                              const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
-    const sf_status status = sf_check_losses(program, plan, weights, scratch, x, labels, n, perturbations, count, losses);
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sf_check_losses(&pass, scratch, x, labels, n, perturbations, count, losses);
     if (status != SF_OK)
         return status;
     job j = {0};
-    j.program = program;
-    j.plan = plan;
-    j.weights = weights;
+    j.pass = pass;
     j.packs = packs;
     j.x = x;
     j.labels = labels;
@@ -280,13 +288,13 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
                              sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits)
 {
     static const sf_perturbation plain = {0, 0, 0};
-    const sf_status status = sf_check_logits(program, weights, scratch, x, logits);
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sf_check_logits(&pass, scratch, x, logits);
     if (status != SF_OK)
         return status;
     job j = {0};
-    j.program = program;
-    j.plan = plan;
-    j.weights = weights;
+    j.pass = pass;
     j.packs = packs;
     j.x = x;
     j.n = n;
@@ -301,18 +309,12 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
 #define SF_UPDATE_UNIT 4096u
 #endif
 
-typedef struct moving {
-    const sf_program* program;
-    const sf_plan* plan;
-    void* weights;
-    int16_t* momentum;
-    uint32_t step;
-    const int8_t* votes;
-    sf_drawn drawn; /* z of the step: what is not there is drawn again */
+typedef struct update {
+    sf_moving moving;
     uint32_t next; /* unit over all trainable tensors */
-} moving;
+} update;
 
-static uint32_t units_in(const moving* m, uint32_t entry)
+static uint32_t units_in(const sf_moving* m, uint32_t entry)
 {
     const uint32_t elements = (uint32_t)m->program->tensors[m->plan->trainables[entry].tensor].elements;
     return elements / SF_UPDATE_UNIT + (elements % SF_UPDATE_UNIT != 0);
@@ -320,35 +322,36 @@ static uint32_t units_in(const moving* m, uint32_t entry)
 
 static void move(void* shared, uint32_t index)
 {
-    moving* m = (moving*)shared;
+    update* u = (update*)shared;
+    const sf_moving* m = &u->moving;
     uint32_t entry = 0, before = 0; /* units of the entries in front of this one */
     (void)index;
     for (;;) {
-        const uint32_t unit = __atomic_fetch_add(&m->next, 1, __ATOMIC_RELAXED);
+        const uint32_t unit = __atomic_fetch_add(&u->next, 1, __ATOMIC_RELAXED);
         while (entry < m->plan->trainable_count && unit - before >= units_in(m, entry))
             before += units_in(m, entry++);
         if (entry == m->plan->trainable_count)
             return;
         const sf_trainable* t = m->plan->trainables + entry;
         const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
-        sf_update_elements(m->program, m->plan, t, m->weights, m->momentum, m->step, m->votes, first,
-                           sf_min_u32(SF_UPDATE_UNIT, elements - first), &m->drawn);
+        sf_update_elements(m, t, first, sf_min_u32(SF_UPDATE_UNIT, elements - first));
     }
 }
 
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
                              const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
-    const sf_status status = sf_check_update(program, plan, weights, momentum, step, votes);
-    moving m = {program, plan, weights, momentum, step, votes, {NULL, 0, 0}, 0};
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    update u = {{&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}}, 0};
+    const sf_status status = sf_check_update(&u.moving);
     if (status == SF_OK && packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step) {
         const sf_drawn drawn = {(const int8_t*)packs->memory, z_bytes(program), packs->held};
-        m.drawn = drawn;
+        u.moving.drawn = drawn;
     }
     uint32_t units = 0;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
         units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */
     if (status == SF_OK)
-        sf_crew_run(crew, units / 2, move, &m);
+        sf_crew_run(crew, units / 2, move, &u);
     return status;
 }

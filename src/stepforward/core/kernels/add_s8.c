@@ -1,32 +1,18 @@
 /* Addition of two tensors of the same shape: both rescaled, rounded once. */
-#include "host.h"
+#include "choose.h"
+#include "sum.h"
 
 /* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the zero
  * points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the output's zero point:
  * 2^25 + 2^22 + 128 * 2^23 < 2^31. */
 enum { LARGEST_SHIFT = 26, ZERO_SHIFT = 23 };
 
-SF_INLINE int32_t sum_of(const sf_sum* s, int32_t a, int32_t b, int32_t zero)
-{
-    return sf_clamp(((a * s->mult_a + b * s->mult_b + s->rest) >> s->shift) + zero, s->lo, s->hi);
-}
-
-#if __STDC_HOSTED__
-SF_CLONES
-void sf_sum_s8(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
-{
-    const sf_sum local = *s; /* y may not alias it, for all the compiler knows */
-    for (size_t i = 0; i < count; i++)
-        y[i] = (int8_t)sum_of(&local, a[i], b[i], 0);
-}
-#endif
-
 SF_CLONES
 static void add_any(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
 {
     const sf_sum local = *s;
     for (size_t i = 0; i < count; i++)
-        sf_store(y, dtype, i, sum_of(&local, a[i], b[i], zero));
+        sf_store(y, dtype, i, sf_sum_of(&local, a[i], b[i], zero));
 }
 
 void sf_add_s8(const sf_call* call)
@@ -39,7 +25,7 @@ void sf_add_s8(const sf_call* call)
 #if __STDC_HOSTED__
     if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
         s.rest += call->out->zero_point * (1 << shift);
-        sf_host_choose(SF_HOST_LEVEL).add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
+        call->pass->kernels->add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
         return;
     }
 #endif

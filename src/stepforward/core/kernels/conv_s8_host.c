@@ -35,19 +35,18 @@ static uint32_t suits_winograd(const geometry* g, uint32_t rows)
 }
 
 /* Patches must begin with a word of the picture. rows: of one group. */
-static void choose_words(geometry* g, const sf_tensor* weight, uint32_t rows)
+static void choose_words(geometry* g, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows)
 {
     g->bytes = g->flip = 0;
     if (weight->dtype != SF_S16) {
-        const sf_host_kernels kernels = sf_host_choose(SF_HOST_LEVEL);
         const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-        g->bytes = kernels.bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
-        g->flip = kernels.byte_flip;
+        g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+        g->flip = kernels->byte_flip;
     }
     g->winograd = !g->bytes && suits_winograd(g, rows);
 }
 
-static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32_t n)
+static geometry conv_geometry(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
 {
     const sf_tensor *in = program->tensors + op->inputs[0], *out = program->tensors + op->output;
     geometry g;
@@ -55,7 +54,7 @@ static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32
     if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
         (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
         rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
-        choose_words(&g, program->tensors + op->weight, (uint32_t)out->dims[2]);
+        choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)out->dims[2]);
         return g;
     }
     g.samples = n;
@@ -75,7 +74,7 @@ static geometry conv_geometry(const sf_program* program, const sf_op* op, uint32
     g.kernel_w = (uint32_t)op->kernel_w;
     g.joined = g.dilation_w == 1;
     g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-    choose_words(&g, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
+    choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
     return g;
 }
 
@@ -212,7 +211,7 @@ static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* 
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
     const sf_host_shape of = shape(g, rows);
-    uint8_t* end = sf_host_tile_open(tile, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
+    uint8_t* end = sf_host_tile_open(tile, call->pass->kernels, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
                                      : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
@@ -285,63 +284,63 @@ static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_
     }
 }
 
-uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_conv_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(program, op, 1);
+    const geometry g = conv_geometry(kernels, program, op, 1);
     return work_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
 }
 
-sf_packing sf_conv_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+sf_packing sf_conv_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(program, op, 1);
+    const geometry g = conv_geometry(kernels, program, op, 1);
     return packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
 }
 
 void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
 {
-    const geometry g = conv_geometry(call->pass->program, call->op, 1);
+    const geometry g = conv_geometry(call->pass->kernels, call->pass->program, call->op, 1);
     pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
 }
 
 void sf_conv_s8_host(const sf_call* call)
 {
-    const geometry g = conv_geometry(call->pass->program, call->op, call->n);
+    const geometry g = conv_geometry(call->pass->kernels, call->pass->program, call->op, call->n);
     run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
 }
 
-static geometry fully_connected_geometry(const sf_program* program, const sf_op* op, uint32_t n)
+static geometry fully_connected_geometry(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
 {
     const sf_tensor* in = program->tensors + op->inputs[0];
     geometry g;
     g.zero = in->zero_point;
     rows_only(&g, n, (uint32_t)in->elements);
-    choose_words(&g, program->tensors + op->weight, (uint32_t)program->tensors[op->output].elements);
+    choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)program->tensors[op->output].elements);
     return g;
 }
 
-uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_fully_connected_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = fully_connected_geometry(program, op, 1);
+    const geometry g = fully_connected_geometry(kernels, program, op, 1);
     return work_bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
 }
 
-sf_packing sf_fully_connected_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+sf_packing sf_fully_connected_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = fully_connected_geometry(program, op, 1);
+    const geometry g = fully_connected_geometry(kernels, program, op, 1);
     return packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);
 }
 
 void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
 {
-    const geometry g = fully_connected_geometry(call->pass->program, call->op, 1);
+    const geometry g = fully_connected_geometry(call->pass->kernels, call->pass->program, call->op, 1);
     pack(&g, call, twin, 1, (uint32_t)call->out->elements, tile);
 }
 
 void sf_fully_connected_s8_host(const sf_call* call)
 {
-    const geometry g = fully_connected_geometry(call->pass->program, call->op, call->n);
+    const geometry g = fully_connected_geometry(call->pass->kernels, call->pass->program, call->op, call->n);
     run(&g, call, 1, (uint32_t)call->out->elements);
 }
 

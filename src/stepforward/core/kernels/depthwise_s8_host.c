@@ -29,7 +29,7 @@ typedef struct tile {
     int16_t* picture; /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
     int8_t* blank;    /* [capacity] zero points */
     uint32_t capacity, count;
-    sf_host_kernels kernels;
+    const sf_kernels* kernels;
 } tile;
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
@@ -120,14 +120,16 @@ static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
            (uint64_t)ROOMS * SF_GAP;
 }
 
-uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_depthwise_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
+    (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
     return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
-sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile)
+sf_packing sf_depthwise_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
+    (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
     const uint32_t capacity = tile_channels(row_tile, g.joined * g.channels);
     sf_packing p;
@@ -150,7 +152,7 @@ static void select_tile(tile* t, const geometry* g, void* packed)
     t->count = t->packed_rows->count;
 }
 
-static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_tile)
+static void open_tile(tile* t, const geometry* g, const sf_kernels* kernels, void* memory, uint32_t row_tile)
 {
     uint8_t* at = (uint8_t*)memory;
     t->capacity = tile_channels(row_tile, g->joined * g->channels);
@@ -163,7 +165,7 @@ static void open_tile(tile* t, const geometry* g, void* memory, uint32_t row_til
     t->blank = sf_room(&at, t->capacity);
     for (uint32_t i = 0; i < g->taps; i++)
         t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
-    t->kernels = sf_host_choose(SF_HOST_LEVEL);
+    t->kernels = kernels;
 }
 
 /* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way. */
@@ -231,7 +233,7 @@ static void pack_words(const tile* t, const geometry* g, const int16_t* line, ui
     pack_pairs(t, g, line, count, 1);
     for (uint32_t c = 0; c < count; c++) {
         if (c % SF_PANEL == 0)
-            t->kernels.sums(t->words + (size_t)c * g->taps * 2, g->taps, sum, positive);
+            t->kernels->sums(t->words + (size_t)c * g->taps * 2, g->taps, sum, positive);
         rows->reach[c] = sf_reach(positive[c % SF_PANEL], positive[c % SF_PANEL] - sum[c % SF_PANEL], g->zero);
     }
 }
@@ -268,7 +270,7 @@ void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_
 {
     const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     tile t, other;
-    open_tile(&t, &g, call->work, call->row_tile);
+    open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
     other = t;
     const uint32_t first = index * t.capacity, count = sf_min_u32(t.capacity, g.channels - first);
     const size_t at = (size_t)(index * packed_bytes(&g, t.capacity));
@@ -294,11 +296,11 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
             sf_fill(out, 0, left * column * sizeof *out);
         out += left * column;
         if (has_a && has_b && g->column == g->channels) {
-            t->kernels.interleave(a, b, inside * g->channels, g->zero, out);
+            t->kernels->interleave(a, b, inside * g->channels, g->zero, out);
             out += inside * column;
         } else {
             for (uint32_t c = 0; c < inside; c++, out += column, a += has_a ? g->channels : 0, b += has_b ? g->channels : 0)
-                t->kernels.interleave(a, b, t->count, g->zero, out);
+                t->kernels->interleave(a, b, t->count, g->zero, out);
         }
         if (right > 0)
             sf_fill(out, 0, right * column * sizeof *out);
@@ -310,12 +312,12 @@ static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, uint
 {
     sf_cursor cursor = sf_grid_start(grid);
     sf_eight eight;
-    if (t->rows.fused && t->kernels.grid_window != NULL)
-        t->kernels.grid_window(b, grid, &t->rows, count, (int8_t*)y);
+    if (t->rows.fused && t->kernels->grid_window != NULL)
+        t->kernels->grid_window(b, grid, &t->rows, count, (int8_t*)y);
     else
         while (sf_grid_next(&cursor, &eight)) {
-            t->kernels.window(b, eight.patches, panels(count), t->acc, t->capacity);
-            t->kernels.rows(&t->rows, t->acc, t->capacity, count, eight.count, y, eight.at);
+            t->kernels->window(b, eight.patches, panels(count), t->acc, t->capacity);
+            t->kernels->rows(&t->rows, t->acc, t->capacity, count, eight.count, y, eight.at);
         }
 }
 
@@ -366,7 +368,7 @@ int sf_depthwise_s8_host(const sf_call* call)
     tile t;
     if (!applies(call->op))
         return 0;
-    open_tile(&t, &g, call->work, call->row_tile);
+    open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
     sf_fill(t.blank, g.zero, t.capacity);
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
         if (packed == NULL)

@@ -2,10 +2,11 @@
 #include "device.h"
 #include "host.h"
 
-uint64_t sf_fully_connected_s8_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+uint64_t sf_fully_connected_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
+    (void)kernels; /* hosts only */
     if (!sf_for_device(row_tile))
-        return sf_fully_connected_s8_host_bytes(program, op, row_tile);
+        return sf_fully_connected_s8_host_bytes(kernels, program, op, row_tile);
     return sf_fully_connected_device_bytes(program, op, plain);
 }
 

@@ -3,7 +3,9 @@
 #ifndef SF_HOST_H
 #define SF_HOST_H
 
-#include "../internal.h"
+#include "../directions.h"
+#include "max_pool_s8.h"
+#include "sum.h"
 
 #define SF_BLOCK_PATCHES 8u /* output positions multiplied together */
 #define SF_FEW_ROWS 8u       /* rows for which half a panel is enough */
@@ -61,7 +63,7 @@ SF_INLINE sf_cursor sf_grid_start(const sf_grid* grid)
     return c;
 }
 
-/* host_kernels.c: the next eight where a row of the grid ends among them. */
+/* grid.c: the next eight where a row of the grid ends among them. */
 uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight);
 
 /* Returns how many there are, 0 at the end. */
@@ -80,7 +82,7 @@ SF_INLINE uint32_t sf_grid_next(sf_cursor* c, sf_eight* eight)
     return eight->count = SF_BLOCK_PATCHES;
 }
 
-/* host_kernels.c: the first `count` < SF_PANEL outputs of eight positions. Kernels leave the outputs of a panel that is not full in
+/* grid.c: the first `count` < SF_PANEL outputs of eight positions. Kernels leave the outputs of a panel that is not full in
  * such a table: stores under a mask are many times slower on some machines. */
 typedef int8_t sf_panel_outputs[SF_BLOCK_PATCHES][SF_PANEL];
 void sf_store_few(sf_panel_outputs few, uint32_t count, int8_t* y, const size_t* at);
@@ -118,7 +120,7 @@ typedef void (*sf_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, con
 
 typedef void (*sf_add_kernel)(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
-typedef struct sf_host_kernels {
+struct sf_kernels {
     sf_block_kernel dot;
     sf_block_kernel window;
     sf_block_kernel bytes;      /* NULL where 8-bit weights are widened */
@@ -136,18 +138,20 @@ typedef struct sf_host_kernels {
     sf_sums_kernel sums;
     sf_twins_kernel twins;
     sf_moves_kernel moves; /* NULL where a table is not looked up in registers */
-} sf_host_kernels;
-
-/* The plain kernels, and the fastest ones of this machine's instruction sets up to `level` (tests ask for less). */
-enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
-sf_host_kernels sf_host_choose(int level);
-#if !defined(SF_HOST_LEVEL)
-#define SF_HOST_LEVEL SF_HOST_BEST
-#endif
+    sf_max_line_kernel max_line;
+    sf_draw_kernels draw;
+};
 
 void sf_block_dot(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_window(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
 void sf_block_bytes(const sf_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+/* rows_plain.c: outputs of the first `count` rows at some positions: position p reads acc[p * capacity ..], without bias, and writes
+ * y[at + p*step ..]; of narrow rows, and of any. */
+void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                    size_t at, size_t step);
+void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+                  size_t at, size_t step);
+
 void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   const size_t* at);
 void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
@@ -210,8 +214,17 @@ void sf_packed_rows_open(sf_packed_rows* packed, uint32_t capacity, uint32_t cou
 /* Biases and scales; the bounds in reach[] stay as they are. twin: NULL, or the rows of the probe of opposite sign. */
 void sf_packed_rows_prepare(sf_packed_rows* packed, sf_packed_rows* twin, const sf_call* call, uint32_t first_row);
 
-/* host_kernels.c: rows from row `first` on. */
-sf_rows sf_rows_from(const sf_rows* rows, uint32_t first);
+/* Rows from row `first` on. */
+SF_INLINE sf_rows sf_rows_from(const sf_rows* rows, uint32_t first)
+{
+    sf_rows r = *rows;
+    r.bias += first;
+    r.mult += first;
+    r.half += first;
+    r.shift += first;
+    r.reach += first;
+    return r;
+}
 
 /* host_tile.c: weight rows packed for the block kernels. */
 typedef struct sf_host_tile {
@@ -230,7 +243,7 @@ typedef struct sf_host_tile {
     uint32_t bytes; /* the words and the picture hold bytes: sf_block_bytes */
     uint32_t winograd; /* panels are transformed where their weights allow */
     uint32_t few; /* at most SF_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
-    sf_host_kernels kernels;
+    const sf_kernels* kernels;
 } sf_host_tile;
 
 /* rows of segments x segment elements, in bytes or in s16; winograd: three segments of three positions each, stride one. */
@@ -238,14 +251,40 @@ typedef struct sf_host_shape {
     uint32_t rows, segments, segment, bytes, winograd;
 } sf_host_shape;
 
-/* host_tile.c: pairs of a whole panel's rows, `length` elements apart, row by row of a pair. */
+/* One panel of rows on its way into a tile: as they are stored, and where their words and bounds go. */
+typedef struct sf_panel {
+    const int16_t* line; /* `rows` rows, one after the other */
+    uint32_t rows;
+    int32_t zero;        /* of the input */
+    int16_t* words;
+    int64_t* bounds;     /* of the rows (sf_reach) */
+    int32_t* surplus;    /* of rows of bytes */
+} sf_panel;
+
+/* The layouts of a panel: each fills the words, and all but `few` the bounds.
+ *   pairs:    [segment][pair][SF_PANEL][2]
+ *   bytes:    [segment][four][SF_PANEL][4] in bytes, and the surplus
+ *   few:      [segment][four][SF_FEW_ROWS][4]
+ *   winograd: winograd.h; returns 0, with nothing filled in but room for points, where the weights do not allow it */
+void sf_lay_pairs(const sf_host_tile* tile, const sf_panel* panel);
+void sf_lay_bytes(const sf_host_tile* tile, const sf_panel* panel);
+void sf_lay_few(const sf_host_tile* tile, const sf_panel* panel);
+int sf_lay_winograd(const sf_host_tile* tile, const sf_panel* panel);
+
+/* layout_pairs.c: pairs of a whole panel's rows, `length` elements apart, row by row of a pair. */
 void sf_pack_pairs(const int16_t* from, size_t length, uint32_t pairs, int16_t* words);
+
+/* host_tile.c: elements of a panel. */
+size_t sf_host_panel_words(const sf_host_tile* tile);
 
 uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* shape);
 
+/* Bytes of the words of a tile, which its rows follow. */
+uint64_t sf_host_word_bytes(const sf_host_tile* tile);
+
 /* Working memory: a packed tile, and what it takes to pack and multiply one. */
 uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* shape);
-uint8_t* sf_host_tile_open(sf_host_tile* tile, void* memory, uint32_t row_tile, const sf_host_shape* shape);
+uint8_t* sf_host_tile_open(sf_host_tile* tile, const sf_kernels* kernels, void* memory, uint32_t row_tile, const sf_host_shape* shape);
 
 /* Use the tile at sf_host_tile_packed_bytes() of packed memory, which was packed before. */
 void sf_host_tile_select(sf_host_tile* tile, void* packed);
@@ -253,11 +292,11 @@ void sf_host_tile_select(sf_host_tile* tile, void* packed);
 /* The same before it is packed. */
 void sf_host_tile_point(sf_host_tile* tile, void* packed);
 
-/* Words and bounds of rows first_row .. first_row+count-1. twin: NULL, or receives them perturbed the other way. While there is a
+/* host_pack.c: words and bounds of rows first_row .. first_row+count-1. twin: NULL, or receives them perturbed the other way. While there is a
  * twin, no tile may lie in the working memory. */
 void sf_host_tile_pack(sf_host_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, sf_host_tile* twin);
 
-/* Outputs of the staged rows at every position of a grid. */
+/* host_multiply.c: outputs of the staged rows at every position of a grid. */
 void sf_host_tile_multiply(const sf_host_tile* tile, const sf_grid* grid, void* y);
 
 /* winograd_tile.c: the same for rows whose panels are all transformed. */
@@ -271,16 +310,16 @@ typedef struct sf_packing {
 
 /* Each kernel: working memory, packed memory, packing one tile into call->packed, and running. A call without packed memory packs
  * on the way. twin: NULL, or the same call for the probe of opposite sign, which draws no z of its own. */
-uint64_t sf_conv_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_conv_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_conv_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_conv_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
 void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 void sf_conv_s8_host(const sf_call* call);
-uint64_t sf_fully_connected_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_fully_connected_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_fully_connected_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_fully_connected_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
 void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 void sf_fully_connected_s8_host(const sf_call* call);
-uint64_t sf_depthwise_s8_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_depthwise_s8_host_packing(const sf_program* program, const sf_op* op, uint32_t row_tile);
+uint64_t sf_depthwise_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_depthwise_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
 void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
 int sf_depthwise_s8_host(const sf_call* call);
 

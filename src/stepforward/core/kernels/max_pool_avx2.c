@@ -47,16 +47,14 @@ AVX2_INLINE void positions(const sf_max_line* v, int32_t taps_y, int32_t taps_x)
         }
 }
 
-AVX2 static void max_line(const sf_max_line* v)
+AVX2 void sf_max_line_avx2(const sf_max_line* v)
 {
     if (v->channels < 16 && !v->loose)
-        sf_max_line_plain(v);
+        sf_max_line_any(v);
     else if (v->taps_y == 2 && v->taps_x == 2)
         positions(v, 2, 2);
     else
         positions(v, v->taps_y, v->taps_x);
 }
-
-sf_max_line_kernel sf_max_line_x86(void) { return __builtin_cpu_supports("avx2") ? max_line : NULL; }
 
 #endif

@@ -1,24 +1,6 @@
 /* Max pool: the largest value of each window; padding never wins. */
+#include "choose.h"
 #include "max_pool_s8.h"
-
-SF_CLONES
-void sf_max_line_plain(const sf_max_line* v)
-{
-    const uint32_t channels = v->channels;
-    for (uint32_t i = 0; i < v->positions; i++) {
-        int8_t* y = v->y + (size_t)i * channels;
-        for (uint32_t c = 0; c < channels; c++)
-            y[c] = v->lo;
-        for (int32_t ky = 0; ky < v->taps_y; ky++)
-            for (int32_t kx = 0; kx < v->taps_x; kx++) {
-                const int8_t* x = v->x + (size_t)i * v->stride + (size_t)ky * v->row + (size_t)kx * v->step;
-                for (uint32_t c = 0; c < channels; c++)
-                    y[c] = x[c] > y[c] ? x[c] : y[c];
-            }
-        for (uint32_t c = 0; c < channels; c++)
-            y[c] = y[c] > v->hi ? v->hi : y[c];
-    }
-}
 
 /* Output columns from ox on that see the same taps: all inside of the image, or one. */
 static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t* last)
@@ -32,6 +14,7 @@ static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t
     return sf_min_u32((uint32_t)more + 1, (uint32_t)(call->out->dims[1] - ox));
 }
 
+#if __STDC_HOSTED__
 /* Whether the last tap and the last position leave 16 bytes of all samples. */
 static int is_loose(const sf_call* call, const sf_max_line* v)
 {
@@ -40,13 +23,24 @@ static int is_loose(const sf_call* call, const sf_max_line* v)
     return v->taps_y > 0 && x + last_tap + (size_t)(v->positions - 1) * v->stride + 16 <= call->n * (size_t)call->in->elements &&
            y + (size_t)(v->positions - 1) * v->channels + 16 <= call->n * (size_t)call->out->elements;
 }
+#endif
+
+static void run_line(const sf_call* call, sf_max_line* v)
+{
+#if __STDC_HOSTED__
+    v->loose = is_loose(call, v);
+    call->pass->kernels->max_line(v);
+#else
+    (void)call;
+    sf_max_line_any(v);
+#endif
+}
 
 void sf_max_pool_s8(const sf_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2], line = (size_t)in->dims[1] * channels;
-    const sf_max_line_kernel fast = sf_max_line_x86();
     sf_max_line v = {0};
     v.y = (int8_t*)call->y;
     v.channels = (uint32_t)channels;
@@ -69,12 +63,7 @@ void sf_max_pool_s8(const sf_call* call)
                 if (v.taps_y > 0)
                     v.x += (size_t)(y0 + ky0 * op->dilation_h) * line +
                            (size_t)(ox * op->stride_w - op->pad_left + kx0 * op->dilation_w) * channels;
-                if (fast == NULL) {
-                    sf_max_line_plain(&v);
-                } else {
-                    v.loose = is_loose(call, &v);
-                    fast(&v);
-                }
+                run_line(call, &v);
             }
         }
     }

@@ -19,11 +19,9 @@ typedef struct sf_max_line {
 /* Of every position and channel the largest value, clamped. */
 typedef void (*sf_max_line_kernel)(const sf_max_line* line);
 
-void sf_max_line_plain(const sf_max_line* line);
+void sf_max_line_any(const sf_max_line* line);
 #if SF_X86
-sf_max_line_kernel sf_max_line_x86(void); /* NULL when this machine has no faster one */
-#else
-SF_INLINE sf_max_line_kernel sf_max_line_x86(void) { return NULL; }
+void sf_max_line_avx2(const sf_max_line* line);
 #endif
 
 #endif

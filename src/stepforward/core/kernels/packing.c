@@ -5,13 +5,13 @@
 
 typedef void (*pack_kernel)(const sf_call* call, const sf_call* twin, uint32_t tile);
 
-static sf_packing packing_of(const sf_program* program, const sf_op* op, uint32_t row_tile)
+static sf_packing packing_of(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_packing none = {0, 0};
     switch (op->kind) {
-    case SF_CONV: return sf_conv_s8_host_packing(program, op, row_tile);
-    case SF_DEPTHWISE: return sf_depthwise_s8_host_packing(program, op, row_tile);
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_host_packing(program, op, row_tile);
+    case SF_CONV: return sf_conv_s8_host_packing(kernels, program, op, row_tile);
+    case SF_DEPTHWISE: return sf_depthwise_s8_host_packing(kernels, program, op, row_tile);
+    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_host_packing(kernels, program, op, row_tile);
     default: return none;
     }
 }
@@ -21,21 +21,21 @@ static pack_kernel kernel_of(int32_t kind)
     return kind == SF_CONV ? sf_conv_s8_host_pack : kind == SF_DEPTHWISE ? sf_depthwise_s8_host_pack : sf_fully_connected_s8_host_pack;
 }
 
-uint64_t sf_packed_bytes(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint64_t sf_packed_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
 {
     uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
-        const sf_packing p = packing_of(program, program->ops + i, row_tile);
+        const sf_packing p = packing_of(kernels, program, program->ops + i, row_tile);
         bytes += p.tiles * p.tile_bytes;
     }
     return bytes;
 }
 
-uint32_t sf_packed_tiles(const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint32_t sf_packed_tiles(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
 {
     uint32_t tiles = 0;
     for (uint32_t i = first; i < last; i++)
-        tiles += packing_of(program, program->ops + i, row_tile).tiles;
+        tiles += packing_of(kernels, program, program->ops + i, row_tile).tiles;
     return tiles;
 }
 
@@ -67,15 +67,15 @@ static int are_twins(const sf_pass* a, const sf_pass* b)
 }
 
 /* Walk to the operator of a tile. */
-static void find(const sf_program* program, uint32_t row_tile, uint32_t tile, sf_place* place)
+static void find(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t tile, sf_place* place)
 {
     while (tile < place->tiles) {
-        const sf_packing p = packing_of(program, program->ops + --place->op, row_tile);
+        const sf_packing p = packing_of(kernels, program, program->ops + --place->op, row_tile);
         place->tiles -= p.tiles;
         place->bytes -= (size_t)(p.tiles * p.tile_bytes);
     }
     for (;; place->op++) {
-        const sf_packing p = packing_of(program, program->ops + place->op, row_tile);
+        const sf_packing p = packing_of(kernels, program, program->ops + place->op, row_tile);
         if (tile - place->tiles < p.tiles)
             return;
         place->tiles += p.tiles;
@@ -86,7 +86,7 @@ static void find(const sf_program* program, uint32_t row_tile, uint32_t tile, sf
 void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
                   void* work)
 {
-    find(passes[0].program, scratch->row_tile, tile, place);
+    find(passes[0].kernels, passes[0].program, scratch->row_tile, tile, place);
     const sf_op* op = passes[0].program->ops + place->op;
     const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
     for (uint32_t j = 0; j < count; j++) {

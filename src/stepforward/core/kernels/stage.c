@@ -1,6 +1,6 @@
 /* Weights on their way into a kernel: widened, and perturbed where the plan trains them (contract, section 7).
  * The stored weights never change. */
-#include "host.h"
+#include "choose.h"
 
 #define ONE_Z 36 /* the number one on the grid of z */
 
@@ -27,8 +27,9 @@ SF_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v 
 
 static void draw(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
 {
-    sf_directions(pass->plan->distribution, pass->plan->seed, pass->perturbation->step, pass->perturbation->direction, tensor,
-                  first, count, z);
+    const sf_perturbation* p = pass->perturbation;
+    const sf_stream stream = sf_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, tensor);
+    sf_draw(&stream, pass->plan->distribution, first, count, z);
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
@@ -48,16 +49,13 @@ const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, co
     return scalers + e % divisor;
 }
 
-/* delta = (z*mult + half) >> shift stays in 32 bits: |z*mult| < 2^23, so every shift from 24 up gives 0 like 24 does. */
-SF_INLINE int32_t exact_delta(int32_t z, int32_t mult, int32_t half, int32_t shift) { return (z * mult + half) >> shift; }
-
 SF_CLONES
 static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign, int32_t q_max)
 {
     const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sf_min_u32(s->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++)
-        w[i] = (int16_t)sf_clamp(w[i] + sign * exact_delta(z[i], mult, half, shift), -q_max, q_max);
+        w[i] = (int16_t)sf_clamp(w[i] + sign * sf_exact_delta(z[i], mult, half, shift), -q_max, q_max);
 }
 
 static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int32_t sign, int64_t q_max)
@@ -120,26 +118,13 @@ void sf_stage_s16(const sf_source* source, uint32_t first, uint32_t count, int16
 
 #define PIECE (8 * SF_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
 
-SF_CLONES
-void sf_twins(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t q_max,
-              int16_t* restrict up, int16_t* restrict down)
-{
-    const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sf_min_u32(scaler->perturb_shift, 24);
-    const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const int32_t delta = exact_delta(z[i], mult, half, shift), at = w[i];
-        up[i] = (int16_t)sf_clamp(at + delta, -q_max, q_max);
-        down[i] = (int16_t)sf_clamp(at - delta, -q_max, q_max);
-    }
-}
-
 /* Channels that follow one another, each with a scaler of its own. */
 static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scalers, int32_t q_max,
                               int16_t* restrict up, int16_t* restrict down)
 {
     for (uint32_t i = 0; i < count; i++) {
         const int32_t shift = (int32_t)sf_min_u32(scalers[i].perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
-        const int32_t delta = exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
+        const int32_t delta = sf_exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
         up[i] = (int16_t)sf_clamp(at + delta, -q_max, q_max);
         down[i] = (int16_t)sf_clamp(at - delta, -q_max, q_max);
     }
@@ -150,7 +135,7 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
 {
     const sf_tensor* t = pass->program->tensors + entry->tensor;
     const uint8_t* data = weight_at(pass, entry->tensor);
-    const sf_twins_kernel twins = sf_host_choose(SF_HOST_LEVEL).twins;
+    const sf_twins_kernel twins = pass->kernels->twins;
     const int32_t q_max = largest(t);
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
     int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sf_kept_z(t) + first : NULL;
@@ -205,7 +190,7 @@ static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint3
     const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sf_min_u32(scaler->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++) {
-        const int64_t delta = exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
+        const int64_t delta = sf_exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
         up[i] = clamp_s32(above);
         down[i] = clamp_s32(below);
     }
@@ -275,7 +260,7 @@ void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t
         const int32_t shift = (int32_t)sf_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
         int64_t v;
         if (pass->plan->perturbation == SF_EXACT)
-            v = out[at] + (int64_t)sign * exact_delta(z[at % SF_CHUNK], (int32_t)s->perturb_mult, half, shift);
+            v = out[at] + (int64_t)sign * sf_exact_delta(z[at % SF_CHUNK], (int32_t)s->perturb_mult, half, shift);
         else
             v = paper_weight(pass->plan, out[at], z[at % SF_CHUNK], s, sign, INT32_MAX);
         out[at] = clamp_s32(v);

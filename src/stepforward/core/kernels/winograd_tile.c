@@ -49,7 +49,7 @@ static void finish_sums(const sf_host_tile* t, const sf_rows* rows, uint32_t cou
             if (!tiles->inside[q][i])
                 continue;
             if (rows->narrow) {
-                t->kernels.rows(rows, sums, SF_PANEL, count, 1, y, &at);
+                t->kernels->rows(rows, sums, SF_PANEL, count, 1, y, &at);
                 continue;
             }
             for (uint32_t r = 0; r < SF_PANEL; r++)
@@ -66,15 +66,15 @@ void sf_winograd_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
     place from = {0, 0};
     sf_tiles tiles;
     while (next_tiles(grid, &from, &tiles)) {
-        t->kernels.picture(tiles.patches, grid->across, grid->down, channels, t->points);
+        t->kernels->picture(tiles.patches, grid->across, grid->down, channels, t->points);
         for (uint32_t row = 0; row < t->count; row += SF_PANEL) {
             const sf_rows rows = sf_rows_from(&t->rows, row);
             const uint32_t count = sf_min_u32(SF_PANEL, t->count - row);
             const int16_t* words = t->words + row / SF_PANEL * panel;
-            if (rows.fused_four && t->kernels.winograd != NULL) {
-                t->kernels.winograd(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
+            if (rows.fused_four && t->kernels->winograd != NULL) {
+                t->kernels->winograd(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
             } else {
-                sf_winograd_sums(t->kernels.dot, words, t->points, channels, sums);
+                sf_winograd_sums(t->kernels->dot, words, t->points, channels, sums);
                 finish_sums(t, &rows, count, sums, &tiles, row, y);
             }
         }
