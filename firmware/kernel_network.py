@@ -2,8 +2,8 @@
 
 from small_network import NetworkBuilder
 
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.program.model import Program
-from stepforward.reference.fixedpoint import quantize_multiplier
 
 SHAPE, LONG_SHAPE = (16, 16, 16), (7, 7, 32)
 LOUD = 900
@@ -18,7 +18,7 @@ def kernel_network() -> Program:
     net = NetworkBuilder(SHAPE)
     around = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
     conv = net.weighted("conv", 0, SHAPE, (16, 3, 3, 16), "s16", zero_point=-100, relu=True, **around)
-    window = net.weighted("depthwise", conv, SHAPE, (3, 3, 16), "s16", zero_point=5, groups=16, **around)
+    window = net.weighted("depthwise", conv, SHAPE, (3, 3, 16), "s16", zero_point=5, **around)
     point = net.weighted("conv", window, SHAPE, (16, 1, 1, 16), "s16")
     pooled = net.activation((4, 4, 16), net.activations[point].scale[0] / 4)
     net.plain(

@@ -9,10 +9,11 @@ from math import e, log2, prod, sqrt
 
 import numpy as np
 
+from stepforward.arithmetic.directions import direction
+from stepforward.arithmetic.fixedpoint import add_multipliers, quantize_multiplier
+from stepforward.operators.table import BY_KIND
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
-from stepforward.reference.directions import direction
-from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier
 
 SAMPLES, CLASSES, SHAPE = 8, 4, (12, 10, 1)
 SEED = 20240229
@@ -87,14 +88,13 @@ class NetworkBuilder:
         lo, hi = (-32768, 32767) if out == "s16" else (-128, 127)
         y = self.activation(y_shape, y_scale, zero_point, out)
         pairs = tuple(quantize_multiplier(s / y_scale) for s in bias_scale)
-        self.ops.append(
-            Op(kind, name, (x,), y, weight, bias, pairs, zero_point if relu else lo, hi, **fields)
-        )
+        what = BY_KIND[kind](rescale=pairs, lo=zero_point if relu else lo, hi=hi, **fields)
+        self.ops.append(Op(name, what, (x,), y, weight, bias))
         return y
 
     def plain(self, kind, inputs, y, **fields):
         """Add an operator without parameters; returns y."""
-        self.ops.append(Op(kind, f"{kind}{len(self.ops)}", tuple(inputs), y, **fields))
+        self.ops.append(Op(f"{kind}{len(self.ops)}", BY_KIND[kind](**fields), tuple(inputs), y))
         return y
 
     def program(self, name: str) -> Program:
@@ -125,7 +125,7 @@ def small_network() -> Program:
     )  # fmt: skip
     wide = net.weighted(
         *("depthwise", stem, (6, 5, 8), (3, 3, 8), "s16"), channels=8, zero_point=5,
-        kernel=(3, 3), padding=(1, 1, 1, 1), groups=8,
+        kernel=(3, 3), padding=(1, 1, 1, 1),
     )  # fmt: skip
     point = net.weighted("conv", wide, (6, 5, 8), (8, 1, 1, 8), "s8", channels=8)
     ratios = [net.activations[i].scale[0] / (1.5 / SPREAD) for i in (stem, point)]
@@ -147,13 +147,14 @@ def small_network() -> Program:
     halves = (quantize_multiplier(0.5), quantize_multiplier(1.0))
     net.plain("concat", (smooth, clipped), both, rescale=halves, axis=2)
     framed = net.activation((4, 3, 25), scale, 0)
-    net.plain("pad", (both,), framed, padding=(1, 0, 0, 0), kernel=(0, 1), value=-9)
+    net.plain("pad", (both,), framed, padding=(1, 0, 0, 0), channels=(0, 1), value=-9)
     turned = net.activation((25, 4, 3), scale, 0)
     net.plain("transpose", (framed,), turned, permutation=(2, 0, 1))
     shaped = net.activation((4, 3, 25), scale, 0)
     net.plain("reshape", (turned,), shaped)
     mean = net.activation((1, 1, 25), scale / 6, 0)
-    net.plain("average_pool", (shaped,), mean, kernel=(4, 3), axis=1, rescale=(quantize_multiplier(6 / 12),))
+    whole = {"kernel": (4, 3), "count_padding": True}
+    net.plain("average_pool", (shaped,), mean, **whole, rescale=(quantize_multiplier(6 / 12),))
     hidden = net.weighted(
         *("fully_connected", mean, (16,), (16, 25), "s16"), zero_point=-128, y_scale=scale / 6, relu=True
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepforward.engines.core import CoreEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
@@ -288,16 +289,18 @@ class Builder:
             shape = (x.shape[0] + top + bottom, x.shape[1] + left + right, x.shape[2])
             fields = {
                 "padding": (top, left, bottom, right),
-                "kernel": (0, 0),
                 "value": int(rng.integers(-128, 128)),
             }
             return self.op("pad", [at], self.add(shape, like=x), **fields)
         return at
 
+    def _op(self, name, kind, inputs, output, weight=-1, bias=-1, **attributes):
+        return Op(name, BY_KIND[kind](**attributes), inputs, output, weight, bias)
+
     def program(self, output):
         count = len(self.parameters)
         ops = tuple(
-            Op(kind, f"op{i}", tuple(count + j for j in inputs), count + out, **fields)
+            self._op(f"op{i}", kind, tuple(count + j for j in inputs), count + out, **fields)
             for i, (kind, inputs, out, fields) in enumerate(self.ops)
         )
         loss = (int(self.rng.integers(30000, 65536)), int(self.rng.integers(0, 21)))

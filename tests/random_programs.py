@@ -5,6 +5,10 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
+from stepforward.operators.add import Add
+from stepforward.operators.concat import Concat
+from stepforward.operators.rescale import Rescale
+from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
@@ -88,9 +92,9 @@ def finish(draw, parameters, blob, activations, **op):
     count = len(parameters)
     op["inputs"] = tuple(count + i for i in op["inputs"])
     output = count + len(activations) - 1
-    if parameters:
-        op |= {"weight": 0, "bias": 1}
-    ops = [Op(name="op", output=output, **op)]
+    what = BY_KIND[op.pop("kind")]
+    inputs, own = op.pop("inputs"), {"weight": 0, "bias": 1} if parameters else {}
+    ops = [Op("op", what(**op), inputs, output, **own)]
     tensors = [*parameters, *activations]
     program = Program(
         *(tuple(tensors), tuple(ops), count, output, count, blob),
@@ -204,12 +208,12 @@ def elementwise_programs(draw):
     shape, dtype = shapes(draw), draw(st.sampled_from(["s8", "s16"]))
     x, copy = activation(draw, "x", shape), activation(draw, "copy", shape)
     y = activation(draw, "y", shape, dtype)
-    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 15))
+    first = Op("first", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)
     if draw(st.booleans()):
         (a, shift), (b, _) = pairs(draw, 2, 16)
-        op = Op("add", "add", (0, 1), 2, rescale=((a, shift), (b, shift)), **clip(draw, dtype))
+        op = Op("add", Add(rescale=((a, shift), (b, shift)), **clip(draw, dtype)), (0, 1), 2)
     else:
-        op = Op("rescale", "second", (1,), 2, rescale=pairs(draw, 1, 16), **clip(draw, dtype))
+        op = Op("second", Rescale(rescale=pairs(draw, 1, 16), **clip(draw, dtype)), (1,), 2)
     return plan_arena(Program((x, copy, y), (first, op), 0, 2, 0, b"", (40000, 10)))
 
 
@@ -222,8 +226,9 @@ def concat_programs(draw):
     sources = tuple(draw(st.integers(0, 1)) for _ in range(count))
     joined = (*shape[:axis], count * shape[axis], *shape[axis + 1 :])
     y = activation(draw, "y", joined, dtype)
-    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 15))
-    join = Op("concat", "join", sources, 2, rescale=pairs(draw, count, 15), axis=axis, **clip(draw, dtype))
+    first = Op("first", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)
+    what = Concat(rescale=pairs(draw, count, 15), axis=axis, **clip(draw, dtype))
+    join = Op("join", what, sources, 2)
     return plan_arena(Program((x, copy, y), (first, join), 0, 2, 0, b"", (40000, 10)))
 
 
@@ -234,11 +239,11 @@ def move_programs(draw):
     shape = draw(st.sampled_from([(3, 2, 5), (1, 4, 3)])) if kind == "pad" else shapes(draw)
     x, wide = activation(draw, "x", shape), activation(draw, "wide", shape, dtype)
     lo, hi = LIMITS[dtype]
-    first = Op("rescale", "first", (0,), 1, rescale=pairs(draw, 1, 8), lo=lo, hi=hi)
+    first = Op("first", Rescale(rescale=pairs(draw, 1, 8), lo=lo, hi=hi), (0,), 1)
     if kind == "pad":
         top, left, bottom, right, before, after = (draw(st.integers(0, 2)) for _ in range(6))
         padded = (shape[0] + top + bottom, shape[1] + left + right, shape[2] + before + after)
-        fields = {"padding": (top, left, bottom, right), "kernel": (before, after)}
+        fields = {"padding": (top, left, bottom, right), "channels": (before, after)}
         fields["value"] = draw(st.integers(lo, hi))
     elif kind == "transpose":
         order = tuple(draw(st.permutations(range(len(shape)))))
@@ -246,7 +251,7 @@ def move_programs(draw):
     else:
         padded, fields = (math.prod(shape),), {}
     y = Tensor("y", padded, dtype, wide.scale, wide.zero_point)
-    move = Op(kind, kind, (1,), 2, **fields)
+    move = Op(kind, BY_KIND[kind](**fields), (1,), 2)
     return plan_arena(Program((x, wide, y), (first, move), 0, 2, 0, b"", (40000, 10)))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stepforward.operators.depthwise import Depthwise
 from stepforward.program.arena import plan_arena
 from stepforward.program.lower import lower
 from stepforward.program.model import Op, Program, Tensor
@@ -159,8 +160,8 @@ def padded_program() -> Program:
         Tensor("y", (height + 5, width + 5, channels), "s8", (0.02,)),
     )
     weights = np.array([730, -5087, 2750, 461, -850, -1, 10, 900, 5, 0, -7, 0], "<i2").tobytes()
-    window = {"kernel": (2, 2), "padding": (3, 3, 3, 3)}
-    op = Op("depthwise", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 27),), **window)
+    what = Depthwise(kernel=(2, 2), padding=(3, 3, 3, 3), rescale=((32768, 27),))
+    op = Op("op", what, (2,), 3, weight=0, bias=1)
     return plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 10)))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepforward.reference.tables import alias_table, cos_table, exp2_table, log2_table
+from stepforward.arithmetic.tables import alias_table, cos_table, exp2_table, log2_table
 
 TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "tables.c"
 
@@ -35,7 +35,7 @@ def tables_source() -> str:
         _array("uint8_t sf_table_alias_steps[256]", _steps(alias + 128)) + "#endif\n",
     ]
     head = (
-        "/* Written by tools/make_tables.py from stepforward.reference.tables; do not edit. */\n"
+        "/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */\n"
         '#include "internal.h"\n'
     )
     return "\n".join([head, *arrays])

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward import __version__
+from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
 from stepforward.files import lock, read_file, write_atomically
-from stepforward.reference.version import ARITHMETIC
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1

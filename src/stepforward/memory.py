@@ -47,9 +47,6 @@ def backprop_bytes(program: Program, plan: TrainingPlan) -> int:
 
 def multiply_accumulates(program: Program, op: Op) -> int:
     """Multiplications of one sample in one operator; 0 for operators without weights."""
-    if op.weight < 0:
+    if not op.what.parametric:
         return 0
-    weight, output = program.tensors[op.weight], program.tensors[op.output]
-    if op.kind == "fully_connected":
-        return weight.elements
-    return weight.elements * output.shape[0] * output.shape[1]
+    return op.what.products(program.tensors[op.weight], program.tensors[op.output])

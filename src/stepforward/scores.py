@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.loss import cross_entropy
 from stepforward.program.model import Program
-from stepforward.reference.loss import cross_entropy
 
 NATS = math.log(2) / 65536
 """Nats in one unit of the integer loss."""

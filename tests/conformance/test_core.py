@@ -31,6 +31,10 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.journal import JournalWriter, parse
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.operators.conv import Conv
+from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.rescale import Rescale
+from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
@@ -70,7 +74,7 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
         Tensor("y", (1, 1, 2), "s8", (0.02,), offset=0),
     )
     window = {"kernel": (1, 2), "padding": (0, 0, 0, 1), "groups": 2}
-    op = Op("conv", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 29),), lo=-128, hi=127, **window)
+    op = Op("op", Conv(rescale=((32768, 29),), **window), (2,), 3, weight=0, bias=1)
     weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
@@ -90,7 +94,7 @@ def test_bands_that_lie_in_the_padding_stay_inside_the_working_memory(kind, padd
         Tensor("x", (2, 2, 2), "s8", (0.02,), 3, offset=-1),
         Tensor("y", (height, width, 2), "s8", (0.02,), offset=0),
     )
-    op = Op(kind, "op", (2,), 3, weight=0, bias=1, rescale=((32768, 29),), lo=-128, hi=127, padding=padding)
+    op = Op("op", BY_KIND[kind](rescale=((32768, 29),), padding=padding), (2,), 3, weight=0, bias=1)
     weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
     program = plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0)))
     x = np.arange(-4, 4, dtype=np.int8).reshape(1, 2, 2, 2) * 31
@@ -130,10 +134,7 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
     x = Tensor("x", (11, 19, channels), "s8", (0.02,), -128, offset=-1)
     out = [(size + 2 * pad - kernel) // stride + 1 for size in (11, 19)]
     y = Tensor("y", (*out, rows), dtype, (0.02,), zero_point, offset=0)
-    op = Op(
-        *(kind, "op", (2,), 3),
-        weight=0,
-        bias=1,
+    what = BY_KIND[kind](
         rescale=tuple((int(mult), shift) for mult in rng.choice([0, 20000, 32768, 65535], rows)),
         kernel=(kernel, kernel),
         stride=(stride, stride),
@@ -141,6 +142,7 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
         lo=lo,
         hi=hi,
     )
+    op = Op("op", what, (2,), 3, weight=0, bias=1)
     blob = packed + pack(bias, rng.integers(-(10**6), 10**6, rows))
     program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob, (40000, 10)))
     samples, _ = inputs(program, 2, rng)
@@ -168,9 +170,8 @@ def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
         Tensor("x", shape, "s8", (0.02,), zero_point, offset=-1),
         Tensor("y", out, "s8", (0.02,)),
     )
-    op = Op(
-        "conv", "op", (2,), 3, weight=0, bias=1, rescale=((40000, shift),), kernel=(3, 3), padding=padding
-    )
+    conv = Conv(rescale=((40000, shift),), kernel=(3, 3), padding=padding)
+    op = Op("op", conv, (2,), 3, weight=0, bias=1)
     return plan_arena(Program(tensors, (op,), 2, 3, 2, packed + bytes(4 * rows), loss_rescale=(30000, 0)))
 
 
@@ -373,7 +374,7 @@ time.sleep(0.1)
 def test_a_block_is_no_larger_than_the_core_can_count():
     x = Tensor("x", (256, 256, 1), "s8", (0.02,), offset=-1)
     y = Tensor("y", (256, 256, 1), "s8", (0.02,), offset=0)
-    op = Op("rescale", "op", (0,), 1, rescale=((40000, 16),), lo=-128, hi=127)
+    op = Op("op", Rescale(rescale=((40000, 16),)), (0,), 1)
     program = plan_arena(Program((x, y), (op,), 0, 1, 0, b"", loss_rescale=(30000, 0)))
     engine = CoreEngine(program, threads=1, block=1 << 16, memory="small")  # 2^32 positions
     assert engine.scratch_bytes < 2**31
@@ -412,7 +413,8 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
         Tensor("x", (50,), "s8", (0.02,), 3, offset=-1),
         Tensor("y", (40,), "s16", (0.02,), offset=0),
     )
-    op = Op("fully_connected", "op", (2,), 3, weight=0, bias=1, rescale=((32768, 28),), lo=-32768, hi=32767)
+    what = FullyConnected(rescale=((32768, 28),), lo=-32768, hi=32767)
+    op = Op("op", what, (2,), 3, weight=0, bias=1)
     most = 2 ** (8 * size - 1) - 1
     weights = rng.integers(-most, most + 1, 2000).astype(f"<i{size}").tobytes() + bytes(160)
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 16))

@@ -10,6 +10,10 @@ from stepforward.engines.core import device_inference_bytes, device_scratch_byte
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.operators.average_pool import AveragePool
+from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.rescale import Rescale
+from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
@@ -56,7 +60,8 @@ def layer(kind, dtype, in_shape, out_shape, w_shape, **fields) -> Program:
     b = Tensor("b", (out_shape[-1],), "s32", (2e-6,), 0, len(blob))
     activations = Tensor("x", in_shape, "s8", (0.02,), 127, -1), Tensor("y", out_shape, "s16", (0.02,), -7)
     shift = 16 + round(math.log2(w.q_max * 200 * math.prod(w_shape) / out_shape[-1] / 20000))
-    op = Op(kind, "op", (2,), 3, 0, 1, ((40000, shift),), -32768, 32767, **fields)
+    what = BY_KIND[kind](rescale=((40000, shift),), lo=-32768, hi=32767, **fields)
+    op = Op("op", what, (2,), 3, 0, 1)
     blob += bytes(4 * out_shape[-1])
     return Program((w, b, *activations), (op,), 2, 3, 2, blob, loss_rescale=(30000, 15))
 
@@ -89,7 +94,7 @@ LAYERS = {
     "pointwise": (layer, "conv", (2, 2, 512), (2, 2, 10), (10, 1, 1, 512), {}),
     "large depthwise": (
         *(layer, "depthwise", (9, 9, 20), (1, 1, 20), (9, 9, 20)),
-        {"kernel": (9, 9), "groups": 20},
+        {"kernel": (9, 9)},
     ),
 }
 
@@ -126,10 +131,15 @@ def test_early_activations_make_room_for_the_rows_of_late_layers():
     images = [Tensor(n, shape, "s8", (0.02,), 0, -1 if n == "x" else 0) for n, shape in shapes.items()]
     y = Tensor("y", (64,), "s16", (0.02,))
     ops = (
-        Op("rescale", "first", (2,), 3, rescale=((32768, 15),)),
-        Op("average_pool", "pool", (3,), 4, rescale=((32768, 21),), kernel=(8, 8), stride=(8, 8), axis=1),
-        Op("average_pool", "mean", (4,), 5, rescale=((32768, 19),), kernel=(4, 4), axis=1),
-        Op("fully_connected", "late", (5,), 6, 0, 1, ((40000, 30),), -32768, 32767),
+        Op("first", Rescale(rescale=((32768, 15),)), (2,), 3),
+        Op(
+            "pool",
+            AveragePool(rescale=((32768, 21),), kernel=(8, 8), stride=(8, 8), count_padding=True),
+            (3,),
+            4,
+        ),
+        Op("mean", AveragePool(rescale=((32768, 19),), kernel=(4, 4), count_padding=True), (4,), 5),
+        Op("late", FullyConnected(rescale=((40000, 30),), lo=-32768, hi=32767), (5,), 6, 0, 1),
     )
     program = Program((w, b, *images, y), ops, 2, 6, 2, bytes(w.bytes + b.bytes), loss_rescale=(30000, 15))
     planned = plan_arena(program)

@@ -18,9 +18,9 @@ from random_networks import Builder
 
 from stepforward.core.bindings import PlanHandle, Probe, ProgramHandle, Scratch, library
 from stepforward.engines.core import aligned_bytes
+from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.model import KINDS
 from stepforward.program.training_plan import StepSettings, plan_training
 
 PROGRAM = small.small_program(per_channel=True)
@@ -139,7 +139,7 @@ def sections(sfp):
 
 def test_every_word_of_every_record_as_anything_never_crashes_the_core():
     program = every_operator()
-    assert {op.kind for op in program.ops} == set(KINDS)
+    assert {op.kind for op in program.ops} == set(BY_KIND)
     sfp = to_bytes(program)
     sft = plan_training(program, range(program.parameter_count), StepSettings(9, directions=2)).to_bytes()
     assert run(sfp, sft) == "ran"

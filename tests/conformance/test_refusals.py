@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import small
 
+from stepforward.arithmetic.loss import cross_entropy
 from stepforward.core import bindings
 from stepforward.core.bindings import (
     DEVICE_ROWS,
@@ -31,7 +32,6 @@ from stepforward.journal import parse
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.training_plan import StepSettings, plan_training
-from stepforward.reference.loss import cross_entropy
 
 HEADER = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
 ENUM = re.search(r"enum sf_status \{(.*?)\}", HEADER, re.S)[1]

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepforward.arithmetic.directions import DISTRIBUTIONS, direction
 from stepforward.core.bindings import library
-from stepforward.reference.directions import DISTRIBUTIONS, direction
 
 ROOT = Path(__file__).parents[2]
 

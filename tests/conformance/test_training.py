@@ -9,6 +9,7 @@ from random_networks import CYCLE, Builder, Case, random_case, run
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.operators.fully_connected import FullyConnected
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.training_plan import StepSettings, plan_training
@@ -75,7 +76,8 @@ def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
     bias = Tensor("b", (2,), "s32", (2e-4,), offset=2 * length)
     x = Tensor("x", (length,), "s8", (0.02,), 127, offset=-1)
     y = Tensor("y", (2,), "s16", (0.02,))
-    op = Op("fully_connected", "op", (2,), 3, weight=0, bias=1, rescale=((40000, 32),), lo=-32768, hi=32767)
+    what = FullyConnected(rescale=((40000, 32),), lo=-32768, hi=32767)
+    op = Op("op", what, (2,), 3, weight=0, bias=1)
     q = np.full((2, length), 127)
     q[1] = -127
     program = plan_arena(

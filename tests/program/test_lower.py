@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 from small import CLASSES, samples, small_graph, small_program
 
+from stepforward.arithmetic.fixedpoint import quantize_multiplier, requantize
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.program.layout import STORED_OF, stored_shape
 from stepforward.program.lower import _Lowering, lower, onnx_weights
 from stepforward.program.weights import unpack_all
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode
-from stepforward.reference import kernels
-from stepforward.reference.fixedpoint import quantize_multiplier
 
 
 def real_forward(graph: QuantizedGraph, x: np.ndarray) -> np.ndarray:
@@ -129,7 +128,7 @@ def test_a_concat_of_many_is_one_in_steps(count, axis):
         for name in names
     }
     parts = [
-        kernels.requantize(
+        requantize(
             values[i] - formats[f"x{i}"].zero_point, *quantize_multiplier(scales[i] / 0.03), -5, -128, 127
         )
         for i in range(count)
@@ -137,5 +136,5 @@ def test_a_concat_of_many_is_one_in_steps(count, axis):
     for op in lowering.ops:
         tensors = [lowering.activations[number] for number in op.inputs]
         inputs = [values[number] for number in op.inputs]
-        values[op.output] = kernels.concat(inputs, op, tensors, lowering.activations[op.output])
+        values[op.output] = op.what.run(inputs, tensors, lowering.activations[op.output])
     assert np.array_equal(values[lowering.index["y"]], np.concatenate(parts, axis=STORED_OF[3][axis - 1] + 1))

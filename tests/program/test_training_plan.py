@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from small import small_program
 
+from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
 from stepforward.program.training_plan import StepSettings, plan_training, quanta
-from stepforward.reference.tables import DELTA_Z
 
 
 def test_scalers_are_the_real_ratios():

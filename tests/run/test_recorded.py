@@ -13,8 +13,8 @@ from cli import stripes
 
 from stepforward import __version__
 from stepforward import journal as journals
+from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
-from stepforward.reference.version import ARITHMETIC
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.replay import replay
 

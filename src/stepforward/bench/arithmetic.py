@@ -3,6 +3,7 @@
 from collections import Counter
 
 from stepforward.memory import multiply_accumulates
+from stepforward.operators.conv import Conv
 from stepforward.program.model import Op, Program
 
 PHILOX_MULTIPLIES = 20
@@ -19,12 +20,14 @@ def multiplications(program: Program, op: Op) -> int:
     `core/kernels/conv_s8_host.c`.
     """
     macs = multiply_accumulates(program, op)
-    if op.kind != "conv" or op.groups != 1 or op.kernel != (3, 3) or {*op.stride, *op.dilation} != {1}:
+    what = op.what
+    if not isinstance(what, Conv) or what.groups != 1 or what.kernel != (3, 3):
         return macs
     rows, _, _, channels = program.tensors[op.weight].shape
     height, width, _ = program.tensors[op.output].shape
     tiles = ((height + 1) // 2) * ((width + 1) // 2)
-    if channels < 8 or channels % 2 or rows <= 8 or 8 * tiles > 3 * height * width:
+    few = channels < 8 or channels % 2 or rows <= 8 or 8 * tiles > 3 * height * width
+    if few or {*what.stride, *what.dilation} != {1}:
         return macs
     return 16 * tiles * channels * rows
 

@@ -15,6 +15,7 @@ import numpy as np
 from stepforward.bench.machine import multiply_peak
 from stepforward.bench.operators import operator_runner
 from stepforward.memory import multiply_accumulates
+from stepforward.operators.conv import Conv
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 
@@ -40,8 +41,8 @@ def convolution(channels: int, rows: int) -> Program:
         Tensor("x", (SIDE, SIDE, channels), "s8", (1e-2,), offset=-1),
         Tensor("y", (SIDE, SIDE, rows), "s8", (1e-1,)),
     )
-    window = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
-    op = Op("conv", "convolution", (2,), 3, weight=0, bias=1, rescale=((40000, 30),), **window)
+    conv = Conv(kernel=(3, 3), padding=(1, 1, 1, 1), rescale=((40000, 30),))
+    op = Op("convolution", conv, (2,), 3, weight=0, bias=1)
     return plan_arena(Program(tensors, (op,), 2, 3, 2, weights + bytes(4 * rows), loss_rescale=(32768, 15)))
 
 

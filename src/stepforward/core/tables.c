@@ -1,4 +1,4 @@
-/* Written by tools/make_tables.py from stepforward.reference.tables; do not edit. */
+/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */
 #include "internal.h"
 
 const int32_t sf_table_exp2[257] = {

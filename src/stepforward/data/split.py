@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.directions import sample_order
 from stepforward.data.dataset import Dataset
 from stepforward.errors import StepforwardError
-from stepforward.reference.directions import sample_order
 
 _SPLIT_EPOCH = 0xFFFFFFFF  # no training run gets that far, so its order is free for the split
 

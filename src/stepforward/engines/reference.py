@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic import step
+from stepforward.arithmetic.fixedpoint import Int
+from stepforward.arithmetic.loss import cross_entropy
 from stepforward.engines.protocol import Perturbation
 from stepforward.program.model import Program
+from stepforward.program.run import logits, run
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.program.weights import pack_all, unpack_all
-from stepforward.reference import forward, step
-from stepforward.reference.fixedpoint import Int
-from stepforward.reference.loss import cross_entropy
 
 
 class ReferenceEngine:
@@ -32,12 +33,12 @@ class ReferenceEngine:
         """Loss of one batch under each perturbation, as exact integers."""
         program = self.program
         cut = self.plan.first_op if self.plan else len(program.ops)
-        known = forward.run(program, program.ops[:cut], self._weights, {program.input: x.astype(np.int64)})
+        known = run(program, program.ops[:cut], self._weights, {program.input: x.astype(np.int64)})
         totals = []
         for perturbation in perturbations:
-            values = forward.run(program, program.ops[cut:], self._perturbed(perturbation), known)
-            logits = values[program.output].reshape(len(x), -1)
-            totals.append(int(cross_entropy(logits, y, *program.loss_rescale).sum()))
+            values = run(program, program.ops[cut:], self._perturbed(perturbation), known)
+            found = values[program.output].reshape(len(x), -1)
+            totals.append(int(cross_entropy(found, y, *program.loss_rescale).sum()))
         return totals
 
     def _perturbed(self, perturbation: Perturbation | None) -> dict[int, Int]:
@@ -59,7 +60,7 @@ class ReferenceEngine:
 
     def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
         """Integer logits, shape (n, classes)."""
-        return forward.logits(self.program, self._weights, x).astype(np.int32)
+        return logits(self.program, self._weights, x).astype(np.int32)
 
     def weights(self) -> bytes:
         """Snapshot of the weights section."""

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.reference.step import rate
+from stepforward.arithmetic.step import rate
 
 
 class GradientEngine(Protocol):

@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import numpy as np
 from stepforward.core.checks import refusal
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
+from stepforward.operators.conv import Conv
+from stepforward.operators.operator import Operator
+from stepforward.operators.table import OPERATORS
 from stepforward.program.checks import check_metadata, check_program
-from stepforward.program.model import DTYPES, KINDS, Op, Program, Tensor
+from stepforward.program.model import DTYPES, Op, Program, Tensor
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFP1", 1
@@ -36,28 +40,40 @@ def _tensor_record(tensor: Tensor) -> list[int]:
 
 
 def _op_record(op: Op, first_pair: int) -> list[int]:
-    permutation = sum(axis << (4 * position) for position, axis in enumerate(op.permutation))
+    what = op.what
     return [
-        KINDS.index(op.kind) + 1,
+        OPERATORS.index(type(what)) + 1,
         len(op.inputs),
         *(list(op.inputs) + [-1] * 8)[:8],
         op.output,
         op.weight,
         op.bias,
         first_pair,
-        len(op.rescale),
-        op.lo,
-        op.hi,
-        *op.kernel,
-        *op.stride,
-        *op.padding,
-        *op.dilation,
-        op.groups,
-        op.axis,
-        op.value,
-        permutation,
+        len(what.rescale),
+        what.lo,
+        what.hi,
+        *_words(what),
         op.work,
     ]
+
+
+def _words(what: Operator) -> list[int]:
+    """Words 17 to 30 of a record: an operator's own attributes, those of others as they are by themselves."""
+    a = vars(Conv()) | {"axis": 0, "value": 0, "permutation": ()} | vars(what)
+    kernel, axis = a.get("channels", a["kernel"]), a.get("count_padding", a["axis"])
+    permutation = sum(axis << (4 * position) for position, axis in enumerate(a["permutation"]))
+    windows = [*kernel, *a["stride"], *a["padding"], *a["dilation"]]
+    return [*windows, a["groups"], int(axis), a["value"], permutation]
+
+
+def _attributes(kind: type[Operator], row: list[int], rank: int) -> dict:
+    """What an operator says of itself in words 17 to 30; rank: of its output."""
+    kernel, axis = tuple(row[17:19]), row[28]
+    said = {"kernel": kernel, "channels": kernel, "stride": tuple(row[19:21]), "padding": tuple(row[21:25])}
+    said |= {"dilation": tuple(row[25:27]), "groups": row[27], "axis": axis, "count_padding": bool(axis)}
+    said |= {"value": row[29], "permutation": tuple((row[30] >> (4 * i)) & 15 for i in range(rank))}
+    own = {field.name for field in fields(kind)}
+    return {name: value for name, value in said.items() if name in own}
 
 
 def _aligned(content: bytes) -> bytes:
@@ -78,7 +94,7 @@ def to_bytes(program: Program) -> bytes:
     ops = []
     for op in program.ops:
         ops.append(_op_record(op, len(constants)))
-        constants += [value for pair in op.rescale for value in pair]
+        constants += [value for pair in op.what.rescale for value in pair]
     contents = [
         np.array([_tensor_record(t) for t in program.tensors], dtype="<i4").tobytes(),
         np.array(ops, dtype="<i4").tobytes(),
@@ -130,7 +146,7 @@ def _refused(source: str, what: str) -> StepforwardError:
     return StepforwardError(f"{source} {what}", "write the program again from its ONNX file")
 
 
-def _program(content: bytes, sections: list[int], fields: list[int]) -> Program:
+def _program(content: bytes, sections: list[int], last: list[int]) -> Program:
     """The program of a file that the core accepts; what the core does not look at is checked here."""
     tensors_at, tensor_count, ops_at, op_count, constants_at, constant_bytes = sections[:6]
     weights_at, weight_bytes, metadata_at, metadata_bytes = sections[6:]
@@ -149,12 +165,12 @@ def _program(content: bytes, sections: list[int], fields: list[int]) -> Program:
         ops=tuple(
             _op(row, name, constants, tensors) for row, name in zip(op_rows.tolist(), op_names, strict=True)
         ),
-        input=fields[0],
-        output=fields[1],
-        arena_bytes=fields[2],
-        cut=fields[3],
-        loss_rescale=(fields[4], fields[5]),
-        parameter_count=fields[6],
+        input=last[0],
+        output=last[1],
+        arena_bytes=last[2],
+        cut=last[3],
+        loss_rescale=(last[4], last[5]),
+        parameter_count=last[6],
         weights=content[weights_at : weights_at + weight_bytes],
         metadata=metadata,
     )
@@ -178,32 +194,15 @@ def _tensor(row: list[int], name: dict) -> Tensor:
 
 
 def _op(row: list[int], name: str, constants: list[int], tensors: tuple[Tensor, ...]) -> Op:
-    kind = KINDS[row[0] - 1]
+    kind = OPERATORS[row[0] - 1]
     pairs = constants[row[13] : row[13] + 2 * row[14]]
-    permutation = ()
-    if kind == "transpose":
-        rank = len(tensors[row[10]].shape)
-        permutation = tuple((row[30] >> (4 * i)) & 15 for i in range(rank))
-    return Op(
-        kind=kind,
-        name=name,
-        inputs=tuple(row[2 : 2 + row[1]]),
-        output=row[10],
-        weight=row[11],
-        bias=row[12],
+    what = kind(
         rescale=tuple(zip(pairs[::2], pairs[1::2], strict=True)),
         lo=row[15],
         hi=row[16],
-        kernel=tuple(row[17:19]),
-        stride=tuple(row[19:21]),
-        padding=tuple(row[21:25]),
-        dilation=tuple(row[25:27]),
-        groups=row[27],
-        axis=row[28],
-        value=row[29],
-        permutation=permutation,
-        work=row[31],
+        **_attributes(kind, row, len(tensors[row[10]].shape)),
     )
+    return Op(name, what, tuple(row[2 : 2 + row[1]]), row[10], row[11], row[12], row[31])
 
 
 def save(program: Program, path: str | Path) -> None:

@@ -3,11 +3,24 @@
 import math
 from collections import Counter
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from stepforward.arithmetic.fixedpoint import add_multipliers, quantize_multiplier
 from stepforward.errors import StepforwardError
+from stepforward.operators.add import Add
+from stepforward.operators.average_pool import AveragePool
+from stepforward.operators.concat import Concat
+from stepforward.operators.conv import Conv
+from stepforward.operators.depthwise import Depthwise
+from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.max_pool import MaxPool
+from stepforward.operators.operator import Operator
+from stepforward.operators.pad import Pad
+from stepforward.operators.rescale import Rescale
+from stepforward.operators.reshape import Reshape
+from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
 from stepforward.program.layout import (
     STORED_OF,
@@ -21,7 +34,6 @@ from stepforward.program.model import BITS, MAX_INPUTS, Op, Program, Tensor
 from stepforward.program.weights import pack, unpack_all
 from stepforward.quantization.formats import LARGEST_LOGITS_SCALE
 from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
-from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier
 
 
 def lower(graph: QuantizedGraph, metadata: dict | None = None) -> Program:
@@ -95,8 +107,16 @@ class _Lowering:
         self.parameters.append(tensor)
         return len(self.parameters) - 1
 
-    def emit(self, kind: str, node: QuantizedNode, inputs: list[int], output: int, **fields) -> None:
-        self.ops.append(Op(kind, node.name, tuple(inputs), output, **fields))
+    def emit(
+        self,
+        what: Operator,
+        node: QuantizedNode,
+        inputs: list[int],
+        output: int,
+        weight: int = -1,
+        bias: int = -1,
+    ) -> None:
+        self.ops.append(Op(node.name, what, tuple(inputs), output, weight, bias))
 
     def node(self, node: QuantizedNode) -> None:
         """Lower one node."""
@@ -131,88 +151,74 @@ class _Lowering:
         a, w = node.attributes, node.weight
         channels = self.graph.formats[node.inputs[0]].shape[0]
         is_depthwise = a["group"] == channels == w.q.shape[0] and channels > 1
-        kind = "depthwise" if is_depthwise else "conv"
-        self.parametric(
-            kind,
-            node,
-            inputs,
-            form,
-            kernel=tuple(a["kernel_shape"]),
-            stride=tuple(a["strides"]),
-            padding=tuple(a["pads"]),
-            dilation=tuple(a["dilations"]),
-            groups=a["group"],
-        )
+        window = {**_window(node), "dilation": tuple(a["dilations"])}
+        if is_depthwise:
+            self.parametric(Depthwise, node, inputs, form, **window)
+        else:
+            self.parametric(Conv, node, inputs, form, **window, groups=a["group"])
 
     def gemm(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        self.parametric("fully_connected", node, inputs, form)
+        self.parametric(FullyConnected, node, inputs, form)
 
-    def parametric(self, kind: str, node: QuantizedNode, inputs: list[int], form: Format, **fields) -> None:
+    def parametric(
+        self, kind: type[Operator], node: QuantizedNode, inputs: list[int], form: Format, **attributes: Any
+    ) -> None:
         x = self.graph.formats[node.inputs[0]]
-        weight = self.parameter(node.weight, kind)
-        bias = self.parameter(node.bias, kind)
+        weight = self.parameter(node.weight, kind.kind)
+        bias = self.parameter(node.bias, kind.kind)
         pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in node.weight.scale)
         lo, hi = _bounds(node, form)
-        output = self.result(node, form)
-        self.emit(kind, node, inputs, output, weight=weight, bias=bias, rescale=pairs, lo=lo, hi=hi, **fields)
+        what = kind(rescale=pairs, lo=lo, hi=hi, **attributes)
+        self.emit(what, node, inputs, self.result(node, form), weight, bias)
 
     def add(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         a, b = (self.graph.formats[name].scale / form.scale for name in node.inputs)
         lo, hi = _bounds(node, form)
-        self.emit("add", node, inputs, self.result(node, form), rescale=add_multipliers(a, b), lo=lo, hi=hi)
+        self.emit(Add(rescale=add_multipliers(a, b), lo=lo, hi=hi), node, inputs, self.result(node, form))
 
     def clip(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         pair = quantize_multiplier(self.graph.formats[node.inputs[0]].scale / form.scale)
         lo, hi = _bounds(node, form)
-        self.emit("rescale", node, inputs, self.result(node, form), rescale=(pair,), lo=lo, hi=hi)
+        self.emit(Rescale(rescale=(pair,), lo=lo, hi=hi), node, inputs, self.result(node, form))
 
     def max_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        a = node.attributes
-        window = {
-            "kernel": tuple(a["kernel_shape"]),
-            "stride": tuple(a["strides"]),
-            "padding": tuple(a["pads"]),
-        }
-        window["dilation"] = tuple(a["dilations"])
-        self.moved("max_pool", node, inputs, form, **window)
+        self.moved(MaxPool, node, inputs, form, **_window(node), dilation=tuple(node.attributes["dilations"]))
 
-    def moved(self, kind: str, node: QuantizedNode, inputs: list[int], form: Format, **fields) -> None:
+    def moved(
+        self, kind: type[Operator], node: QuantizedNode, inputs: list[int], form: Format, **attributes: Any
+    ) -> None:
         """An operator that moves integers; if its output has another format, a rescale follows."""
         source = self.graph.formats[node.inputs[0]]
         same = (source.scale, source.zero_point, source.dtype) == (form.scale, form.zero_point, form.dtype)
         kept = Format(source.scale, source.zero_point, source.dtype, form.shape)
         lo, hi = _range(kept)
+        what = kind(lo=lo, hi=hi, **attributes)
         if same:
-            self.emit(kind, node, inputs, self.result(node, form), lo=lo, hi=hi, **fields)
+            self.emit(what, node, inputs, self.result(node, form))
             return
         between = self.activation(f"{node.output}.moved", kept)
-        self.emit(kind, node, inputs, between, lo=lo, hi=hi, **fields)
+        self.emit(what, node, inputs, between)
         self.clip(node, [between], form)
 
     def average_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         a, x = node.attributes, self.graph.formats[node.inputs[0]]
         whole = node.op_type == "GlobalAveragePool"
-        kernel = x.shape[1:] if whole else tuple(a["kernel_shape"])
-        stride = (1, 1) if whole else tuple(a["strides"])
-        padding = (0, 0, 0, 0) if whole else tuple(a["pads"])
+        window = {"kernel": x.shape[1:]} if whole else _window(node)
         counted = whole or bool(a["count_include_pad"])
-        full = math.prod(kernel)
-        counts = [full] if counted or not any(padding) else range(1, full + 1)
+        full = math.prod(window["kernel"])
+        counts = [full] if counted or not any(window["padding"]) else range(1, full + 1)
         pairs = tuple(quantize_multiplier(x.scale / (n * form.scale)) for n in counts)
         lo, hi = _bounds(node, form)
-        window = {"kernel": kernel, "stride": stride, "padding": padding, "axis": int(counted)}
-        self.emit(
-            "average_pool", node, inputs, self.result(node, form), rescale=pairs, lo=lo, hi=hi, **window
-        )
+        what = AveragePool(**window, count_padding=counted, rescale=pairs, lo=lo, hi=hi)
+        self.emit(what, node, inputs, self.result(node, form))
 
     def pad(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         pads, x = node.attributes["pads"], self.graph.formats[node.inputs[0]]
         lo, hi = _range(x)
         value = max(lo, min(hi, x.zero_point + round(node.attributes["value"] / x.scale)))
         _, c0, top, left, _, c1, bottom, right = pads
-        self.moved(
-            "pad", node, inputs, form, padding=(top, left, bottom, right), kernel=(c0, c1), value=value
-        )
+        border = {"padding": (top, left, bottom, right), "channels": (c0, c1), "value": value}
+        self.moved(Pad, node, inputs, form, **border)
 
     def concat(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         """One operator, or several where there are too many inputs: the last ones are joined first, in the output's
@@ -227,18 +233,15 @@ class _Lowering:
             shape = list(form.shape)
             shape[logical] = sum(size[logical] for size in sizes[last])
             joined = self.activation(f"{node.output}.last{len(inputs)}", replace(form, shape=tuple(shape)))
-            self.emit(
-                "concat", node, inputs[last], joined, rescale=tuple(pairs[last]), lo=lo, hi=hi, axis=axis
-            )
+            self.emit(Concat(rescale=tuple(pairs[last]), lo=lo, hi=hi, axis=axis), node, inputs[last], joined)
             inputs, sizes = [*inputs[: last.start], joined], [*sizes[: last.start], tuple(shape)]
             pairs = [*pairs[: last.start], quantize_multiplier(1.0)]
-        self.emit(
-            "concat", node, inputs, self.result(node, form), rescale=tuple(pairs), lo=lo, hi=hi, axis=axis
-        )
+        what = Concat(rescale=tuple(pairs), lo=lo, hi=hi, axis=axis)
+        self.emit(what, node, inputs, self.result(node, form))
 
     def transpose(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         perm = tuple(axis - 1 for axis in node.attributes["perm"][1:])
-        self.moved("transpose", node, inputs, form, permutation=stored_permutation(perm))
+        self.moved(Transpose, node, inputs, form, permutation=stored_permutation(perm))
 
     def reshape(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
@@ -246,7 +249,7 @@ class _Lowering:
         lo, hi = _range(x)
         if not same_order(x.shape):
             flat = self.activation(f"{node.output}.chw", x, x.shape)
-            self.emit("transpose", node, inputs, flat, lo=lo, hi=hi, permutation=(2, 0, 1))
+            self.emit(Transpose(lo=lo, hi=hi, permutation=(2, 0, 1)), node, inputs, flat)
             inputs = [flat]
         same = (x.scale, x.zero_point, x.dtype) == (form.scale, form.zero_point, form.dtype)
         only_gemms = not self.readers[node.output, False]
@@ -255,11 +258,11 @@ class _Lowering:
             self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
             return
         if same_order(form.shape):
-            self.moved("reshape", node, inputs, form)
+            self.moved(Reshape, node, inputs, form)
             return
         shaped = self.activation(f"{node.output}.chw", x, form.shape)
-        self.emit("reshape", node, inputs, shaped, lo=lo, hi=hi)
-        self.moved("transpose", node, [shaped], form, permutation=(1, 2, 0))
+        self.emit(Reshape(lo=lo, hi=hi), node, inputs, shaped)
+        self.moved(Transpose, node, [shaped], form, permutation=(1, 2, 0))
 
 
 def _input_scaling(graph: QuantizedGraph) -> dict:
@@ -272,13 +275,12 @@ def _input_scaling(graph: QuantizedGraph) -> dict:
 
 def _shifted(op: Op, first: int) -> Op:
     """Activation numbers become tensor indices, after the parameters."""
-    return Op(
-        **{
-            **op.__dict__,
-            "inputs": tuple(first + number for number in op.inputs),
-            "output": first + op.output,
-        }
-    )
+    return replace(op, inputs=tuple(first + number for number in op.inputs), output=first + op.output)
+
+
+def _window(node: QuantizedNode) -> dict[str, tuple[int, ...]]:
+    a = node.attributes
+    return {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "padding": tuple(a["pads"])}
 
 
 def _range(form: Format) -> tuple[int, int]:

@@ -4,23 +4,10 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 
+from stepforward.operators.operator import Operator
+
 DTYPES = ("s8", "s16", "s4", "s32")
 BITS = {"s8": 8, "s16": 16, "s4": 4, "s32": 32}
-KINDS = (
-    "conv",
-    "depthwise",
-    "fully_connected",
-    "add",
-    "rescale",
-    "max_pool",
-    "average_pool",
-    "pad",
-    "concat",
-    "transpose",
-    "reshape",
-)
-"""Operator kinds; the code in a file is the index plus one."""
-
 MAX_INPUTS = 8
 """Activations that one operator may read."""
 
@@ -65,26 +52,27 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Op:
-    """One integer operator; the fields are those of the operator record in docs/file-formats.md."""
+    """An operator in its place in a program.
 
-    kind: str
+    Attributes:
+        what: the operator, with its own attributes.
+        inputs, output: tensors of activations.
+        weight, bias: parameter tensors, or -1.
+        work: where a device's working memory begins, in bytes of the arena; 0: after the arena.
+    """
+
     name: str
+    what: Operator
     inputs: tuple[int, ...]
     output: int
     weight: int = -1
     bias: int = -1
-    rescale: tuple[tuple[int, int], ...] = ()
-    lo: int = -128
-    hi: int = 127
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, left, bottom, right
-    dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-    axis: int = 0  # concat; average_pool: 1 when padding is counted
-    value: int = 0  # fill of a pad
-    permutation: tuple[int, ...] = ()
-    work: int = 0  # where a device's working memory begins, in bytes of the arena; 0: after the arena
+    work: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The operator's kind."""
+        return self.what.kind
 
     @property
     def parameters(self) -> tuple[int, ...]:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
-from stepforward.reference.distributions import DISTRIBUTIONS
 
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")

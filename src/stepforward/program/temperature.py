@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.errors import StepforwardError
 from stepforward.program.model import Program
-from stepforward.reference.fixedpoint import quantize_multiplier
 
 
 def at_temperature(program: Program, temperature: float) -> Program:

@@ -5,12 +5,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.errors import StepforwardError
 from stepforward.program.model import Program, Tensor
 from stepforward.program.step_settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, StepSettings
-from stepforward.reference.distributions import DISTRIBUTIONS
-from stepforward.reference.fixedpoint import quantize_multiplier
-from stepforward.reference.tables import DELTA_Z
 
 
 @dataclass(frozen=True)

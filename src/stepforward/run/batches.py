@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.reference.directions import sample_order
+from stepforward.arithmetic.directions import sample_order
 
 
 def batches_of(

@@ -4,11 +4,11 @@ import math
 import re
 from typing import Any, NamedTuple
 
+from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
 from stepforward.journal import Journal
 from stepforward.program.model import Program
 from stepforward.program.training_plan import StepSettings
-from stepforward.reference.version import ARITHMETIC
 
 UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False}
 """What a journal meant that was written before these settings existed."""

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepforward.reference.fixedpoint import quantize_multiplier
-from stepforward.reference.loss import cross_entropy, exp2_negative, log2
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.arithmetic.loss import cross_entropy, exp2_negative, log2
 
 
 @given(st.integers(0, 31 * 65536 - 1))

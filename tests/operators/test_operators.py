@@ -1,4 +1,4 @@
-"""Kernels against the plainest possible loops in Python integers."""
+"""Operators against the plainest possible loops in Python integers."""
 
 from itertools import product
 
@@ -6,8 +6,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepforward.program.model import Op, Tensor
-from stepforward.reference import kernels
+from stepforward.operators.add import Add
+from stepforward.operators.average_pool import AveragePool
+from stepforward.operators.concat import Concat
+from stepforward.operators.conv import Conv
+from stepforward.operators.depthwise import Depthwise
+from stepforward.operators.max_pool import MaxPool
+from stepforward.operators.pad import Pad
+from stepforward.operators.reshape import Reshape
+from stepforward.operators.transpose import Transpose
+from stepforward.program.model import Tensor
 
 PAIR = ((40000, 24),)
 
@@ -67,8 +75,9 @@ def test_convolution(window, grouping, zero_point, data):
     x = integers(data.draw, (1, height, width, channels), -128, 127)
     w = integers(data.draw, (outputs, *fields["kernel"], channels // groups), -32767, 32767)
     b = integers(data.draw, (outputs,), -(2**20), 2**20)
-    op = Op("conv", "c", (0,), 1, rescale=PAIR, groups=groups, **fields)
-    got = kernels.conv(x, w, b, op, tensor((height, width, channels), zero_point), tensor((*out, outputs), 3))
+    op = Conv(rescale=PAIR, groups=groups, **fields)
+    x_tensor, y = tensor((height, width, channels), zero_point), tensor((*out, outputs), 3)
+    got = op.run([x], [x_tensor], y, [w, b])
     per_group_in, per_group_out = channels // groups, outputs // groups
     for oy, ox, o in product(range(out[0]), range(out[1]), range(outputs)):
         acc, first = int(b[o]), (o // per_group_out) * per_group_in
@@ -85,9 +94,9 @@ def test_depthwise_convolution_is_a_grouped_convolution(window, zero_point, data
     w = integers(data.draw, (*fields["kernel"], 3), -32767, 32767)
     b = integers(data.draw, (3,), -(2**20), 2**20)
     x_tensor, y = tensor((height, width, 3), zero_point), tensor((*out, 3))
-    op = Op("depthwise", "d", (0,), 1, rescale=PAIR * 3, groups=3, **fields)
-    grouped = kernels.conv(x, w.transpose(2, 0, 1)[..., None], b, op, x_tensor, y)
-    assert (kernels.depthwise(x, w, b, op, x_tensor, y) == grouped).all()
+    conv, depthwise = Conv(rescale=PAIR * 3, groups=3, **fields), Depthwise(rescale=PAIR * 3, **fields)
+    grouped = conv.run([x], [x_tensor], y, [w.transpose(2, 0, 1)[..., None], b])
+    assert (depthwise.run([x], [x_tensor], y, [w, b]) == grouped).all()
 
 
 @settings(max_examples=40)
@@ -107,10 +116,9 @@ def test_pooling(window, counted, zero_point, data):
     full = fields["kernel"][0] * fields["kernel"][1]
     counts = [full] if counted else range(1, full + 1)
     pairs = tuple((65535 // n, 16) for n in counts)
-    average = Op("average_pool", "a", (0,), 1, rescale=pairs, axis=int(counted), **fields)
-    largest = Op("max_pool", "m", (0,), 1, **fields)
+    average, largest = AveragePool(rescale=pairs, count_padding=counted, **fields), MaxPool(**fields)
     x_tensor, y = tensor((height, width, 2), zero_point), tensor((*out, 2), 5)
-    means, tops = kernels.average_pool(x, average, x_tensor, y), kernels.max_pool(x, largest, y)
+    means, tops = average.run([x], [x_tensor], y), largest.run([x], [x_tensor], y)
     for oy, ox, c in product(range(out[0]), range(out[1]), range(2)):
         under = [sample[c] for _, _, sample in samples_under(x[0], largest, oy, ox)]
         acc, n = sum(v - zero_point for v in under), full if counted else len(under)
@@ -124,27 +132,22 @@ def test_pooling(window, counted, zero_point, data):
 def test_add_rounds_the_sum_once(values, data):
     a, b = (np.array(part)[None] for part in zip(*values, strict=True))
     za, zb = data.draw(st.integers(-128, 127)), data.draw(st.integers(-128, 127))
-    op = Op("add", "s", (0, 1), 2, rescale=((33000, 16), (50001, 16)), lo=0)
-    got = kernels.add(
-        [a, b], op, [tensor((len(values),), za), tensor((len(values),), zb)], tensor((len(values),), 7)
-    )
+    op = Add(rescale=((33000, 16), (50001, 16)), lo=0)
+    formats = [tensor((len(values),), zero_point) for zero_point in (za, zb)]
+    got = op.run([a, b], formats, tensor((len(values),), 7))
     for i, (p, q) in enumerate(values):
         assert got[0, i] == requantize((p - za) * 33000 + (q - zb) * 50001, (1, 16), 7, lo=0)
 
 
 def test_moving_operators():
     x = np.arange(24).reshape(1, 2, 3, 4)
-    padded = kernels.pad(x, Op("pad", "p", (0,), 1, padding=(1, 0, 0, 2), kernel=(0, 1), value=-9))
+    same = [tensor((2, 3, 4))]
+    padded = Pad(padding=(1, 0, 0, 2), channels=(0, 1), value=-9).run([x], same, tensor((3, 5, 5)))
     assert padded.shape == (1, 3, 5, 5)
     assert (padded[:, 1:, :3, :4] == x).all() and (padded == -9).sum() == 75 - 24
-    assert (
-        kernels.transpose(x, Op("transpose", "t", (0,), 1, permutation=(2, 0, 1))) == x.transpose(0, 3, 1, 2)
-    ).all()
-    assert kernels.reshape(x, tensor((24,))).tolist() == [list(range(24))]
-    joined = kernels.concat(
-        [x, x],
-        Op("concat", "c", (0, 0), 1, rescale=((32768, 15), (32768, 16)), axis=2),
-        [tensor((2, 3, 4))] * 2,
-        tensor((2, 3, 8)),
-    )
+    turned = Transpose(permutation=(2, 0, 1)).run([x], same, tensor((4, 2, 3)))
+    assert (turned == x.transpose(0, 3, 1, 2)).all()
+    assert Reshape().run([x], same, tensor((24,))).tolist() == [list(range(24))]
+    join = Concat(rescale=((32768, 15), (32768, 16)), axis=2)
+    joined = join.run([x, x], same * 2, tensor((2, 3, 8)))
     assert (joined[..., :4] == x).all() and (joined[..., 4:] == (x + 1) // 2).all()

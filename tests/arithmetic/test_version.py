@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from stepforward.arithmetic.directions import sample_order
+from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program import fileformat
 from stepforward.program.temperature import at_temperature
 from stepforward.program.training_plan import StepSettings, plan_training
-from stepforward.reference.directions import sample_order
-from stepforward.reference.version import ARITHMETIC
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.reference.fixedpoint import Int, multiply
-from stepforward.reference.tables import exp2_table, log2_table
+from stepforward.arithmetic.fixedpoint import Int, multiply
+from stepforward.arithmetic.tables import exp2_table, log2_table
 
 
 def exp2_negative(t: Int) -> Int:

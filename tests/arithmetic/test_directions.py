@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepforward.reference.directions import (
+from stepforward.arithmetic.directions import (
     DISTRIBUTIONS,
     direction,
     half_words,
     philox4x32_10,
     sample_order,
 )
-from stepforward.reference.tables import DELTA_Z, alias_table, normal_weights
+from stepforward.arithmetic.tables import DELTA_Z, alias_table, normal_weights
 
 KNOWN_ANSWERS = [  # Random123's published vectors for philox4x32-10: counter, key, result
     ("00000000 00000000 00000000 00000000", "00000000 00000000", "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepforward.reference.fixedpoint import add_multipliers, quantize_multiplier, requantize, shift_right
+from stepforward.arithmetic.fixedpoint import add_multipliers, quantize_multiplier, requantize, shift_right
 
 
 @given(

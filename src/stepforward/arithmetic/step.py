@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.reference.directions import STOCHASTIC_ROUNDING, direction, half_words
-from stepforward.reference.fixedpoint import Int, clamp, multiply, shift_right
-from stepforward.reference.tables import ONE_Z, cos_table
+from stepforward.arithmetic.directions import STOCHASTIC_ROUNDING, direction, half_words
+from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
+from stepforward.arithmetic.tables import ONE_Z, cos_table
 
 if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
     from stepforward.program.model import Tensor

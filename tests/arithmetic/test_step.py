@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepforward.arithmetic import step
+from stepforward.arithmetic.directions import STOCHASTIC_ROUNDING, direction, half_words
 from stepforward.program.model import Tensor
 from stepforward.program.training_plan import Trainable, TrainingPlan
-from stepforward.reference import step
-from stepforward.reference.directions import STOCHASTIC_ROUNDING, direction, half_words
 
 N = 40
 

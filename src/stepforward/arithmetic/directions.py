@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.reference.distributions import DISTRIBUTIONS
-from stepforward.reference.fixedpoint import clamp
-from stepforward.reference.tables import ONE_Z, alias_table
+from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.fixedpoint import clamp
+from stepforward.arithmetic.tables import ONE_Z, alias_table
 
 STOCHASTIC_ROUNDING = 0xFFFFFFFF
 SAMPLE_ORDER = 0xFFFFFFFE

@@ -1,0 +1,33 @@
+"""Average pool."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stepforward.arithmetic.fixedpoint import requantize
+from stepforward.operators.window import Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragePool(Window):
+    """Mean of each window, over the counted samples: one pair, or one for each count from 1 on.
+
+    Attributes:
+        count_padding: padding counts as samples of zero.
+    """
+
+    kind = "average_pool"
+
+    count_padding: bool = False
+
+    def run(self, x, formats, y, parameters=()):
+        """The definition."""
+        acc = np.zeros((len(x[0]), *y.shape), dtype=np.int64)
+        count, present = np.zeros_like(acc), np.ones_like(x[0])
+        samples = self.taps(x[0] - formats[0].zero_point, y, 0)
+        for (_, tap), (_, here) in zip(samples, self.taps(present, y, 0), strict=True):
+            acc += tap
+            count += here
+        mult, shift = self.pairs()
+        which = count - 1 if len(mult) > 1 else np.zeros_like(count)
+        return requantize(acc, mult[which], shift[which], y.zero_point, self.lo, self.hi)

@@ -1,0 +1,62 @@
+"""What every operator has: a kind, how its integers are rescaled and clamped, and its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from stepforward.arithmetic.fixedpoint import Int, requantize
+
+if TYPE_CHECKING:  # operators stand below the program and import nothing of it
+    from stepforward.program.model import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """An operator by itself; `program.model.Op` says where it stands in a program.
+
+    Attributes:
+        kind: its name in files and messages.
+        parametric: it reads a weight and a bias.
+        rescale: (mult, shift) pairs; how many and of what, the operator says.
+        lo, hi: smallest and largest output.
+    """
+
+    kind: ClassVar[str]
+    parametric: ClassVar[bool] = False
+
+    rescale: tuple[tuple[int, int], ...] = ()
+    lo: int = -128
+    hi: int = 127
+
+    def run(
+        self, x: Sequence[Int], formats: Sequence[Tensor], y: Tensor, parameters: Sequence[Int] = ()
+    ) -> Int:
+        """The outputs of a batch, by the definition.
+
+        Args:
+            x: the inputs, int64, each (n, *shape of its tensor).
+            formats: the tensors of the inputs.
+            y: the output's tensor.
+            parameters: weight and bias, in their stored shapes, of an operator that has them.
+
+        Returns:
+            int64, (n, *y.shape).
+        """
+        raise NotImplementedError
+
+    def products(self, weight: Tensor, y: Tensor) -> int:
+        """Multiply-accumulates of one sample of a parametric operator, by the tensors of its weight and its output."""
+        raise NotImplementedError
+
+    def pairs(self) -> tuple[Int, Int]:
+        """Multipliers and shifts."""
+        pairs = np.array(self.rescale, dtype=np.int64)
+        return pairs[:, 0], pairs[:, 1]
+
+    def finish(self, acc: Int, y: Tensor) -> Int:
+        """Outputs of exact sums: rescaled with one pair, or one for each of the last dimension."""
+        return requantize(acc, *self.pairs(), y.zero_point, self.lo, self.hi)

@@ -1,5 +1,0 @@
-"""The definition: the arithmetic contract (docs/arithmetic.md) in NumPy int64.
-
-Read in this order: `fixedpoint` (the one rounding), `kernels` (operators), `forward` (a program), `loss`,
-`directions` and `tables` (random directions), `step` (perturbed weights and the update).
-"""
