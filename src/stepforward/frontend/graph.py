@@ -1,7 +1,8 @@
 """Small operations on an onnx_ir graph that the passes share."""
 
 import math
-from collections.abc import Iterable
+from collections import ChainMap
+from collections.abc import Container
 
 import numpy as np
 import onnx_ir as ir
@@ -79,9 +80,19 @@ def set_attributes(node: ir.Node, **values) -> None:
             node.attributes[name] = ir.convenience.convert_attribute(name, value)
 
 
-def add_initializer(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
-    """Register an array as a new initialiser under `name`, or `name_2`, ... where it is taken."""
-    name = unused_name(name, value_names(graph))
+def add_initializer(graph: ir.Graph, name: str, array: np.ndarray, taken: set[str] | None = None) -> ir.Value:
+    """Register an array as a new initialiser under `name`, or `name_2`, ... where it is taken.
+
+    Args:
+        taken: all names in use; the new one is added. Default: those of inputs, outputs and initialisers. What a node
+            inside computes may then have the same name, which `make_names_distinct` mends for all of them at once.
+    """
+    if taken is None:
+        taken = {value.name for value in (*graph.inputs, *graph.outputs)}
+        name = unused_name(name, ChainMap(graph.initializers, dict.fromkeys(taken)))
+    else:
+        name = unused_name(name, taken)
+    taken.add(name)
     value = ir.Value(name=name, const_value=ir.tensor(np.asarray(array, order="C"), name=name))
     value.shape = ir.Shape(array.shape)
     value.dtype = value.const_value.dtype
@@ -95,7 +106,18 @@ def value_names(graph: ir.Graph) -> set[str]:
     return {*(value.name for value in graph.inputs), *graph.initializers, *computed}
 
 
-def unused_name(name: str, taken: Iterable[str]) -> str:
+def make_names_distinct(graph: ir.Graph) -> None:
+    """Rename values that nodes compute where an input or an initialiser has the same name."""
+    fixed, taken = {*(value.name for value in graph.inputs), *graph.initializers}, None
+    for node in graph:
+        for value in node.outputs:
+            if value.name in fixed:
+                taken = value_names(graph) if taken is None else taken
+                value.name = unused_name(value.name, taken)
+                taken.add(value.name)
+
+
+def unused_name(name: str, taken: Container[str]) -> str:
     """`name`, or the first of `name_2`, `name_3`, ... that is not taken; a parameter suffix stays last.
 
     >>> unused_name("conv1.weight", {"conv1.weight"})

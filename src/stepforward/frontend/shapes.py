@@ -4,7 +4,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, describe
+from stepforward.frontend.graph import attribute, describe, make_names_distinct
 
 BATCH = 97
 """Stands for a dynamic batch while shapes are computed: a prime that no layer size is likely to be."""
@@ -27,6 +27,7 @@ def infer_shapes(model: ir.Model) -> None:
     Raises:
         StepforwardError: the shapes of the network contradict each other.
     """
+    make_names_distinct(model.graph)
     for node in model.graph:
         _check_split(node)
         for value in node.outputs:

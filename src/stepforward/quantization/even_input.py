@@ -13,7 +13,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import add_initializer, attribute, constant, set_constant
+from stepforward.frontend.graph import add_initializer, attribute, constant, set_constant, value_names
 from stepforward.quantization.float_forward import run
 
 _RATIO = 8
@@ -191,12 +191,12 @@ def _prepend(graph, offset, factor, axis):
     source = graph.inputs[0]
     uses, shape = list(source.uses()), source.shape
     broadcast = _along(axis, len(shape))[1:]
-    value, nodes = source, []
+    value, nodes, taken = source, [], value_names(graph)
     for op_type, suffix, array in (("Sub", "offset", offset), ("Mul", "factor", factor)):
         if op_type == "Sub" and not array.any():
             continue
         name = f"{source.name}.{suffix}"
-        constant_value = add_initializer(graph, name, array.reshape(broadcast))
+        constant_value = add_initializer(graph, name, array.reshape(broadcast), taken)
         node = ir.node(op_type, [value, constant_value], name=name)
         value = node.outputs[0]
         value.name, value.shape, value.dtype = f"{name}.out", shape, ir.DataType.FLOAT

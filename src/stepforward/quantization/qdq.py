@@ -92,13 +92,13 @@ def quantize(
         add_note(model, left_out(found, sources))
     even_input(model, x, axis)
     points = _choose_points(graph, calibrate(model, x, settings), settings)
-    values = quantized_values(graph)
+    values, taken = quantized_values(graph), value_names(graph)
     for node in list(graph):
         if node.op_type in ("Conv", "Gemm"):
-            _write_parameters(graph, node, points[node.inputs[0].name].scale, settings)
+            _write_parameters(graph, node, points[node.inputs[0].name].scale, settings, taken)
     formats: dict = {}
     for value in values:
-        _write_activation(graph, value, points[value.name], formats)
+        _write_activation(graph, value, points[value.name], formats, taken)
     model.metadata_props[BITS] = str(settings)
     model.producer_name = "stepforward"
     return model
@@ -151,12 +151,12 @@ def _point(name, magnitude, bits, non_negative):
     )
 
 
-def _write_parameters(graph, node, scale_x, settings):
+def _write_parameters(graph, node, scale_x, settings, taken):
     weight, bias = node.inputs[1:3]
     arrays = constant(weight), constant(bias)
     q, scale = quantize_weight(*arrays, scale_x, settings, kernel_sums=_suits_winograd(node, arrays[0]))
-    _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits)
-    _write_parameter(graph, node, 2, bias, *quantize_bias(arrays[1], scale_x, scale), 32)
+    _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits, taken)
+    _write_parameter(graph, node, 2, bias, *quantize_bias(arrays[1], scale_x, scale), 32, taken)
 
 
 def _suits_winograd(node, weight):
@@ -167,36 +167,35 @@ def _suits_winograd(node, weight):
     return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, tuple(map(int, out)))
 
 
-def _write_parameter(graph, node, index, value, q, scale, bits):
-    """Turn a float initialiser into integers behind a DequantizeLinear."""
+def _write_parameter(graph, node, index, value, q, scale, bits, taken):
+    """Turn a float initialiser into integers behind a DequantizeLinear; `taken`: all names in use, kept up to date."""
     shape = value.shape
     value.const_value = ir.tensor(q.astype(INTEGERS[bits].numpy()), dtype=INTEGERS[bits], name=value.name)
     value.dtype = INTEGERS[bits]
-    inputs = [value, add_initializer(graph, f"{value.name}.scale", scale)]
+    inputs = [value, add_initializer(graph, f"{value.name}.scale", scale, taken)]
     if bits != 32:  # ONNX leaves it out for s32
-        inputs.append(_zero_point(graph, value.name, np.zeros(scale.shape), bits))
+        inputs.append(_zero_point(graph, value.name, np.zeros(scale.shape), bits, taken))
     attributes = {"axis": 0} if scale.ndim else {}
-    name = unused_name(f"{value.name}.dq", value_names(graph))
+    name = _take(f"{value.name}.dq", taken)
     reader = _node("DequantizeLinear", inputs, attributes, name, shape, ir.DataType.FLOAT)
     graph.insert_before(node, reader)
     node.replace_input_with(index, reader.outputs[0])
 
 
-def _write_activation(graph, value, point, formats):
+def _write_activation(graph, value, point, formats, taken):
     """Put QuantizeLinear and DequantizeLinear between a value and its readers; `formats`: those written, by owner."""
     name, uses, producer = value.name, list(value.uses()), value.producer()
     is_output = value.is_graph_output()
     if point.owner not in formats:
-        scale = add_initializer(graph, f"{point.owner}.scale", np.asarray(point.scale))
+        scale = add_initializer(graph, f"{point.owner}.scale", np.asarray(point.scale), taken)
         formats[point.owner] = (
             scale,
-            _zero_point(graph, point.owner, np.asarray(point.zero_point), point.bits),
+            _zero_point(graph, point.owner, np.asarray(point.zero_point), point.bits, taken),
         )
     scale, zero_point = formats[point.owner]
-    taken = value_names(graph)
     if is_output:
-        value.name = unused_name(f"{name}.float", taken)
-    written, again = (unused_name(f"{name}{suffix}", taken) for suffix in (QUANTIZED, ".dq"))
+        value.name = _take(f"{name}.float", taken)
+    written, again = (_take(f"{name}{suffix}", taken) for suffix in (QUANTIZED, ".dq"))
     write = _node("QuantizeLinear", [value, scale, zero_point], {}, written, value.shape, zero_point.dtype)
     read = _node(
         "DequantizeLinear", [write.outputs[0], scale, zero_point], {}, again, value.shape, ir.DataType.FLOAT
@@ -212,9 +211,15 @@ def _write_activation(graph, value, point, formats):
         read.outputs[0].name = name
 
 
-def _zero_point(graph, name, array, bits):
+def _take(name, taken):
+    name = unused_name(name, taken)
+    taken.add(name)
+    return name
+
+
+def _zero_point(graph, name, array, bits, taken):
     dtype = INTEGERS[bits]
-    value = add_initializer(graph, f"{name}.zero_point", array.astype(np.int8))
+    value = add_initializer(graph, f"{name}.zero_point", array.astype(np.int8), taken)
     value.const_value = ir.tensor(array.astype(dtype.numpy()), dtype=dtype, name=value.name)
     value.dtype = dtype
     return value

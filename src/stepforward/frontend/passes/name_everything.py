@@ -52,8 +52,12 @@ def _name_parameters(graph):
 
 
 def _name_constants(graph):
+    taken = value_names(graph)
     roles = {"Clip": ("min", "max"), "Pad": ("pads", "value"), "Reshape": ("shape",)}
     for node in graph:
         for value, role in zip(node.inputs[1:], roles.get(node.op_type, ()), strict=False):
             if value is not None and value.name != f"{node.name}.{role}":
-                value.name = unused_name(f"{node.name}.{role}", value_names(graph))
+                wanted = unused_name(f"{node.name}.{role}", taken)
+                taken.remove(value.name)
+                taken.add(wanted)
+                value.name = wanted
