@@ -1,6 +1,6 @@
 # make demo    set up and run the main job: adapt the shipped speech network to a new speaker
 # make check   set up, lint and the quick tests
-# make test    set up and run every check; asks before it installs cross compilers with apt (make tools installs them)
+# make test    set up and run every check; asks before it installs compilers with apt (make tools installs them)
 # make bench   regenerate the figures in benchmarks/results
 # make fuzz    every reader with inputs that are nearly right: PARSER=journal RUNS=1000000 SEED=0 (docs/reliability.md)
 # Full output of every step goes to build/logs.
@@ -54,7 +54,7 @@ fuzz: $(VENV)/.installed-dev
 	@$(if $(CORE_PARSER),$(CORE) --silent fuzz RUNS=$(RUNS) SEED=$(SEED) PARSER=$(CORE_PARSER))
 	@$(if $(filter core-%,$(PARSER)),,PYTHONPATH=tests $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED))
 
-# Cross compilers and emulators for the tests of the firmware and of AArch64.
+# Compilers and emulators for the tests of the firmware, of AArch64, with clang and with emulated AVX-512.
 tools:
 	@sh scripts/install_tools.sh --yes
 
