@@ -202,6 +202,29 @@ def _transpose(g):
     g.add("Transpose", [name], shapes, perm=[0, *(axis + 1 for axis in perm)])
 
 
+def _repeat(g):
+    shape, name = g.pick()
+    times = [g.rng.choice((1, 1, 2, 3)) for _ in shape]
+    repeated = tuple(size * n for size, n in zip(shape, times, strict=True))
+    if g.rng.random() < 0.5:
+        g.add("Tile", [name, g.constant(np.array([1, *times]))], [repeated])
+    else:
+        stretched = tuple(n if size == 1 else size for size, n in zip(shape, times, strict=True))
+        g.add("Expand", [name, g.constant(np.array([1, *stretched]))], [stretched])
+
+
+def _look_up(g):
+    shape, name = g.pick()
+    at = g.rng.randrange(len(shape))
+    order = [at + 1, *(axis for axis in range(len(shape) + 1) if axis != at + 1)]
+    back = [order.index(axis) for axis in range(len(shape) + 1)]
+    where = np.array([[g.rng.randrange(-shape[at], shape[at])] for _ in range(g.rng.choice((1, 2, 3)))])
+    names = [f"t{len(g.nodes)}", f"n{len(g.nodes)}"]
+    g.nodes.append(helper.make_node("Transpose", [name], names[:1], perm=order))
+    g.nodes.append(helper.make_node("GatherND", [names[0], g.constant(where)], names[1:]))
+    g.add("Transpose", names[1:], [(*shape[:at], len(where), *shape[at + 1 :])], perm=back)
+
+
 def _shuffle(g):
     shape, name = g.pick(3)
     if len(shape) == 3 and shape[0] % 2 == 0 and g.batch == "n":
@@ -274,7 +297,21 @@ def _blocks(g):
 
 _STEPS = (
     *(_unary, _unary, _conv, _conv, _conv, _pool, _norm, _split, _split, _slice, _slice, _gather, _gather),
-    *(_concat, _concat, _pad, _reshape, _transpose, _shuffle, _reduce, _arithmetic, _join, _linear, _blocks),
+    *(
+        _concat,
+        _concat,
+        _pad,
+        _reshape,
+        _transpose,
+        _shuffle,
+        _repeat,
+        _look_up,
+        _reduce,
+        _arithmetic,
+        _join,
+        _linear,
+        _blocks,
+    ),
 )
 
 

@@ -65,3 +65,10 @@ def test_weights_with_the_names_of_formats():
 
 def test_a_network_that_only_changes_the_shape():
     assert_equal("y = Flatten(x)")
+
+
+def test_rows_and_columns_are_regrouped_without_moving_channels():
+    body = "r = Reshape(x, a)\nm = MaxPool<kernel_shape=[2,1]>(r)\ny = Flatten(m)"
+    assert_equal(body, a=np.array([0, 8, 4, 6]))
+    model = quantize(canonicalize(parse(body, "N,8,6,4", a=np.array([0, 8, 4, 6]))), ramp(16, 8, 6, 4))
+    assert [op.kind for op in lower(read_quantized(model)).ops][:2] == ["reshape", "max_pool"]

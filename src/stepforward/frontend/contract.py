@@ -8,6 +8,11 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import attribute, constant, describe, dims
 
+_WINDOW = ("kernel_shape", "strides", "dilations", "pads")
+
+_MOST_STEPS = 65536
+"""As in the core."""
+
 
 def check_contract(graph: ir.Graph, batch: int) -> None:
     """Hold a canonical graph to known shapes with the batch first, finite weights that fit, and computed inputs.
@@ -38,6 +43,13 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             raise StepforwardError(
                 f"{describe(node)} works on a tensor of shape {shape}, which has more than four axes besides the batch",
                 "join axes with a reshape before it",
+            )
+        largest = max(max(attribute(node, name, (0,))) for name in _WINDOW)
+        if largest > _MOST_STEPS:
+            raise StepforwardError(
+                f"{describe(node)} has a window, stride, dilation or padding of {largest:,}; up to {_MOST_STEPS:,} can "
+                "be computed",
+                "export the model with the sizes it runs at",
             )
         activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):

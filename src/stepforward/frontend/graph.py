@@ -76,6 +76,8 @@ def set_attributes(node: ir.Node, **values) -> None:
     for name, value in values.items():
         if value is None:
             node.attributes.pop(name, None)
+        elif isinstance(value, (list, tuple)) and not value:
+            node.attributes[name] = ir.AttrInt64s(name, ())
         else:
             node.attributes[name] = ir.convenience.convert_attribute(name, value)
 

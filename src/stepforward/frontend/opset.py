@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import BITS, add_note
+from stepforward.frontend.shapes import check_attributes
 from stepforward.frontend.support import unsupported
 
 OLDEST = 7
@@ -48,6 +49,7 @@ def modernize(proto: onnx.ModelProto, source: str) -> ir.Model:
     found = unsupported(model)
     if found:
         return model  # its operators are refused by name; the converter may not know them
+    check_attributes(model)
     try:
         converted = ir.from_proto(onnx.version_converter.convert_version(proto, READ))
     except Exception as error:  # the C++ library raises its own kinds

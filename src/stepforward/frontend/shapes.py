@@ -27,9 +27,9 @@ def infer_shapes(model: ir.Model) -> None:
     Raises:
         StepforwardError: the shapes of the network contradict each other.
     """
+    check_attributes(model)
     make_names_distinct(model.graph)
     for node in model.graph:
-        _check_split(node)
         for value in node.outputs:
             value.shape = None
     try:
@@ -53,12 +53,21 @@ def infer_shapes(model: ir.Model) -> None:
             )
 
 
-def _check_split(node):
-    """ONNX's rules make a list as long as the attribute says."""
-    count = attribute(node, "num_outputs") if node.op_type == "Split" else None
-    if count is not None and count != len(node.outputs):
+def check_attributes(model: ir.Model) -> None:
+    """Refuse attributes that ONNX's own rules follow into memory that is not there.
+
+    Raises:
+        StepforwardError: naming the node.
+    """
+    for node in model.graph:
+        if node.op_type == "Split" and attribute(node, "num_outputs", len(node.outputs)) != len(node.outputs):
+            what = f"says it has {attribute(node, 'num_outputs'):,} outputs and has {len(node.outputs)}"
+        elif node.op_type == "GatherND" and attribute(node, "batch_dims", 0) != 0:
+            what = f"has batch_dims {attribute(node, 'batch_dims')}"
+        else:
+            continue
         raise StepforwardError(
-            f"{describe(node)} says it has {count:,} outputs and has {len(node.outputs)}",
+            f"{describe(node)} {what}",
             "check that the model runs in ONNX Runtime on one sample, then export it again",
         )
 

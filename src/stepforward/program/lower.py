@@ -247,6 +247,9 @@ class _Lowering:
         """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
         x = self.graph.formats[node.inputs[0]]
         lo, hi = _range(x)
+        if len(x.shape) == len(form.shape) == 3 and x.shape[0] == form.shape[0]:
+            self.moved("reshape", node, inputs, form)  # channels lie last, and stay there
+            return
         if not same_order(x.shape):
             flat = self.activation(f"{node.output}.chw", x, x.shape)
             self.emit(Transpose(lo=lo, hi=hi, permutation=(2, 0, 1)), node, inputs, flat)

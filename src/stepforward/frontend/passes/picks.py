@@ -118,8 +118,12 @@ def _block(node, value, before, blocks, after, index):
 
 
 def _reshape(node, value, shape):
+    """The value in another shape; one that it is already read in serves again."""
     if list(value.shape.dims) == shape:
         return value
+    for reader in (use.node for use in value.uses()):
+        if reader.op_type == "Reshape" and list(reader.outputs[0].shape.dims) == shape:
+            return reader.outputs[0]
     return _insert(node, ir.node("Reshape", [value, _numbers(node, "shape", [0, *shape[1:]])]), shape)
 
 
