@@ -248,7 +248,7 @@ class _Lowering:
         x = self.graph.formats[node.inputs[0]]
         lo, hi = _range(x)
         if len(x.shape) == len(form.shape) == 3 and x.shape[0] == form.shape[0]:
-            self.moved("reshape", node, inputs, form)  # channels lie last, and stay there
+            self.moved(Reshape, node, inputs, form)  # channels lie last, and stay there
             return
         if not same_order(x.shape):
             flat = self.activation(f"{node.output}.chw", x, x.shape)
