@@ -7,6 +7,7 @@ from stepforward.errors import StepforwardError
 from stepforward.frontend.contract import check_contract, check_layers
 from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
 from stepforward.frontend.passes.block_moves import block_moves, join_orders, open_blocks
+from stepforward.frontend.passes.constants_after_transpose import constants_after_transpose
 from stepforward.frontend.passes.drop_softmax import drop_softmax
 from stepforward.frontend.passes.earlier_selections import earlier_selections
 from stepforward.frontend.passes.explicit_pads import explicit_pads
@@ -76,6 +77,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     strided_slice(graph)
     normalize_reshape(graph, batch)
     infer_shapes(model)
+    constants_after_transpose(graph)
     matmul_to_gemm(graph)
     check_layers(graph)
     earlier_selections(graph)
