@@ -13,7 +13,7 @@ import torch
 from common import DATA, ROOT, kept_loss, percent, table, write
 
 import stepforward as sf
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 
 sys.path.insert(0, str(ROOT / "tests"))
 from networks import ResNet20  # the definition the tests use

@@ -40,7 +40,7 @@ from stepforward.program.training_plan import plan_training
 from stepforward.run.batches import batch_indices
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import prepare
-from stepforward.run.settings import DEFAULTS, Settings
+from stepforward.settings import METHODS, Settings
 from stepforward.trainable import select
 
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
@@ -107,7 +107,7 @@ def earliest(found):
 
 def integer_points(program, prepared, settings, every, ended):
     """A run of QZO-FF."""
-    plan = plan_training(program, select(program, "all"), settings.step_settings(settings.steps))
+    plan = plan_training(program, select(program, "all"), settings)
     program = at_temperature(plan_arena(program, plan.first_op), settings.temperature)
     x, y = quantize_input(program, prepared.train.x), prepared.train.y.astype(np.int32)
     test_x, test_y = quantize_input(program, prepared.test.x), prepared.test.y
@@ -332,7 +332,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seeds", type=int, default=10)
     arguments.add_argument(
-        "--batches", default=f"{DEFAULTS['qzo-ff']['batch']},{DEFAULTS['backprop']['batch']}"
+        "--batches", default=",".join(str(Settings(method=method).batch) for method in METHODS)
     )
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()

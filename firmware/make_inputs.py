@@ -22,11 +22,12 @@ from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan
+from stepforward.program.training_plan import TrainingPlan
+from stepforward.settings import Settings
 
 CLIPS_PER_DIGIT = 10
 
-ONE_DIRECTION = StepSettings(1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)
+ONE_DIRECTION = Settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)
 """Plain sign-SPSA, which the paper starts from."""
 
 
@@ -40,7 +41,7 @@ class Run(NamedTuple):
     y: NDArray[np.int32]
 
 
-def _run(program: Program, trainable, settings: StepSettings, x, y) -> Run:
+def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
     program, plan = for_training(program, trainable, settings)
     names = [program.tensors[entry.tensor].name for entry in plan.trainable]
     header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names, **written_by()}
@@ -57,8 +58,8 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "plain": (everything, replace(ONE_DIRECTION, steps=steps, seed=11, schedule="constant")),
         "momentum": (
             everything,
-            StepSettings(
-                steps,
+            Settings(
+                steps=steps,
                 epsilon=8e-3,
                 lr=6e-3,
                 directions=2,
@@ -72,8 +73,8 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         ),
         "head": (
             everything[-4:],
-            StepSettings(
-                steps,
+            Settings(
+                steps=steps,
                 epsilon=8e-3,
                 lr=3e-2,
                 directions=3,
@@ -102,7 +103,7 @@ def digits_run(steps: int = 200) -> Run:
     program = to_program(model)
     x = quantize_input(program, clips.x[::CLIPS_PER_DIGIT])
     y = clips.y[::CLIPS_PER_DIGIT].astype(np.int32)
-    return _run(program, range(program.parameter_count), StepSettings(steps), x, y)
+    return _run(program, range(program.parameter_count), Settings(steps=steps), x, y)
 
 
 def kernels_run(steps: int = 200) -> Run:

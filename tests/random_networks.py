@@ -14,8 +14,9 @@ from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
+from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.program.weights import pack
+from stepforward.settings import Settings
 
 FORMATS = ("s16", "s8", "s4")
 KINDS = ("conv 3x3", "conv", "pointwise", "depthwise", "fully_connected")
@@ -92,7 +93,7 @@ def samples(rng, program, n):
 
 
 def _plan(rng, program, share):
-    settings = StepSettings(
+    settings = Settings(
         int(rng.integers(STEPS, 20)),
         epsilon=float(rng.choice([1e-3, 0.02, 0.3])),
         lr=float(rng.choice([1e-3, 0.05, 0.5])),

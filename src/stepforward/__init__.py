@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Dataset": "data.dataset",
-    "Settings": "run.settings",
+    "Settings": "settings",
     "StepforwardError": "errors",
     "adapt": "verbs.adapt",
     "check": "verbs.check",
@@ -44,3 +44,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     return getattr(import_module(f"stepforward.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else."""
+    return [*__all__, "__version__"]

@@ -11,7 +11,8 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program import fileformat
 from stepforward.program.temperature import at_temperature
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
+from stepforward.settings import Settings
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
 
@@ -36,7 +37,7 @@ def computed() -> str:
     """A digest of plans, losses, votes, weights and logits over programs that hold every operator."""
     digest = hashlib.sha256()
     for name, steps, changes in RUNS:
-        settings = StepSettings(steps, **PLAIN | changes)
+        settings = Settings(steps=steps, **PLAIN | changes)
         program = at_temperature(fileformat.load(GOLDEN / f"{name}.sfp"), settings.temperature)
         plan = plan_training(program, range(program.parameter_count), settings)
         digest.update(plan.to_bytes())

@@ -17,7 +17,7 @@ from stepforward.bench.quick import quick
 from stepforward.bench.save import save
 from stepforward.bench.training import training
 from stepforward.program.temperature import at_temperature
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 
 FIGURES = {
     *("forward_vs_torch_f32", "forward_vs_ort_f32", "forward_vs_ort_int8"),

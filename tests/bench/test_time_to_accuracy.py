@@ -70,9 +70,9 @@ def test_of_every_method_the_setting_that_arrives_first_counts(script):
 
 
 def test_the_first_choice_is_the_default(script):
-    from stepforward.run.settings import DEFAULTS
+    from stepforward.settings import Settings
 
-    assert script.CHOICES[0] == (DEFAULTS["qzo-ff"]["lr"], DEFAULTS["qzo-ff"]["steps"])
+    assert script.CHOICES[0] == (Settings().lr, Settings().steps)
     assert len(script.CHOICES) == len(script.RATES)
 
 
@@ -85,7 +85,7 @@ def test_a_short_run_of_both_methods_has_points_of_both(script):
     from stepforward.digits.clips import load_clips, model_path
     from stepforward.models import open_model
     from stepforward.run.prepare import prepare
-    from stepforward.run.settings import Settings
+    from stepforward.settings import Settings
 
     opened = open_model(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))

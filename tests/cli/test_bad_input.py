@@ -249,7 +249,7 @@ def test_the_journal_of_an_unfinished_run(refuse, task, finished):
         (("--steps", "0"), "steps"),
         (("--minutes", "-1"), "minutes"),
         (("--epsilon", "0"), "epsilon"),
-        (("--lr", "nan"), "rate"),
+        (("--lr", "nan"), "lr = nan"),
         (("--batch", "0"), "batch"),
         (("--directions", "256"), "directions"),
         (("--temperature", "0"), "temperature"),

@@ -129,8 +129,8 @@ def test_the_help_of_adapt_has_few_basic_options_and_an_advanced_group(run):
     basic, advanced = out.split("Options ─")[1].split("Advanced ─")
     named = [line.split("--")[1].split()[0] for line in basic.splitlines() if "--" in line[:8]]
     assert named == [
-        "data", "test", "out", "resume", "steps", "train", "classes", "image",
-        "input-shape", "json", "balance", "help",
+        "data", "test", "out", "resume", "train", "steps", "balance", "classes", "image",
+        "input-shape", "json", "help",
     ]  # fmt: skip
     for option in ("--epsilon", "--lr", "--bits", "--threads", "--patience"):
         assert option in advanced

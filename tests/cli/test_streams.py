@@ -53,7 +53,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "stepforward.run.settings", "stepforward.cli.main"])
+@pytest.mark.parametrize("module", ["typer", "stepforward.settings", "stepforward.cli.main"])
 def test_ctrl_c_before_the_command_has_begun_is_quiet(task, module):
     done = command("check", task.model, code=STOP_AT.format(name=module))
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

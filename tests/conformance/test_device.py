@@ -16,7 +16,8 @@ from stepforward.operators.rescale import Rescale
 from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
+from stepforward.settings import Settings
 
 STEPS = 6
 
@@ -42,7 +43,7 @@ def test_long_rows_train_to_the_same_weights(dtype, per_channel, trained, distri
     program = small.long_rows_program(dtype, per_channel)
     every = range(program.parameter_count)
     chosen = {"all": every, "weights": every[::2], "biases": every[1::2], "head": every[-2:]}[trained]
-    settings = StepSettings(
+    settings = Settings(
         *(STEPS, 0.05, 0.1), directions=2, seed=5, momentum=0.5, distribution=distribution, share_batch=True
     )
     pairs, logits, expected, _ = train(program, chosen, settings)
@@ -111,7 +112,7 @@ def build(name, dtype):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_long_row_is_staged_in_pieces_with_the_same_sums(name, dtype):
     for chosen in ((0, 1), (1,)):
-        settings = StepSettings(STEPS, 1e-2, 1e-2, directions=1, seed=9)
+        settings = Settings(steps=STEPS, epsilon=1e-2, lr=1e-2, directions=1, seed=9)
         pairs, logits, expected, program = train(build(name, dtype), chosen, settings)
         assert [mine for mine, _ in pairs] == [theirs for _, theirs in pairs]
         assert (logits == expected).all() and len(set(map(tuple, expected.tolist()))) > 1

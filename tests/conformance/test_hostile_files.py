@@ -21,11 +21,12 @@ from stepforward.engines.core import aligned_bytes
 from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
+from stepforward.settings import Settings
 
 PROGRAM = small.small_program(per_channel=True)
 SFP = to_bytes(PROGRAM)
-SFT = plan_training(PROGRAM, range(8), StepSettings(9, directions=2, momentum=0.5)).to_bytes()
+SFT = plan_training(PROGRAM, range(8), Settings(steps=9, directions=2, momentum=0.5)).to_bytes()
 LARGEST_SCRATCH = 1 << 24
 
 
@@ -141,7 +142,7 @@ def test_every_word_of_every_record_as_anything_never_crashes_the_core():
     program = every_operator()
     assert {op.kind for op in program.ops} == set(BY_KIND)
     sfp = to_bytes(program)
-    sft = plan_training(program, range(program.parameter_count), StepSettings(9, directions=2)).to_bytes()
+    sft = plan_training(program, range(program.parameter_count), Settings(steps=9, directions=2)).to_bytes()
     assert run(sfp, sft) == "ran"
     answers = collections.Counter()
     places = [range(4, 24), *(range(first, first + size * count) for first, size, count in sections(sfp))]

@@ -31,7 +31,8 @@ from stepforward.errors import StepforwardError
 from stepforward.journal import parse
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
+from stepforward.settings import Settings
 
 HEADER = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
 ENUM = re.search(r"enum sf_status \{(.*?)\}", HEADER, re.S)[1]
@@ -47,7 +48,7 @@ class World:
 
     def __init__(self, momentum=0.5):
         program = small.small_program()
-        settings = StepSettings(9, directions=2, momentum=momentum, share_batch=False)
+        settings = Settings(steps=9, directions=2, momentum=momentum, share_batch=False)
         plan = plan_training(program, range(8), settings)
         self.program = plan_arena(program, plan.first_op)
         self.training = plan
@@ -401,7 +402,7 @@ def test_no_samples_are_no_votes():
     """Shared or not, a batch without samples has losses of zero: nothing moves but what momentum moves."""
     for share in (False, True):
         program = small.small_program()
-        settings = StepSettings(9, directions=3, share_batch=share)
+        settings = Settings(steps=9, directions=3, share_batch=share)
         plan = plan_training(program, range(8), settings)
         program = plan_arena(program, plan.first_op)
         device = DeviceLoop(program, plan, {"seed": 0}, lambda _: None)

@@ -12,8 +12,9 @@ from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
 from stepforward.program.weights import pack
+from stepforward.settings import Settings
 
 PART = CYCLE // 24
 
@@ -24,8 +25,8 @@ PART = CYCLE // 24
 def test_panels_of_long_rows_train_to_the_same_weights(dtype, rows, channels, share_batch):
     """Rows are staged in 16 bits, also where they are packed into bytes."""
     program = small.wide_program(dtype, rows, channels)
-    settings = StepSettings(
-        9, epsilon=0.1, lr=0.2, directions=1 + share_batch, seed=3, share_batch=share_batch
+    settings = Settings(
+        steps=9, epsilon=0.1, lr=0.2, directions=1 + share_batch, seed=3, share_batch=share_batch
     )
     plan = plan_training(program, range(program.parameter_count), settings)
     program = plan_arena(program, plan.first_op)
@@ -47,7 +48,7 @@ def test_random_networks_train_to_the_same_bits(part):
 
 
 def trained_alike(program, **settings):
-    plan = plan_training(program, range(program.parameter_count), StepSettings(9, **settings))
+    plan = plan_training(program, range(program.parameter_count), Settings(steps=9, **settings))
     program = plan_arena(program, plan.first_op)
     x = (
         np.random.default_rng(3)
@@ -94,7 +95,7 @@ def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
 @pytest.mark.parametrize("rounding", ["nearest", "floor", "stochastic"])
 def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
     program = small.small_program(dtype)
-    settings = StepSettings(9, lr=0.3, directions=4, rounding=rounding, share_batch=False)
+    settings = Settings(steps=9, lr=0.3, directions=4, rounding=rounding, share_batch=False)
     plan = plan_training(program, range(8), settings)
     engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
     for step, votes in enumerate(

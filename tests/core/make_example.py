@@ -9,7 +9,8 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
+from stepforward.settings import Settings
 
 STEPS, SAMPLES = 20, 5
 
@@ -19,8 +20,8 @@ def main(folder: Path) -> None:
     in short and in long rows, and for windows in the padding; and one of 3x3 convolutions and one of long rows with
     what the first has."""
     program = small.small_program(per_channel=True)
-    settings = StepSettings(
-        STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
+    settings = Settings(
+        steps=STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
     )
     plan = plan_training(program, range(program.parameter_count), settings)
     program = plan_arena(program, plan.first_op)

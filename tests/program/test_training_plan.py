@@ -9,12 +9,13 @@ from small import small_program
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
-from stepforward.program.training_plan import StepSettings, plan_training, quanta
+from stepforward.program.training_plan import plan_training, quanta
+from stepforward.settings import Settings
 
 
 def test_scalers_are_the_real_ratios():
     program = small_program(per_channel=True)
-    plan = plan_training(program, [0, 1], StepSettings(10, epsilon=2e-3, lr=5e-4, directions=3))
+    plan = plan_training(program, [0, 1], Settings(steps=10, epsilon=2e-3, lr=5e-4, directions=3))
     for entry in plan.trainable:
         scales = program.tensors[entry.tensor].scale
         for i, scale in enumerate(scales):
@@ -26,27 +27,27 @@ def test_scalers_are_the_real_ratios():
 
 def test_the_first_operator_and_the_elements_follow_the_trainable_set():
     program = small_program()
-    everything = plan_training(program, range(8), StepSettings(1))
-    head = plan_training(program, [6, 7], StepSettings(1, momentum=0.9))
+    everything = plan_training(program, range(8), Settings(steps=1))
+    head = plan_training(program, [6, 7], Settings(steps=1, momentum=0.9))
     assert (everything.first_op, everything.momentum_elements) == (0, 0)
     assert (head.first_op, head.elements, head.momentum_elements) == (6, 52, 52)
     assert everything.elements == sum(t.elements for t in program.parameters)
 
 
 def test_the_momentum_buffer_cannot_saturate_on_a_constant_gradient():
-    plan = plan_training(small_program(), [0], StepSettings(1, momentum=0.9, directions=4))
+    plan = plan_training(small_program(), [0], Settings(steps=1, momentum=0.9, directions=4))
     assert 4 * 127 * 2**plan.momentum_bits * 10 <= 32768 * 1.001
 
 
 def test_quanta_say_when_nothing_moves():
     program = small_program("s8")
-    coarse = quanta(program, plan_training(program, [0], StepSettings(1, epsilon=1e-3)))
-    fine = quanta(small_program(), plan_training(small_program(), [0], StepSettings(1, epsilon=1e-3)))
+    coarse = quanta(program, plan_training(program, [0], Settings(steps=1, epsilon=1e-3)))
+    fine = quanta(small_program(), plan_training(small_program(), [0], Settings(steps=1, epsilon=1e-3)))
     assert coarse["stem.weight"][0] < 0.5 < fine["stem.weight"][0]
 
 
 def test_the_file_is_checked():
-    content = plan_training(small_program(), range(8), StepSettings(1)).to_bytes()
+    content = plan_training(small_program(), range(8), Settings(steps=1)).to_bytes()
     magic, version, size, check = struct.unpack_from("<4s3I", content)
     assert (magic, version, size, check) == (b"SFT1", 2, len(content), zlib.crc32(content[16:]))
 
@@ -54,7 +55,7 @@ def test_the_file_is_checked():
 @pytest.mark.parametrize("share_batch", [False, True])
 def test_the_file_says_whether_directions_share_the_batch(share_batch):
     program = small_program()
-    plan = plan_training(program, range(8), StepSettings(1, directions=4, share_batch=share_batch))
+    plan = plan_training(program, range(8), Settings(steps=1, directions=4, share_batch=share_batch))
     handle, _file = open_program(program)
     opened, _plan_file = open_plan(handle, plan)
     assert (opened.share_batch, opened.directions) == (share_batch, 4)
@@ -62,7 +63,7 @@ def test_the_file_says_whether_directions_share_the_batch(share_batch):
 
 def test_a_plan_of_version_1_is_refused_by_name():
     program = small_program()
-    content = bytearray(plan_training(program, range(8), StepSettings(1)).to_bytes())
+    content = bytearray(plan_training(program, range(8), Settings(steps=1)).to_bytes())
     content[4] = 1
     handle, _file = open_program(program)
     with pytest.raises(StepforwardError, match="version"):
@@ -74,12 +75,12 @@ def test_a_plan_of_version_1_is_refused_by_name():
     [
         ({"epsilon": 0.0}, "epsilon"),
         ({"epsilon": math.nan}, "epsilon"),
-        ({"lr": -1.0}, "learning rate"),
+        ({"lr": -1.0}, "lr = "),
         ({"directions": 256}, "directions"),
         ({"momentum": 1.0}, "momentum"),
         ({"seed": -1}, "seed"),
         ({"schedule": "step"}, "schedule"),
-        ({"warmup": 11}, "warm-up"),
+        ({"warmup": 11}, "warmup"),
         ({"steps": 0}, "steps"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": math.nan}, "temperature"),
@@ -88,14 +89,14 @@ def test_a_plan_of_version_1_is_refused_by_name():
 )
 def test_a_setting_out_of_range_is_named(changes, named):
     with pytest.raises(StepforwardError, match=named):
-        StepSettings(**{"steps": 10, **changes})
+        Settings(**{"steps": 10, **changes})
 
 
 def test_an_epsilon_that_leaves_the_arithmetic_names_the_tensor():
     with pytest.raises(StepforwardError, match=r"too large for stem\.weight"):
-        plan_training(small_program(), [0], StepSettings(1, epsilon=9.0, lr=99.0, directions=1))
+        plan_training(small_program(), [0], Settings(steps=1, epsilon=9.0, lr=99.0, directions=1))
 
 
 def test_nothing_trainable_is_refused():
     with pytest.raises(StepforwardError, match="no tensor is trainable"):
-        plan_training(small_program(), [], StepSettings(1))
+        plan_training(small_program(), [], Settings(steps=1))

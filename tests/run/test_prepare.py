@@ -12,7 +12,7 @@ from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import load_data, prepare, repeated
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 
 BODY = "f = Flatten(x) y = Gemm<transB=1>(f, w, b)"
 X = stripes.arrays(range(2))["x"]

@@ -7,10 +7,11 @@ from small import samples, small_program
 
 from stepforward import journal as journals
 from stepforward.engines.reference import ReferenceEngine
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
 from stepforward.run.training import train
 from stepforward.scores import NATS, score
+from stepforward.settings import Settings
 
 STEPS = 12
 
@@ -23,7 +24,7 @@ def validate(program, engine):
 
 def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
     program = small_program()
-    plan = plan_training(program, range(8), StepSettings(STEPS, lr=lr, momentum=0.5, directions=2))
+    plan = plan_training(program, range(8), Settings(steps=STEPS, lr=lr, momentum=0.5, directions=2))
     engine = ReferenceEngine(program, plan)
     x, y = samples(program, 6)
     recorded = journals.read(path) if resume else None

@@ -8,7 +8,7 @@ from stepforward.files import plain
 from stepforward.frontend.canonical import canonicalize
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.inspect import inspect
 from stepforward.verbs.quantize import quantize

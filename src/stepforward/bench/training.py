@@ -2,7 +2,8 @@
 
 from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan
+from stepforward.program.training_plan import TrainingPlan
+from stepforward.settings import Settings
 from stepforward.trainable import select
 
 STEPS = 1 << 20
@@ -14,5 +15,5 @@ ONE_DIRECTION = {"directions": 1, "share_batch": False}
 
 def training(program: Program, train: str = "all", **changes: object) -> tuple[Program, TrainingPlan]:
     """A program and its plan with the default settings except for `changes`; the rate does not fall."""
-    settings = StepSettings(STEPS, schedule="constant", **changes)
+    settings = Settings(steps=STEPS, schedule="constant", **changes)
     return for_training(program, select(program, train), settings)

@@ -1,7 +1,8 @@
 """`stepforward evaluate`."""
 
-from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Preprocess, Threads
+from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
+from stepforward.cli.setting_options import setting
 
 
 def evaluate(
@@ -11,7 +12,7 @@ def evaluate(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    threads: Threads = None,
+    threads: setting("threads") = None,
     as_json: Json = False,
 ) -> Outcome:
     """Measure a network on labelled samples: accuracy, loss, accuracy per class.

@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import DEFAULTS, Epsilon, Json, Lr, Train
+from stepforward.cli.options import Json
 from stepforward.cli.outcome import Outcome
+from stepforward.cli.setting_options import setting
+from stepforward.settings import Settings
 
 
 def inspect(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A quantized .onnx file, or a program (.sfp).")
     ],
-    train: Train = DEFAULTS.train,
-    epsilon: Epsilon = DEFAULTS.epsilon,
-    lr: Lr = DEFAULTS.lr,
+    train: setting("train") = Settings.train,
+    epsilon: setting("epsilon") = Settings.epsilon,
+    lr: setting("lr") = Settings.lr,
     as_json: Json = False,
 ) -> Outcome:
     """Show operators, formats, memory, and how far probes and steps would move each weight.

@@ -6,9 +6,6 @@ from typing import Annotated, get_args
 
 import typer
 
-from stepforward.run.settings import Settings
-
-DEFAULTS = Settings()
 ADVANCED = "Advanced"
 
 
@@ -69,60 +66,4 @@ InputShape = Annotated[
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
-]
-Train = Annotated[
-    str,
-    typer.Option(
-        metavar="SET",
-        help="What may move: all, head (the last layer), last:k (the last k layers), bias, "
-        "or name patterns such as 'layer3.*' separated by commas. Less moves, faster steps: "
-        "layers before the first that moves run once per batch.",
-    ),
-]
-Bits = Annotated[
-    str,
-    typer.Option(
-        metavar="WwAa",
-        help="For a float model: bits of weights (16, 8, 4) and activations (8). More bits, finer steps.",
-    ),
-]
-Calibration = Annotated[
-    str,
-    typer.Option(
-        metavar="METHOD",
-        help="For a float model: how ranges are read off the data. minmax: the extremes; "
-        "percentile: nearly all values; mse: the least squared error.",
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="Threads of the integer core. Never changes a result.", show_default="all cores"
-    ),
-]
-Memory = Annotated[
-    str,
-    typer.Option(
-        metavar="CHOICE",
-        help="What this host may spend on speed. fast: keeps the weights packed for all threads; small: packs some "
-        "rows at a time, for every block of samples again. `stepforward inspect` says what each takes. Never changes "
-        "a result.",
-    ),
-]
-Epsilon = Annotated[
-    float,
-    typer.Option(
-        metavar="E",
-        help="Size of the probes, in units of the weights. Too small: probes vanish below one quantum; "
-        "too large: the losses compared are far from the weights.",
-    ),
-]
-Lr = Annotated[
-    float | None,
-    typer.Option(
-        metavar="R",
-        help="Peak learning rate, in units of the weights: how far a step moves them. "
-        "Fewer parameters that move take larger ones.",
-        show_default="2e-3",
-    ),
 ]

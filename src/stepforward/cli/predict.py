@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Image, InputShape, Json, Model, Preprocess, Threads
+from stepforward.cli.options import Classes, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
+from stepforward.cli.setting_options import setting
 
 
 def predict(
@@ -22,7 +23,7 @@ def predict(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    threads: Threads = None,
+    threads: setting("threads") = None,
     as_json: Json = False,
 ) -> Outcome:
     """Say which class the network sees in files without labels, and how likely it takes it to be.

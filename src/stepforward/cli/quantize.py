@@ -6,9 +6,6 @@ from typing import Annotated
 import typer
 
 from stepforward.cli.options import (
-    DEFAULTS,
-    Bits,
-    Calibration,
     Classes,
     Data,
     Image,
@@ -18,7 +15,9 @@ from stepforward.cli.options import (
     Preprocess,
 )
 from stepforward.cli.outcome import Outcome
+from stepforward.cli.setting_options import setting
 from stepforward.errors import StepforwardError
+from stepforward.settings import Settings
 
 
 def quantize(
@@ -29,8 +28,8 @@ def quantize(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    bits: Bits = DEFAULTS.bits,
-    calibration: Calibration = DEFAULTS.calibration,
+    bits: setting("bits") = Settings.bits,
+    calibration: setting("calibration") = Settings.calibration,
     symmetric: Annotated[
         bool,
         typer.Option(

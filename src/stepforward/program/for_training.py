@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.program.temperature import at_temperature
-from stepforward.program.training_plan import StepSettings, TrainingPlan, plan_training
+from stepforward.program.training_plan import TrainingPlan, plan_training
+from stepforward.settings import Settings
 
 
 def for_training(
-    program: Program, trainable: Sequence[int], settings: StepSettings
+    program: Program, trainable: Sequence[int], settings: Settings
 ) -> tuple[Program, TrainingPlan]:
     """The program and the plan of a training run, as `.sfp` and `.sft` carry them to a device.
 

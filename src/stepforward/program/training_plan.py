@@ -10,7 +10,7 @@ from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.errors import StepforwardError
 from stepforward.program.model import Program, Tensor
-from stepforward.program.step_settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, StepSettings
+from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, Settings
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class TrainingPlan:
         return struct.pack("<4s3I", b"SFT1", 2, 16 + len(body), zlib.crc32(body)) + body
 
 
-def plan_training(program: Program, trainable: Sequence[int], settings: StepSettings) -> TrainingPlan:
+def plan_training(program: Program, trainable: Sequence[int], settings: Settings) -> TrainingPlan:
     """Reduce settings to integers.
 
     Args:
@@ -119,7 +119,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: StepSett
     )
 
 
-def _momentum_bits(settings: StepSettings) -> int:
+def _momentum_bits(settings: Settings) -> int:
     if not settings.momentum:
         return 0
     bits = 0
@@ -128,7 +128,7 @@ def _momentum_bits(settings: StepSettings) -> int:
     return bits
 
 
-def _trainable(program: Program, index: int, element: int, settings: StepSettings, bits: int) -> Trainable:
+def _trainable(program: Program, index: int, element: int, settings: Settings, bits: int) -> Trainable:
     tensor = program.tensors[index]
     share = settings.directions * 2**bits
     epsilon, lr = _most(tensor, settings, share)
@@ -151,7 +151,7 @@ def _trainable(program: Program, index: int, element: int, settings: StepSetting
     )
 
 
-def _most(tensor: Tensor, settings: StepSettings, share: int) -> tuple[float, float]:
+def _most(tensor: Tensor, settings: Settings, share: int) -> tuple[float, float]:
     """The largest epsilon and learning rate whose multipliers fit: below 2^16, or 2^24 in the paper's perturbation."""
     finest = min(tensor.scale)
     ratio = 65535.4 / DELTA_Z  # a hair more would round up to 2^16
@@ -168,7 +168,7 @@ def _too_large(name: str, option: str, value: float, tensor: Tensor) -> Stepforw
     )
 
 
-def fitting(program: Program, trainable: Sequence[int], settings: StepSettings) -> StepSettings:
+def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
     """The settings with epsilon and learning rate lowered to the largest that these tensors take."""
     share = settings.directions * 2 ** _momentum_bits(settings)
     most = [_most(program.tensors[index], settings, share) for index in trainable]

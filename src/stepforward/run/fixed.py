@@ -38,9 +38,9 @@ from stepforward.run.progress import OnProgress
 from stepforward.run.recorded import recorded_settings
 from stepforward.run.result import description, measured
 from stepforward.run.same_run import check_evaluations, check_same_run, journal_settings
-from stepforward.run.settings import Settings
 from stepforward.run.training import train
 from stepforward.scores import NATS, Score, class_weights, score
+from stepforward.settings import Settings
 from stepforward.trainable import select
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
@@ -67,7 +67,7 @@ def adapt_fixed(
     if recorded:
         recorded_settings(recorded, str(folder / JOURNAL))
     steps = _steps(settings, program, samples["train"], recorded)
-    trained, plan = for_training(program, select(program, settings.train), settings.step_settings(steps))
+    trained, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
     program = plan_arena(program, plan.first_op)  # scores are of the program as it is, at temperature 1
     every = settings.evaluate_every or max(1, steps // 40)
     header = journal_settings(settings, program, plan, samples, every)
@@ -210,7 +210,7 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
         return settings.steps
     if recorded:
         return recorded.settings["steps"]
-    trained, plan = for_training(program, select(program, settings.train), settings.step_settings(2**32 - 1))
+    trained, plan = for_training(program, select(program, settings.train), settings.with_steps(2**32 - 1))
     engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
     x, y = (part[: settings.batch] for part in samples)
     taken, started = 0, time.monotonic()

@@ -13,16 +13,16 @@ from stepforward.errors import StepforwardError
 from stepforward.memory import memory
 from stepforward.methods.backprop import SgdSettings, backprop
 from stepforward.models import to_program
-from stepforward.program.training_plan import StepSettings, plan_training
+from stepforward.program.training_plan import plan_training
 from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batches_of
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import description, measured
-from stepforward.run.settings import Settings
 from stepforward.run.training import Taken, train
 from stepforward.scores import Score, class_weights, score_float
+from stepforward.settings import Settings
 from stepforward.trainable import select
 
 
@@ -39,7 +39,7 @@ def adapt_float(
     program = to_program(opened)
     steps = settings.steps
     plan = plan_training(
-        program, select(program, settings.train), StepSettings(steps)
+        program, select(program, settings.train), Settings(steps=steps)
     )  # for the memory figures
     graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])

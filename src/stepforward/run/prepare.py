@@ -17,7 +17,7 @@ from stepforward.errors import StepforwardError
 from stepforward.models import Opened, open_model
 from stepforward.run.complete import complete, settings_of
 from stepforward.run.given import Classes, Image
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
 from stepforward.journal import Journal
 from stepforward.program.model import Program
-from stepforward.program.training_plan import StepSettings
+from stepforward.settings import DECIDING, KINDS, Settings
 
 UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False}
 """What a journal meant that was written before these settings existed."""
@@ -16,9 +16,8 @@ UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": 
 OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package")
 """What a journal may say besides what moves the weights; a device's says less."""
 
-_WHOLE = {"steps", "directions", "seed", "warmup", "batch", "evaluate_every", "patience", "arithmetic"}
-_REAL = {"epsilon", "lr", "momentum", "temperature"}
-_TEXT = {"base_sha256", "data_sha256", "distribution", "perturbation", "rounding", "schedule", "package"}
+_TYPES = {name: KINDS[name][0] for name in (*DECIDING, "batch", "balance", "evaluate_every", "patience")}
+_TYPES |= {"arithmetic": int, "base_sha256": str, "data_sha256": str, "package": str}
 _SHORT = 60
 
 
@@ -33,7 +32,7 @@ class Recorded(NamedTuple):
 
     base_sha256: str
     trainable: tuple[str, ...]
-    steps: StepSettings
+    steps: Settings
 
 
 def recorded_settings(journal: Journal, source: str) -> Recorded:
@@ -45,7 +44,7 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
     """
     settings = UNSAID | journal.settings
     _check_arithmetic(settings, source)
-    of_steps = set(StepSettings.__dataclass_fields__)
+    of_steps = set(DECIDING)
     needed = {"base_sha256", "trainable"} | of_steps
     missing = sorted(needed - settings.keys())
     if missing:
@@ -64,7 +63,7 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
     if settings["directions"] != journal.directions:
         raise _refused(source, f"directions = {settings['directions']}, in records of {journal.directions}")
     try:
-        steps = StepSettings(**{name: value for name, value in settings.items() if name in of_steps})
+        steps = Settings(**{name: value for name, value in settings.items() if name in of_steps})
     except StepforwardError as error:
         raise _refused(source, error.what[:_SHORT]) from error
     if len(journal.votes) > steps.steps:
@@ -113,13 +112,11 @@ def _right_type(name: str, value: Any) -> bool:
         return True
     if name == "trainable":
         return isinstance(value, list) and value != [] and all(isinstance(entry, str) for entry in value)
-    if name in ("share_batch", "balance"):
-        return isinstance(value, bool)
-    if name in _TEXT:
-        return isinstance(value, str)
-    if name in _WHOLE:
+    if _TYPES[name] is int:
         return type(value) is int and 0 <= value < 2**64
-    return name in _REAL and type(value) in (int, float) and abs(value) < 2**64 and math.isfinite(value)
+    if _TYPES[name] is float:
+        return type(value) in (int, float) and abs(value) < 2**64 and math.isfinite(value)
+    return type(value) is _TYPES[name]
 
 
 def _short(value: Any) -> str:

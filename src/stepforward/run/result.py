@@ -6,9 +6,9 @@ from dataclasses import asdict
 import stepforward
 from stepforward.run.comparison import comparison
 from stepforward.run.prepare import Prepared
-from stepforward.run.settings import Settings
 from stepforward.run.training import Run
 from stepforward.scores import Score
+from stepforward.settings import Settings
 
 
 def measured(

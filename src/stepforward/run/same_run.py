@@ -1,7 +1,6 @@
 """What a journal says of the run it belongs to, and whether a resumed run is that run."""
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from stepforward.journal import Journal, written_by
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.recorded import UNSAID
-from stepforward.run.settings import Settings
+from stepforward.settings import DECIDING, Settings
 
 
 def journal_settings(
@@ -24,9 +23,9 @@ def journal_settings(
     digest = hashlib.sha256()
     for part in (x, y, held_x, held_y):
         digest.update(np.ascontiguousarray(part).tobytes())
-    steps = asdict(settings.step_settings(plan.steps))
+    deciding = {name: getattr(settings, name) for name in DECIDING} | {"steps": plan.steps}
     return {
-        **steps,
+        **deciding,
         "base_sha256": program.weights_sha256,
         "data_sha256": digest.hexdigest(),
         "trainable": [program.tensors[entry.tensor].name for entry in plan.trainable],

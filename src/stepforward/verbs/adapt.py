@@ -19,10 +19,11 @@ from stepforward.run.given import Classes, Image
 from stepforward.run.notes import harm, one_sided
 from stepforward.run.prepare import Prepared, prepare, repeated
 from stepforward.run.progress import OnProgress
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings, takes_settings
 from stepforward.verbs.result import Result
 
 
+@takes_settings
 def adapt(
     model: Any,
     data: Any,
@@ -60,7 +61,7 @@ def adapt(
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
-        options: fields of `settings.Settings`: train, bits, steps, minutes, directions, epsilon, lr, ...
+        options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:
         What `result.json` holds, as a mapping that also holds the network: `save`, `predict`, `plot`, `model`,

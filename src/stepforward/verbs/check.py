@@ -18,7 +18,7 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.program.training_plan import fitting, plan_training
 from stepforward.quantization.qdq import quantize
-from stepforward.run.settings import Settings
+from stepforward.settings import Settings
 from stepforward.trainable import select
 
 
@@ -78,7 +78,7 @@ def _program(opened: Opened) -> Program:
 
 def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:
     """What the network is made of and what a device must have for it; a plan that fits no number becomes a note."""
-    settings, trainable = Settings().step_settings(1), select(program, "all")
+    settings, trainable = Settings(steps=1), select(program, "all")
     if not quantized:  # whether epsilon fits depends on scales, and these come from ramps
         settings = fitting(program, trainable, settings)
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.models import open_model
 from stepforward.run.progress import OnProgress
+from stepforward.settings import takes_settings
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.result import Result
 
@@ -13,6 +14,7 @@ OPTIONS = {"train": "all", "seed": 0}
 """Settings of the demo; every other setting is the default."""
 
 
+@takes_settings
 def demo(
     out: str | Path | None = None,
     *,

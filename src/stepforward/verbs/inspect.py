@@ -13,13 +13,13 @@ from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
-from stepforward.program.training_plan import StepSettings, TrainingPlan, fitting, plan_training, quanta
-from stepforward.run.settings import DEFAULTS, Settings
+from stepforward.program.training_plan import TrainingPlan, fitting, plan_training, quanta
+from stepforward.settings import Settings
 from stepforward.trainable import select
 
 
 def inspect(
-    model: Any, *, train: str = "all", epsilon: float = StepSettings.epsilon, lr: float | None = None
+    model: Any, *, train: str = "all", epsilon: float = Settings.epsilon, lr: float | None = None
 ) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
@@ -36,7 +36,7 @@ def inspect(
         StepforwardError: the model is damaged, or is a float model.
     """
     program = _program(model)
-    settings = Settings(epsilon=epsilon, lr=lr).step_settings(1)
+    settings = Settings(steps=1, epsilon=epsilon, lr=lr)
     chosen = select(program, train)
     settings, notes = _that_fit(program, chosen, settings)
     plan = plan_training(program, chosen, settings)
@@ -66,9 +66,7 @@ def inspect(
     }
 
 
-def _that_fit(
-    program: Program, trainable: Sequence[int], settings: StepSettings
-) -> tuple[StepSettings, list[str]]:
+def _that_fit(program: Program, trainable: Sequence[int], settings: Settings) -> tuple[Settings, list[str]]:
     """Settings the model can be trained with, and a note where they are not those that were asked for."""
     try:
         plan_training(program, trainable, settings)
@@ -84,7 +82,7 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     """What each choice of `--memory` costs on this machine, with all its threads and the default batch."""
     program, threads = plan_arena(program, plan.first_op), default_threads()
     handle, _file = open_program(program)
-    batch, probes = DEFAULTS["qzo-ff"]["batch"], 2 * plan.directions
+    batch, probes = Settings().batch, 2 * plan.directions
     together = -(-batch // plan.directions) if plan.share_batch else batch
     result = {"threads": threads, "batch": batch}
     for choice in CHOICES:

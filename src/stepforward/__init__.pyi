@@ -1,0 +1,72 @@
+"""Adapt a trained network to your own data: forward passes only, in integers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from stepforward.data.function import Prepare
+from stepforward.run.given import Classes, Image
+from stepforward.run.progress import OnProgress
+from stepforward.verbs.result import Result
+from typing import Any
+from stepforward.data.dataset import Dataset as Dataset
+from stepforward.settings import Settings as Settings
+from stepforward.errors import StepforwardError as StepforwardError
+from stepforward.verbs.check import check as check
+from stepforward.verbs.evaluate import evaluate as evaluate
+from stepforward.frontend.torch import from_torch as from_torch
+from stepforward.verbs.inspect import inspect as inspect
+from stepforward.data.load import load as load
+from stepforward.frontend.onnx import load_onnx as load_onnx
+from stepforward.verbs.predict import predict as predict
+from stepforward.verbs.quantize import quantize as quantize
+from stepforward.verbs.replay import replay as replay
+from stepforward.frontend.onnx import save_onnx as save_onnx
+from stepforward.verbs.metadata import set_class_names as set_class_names
+from stepforward.verbs.metadata import set_preprocessing as set_preprocessing
+
+__version__: str
+
+def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None, resume: bool=False, overwrite: bool=False, classes: Classes | None=None, image: Image | None=None, preprocess: str | Prepare | None=None, input_shape: str | Sequence[int] | None=None, on_progress: OnProgress | None=None, progress: bool=True, command: str | None=None, train: str='all', steps: int | None=None, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', directions: int=4, share_batch: bool=True, temperature: float=2.0, epsilon: float=0.003, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', schedule: str='cosine', warmup: int=0, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result:
+    """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
+
+    Args:
+        model: path to an ONNX file (float or QDQ), or an `onnx_ir.Model` (see `from_torch`).
+        data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays. Part of it is held out to choose the weights.
+        test: the same kinds; measured before and after, used for nothing else.
+        out: run folder: `result.json`, `journal`, `adapted.onnx`, `adapted.sfp`, `report.html`
+            (and `base.onnx`, the quantized base, when a float model was given).
+        resume: resume the run in `out`; same model, data and options.
+        overwrite: replace an earlier run in `out`, once everything given has been checked.
+        classes: class names in the order of the logits, for a model that does not name them; default: the folders of
+            the data in sorted order.
+        image: how the network reads images, for a model that does not say it: a dictionary with mean, std, scale and
+            fit, each optional (`run.given.image_settings`); default: pixels divided by 255.
+        preprocess: your own function from the path of a file to one sample (float32, the shape of the network's input),
+            or its name "module:function"; in place of what the model says.
+        input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        on_progress: called after every step.
+        progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
+        command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
+        options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
+
+    Returns:
+        What `result.json` holds, as a mapping that also holds the network: `save`, `predict`, `plot`, `model`,
+        `program` (see `Result`).
+
+    Raises:
+        StepforwardError: bad input, said before any work starts; or a disk that fills up.
+    """
+    ...
+
+def demo(out: str | Path | None=None, *, overwrite: bool=False, resume: bool=False, on_progress: OnProgress | None=None, train: str='all', steps: int | None=None, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', directions: int=4, share_batch: bool=True, temperature: float=2.0, epsilon: float=0.003, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', schedule: str='cosine', warmup: int=0, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result:
+    """Adapt the shipped speech network to a new speaker, forward only, in integers.
+
+    100 clips of the speaker (10 per digit) adapt it; 300 others measure it and are used for nothing else.
+
+    Args:
+        out: run folder, as of `adapt`.
+        overwrite: replace the files of an earlier demo in `out`.
+        resume: go on with a stopped demo in `out`.
+        on_progress: called after every step.
+        options: of `adapt`, instead of the demo's own settings.
+    """
+    ...

@@ -1,0 +1,55 @@
+"""Options of commands, made from the table of settings."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from stepforward.settings import KINDS, TABLE, Settings, default_text
+
+ADVANCED = "Advanced"
+
+
+def setting(name: str) -> Any:
+    """The annotation of a command's parameter for a setting, in the first group of its help."""
+    return _annotation(name, panel=None)
+
+
+def with_settings(names: Sequence[str], after: str) -> Callable[[Callable], Callable]:
+    """Let a command that takes `**settings` have an option for each of some settings.
+
+    Args:
+        names: of settings, in the order of the help; those that are not basic go to its advanced group.
+        after: the parameter that they follow.
+    """
+
+    def change(command: Callable) -> Callable:
+        signature = inspect.signature(command)
+        own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        at = next(i for i, parameter in enumerate(own) if parameter.name == after) + 1
+        made = [_parameter(name) for name in names]
+        command.__signature__ = signature.replace(parameters=[*own[:at], *made, *own[at:]])
+        command.__annotations__ |= {parameter.name: parameter.annotation for parameter in made}
+        command.__annotations__.pop("settings")
+        return command
+
+    return change
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    annotation = _annotation(name, panel=None if TABLE[name].basic else ADVANCED)
+    default = getattr(Settings, name)
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
+    )
+
+
+def _annotation(name: str, panel: str | None) -> Any:
+    row, (kind, optional) = TABLE[name], KINDS[name]
+    shown: dict[str, Any] = {"show_default": default_text(name)} if default_text(name) else {}
+    help_text = row.help.replace("[", "\\[")  # of rich, which takes brackets for markup
+    option = typer.Option(
+        *row.flags, metavar=row.metavar or None, help=help_text, rich_help_panel=panel, **shown
+    )
+    return Annotated[kind | None if optional else kind, option]

@@ -1,0 +1,326 @@
+"""Everything a person may set about an adaptation, each field once: its type, default, range, help and options.
+
+The command's options and their help, the checks, what a journal records of a run and the table in docs/settings.md
+come from here. A new setting is a row of this table and the code that uses it. Imports nothing slow.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from numbers import Integral, Real
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, NamedTuple, get_args, get_type_hints
+
+from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.errors import StepforwardError
+
+BITS = ("16w8a", "8w8a", "4w8a")
+METHODS = ("qzo-ff", "backprop")
+CALIBRATIONS = ("minmax", "percentile", "mse")
+MEMORIES = ("fast", "small")
+PERTURBATIONS = ("exact", "paper")
+ROUNDINGS = ("nearest", "floor", "stochastic")
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+class Row(NamedTuple):
+    """What the table says of a setting besides its name, type and default.
+
+    Attributes:
+        help: one or two sentences.
+        metavar: what stands for its value in the command's help.
+        choices: the values of a text, if they are few.
+        good: whether a value is in range, and `remedy` what to give instead.
+        decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
+        by_method: defaults of methods whose default is not that of the field.
+        default: said in the help instead of the default.
+        flags: options of the command, where they are not --name.
+        basic: among the first options of the command.
+    """
+
+    help: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    good: Callable[[Any], bool] = lambda value: True
+    remedy: str = ""
+    decides: bool = False
+    by_method: Mapping[str, Any] = MappingProxyType({})
+    default: str | None = None
+    flags: tuple[str, ...] = ()
+    basic: bool = False
+
+
+def _row(value: Any, *told: str, **more: Any) -> Any:
+    return field(default=value, metadata={"row": Row(*told, **more)})
+
+
+def _from(low: float) -> dict[str, Any]:
+    return {"good": lambda value: value >= low, "remedy": f"give {low:g} or more"}
+
+
+def _between(low: float, high: float, remedy: str) -> dict[str, Any]:
+    return {"good": lambda value: low <= value <= high, "remedy": remedy}
+
+
+def _positive(below: float, remedy: str) -> dict[str, Any]:
+    return {"good": lambda value: 0 < value < below, "remedy": remedy}
+
+
+_SMALL = "give a small positive number, such as 1e-3"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `adapt`; each is described where it is defined, and in docs/settings.md.
+
+    Raises:
+        StepforwardError: a value of another type or out of range, by name, with what to give instead.
+    """
+
+    train: str = _row(
+        "all",
+        "What may move: all, head (the last layer), last:k (the last k layers), bias, or name patterns such as "
+        "'layer3.*' separated by commas. Less moves, faster steps: layers before the first that moves run once per "
+        "batch.",
+        "SET",
+        basic=True,
+    )
+    steps: int | None = _row(
+        None,
+        "Steps to take; the learning-rate schedule is stretched over them. Not with minutes.",
+        "N",
+        **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
+        decides=True,
+        by_method={"qzo-ff": 2000, "backprop": 400},
+        basic=True,
+    )
+    balance: bool = _row(
+        False,
+        "Every class counts alike: batches hold as many samples of a rare class as of a common one (its own, "
+        "repeated), and the weights that are kept have the best loss and accuracy averaged over classes. For data "
+        "where one class has far fewer samples than another and matters as much.",
+        flags=("--balance/--no-balance",),
+        basic=True,
+    )
+    bits: str = _row(
+        "16w8a",
+        "For a float model: bits of weights (16, 8, 4) and activations (8). More bits, finer steps.",
+        "WwAa",
+        good=lambda value: value.strip().lower() in BITS,
+        remedy=f"use {', '.join(BITS)}",
+    )
+    calibration: str = _row(
+        "minmax",
+        "For a float model: how ranges are read off the data. minmax: the extremes; percentile: nearly all values; "
+        "mse: the least squared error.",
+        "METHOD",
+        choices=CALIBRATIONS,
+    )
+    minutes: float | None = _row(
+        None,
+        "Time to spend, in minutes; the number of steps is measured from it before the run. Not with steps.",
+        "M",
+        **_positive(1e6, "give a positive number"),
+    )
+    threads: int | None = _row(
+        None, "Threads of the integer core. Never changes a result.", "N", **_from(1), default="all cores"
+    )
+    memory: str = _row(
+        "fast",
+        "What this host may spend on speed. fast: keeps the weights packed for all threads; small: packs some rows "
+        "at a time, for every block of samples again. `stepforward inspect` says what each takes. Never changes a "
+        "result.",
+        "CHOICE",
+        choices=MEMORIES,
+    )
+    method: str = _row(
+        "qzo-ff",
+        "qzo-ff: forward passes only, in integers. backprop: the float32 baseline on the same trainable set; needs "
+        "stepforward[torch].",
+        "METHOD",
+        choices=METHODS,
+    )
+    directions: int = _row(
+        4,
+        "Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over its share of "
+        "the batch. More: more votes from the same passes, each on fewer samples.",
+        "m",
+        **_between(1, 255, "give a number from 1 to 255"),
+        decides=True,
+    )
+    share_batch: bool = _row(
+        True,
+        "Each direction is tried on every m-th sample of the batch, or, as in the paper, on all of them: steadier "
+        "votes at m times the passes.",
+        flags=("--share-batch/--whole-batch",),
+        decides=True,
+    )
+    temperature: float = _row(
+        2.0,
+        "Of the training loss of qzo-ff: logits are divided by it. Above 1, samples that are right already still "
+        "count, which is steadier with few samples; 1 is the cross-entropy itself.",
+        "T",
+        **_between(1 / 64, 64, "give a number from 1/64 to 64; 1 is the cross-entropy itself"),
+        decides=True,
+    )
+    epsilon: float = _row(
+        3e-3,
+        "Size of the probes, in units of the weights. Too small: probes vanish below one quantum; too large: the "
+        "losses compared are far from the weights.",
+        "E",
+        **_positive(10, _SMALL),
+        decides=True,
+    )
+    lr: float | None = _row(
+        None,
+        "Peak learning rate, in units of the weights: how far a step moves them. Fewer parameters that move take "
+        "larger ones.",
+        "R",
+        **_positive(100, _SMALL),
+        decides=True,
+        by_method={"qzo-ff": 2e-3, "backprop": 2e-3},
+    )
+    batch: int | None = _row(
+        None,
+        "Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
+        "B",
+        **_from(1),
+        by_method={"qzo-ff": 128, "backprop": 32},
+    )
+    seed: int = _row(
+        0,
+        "Of directions, sample order and split: the same seed gives the same weights to the last bit.",
+        "S",
+        **_between(0, 2**64 - 1, "give a number from 0 to 2^64 - 1"),
+        decides=True,
+    )
+    momentum: float | None = _row(
+        None,
+        "0 to below 1. 0.9 smooths steps; costs two bytes of RAM per trainable parameter.",
+        "BETA",
+        good=lambda value: 0 <= value < 1,
+        remedy="give a number from 0 up to, not including, 1",
+        decides=True,
+        by_method={"qzo-ff": 0.0, "backprop": 0.9},
+    )
+    distribution: str = _row(
+        "normal",
+        "Of the directions: normal, rademacher or binomial.",
+        "NAME",
+        choices=DISTRIBUTIONS,
+        decides=True,
+    )
+    perturbation: str = _row(
+        "exact",
+        "exact: weights plus and minus the probe. paper: its formula (6), which shrinks them a little.",
+        "NAME",
+        choices=PERTURBATIONS,
+        decides=True,
+    )
+    rounding: str = _row(
+        "nearest",
+        "Of the update: nearest, floor (the paper) or stochastic (moves below one quantum count on average).",
+        "NAME",
+        choices=ROUNDINGS,
+        decides=True,
+    )
+    schedule: str = _row(
+        "cosine", "Of the learning rate: constant, linear or cosine.", "NAME", choices=SCHEDULES, decides=True
+    )
+    warmup: int = _row(0, "Steps over which the learning rate rises from 0.", "N", **_from(0), decides=True)
+    validation: float = _row(
+        0.2,
+        "Share of DATA held out to choose the weights that are kept; it moves no weights.",
+        "SHARE",
+        **_positive(0.9, "give a share such as 0.2"),
+    )
+    evaluate_every: int | None = _row(
+        None, "Steps between validations.", "N", **_from(1), default="40 validations in a run"
+    )
+    patience: int | None = _row(
+        None,
+        "End after this many validations without improvement.",
+        "N",
+        **_from(1),
+        default="never before the last step",
+    )
+
+    def __post_init__(self) -> None:
+        need(self.method in METHODS, "method", self.method, f"choose one of {', '.join(METHODS)}")
+        if self.steps is not None and self.minutes is not None:
+            raise StepforwardError("both steps and minutes are given", "give one of them")
+        for name, row in TABLE.items():
+            if getattr(self, name) is None and not (name == "steps" and self.minutes is not None):
+                object.__setattr__(self, name, row.by_method.get(self.method))
+            object.__setattr__(self, name, _plain(name, getattr(self, name)))
+        most = 2**32 - 1 if self.steps is None else self.steps
+        need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
+
+    def with_steps(self, steps: int) -> "Settings":
+        """The same with a number of steps, where a run was given minutes."""
+        return replace(self, steps=steps, minutes=None)
+
+
+def need(condition: bool, name: str, value: object, remedy: str) -> None:
+    """Refuse a setting by name.
+
+    Raises:
+        StepforwardError: the condition does not hold.
+    """
+    if not condition:
+        raise StepforwardError(f"{name} = {value!r}", remedy)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value in range as Python's own type, which JSON and `struct` take; NumPy's numbers are numbers."""
+    row, (kind, optional) = TABLE[name], KINDS[name]
+    if value is None and optional:
+        return None
+    accepts, remedy = {
+        int: (Integral, "give a whole number"),
+        float: (Real, "give a number"),
+        str: (str, "give text"),
+        bool: (bool, "give True or False"),
+    }[kind]
+    need(isinstance(value, accepts) and (kind is bool or not isinstance(value, bool)), name, value, remedy)
+    need(not row.choices or value in row.choices, name, value, f"choose one of {', '.join(row.choices)}")
+    need(row.good(value), name, value, row.remedy)
+    return kind(value)
+
+
+def _kind(annotation: Any) -> tuple[type, bool]:
+    """The type of a setting, and whether it may be None."""
+    parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return parts[0], NoneType in parts
+
+
+TABLE: dict[str, Row] = {entry.name: entry.metadata["row"] for entry in fields(Settings)}
+"""What is said of every setting, by name."""
+
+KINDS = {name: _kind(annotation) for name, annotation in get_type_hints(Settings).items()}
+"""Type of every setting, and whether it may be None."""
+
+DECIDING = tuple(name for name, row in TABLE.items() if row.decides)
+"""The settings that decide bits of the weights whatever the data."""
+
+
+def takes_settings(function: Callable) -> Callable:
+    """Show every setting in the signature of a function that takes them as its last `**` argument."""
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    hints = {name: entry.type for name, entry in Settings.__dataclass_fields__.items()}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    made = [
+        inspect.Parameter(n, kind, default=getattr(Settings, n), annotation=hint) for n, hint in hints.items()
+    ]
+    function.__signature__ = signature.replace(parameters=[*own, *made])
+    return function
+
+
+def default_text(name: str) -> str | None:
+    """The default as a person reads it, where the default of the field does not say it."""
+    row = TABLE[name]
+    if not row.by_method:
+        return row.default
+    values = [f"{value:g}" for value in row.by_method.values()]
+    return values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"

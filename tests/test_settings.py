@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from stepforward.engines.host_memory import CHOICES
+from stepforward.errors import StepforwardError
+from stepforward.quantization import formats
+from stepforward.settings import DECIDING, KINDS, METHODS, TABLE, Settings
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 10.5},
+        {"steps": True},
+        {"seed": 1.5},
+        {"batch": "8"},
+        {"directions": 2.0},
+        {"threads": 1.0},
+        {"lr": "fast"},
+        {"epsilon": None},
+        {"minutes": float("inf")},
+        {"minutes": float("nan")},
+        {"validation": float("nan")},
+        {"train": 3},
+        {"temperature": "warm"},
+        {"temperature": 100.0},
+        {"share_batch": "yes"},
+        {"bits": "lots"},
+        {"bits": "16w16a"},
+        {"calibration": "guess"},
+        {"steps": 2**32},
+        {"warmup": 11, "steps": 10},
+    ],
+    ids=str,
+)
+def test_nonsense_is_refused_by_name_before_any_work(options):
+    name = {"bits": "bits", "calibration": "calibration", "lr": "lr"}
+    first = next(iter(options))
+    with pytest.raises(StepforwardError, match=name.get(first, first)):
+        Settings(**options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    settings = Settings(steps=np.int64(5), lr=np.float32(0.5), seed=np.uint8(3))
+    assert (type(settings.steps), type(settings.lr), type(settings.seed)) == (int, float, int)
+    assert settings == Settings(steps=5, lr=0.5, seed=3)
+
+
+def test_the_part_that_decides_the_weights():
+    assert set(DECIDING) == {
+        *(
+            "steps",
+            "epsilon",
+            "lr",
+            "directions",
+            "seed",
+            "momentum",
+            "distribution",
+            "perturbation",
+            "rounding",
+        ),
+        *("schedule", "warmup", "share_batch", "temperature"),
+    }  # what journals of arithmetic version 1 hold
+
+
+def test_minutes_become_steps():
+    settings = Settings(minutes=1, lr=0.25).with_steps(7)
+    assert (settings.steps, settings.minutes, settings.lr) == (7, None, 0.25)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_setting_is_in_range_by_default_and_says_what_it_is(method):
+    settings = Settings(method=method)
+    for name, row in TABLE.items():
+        assert row.help.endswith("."), name
+        assert getattr(settings, name) is not None or KINDS[name][1], name
+
+
+def test_choices_are_those_of_the_code_that_makes_them():
+    assert set(CHOICES) == set(TABLE["memory"].choices)
+    assert set(formats.METHODS) == set(TABLE["calibration"].choices)
