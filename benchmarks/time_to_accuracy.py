@@ -183,17 +183,19 @@ def faster_layout(samples, batch):
 def backpropagation(prepared, common, layout):
     """Every learning rate; the runs by rate."""
     return {
-        rate: float_points(prepared, Settings("backprop", lr=rate, **common), EVERY["backprop"], layout)
+        rate: float_points(
+            prepared, Settings(method="backprop", lr=rate, **common), EVERY["backprop"], layout
+        )
         for rate in RATES
     }
 
 
 def forward_only(prepared, common, goal):
     """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
-    program = to_program(quantized(prepared.opened, prepared.train.x, Settings("qzo-ff", **common)))
+    program = to_program(quantized(prepared.opened, prepared.train.x, Settings(method="qzo-ff", **common)))
     runs, seconds = {}, float("inf")
     for rate, steps in CHOICES:
-        settings = Settings("qzo-ff", lr=rate, steps=steps, **common)
+        settings = Settings(method="qzo-ff", lr=rate, steps=steps, **common)
         points = integer_points(program, prepared, settings, EVERY["qzo-ff"], until(goal, seconds))
         runs[rate, steps] = points
         if arrived := reach(points, goal):

@@ -94,7 +94,7 @@ def samples(rng, program, n):
 
 def _plan(rng, program, share):
     settings = Settings(
-        int(rng.integers(STEPS, 20)),
+        steps=int(rng.integers(STEPS, 20)),
         epsilon=float(rng.choice([1e-3, 0.02, 0.3])),
         lr=float(rng.choice([1e-3, 0.05, 0.5])),
         directions=int(rng.integers(1, 4)),

@@ -69,7 +69,7 @@ def _positive(below: float, remedy: str) -> dict[str, Any]:
 _SMALL = "give a small positive number, such as 1e-3"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of `adapt`; each is described where it is defined, and in docs/settings.md.
 

@@ -95,7 +95,7 @@ def test_a_short_run_of_both_methods_has_points_of_both(script):
     never = script.until(1.0)
     ours = script.integer_points(program, prepared, Settings(**common), 2, never)
     layout = script.torch.contiguous_format
-    theirs = script.float_points(prepared, Settings("backprop", **common), 2, layout)
+    theirs = script.float_points(prepared, Settings(method="backprop", **common), 2, layout)
     for points in (ours, theirs):
         assert [point[0] for point in points] == [0, 2, 4]
         assert points[0][2] == pytest.approx(0.6, abs=0.05)  # the same network, before any step

@@ -44,7 +44,14 @@ def test_long_rows_train_to_the_same_weights(dtype, per_channel, trained, distri
     every = range(program.parameter_count)
     chosen = {"all": every, "weights": every[::2], "biases": every[1::2], "head": every[-2:]}[trained]
     settings = Settings(
-        *(STEPS, 0.05, 0.1), directions=2, seed=5, momentum=0.5, distribution=distribution, share_batch=True
+        steps=STEPS,
+        epsilon=0.05,
+        lr=0.1,
+        directions=2,
+        seed=5,
+        momentum=0.5,
+        distribution=distribution,
+        share_batch=True,
     )
     pairs, logits, expected, _ = train(program, chosen, settings)
     assert [mine for mine, _ in pairs] == [theirs for _, theirs in pairs]
