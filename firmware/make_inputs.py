@@ -4,7 +4,7 @@ python firmware/make_inputs.py build/firmware/inputs
 """
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,7 +44,8 @@ class Run(NamedTuple):
 def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
     program, plan = for_training(program, trainable, settings)
     names = [program.tensors[entry.tensor].name for entry in plan.trainable]
-    header = {**asdict(settings), "base_sha256": program.weights_sha256, "trainable": names, **written_by()}
+    identity = {"base_sha256": program.weights_sha256, "trainable": names}
+    header = settings.deciding() | identity | written_by()
     return Run(program, plan, header, x, y)
 
 

@@ -260,6 +260,10 @@ class Settings:
         """The same with a number of steps, where a run was given minutes."""
         return replace(self, steps=steps, minutes=None)
 
+    def deciding(self) -> dict[str, Any]:
+        """The settings that decide bits of the weights, as a journal's header holds them."""
+        return {name: getattr(self, name) for name in DECIDING}
+
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:
     """Refuse a setting by name.

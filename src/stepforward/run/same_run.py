@@ -11,7 +11,7 @@ from stepforward.journal import Journal, written_by
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.recorded import UNSAID
-from stepforward.settings import DECIDING, Settings
+from stepforward.settings import Settings
 
 
 def journal_settings(
@@ -23,9 +23,8 @@ def journal_settings(
     digest = hashlib.sha256()
     for part in (x, y, held_x, held_y):
         digest.update(np.ascontiguousarray(part).tobytes())
-    deciding = {name: getattr(settings, name) for name in DECIDING} | {"steps": plan.steps}
     return {
-        **deciding,
+        **settings.with_steps(plan.steps).deciding(),
         "base_sha256": program.weights_sha256,
         "data_sha256": digest.hexdigest(),
         "trainable": [program.tensors[entry.tensor].name for entry in plan.trainable],
