@@ -10,9 +10,7 @@ setup(
     ext_modules=[
         Extension(
             "stepforward.core._core",  # found with importlib and opened with ctypes, never imported
-            sources=sorted(
-                str(path) for path in [*CORE.glob("*.c"), *CORE.glob("kernels/*.c"), *CORE.glob("host/*.c")]
-            ),
+            sources=sorted(str(path) for path in CORE.glob("**/*.c")),
             depends=sorted(str(path) for path in CORE.glob("**/*.h")),
             include_dirs=[str(CORE / "include")],
             extra_compile_args=["-std=c99", "-O3", "-Wall", "-Wextra", "-Wconversion", "-pthread"],

@@ -37,7 +37,12 @@ TOLERANCE = 0.02
 
 def compile_core(folder, flags):
     out = folder / "count_instructions"
-    sources = [*CORE.glob("*.c"), *CORE.glob("kernels/*.c"), ROOT / "benchmarks" / "count_instructions.c"]
+    sources = [
+        *CORE.glob("*.c"),
+        *CORE.glob("kernels/*.c"),
+        *CORE.glob("operators/*.c"),
+        ROOT / "benchmarks" / "count_instructions.c",
+    ]
     command = ["cc", "-std=c11", "-O3", "-g", *flags, f"-I{CORE / 'include'}", "-o", out, *sorted(sources)]
     subprocess.run(command, check=True)
     return out

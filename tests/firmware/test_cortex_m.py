@@ -206,3 +206,19 @@ def test_the_core_needs_nothing_but_a_compiler(build_folder, cpu):
     helpers = re.compile(HELPERS)
     assert {name for name in wanted if not helpers.fullmatch(name)} == set()
     assert {name for kind, name in symbols if kind in "DdBbC"} == set(), "the core keeps no state of its own"
+
+
+def test_a_shorter_table_of_operators_leaves_the_others_out_of_flash(build_folder, tmp_path):
+    text = (FIRMWARE / "README.md").read_text()
+    (tmp_path / "few.c").write_text(re.search(r"```c\n(#include \"operators.*?)```", text, re.DOTALL)[1])
+    shorter = f"OPERATORS={tmp_path / 'few.c'}"
+    lines = {words: make(build_folder, "run", "RUN=long", "STEPS=1", *words) for words in ((), (shorter,))}
+    facts = [[line for line in text.splitlines() if line.split()[0] in FACTS] for text in lines.values()]
+    assert facts[0] == facts[1] and facts[0]
+    listing = subprocess.run(
+        ["arm-none-eabi-nm", build_folder / "cortex-m4-O2-few" / "firmware.elf"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.search(r" sf_conv\b", listing) and not re.search(r" sf_(depthwise|max_pool|add)\b", listing)

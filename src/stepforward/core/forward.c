@@ -1,35 +1,12 @@
 /* Running operators on a block of samples, and the two things a caller wants from it: logits and losses. */
 #include "kernels/choose.h"
-
-typedef void (*kernel)(const sf_call* call);
-
-static kernel kernel_of(int32_t kind)
-{
-    switch (kind) {
-    case SF_CONV: return sf_conv_s8;
-    case SF_DEPTHWISE: return sf_depthwise_s8;
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8;
-    case SF_ADD: return sf_add_s8;
-    case SF_RESCALE: return sf_rescale_s8;
-    case SF_MAX_POOL: return sf_max_pool_s8;
-    case SF_AVERAGE_POOL: return sf_average_pool_s8;
-    case SF_PAD: return sf_pad;
-    case SF_CONCAT: return sf_concat_s8;
-    case SF_TRANSPOSE: return sf_transpose;
-    case SF_RESHAPE: return sf_reshape;
-    default: __builtin_trap(); /* sf_program_open() refuses all others */
-    }
-}
+#include "operators/operator.h"
 
 /* plain: on a device, for weights that are never perturbed. */
 static uint64_t work_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
-    switch (op->kind) {
-    case SF_CONV: return sf_conv_s8_bytes(kernels, program, op, row_tile, plain);
-    case SF_DEPTHWISE: return sf_depthwise_s8_bytes(kernels, program, op, row_tile, plain);
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_bytes(kernels, program, op, row_tile, plain);
-    default: return 0;
-    }
+    const sf_operator* o = sf_operator_of(op->kind);
+    return o->work != NULL ? o->work(kernels, program, op, row_tile, plain) : 0;
 }
 
 /* Activations of a block; what follows them is aligned, on hosts to a cache line. */
@@ -142,7 +119,7 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
         call.x = call.inputs[0];
         call.y = data_of(program, scratch, x, n, op->output);
         guard(&call, scratch);
-        kernel_of(op->kind)(&call);
+        sf_operator_of(op->kind)->run(&call);
         sf_allow(scratch->memory, scratch->bytes);
 #if __STDC_HOSTED__
         if (call.packed != NULL)

@@ -144,6 +144,8 @@ SF_INLINE const int32_t* sf_rescale_pair(const sf_program* program, const sf_op*
     return program->constants + op->rescale_first + 2 * (int32_t)index;
 }
 
+SF_INLINE size_t sf_element_bytes(const sf_tensor* activation) { return activation->dtype == SF_S16 ? 2 : 1; }
+
 SF_INLINE void sf_store(void* data, int32_t dtype, size_t index, int32_t value)
 {
     if (dtype == SF_S16)
@@ -168,7 +170,7 @@ SF_INLINE void sf_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t
         *first = *last;
 }
 
-/* plan.c: where a parameter lies (stepforward.h, Weights), and what it takes in a buffer of trained ones. */
+/* weights.c: where a parameter lies (stepforward.h, Weights), and what it takes in a buffer of trained ones. */
 const uint8_t* sf_weight_at(const sf_program* program, const sf_plan* plan, const void* weights, uint32_t tensor);
 size_t sf_moving_bytes(const sf_tensor* t);
 
@@ -248,6 +250,12 @@ void sf_block_logits(const sf_pass* plain, const sf_scratch* scratch, const int8
 /* forward.c: sf_scratch_bytes() with kernels that are chosen. */
 size_t sf_scratch_need(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);
 
+/* The packed memory of an operator: its tiles one after the other. */
+typedef struct sf_packing {
+    uint32_t tiles;
+    uint64_t tile_bytes; /* a multiple of a cache line */
+} sf_packing;
+
 #if __STDC_HOSTED__
 /* packing.c: packed weights of operators first .. last-1. */
 uint64_t sf_packed_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last);
@@ -265,24 +273,6 @@ typedef struct sf_place {
 void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
                   void* work);
 #endif
-
-/* Kernels. */
-void sf_conv_s8(const sf_call* call);
-void sf_depthwise_s8(const sf_call* call);
-void sf_fully_connected_s8(const sf_call* call);
-void sf_add_s8(const sf_call* call);
-void sf_rescale_s8(const sf_call* call);
-void sf_max_pool_s8(const sf_call* call);
-void sf_average_pool_s8(const sf_call* call);
-void sf_pad(const sf_call* call);
-void sf_concat_s8(const sf_call* call);
-void sf_transpose(const sf_call* call);
-void sf_reshape(const sf_call* call);
-
-/* Bytes of working memory behind the activations. plain: on a device, for weights that are never perturbed. */
-uint64_t sf_conv_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
-uint64_t sf_depthwise_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
-uint64_t sf_fully_connected_s8_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
 
 /* update.c: one step of the weights. */
 typedef struct sf_moving {

@@ -111,9 +111,9 @@ void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_
 void sf_rows_multiply_wide(const sf_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
                            void* y, size_t at);
 
-void sf_conv_s8_device(const sf_call* call);
-void sf_depthwise_s8_device(const sf_call* call);
-void sf_fully_connected_s8_device(const sf_call* call);
+void sf_conv_device(const sf_call* call);
+void sf_depthwise_device(const sf_call* call);
+void sf_fully_connected_device(const sf_call* call);
 
 /* Bytes of working memory that these need at least; they are faster with more. plain: weights are never perturbed, so that those of
  * 16 bits are read where they lie. */

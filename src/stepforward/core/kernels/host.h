@@ -302,25 +302,19 @@ void sf_host_tile_multiply(const sf_host_tile* tile, const sf_grid* grid, void* 
 /* winograd_tile.c: the same for rows whose panels are all transformed. */
 void sf_winograd_multiply(const sf_host_tile* tile, const sf_grid* grid, void* y);
 
-/* The packed memory of an operator: its tiles one after the other. */
-typedef struct sf_packing {
-    uint32_t tiles;
-    uint64_t tile_bytes; /* a multiple of a cache line */
-} sf_packing;
-
 /* Each kernel: working memory, packed memory, packing one tile into call->packed, and running. A call without packed memory packs
  * on the way. twin: NULL, or the same call for the probe of opposite sign, which draws no z of its own. */
-uint64_t sf_conv_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_conv_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
-void sf_conv_s8_host(const sf_call* call);
-uint64_t sf_fully_connected_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_fully_connected_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
-void sf_fully_connected_s8_host(const sf_call* call);
-uint64_t sf_depthwise_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-sf_packing sf_depthwise_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
-void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
-int sf_depthwise_s8_host(const sf_call* call);
+uint64_t sf_conv_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_conv_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_conv_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
+void sf_conv_host(const sf_call* call);
+uint64_t sf_fully_connected_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_fully_connected_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_fully_connected_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
+void sf_fully_connected_host(const sf_call* call);
+uint64_t sf_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile);
+sf_packing sf_depthwise_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
+void sf_depthwise_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile);
+int sf_depthwise_host(const sf_call* call);
 
 #endif

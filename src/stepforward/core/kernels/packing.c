@@ -1,24 +1,13 @@
 /* Packed weights of a whole program, for hosts: which operators have any, where they lie, and packing them piece by piece. */
-#include "host.h"
+#include "../operators/operator.h"
 
 #if __STDC_HOSTED__
-
-typedef void (*pack_kernel)(const sf_call* call, const sf_call* twin, uint32_t tile);
 
 static sf_packing packing_of(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_packing none = {0, 0};
-    switch (op->kind) {
-    case SF_CONV: return sf_conv_s8_host_packing(kernels, program, op, row_tile);
-    case SF_DEPTHWISE: return sf_depthwise_s8_host_packing(kernels, program, op, row_tile);
-    case SF_FULLY_CONNECTED: return sf_fully_connected_s8_host_packing(kernels, program, op, row_tile);
-    default: return none;
-    }
-}
-
-static pack_kernel kernel_of(int32_t kind)
-{
-    return kind == SF_CONV ? sf_conv_s8_host_pack : kind == SF_DEPTHWISE ? sf_depthwise_s8_host_pack : sf_fully_connected_s8_host_pack;
+    const sf_packable* packable = sf_operator_of(op->kind)->packable;
+    return packable != NULL ? packable->packing(kernels, program, op, row_tile) : none;
 }
 
 uint64_t sf_packed_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
@@ -96,7 +85,7 @@ void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, u
         call.words_kept = words_frozen && are_kept;
         if (!(all_frozen && are_kept)) {
             const sf_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
-            kernel_of(op->kind)(&call, pair ? &twin : NULL, tile - place->tiles);
+            sf_operator_of(op->kind)->packable->pack(&call, pair ? &twin : NULL, tile - place->tiles);
             sf_allow(scratch->memory, scratch->bytes);
         }
         j += pair;

@@ -1,6 +1,8 @@
 /* Max pool: the largest value of each window; padding never wins. */
-#include "choose.h"
-#include "max_pool_s8.h"
+#include "../kernels/choose.h"
+#include "../kernels/max_pool_s8.h"
+#include "check.h"
+#include "operator.h"
 
 /* Output columns from ox on that see the same taps: all inside of the image, or one. */
 static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t* last)
@@ -36,7 +38,7 @@ static void run_line(const sf_call* call, sf_max_line* v)
 #endif
 }
 
-void sf_max_pool_s8(const sf_call* call)
+static void run(const sf_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
@@ -68,3 +70,12 @@ void sf_max_pool_s8(const sf_call* call)
         }
     }
 }
+
+static sf_status check(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
+    return sf_checked(sf_is_bare(op, 1) && sf_window_fits(op, in, out) && in->dims[2] == out->dims[2],
+                      sf_reads_bytes(p, op) && out->dtype == SF_S8);
+}
+
+const sf_operator sf_max_pool = {check, NULL, run, NULL};

@@ -1,24 +1,10 @@
-/* Convolution on a host, and the fully connected operator as a convolution of one position. No patch is gathered: a band of input
- * rows is widened once (or copied, for 8-bit weights), with its padding, and every kernel row of every patch is a run of neighbours in it. */
+/* Convolution in bands on a host. No patch is gathered. */
+#include "bands.h"
 #include "winograd.h"
 
 #if __STDC_HOSTED__
 
-typedef struct geometry {
-    uint32_t samples, in_h, in_w, in_c, out_h, out_w;
-    uint32_t group_in;                     /* channels of a patch */
-    int32_t pad_top, pad_left;
-    uint32_t stride_h, stride_w, dilation_h, dilation_w, kernel_h, kernel_w;
-    uint32_t joined;                       /* the taps of a kernel row lie side by side */
-    uint32_t width;                        /* columns of the picture */
-    uint32_t bytes;                        /* 8-bit weights meet a picture of bytes, two to a word of it, instead of s16 */
-    uint32_t flip;                         /* of bytes: the picture holds x ^ flip */
-    uint32_t winograd;                     /* output rows come in twos, and tiles of four outputs take their products together */
-    int32_t zero;
-} geometry;
-
-/* What a pointwise convolution and a fully connected operator are: rows of one column. */
-static void rows_only(geometry* g, uint32_t rows, uint32_t length)
+void sf_bands_rows_only(sf_bands* g, uint32_t rows, uint32_t length)
 {
     g->samples = 1;
     g->in_h = g->out_h = rows;
@@ -28,14 +14,14 @@ static void rows_only(geometry* g, uint32_t rows, uint32_t length)
     g->pad_top = g->pad_left = 0;
 }
 
-static uint32_t suits_winograd(const geometry* g, uint32_t rows)
+static uint32_t suits_winograd(const sf_bands* g, uint32_t rows)
 {
     return sf_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
                              g->out_w);
 }
 
-/* Patches must begin with a word of the picture. rows: of one group. */
-static void choose_words(geometry* g, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows)
+/* Patches must begin with a word of the picture. */
+void sf_bands_choose(sf_bands* g, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows)
 {
     g->bytes = g->flip = 0;
     if (weight->dtype != SF_S16) {
@@ -46,57 +32,25 @@ static void choose_words(geometry* g, const sf_kernels* kernels, const sf_tensor
     g->winograd = !g->bytes && suits_winograd(g, rows);
 }
 
-static geometry conv_geometry(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
-{
-    const sf_tensor *in = program->tensors + op->inputs[0], *out = program->tensors + op->output;
-    geometry g;
-    g.zero = in->zero_point;
-    if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
-        (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
-        rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
-        choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)out->dims[2]);
-        return g;
-    }
-    g.samples = n;
-    g.in_h = (uint32_t)in->dims[0];
-    g.in_w = (uint32_t)in->dims[1];
-    g.in_c = (uint32_t)in->dims[2];
-    g.out_h = (uint32_t)out->dims[0];
-    g.out_w = (uint32_t)out->dims[1];
-    g.group_in = g.in_c / (uint32_t)op->groups;
-    g.pad_top = op->pad_top;
-    g.pad_left = op->pad_left;
-    g.stride_h = (uint32_t)op->stride_h;
-    g.stride_w = (uint32_t)op->stride_w;
-    g.dilation_h = (uint32_t)op->dilation_h;
-    g.dilation_w = (uint32_t)op->dilation_w;
-    g.kernel_h = (uint32_t)op->kernel_h;
-    g.kernel_w = (uint32_t)op->kernel_w;
-    g.joined = g.dilation_w == 1;
-    g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-    choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
-    return g;
-}
+static uint32_t segments(const sf_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
+static uint32_t segment(const sf_bands* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
 
-static uint32_t segments(const geometry* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
-static uint32_t segment(const geometry* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
-
-static sf_host_shape shape(const geometry* g, uint32_t rows)
+static sf_host_shape shape(const sf_bands* g, uint32_t rows)
 {
     const sf_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
     return s;
 }
 
 /* Words of 16 bits that some elements of the picture take. */
-static uint64_t words(const geometry* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
+static uint64_t words(const sf_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
-static uint64_t line_words(const geometry* g) { return words(g, (uint64_t)g->width * g->group_in); }
+static uint64_t line_words(const sf_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
 
 /* Input rows under `rows` output rows. */
-static uint32_t in_rows(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
+static uint32_t in_rows(const sf_bands* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
 
 /* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
-static uint32_t band_rows(const geometry* g)
+static uint32_t band_rows(const sf_bands* g)
 {
     const uint64_t lines = SF_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
     const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
@@ -105,20 +59,20 @@ static uint32_t band_rows(const geometry* g)
 
 /* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours, and with
  * Winograd's tiles the position that would follow the last. */
-static uint64_t picture_bytes(const geometry* g)
+static uint64_t picture_bytes(const sf_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
     return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
 }
 
-static uint64_t work_bytes(const geometry* g, uint32_t row_tile, uint32_t rows)
+uint64_t sf_bands_bytes(const sf_bands* g, uint32_t row_tile, uint32_t rows)
 {
     const sf_host_shape of = shape(g, rows);
     return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SF_GAP;
 }
 
 /* `count` elements of the input into the picture from word `at` on. */
-SF_INLINE void put(const geometry* g, const int8_t* x, size_t count, int16_t* picture)
+SF_INLINE void put(const sf_bands* g, const int8_t* x, size_t count, int16_t* picture)
 {
     if (!g->bytes)
         sf_widen(x, (int32_t)count, g->zero, picture);
@@ -130,7 +84,7 @@ SF_INLINE void put(const geometry* g, const int8_t* x, size_t count, int16_t* pi
 }
 
 /* `count` elements of padding: x - zero is 0. */
-SF_INLINE void put_padding(const geometry* g, size_t count, int16_t* picture)
+SF_INLINE void put_padding(const sf_bands* g, size_t count, int16_t* picture)
 {
     if (g->bytes)
         sf_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
@@ -139,7 +93,7 @@ SF_INLINE void put_padding(const geometry* g, size_t count, int16_t* picture)
 }
 
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
-SF_INLINE void put_line(const geometry* g, const int8_t* line, int16_t* out)
+SF_INLINE void put_line(const sf_bands* g, const int8_t* line, int16_t* out)
 {
     const uint32_t c = g->group_in, left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
     const size_t column = (size_t)words(g, c);
@@ -154,7 +108,7 @@ SF_INLINE void put_line(const geometry* g, const int8_t* line, int16_t* out)
 
 /* The input rows under output rows oy .. oy+rows-1 of one sample. */
 SF_CLONES
-static void put_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+static void put_band(const sf_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
 {
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
@@ -175,7 +129,7 @@ static void put_band(const geometry* g, const int8_t* x, uint32_t oy, uint32_t r
 }
 
 /* All positions of a band. at: the first position's first output. */
-static void run_band(const geometry* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
+static void run_band(const sf_bands* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
                      size_t step)
 {
     sf_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
@@ -197,7 +151,7 @@ static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
     return packed ? sf_min_u32(row_tile, (panels + tiles - 1) / tiles * SF_PANEL) : row_tile;
 }
 
-static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
+sf_packing sf_bands_packing(const sf_bands* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
 {
     const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sf_min_u32(packed, rows);
     const sf_host_shape of = shape(g, rows);
@@ -207,7 +161,7 @@ static sf_packing packing(const geometry* g, uint32_t row_tile, uint32_t groups,
     return p;
 }
 
-static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* call, uint32_t rows)
+static int16_t* open_tile(sf_host_tile* tile, const sf_bands* g, const sf_call* call, uint32_t rows)
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
     const sf_host_shape of = shape(g, rows);
@@ -218,10 +172,10 @@ static int16_t* open_tile(sf_host_tile* tile, const geometry* g, const sf_call* 
     return sf_room(&end, picture_bytes(g));
 }
 
-static void pack(const geometry* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
+void sf_bands_pack(const sf_bands* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
 {
     const uint32_t rows = out_c / groups;
-    const sf_packing p = packing(g, call->row_tile, groups, out_c);
+    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
     const uint32_t tiles = p.tiles / groups, group = index / tiles;
     sf_host_tile tile, other;
     open_tile(&tile, g, call, rows);
@@ -243,7 +197,7 @@ typedef struct stretch {
 } stretch;
 
 /* All samples: a band is put into the picture once for all tiles. */
-static void run_stretch(const geometry* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
+static void run_stretch(const sf_bands* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
                         uint32_t out_c)
 {
     const uint32_t most = band_rows(g);
@@ -261,10 +215,10 @@ static void run_stretch(const geometry* g, const sf_call* call, sf_host_tile* ti
         }
 }
 
-static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_t out_c)
+void sf_bands_run(const sf_bands* g, const sf_call* call, uint32_t groups, uint32_t out_c)
 {
     const uint32_t rows = out_c / groups;
-    const sf_packing p = packing(g, call->row_tile, groups, out_c);
+    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
     sf_host_tile tile;
     int16_t* picture = open_tile(&tile, g, call, rows);
     for (uint32_t group = 0; group < groups; group++) {
@@ -282,66 +236,6 @@ static void run(const geometry* g, const sf_call* call, uint32_t groups, uint32_
             run_stretch(g, call, &tile, picture, &one, out_c);
         }
     }
-}
-
-uint64_t sf_conv_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
-{
-    const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(kernels, program, op, 1);
-    return work_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
-}
-
-sf_packing sf_conv_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
-{
-    const sf_tensor* out = program->tensors + op->output;
-    const geometry g = conv_geometry(kernels, program, op, 1);
-    return packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
-}
-
-void sf_conv_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
-{
-    const geometry g = conv_geometry(call->pass->kernels, call->pass->program, call->op, 1);
-    pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
-}
-
-void sf_conv_s8_host(const sf_call* call)
-{
-    const geometry g = conv_geometry(call->pass->kernels, call->pass->program, call->op, call->n);
-    run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
-}
-
-static geometry fully_connected_geometry(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
-{
-    const sf_tensor* in = program->tensors + op->inputs[0];
-    geometry g;
-    g.zero = in->zero_point;
-    rows_only(&g, n, (uint32_t)in->elements);
-    choose_words(&g, kernels, program->tensors + op->weight, (uint32_t)program->tensors[op->output].elements);
-    return g;
-}
-
-uint64_t sf_fully_connected_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
-{
-    const geometry g = fully_connected_geometry(kernels, program, op, 1);
-    return work_bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
-}
-
-sf_packing sf_fully_connected_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
-{
-    const geometry g = fully_connected_geometry(kernels, program, op, 1);
-    return packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);
-}
-
-void sf_fully_connected_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
-{
-    const geometry g = fully_connected_geometry(call->pass->kernels, call->pass->program, call->op, 1);
-    pack(&g, call, twin, 1, (uint32_t)call->out->elements, tile);
-}
-
-void sf_fully_connected_s8_host(const sf_call* call)
-{
-    const geometry g = fully_connected_geometry(call->pass->kernels, call->pass->program, call->op, call->n);
-    run(&g, call, 1, (uint32_t)call->out->elements);
 }
 
 #endif

@@ -3,7 +3,7 @@
  * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width.
  * Channels that do not fill panels are joined with those of the next positions where the stride is one: a row of the picture is then
  * a run of elements without gaps, whose weights repeat. */
-#include "host.h"
+#include "../kernels/host.h"
 
 #if __STDC_HOSTED__
 
@@ -120,14 +120,13 @@ static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
            (uint64_t)ROOMS * SF_GAP;
 }
 
-uint64_t sf_depthwise_s8_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sf_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
     return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
-sf_packing sf_depthwise_s8_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sf_packing sf_depthwise_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
@@ -266,7 +265,7 @@ static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first
         join(g, other->packed_rows);
 }
 
-void sf_depthwise_s8_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
+void sf_depthwise_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
 {
     const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     tile t, other;
@@ -361,7 +360,7 @@ static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint
 }
 
 /* Returns 0, with nothing done, where this way does not apply: a dilation between rows, or sums beyond int32. */
-int sf_depthwise_s8_host(const sf_call* call)
+int sf_depthwise_host(const sf_call* call)
 {
     const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     uint8_t* packed = call->packed;

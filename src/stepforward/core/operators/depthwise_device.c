@@ -1,5 +1,5 @@
 /* Depthwise convolution on a device: the words of up to sixteen channels, then one output position after the other. */
-#include "device.h"
+#include "../kernels/device.h"
 
 #define CHANNELS 16u
 #define MANY_TAPS 32u /* beyond which half as many channels make a tile */
@@ -106,7 +106,7 @@ static void run(const tile* t, const sf_call* call, const int8_t* x, size_t at)
     }
 }
 
-void sf_depthwise_s8_device(const sf_call* call)
+void sf_depthwise_device(const sf_call* call)
 {
     const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
     const int in_place = sf_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;

@@ -1,6 +1,8 @@
 /* Addition of two tensors of the same shape: both rescaled, rounded once. */
-#include "choose.h"
-#include "sum.h"
+#include "../kernels/choose.h"
+#include "../kernels/sum.h"
+#include "check.h"
+#include "operator.h"
 
 /* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the zero
  * points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the output's zero point:
@@ -15,7 +17,7 @@ static void add_any(const sf_sum* s, const int8_t* a, const int8_t* b, size_t co
         sf_store(y, dtype, i, sf_sum_of(&local, a[i], b[i], zero));
 }
 
-void sf_add_s8(const sf_call* call)
+static void run(const sf_call* call)
 {
     const sf_tensor *a = call->in, *b = call->pass->program->tensors + call->op->inputs[1];
     const int32_t* pairs = sf_rescale_pair(call->pass->program, call->op, 0);
@@ -31,3 +33,17 @@ void sf_add_s8(const sf_call* call)
 #endif
     add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point, call->out->dtype, call->y);
 }
+
+static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+{
+    return sf_same_shape(in, out) && sf_same_shape(p->tensors + op->inputs[1], out) && op->rescale_count == 2 &&
+           sf_rescale_pair(p, op, 0)[1] == sf_rescale_pair(p, op, 1)[1];
+}
+
+static sf_status check(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
+    return sf_checked(sf_is_bare(op, 2) && fits(p, op, in, out), sf_reads_bytes(p, op));
+}
+
+const sf_operator sf_add = {check, NULL, run, NULL};

@@ -1,7 +1,7 @@
 /* Fully connected on a device. Every weight is used once per sample: it is read where it lies if it may be, without a proof that
  * its row is narrow, which would cost more than the multiplication. Where working memory is short, rows are taken some columns at
  * a time, their sums in 64 bits. */
-#include "device.h"
+#include "../kernels/device.h"
 
 #define TOGETHER 8u /* groups of four rows that share a widened piece of the input */
 
@@ -163,7 +163,7 @@ static void run(const sample* s)
     }
 }
 
-void sf_fully_connected_s8_device(const sf_call* call)
+void sf_fully_connected_device(const sf_call* call)
 {
     sample s = {call, (const int8_t*)call->x, 0, (uint32_t)call->out->elements, (uint32_t)call->in->elements};
     for (uint32_t i = 0; i < call->n; i++, s.x += s.length, s.at += s.rows)

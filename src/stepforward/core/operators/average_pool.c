@@ -1,5 +1,6 @@
 /* Average pool: the exact sum of a window, divided by the number of samples counted through (mult, shift). */
-#include "../internal.h"
+#include "check.h"
+#include "operator.h"
 
 #define LANES 16
 
@@ -48,7 +49,7 @@ static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t
     }
 }
 
-void sf_average_pool_s8(const sf_call* call)
+static void run(const sf_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
@@ -72,3 +73,22 @@ void sf_average_pool_s8(const sf_call* call)
             }
     }
 }
+
+/* Each count has its own pair: then every window must see at least one sample. */
+static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+{
+    if (!sf_window_fits(op, in, out) || in->dims[2] != out->dims[2])
+        return 0;
+    if (op->rescale_count == 1)
+        return 1;
+    return op->rescale_count == op->kernel_h * op->kernel_w && op->dilation_h == 1 && op->dilation_w == 1 &&
+           op->pad_top < op->kernel_h && op->pad_bottom < op->kernel_h && op->pad_left < op->kernel_w && op->pad_right < op->kernel_w;
+}
+
+static sf_status check(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
+    return sf_checked(sf_is_bare(op, 1) && fits(op, in, out), sf_reads_bytes(p, op));
+}
+
+const sf_operator sf_average_pool = {check, NULL, run, NULL};

@@ -1,7 +1,7 @@
 /* Convolution on a device: four output channels at a time, every output position gathers its patch. Where working memory is short and
  * rows are longer than there are positions, rows are taken a piece at a time (some channels of one kernel row), and the sums of all
  * positions are kept in 64 bits. */
-#include "device.h"
+#include "../kernels/device.h"
 
 typedef struct geometry {
     const sf_op* op;
@@ -188,7 +188,7 @@ uint64_t sf_conv_device_bytes(const sf_program* program, const sf_op* op, int pl
     return in_place && patch < staged ? patch : staged;
 }
 
-void sf_conv_s8_device(const sf_call* call)
+void sf_conv_device(const sf_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
     const sf_op* op = call->op;
