@@ -398,6 +398,7 @@ def test_a_network_without_operators_is_refused():
         ),
         ("k = Conv(x, w, none)\na, c = Split<axis=1>(k)", "bias .0,. of Conv node 'k' do not fit"),
         ('c = Conv<auto_pad="SAME">(x, w)', "auto_pad 'SAME'"),
+        ("c = MaxPool<kernel_shape=[7,2], strides=[2,2]>(x)", "window of .7, 2. on an image of .6, 6."),
         ("c = GatherND<batch_dims=-100>(x, one)", "batch_dims -100"),
         ("c = Conv<strides=[1,4611686018427387904]>(x, w)", "stride, dilation or padding of 4,611,"),
         ("r = Reshape(x, rows)\nc = GlobalAveragePool(r)", "only .N, C, H, W. can be pooled"),

@@ -262,3 +262,22 @@ def test_what_cannot_be_selected_is_refused_by_name(body, message):
     with pytest.raises(StepforwardError, match=message) as caught:
         canonicalize(model)
     assert "node" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a = Pad(x, pads)\nc = Slice(a, zero, two, one, minus)",
+        "p = MaxPool<kernel_shape=[9,9]>(x)\nc = Slice(p, zero, two, three, minus)",
+        "a, b, d = Split<axis=3, num_outputs=3>(x)\ne = Slice(d, zero, two, three)\nc = Slice(e, zero, two, three)",
+    ],
+)
+def test_a_slice_of_nothing_is_refused(body):
+    """Where ONNX's inference of shapes ends the process."""
+    numbers = {"zero": 0, "one": 1, "two": 2, "three": 3, "minus": -1}
+    constants = {name: ints(number) for name, number in numbers.items()}
+    model = parse(f"{body}\ny = Flatten(c)", "N,4,4,4", pads=ints(0, -9, 0, 0, 0, 0, 0, 0), **constants)
+    if "Split" in body:
+        model.graph.inputs[0].shape = ir.Shape(["N", 4, 4, 1])
+    with pytest.raises(StepforwardError):
+        canonicalize(model)

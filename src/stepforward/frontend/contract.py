@@ -51,6 +51,8 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 "be computed",
                 "export the model with the sizes it runs at",
             )
+        if node.op_type in ("Conv", "MaxPool", "AveragePool"):
+            _check_window(node)
         activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):
             raise StepforwardError(
@@ -64,6 +66,18 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)
+
+
+def _check_window(node):
+    """ONNX's rules round towards zero, and give a window that does not fit one position."""
+    image, pads = dims(node.inputs[0], node)[2:], attribute(node, "pads", (0, 0, 0, 0))
+    kernel, dilations = attribute(node, "kernel_shape"), attribute(node, "dilations", (1, 1))
+    padded = [size + pads[i] + pads[i + 2] for i, size in enumerate(image)]
+    if any(d * (k - 1) + 1 > size for d, k, size in zip(dilations, kernel, padded, strict=True)):
+        raise StepforwardError(
+            f"{describe(node)} has a window of {tuple(kernel)} on an image of {tuple(padded)}, padding included",
+            "feed larger images, or use a smaller window",
+        )
 
 
 def check_layers(graph: ir.Graph) -> None:

@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import attribute, describe, make_names_distinct
+from stepforward.frontend.safe_slices import check_slices
 
 BATCH = 97
 """Stands for a dynamic batch while shapes are computed: a prime that no layer size is likely to be."""
@@ -54,7 +55,7 @@ def infer_shapes(model: ir.Model) -> None:
 
 
 def check_attributes(model: ir.Model) -> None:
-    """Refuse attributes that ONNX's own rules follow into memory that is not there.
+    """Refuse what ONNX's own rules of shapes follow into memory that is not there.
 
     Raises:
         StepforwardError: naming the node.
@@ -70,6 +71,7 @@ def check_attributes(model: ir.Model) -> None:
             f"{describe(node)} {what}",
             "check that the model runs in ONNX Runtime on one sample, then export it again",
         )
+    check_slices(model)
 
 
 def free_batch(model: ir.Model) -> None:
