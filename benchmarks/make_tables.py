@@ -1,4 +1,4 @@
-"""Fill the tables of docs/performance.md from the files in benchmarks/results.
+"""Fill the tables of docs/performance.md, measurements.md and results.md from the files in benchmarks/results.
 
 Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
 the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`;
@@ -16,7 +16,7 @@ from stepforward.bench.plots import PLOTS
 from stepforward.bench.targets import targets
 from stepforward.bench.timing import QUIET
 
-DOCUMENT = ROOT / "docs" / "performance.md"
+DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("performance", "measurements", "results")]
 
 
 def machine(speed):
@@ -69,11 +69,35 @@ def instructions(counts):
 
 
 def target_table(speed):
-    """What was asked beside what was measured."""
+    """What was asked next to what was measured."""
     met = {True: "yes", False: "no", None: ""}
     found = targets(speed, quiet("time_to_accuracy"), load("device_instructions"))
     rows = [{**row._asdict(), "met": met[row.met]} for row in found]
     return table(rows, {"target": "target", "measured": "measured", "met": "met", "why": "what bounds it"})
+
+
+SUMMARY = {
+    "forward against torch float32": ("forward_vs_torch_f32", 1),
+    "forward against ONNX Runtime float32": ("forward_vs_ort_f32", 1),
+    "forward against ONNX Runtime int8": ("forward_vs_ort_int8", 1),
+    "a step against a torch backpropagation step": ("step_vs_backprop", 1),
+    "a step against a MeZO step (float, torch)": ("step_vs_mezo", 1),
+    "a step in forward passes; two are the least": ("step_vs_two_forwards", 2),
+    "the same, one direction on the whole batch": ("one_direction_vs_two_forwards", 2),
+}
+SHOWN = {"resnet20": "ResNet-20", "ds_cnn": "DS-CNN", "mobilenet_v1": "MobileNetV1-0.25", "conv4": "Conv4"}
+
+
+def summary(speed):
+    """Ratios to the peers, batch 64, most threads."""
+    cells = [cell for cell in speed["cells"] if cell["batch"] == 64]
+    most = max(cell["threads"] for cell in cells)
+    ratios = {cell["network"]: cell["ratios"] for cell in cells if cell["threads"] == most}
+    rows = []
+    for what, (name, times) in SUMMARY.items():
+        figures = {network: f"{times * ratios[network][name]:.2f}" for network in SHOWN if network in ratios}
+        rows.append({"what": what, **dict.fromkeys(SHOWN, ""), **figures})
+    return table(rows, {"what": "", **SHOWN})
 
 
 def time_to_accuracy():
@@ -143,7 +167,7 @@ def quiet(name):
 
 
 def plots(speed):
-    """The plots beside the result."""
+    """The plots next to the result."""
     return "\n".join(f"![cost by {name}](../benchmarks/results/speed-{name}.svg)" for name in PLOTS)
 
 
@@ -170,7 +194,7 @@ def filled(text, tables):
 def main():
     counts, excuse = load("instructions"), missing()
     makers = {name: make for name, (_, make) in TABLES.items()}
-    makers |= {"machine": machine, "plots": plots, "targets": target_table}
+    makers |= {"machine": machine, "plots": plots, "targets": target_table, "summary": summary}
     if excuse:
         tables = {name: lambda: excuse for name in makers}
     else:
@@ -178,7 +202,8 @@ def main():
         tables = {name: lambda make=make: make(speed) for name, make in makers.items()}
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
-    DOCUMENT.write_text(filled(DOCUMENT.read_text(), tables))
+    for document in DOCUMENTS:
+        document.write_text(filled(document.read_text(), tables))
 
 
 if __name__ == "__main__":

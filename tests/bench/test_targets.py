@@ -85,7 +85,7 @@ def test_shares_memory_and_heads_are_judged(speed):
     assert find(rows, "memory").met is False
     head = find(rows, "`head`")
     assert (head.measured, head.met) == ("resnet20 +22%", False)
-    assert head.why == "resnet20 (5.60 ms beside its one forward pass)"
+    assert head.why == "resnet20 (5.60 ms next to its one forward pass)"
 
 
 def test_what_was_not_measured_is_neither_met_nor_missed(speed):

@@ -158,7 +158,7 @@ def comparison(result: dict) -> str:
 
 
 def limits(result: dict) -> str:
-    """What the ratios could be at most: the peer's time beside the floor of ours."""
+    """What the ratios could be at most: the peer's time over the floor of ours."""
     rows = []
     for cell in _cells(result, EXPLAINED):
         peak = _peak(result, cell["threads"])
@@ -312,7 +312,7 @@ TABLES = {
     "kernel": ("The multiply kernel", kernel),
     "floors": ("The floor", floors),
     "distance": ("Distance from the floor", distance),
-    "comparison": ("Beside the peers", comparison),
+    "comparison": ("Next to the peers", comparison),
     "speedup": ("Threads", speedup),
     "limits": ("What the ratios could be at most", limits),
     "parts": ("Parts of a step", parts),

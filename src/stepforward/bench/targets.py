@@ -1,4 +1,4 @@
-"""What the project set out to reach, beside what was measured: figures and reasons come from the results alone."""
+"""What the project set out to reach, next to what was measured: figures and reasons come from the results alone."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -44,16 +44,16 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
     """
     zs = "making z of all directions on all threads, as a share of two forwards"
     return [
-        _beside(speed, "forward at least 2 times as fast as torch float32", "forward_vs_torch_f32", 2.0),
+        _against(speed, "forward at least 2 times as fast as torch float32", "forward_vs_torch_f32", 2.0),
         _told(speed, "the same, torch in channels-last layout", "forward_vs_torch_f32_channels_last"),
-        _beside(speed, "forward at least as fast as ONNX Runtime float32", "forward_vs_ort_f32", 1.0),
-        _told(speed, "forward beside ONNX Runtime int8", "forward_vs_ort_int8"),
+        _against(speed, "forward at least as fast as ONNX Runtime float32", "forward_vs_ort_f32", 1.0),
+        _told(speed, "forward against ONNX Runtime int8", "forward_vs_ort_int8"),
         _told(speed, "the same with 8-bit weights", "forward_8bit_vs_ort_int8"),
         _line("step / two forwards at most 1.05, batch 64", _over_forwards(speed, EXPLAINED, 1.05), zs),
         _line("step / two forwards at most 1.15, batch 16", _over_forwards(speed, SMALL_BATCH, 1.15), zs),
-        _beside(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),
+        _against(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),
         _told(speed, "the same, torch in channels-last layout", "step_vs_backprop_channels_last"),
-        _beside(speed, "step at least 3 times as fast as MeZO", "step_vs_mezo", 3.0),
+        _against(speed, "step at least 3 times as fast as MeZO", "step_vs_mezo", 3.0),
         _told(
             speed,
             "one direction on the whole batch, as the paper: step / two forwards",
@@ -104,7 +104,7 @@ _CALLS = {
 """Figure -> peer, ours, forward passes in ours."""
 
 
-def _beside(speed: dict, target: str, figure: str, asked: float) -> Target:
+def _against(speed: dict, target: str, figure: str, asked: float) -> Target:
     peer, ours, passes = _CALLS[figure]
     values = []
     for cell in _cells(speed, EXPLAINED, PEER_NETWORKS):
@@ -139,7 +139,7 @@ def _head(speed: dict) -> Iterable[Value]:
     for row in speed["scaling"]["trainable"]:
         if row["train"] == "last:1":
             apart, more = difference(row), row["seconds"] - forward.get(row["network"], row["seconds"])
-            why = f"({1e3 * more:.2f} ms beside its one forward pass)"
+            why = f"({1e3 * more:.2f} ms next to its one forward pass)"
             if apart < 0:
                 why = "(an `all` step also moves the other weights)"
             yield Value(row["network"], f"{apart:+.0%}", abs(apart) <= WITHIN, why)
