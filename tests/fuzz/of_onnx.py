@@ -253,7 +253,7 @@ def _property(rng, model):
     entry = rng.choice(model.metadata_props)
     try:
         value = json_bytes(rng, mutated_json(rng, json.loads(entry.value))).decode("utf-8", "replace")
-    except ValueError:
+    except (ValueError, RecursionError):
         value = mutated_text(rng, entry.value).encode("utf-8", "replace").decode()
     entry.value = value
 
