@@ -11,7 +11,7 @@ from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
 from stepforward.frontend.foreign import fits_together
-from stepforward.frontend.graph import copy_model
+from stepforward.frontend.graph import copy_model, present
 from stepforward.frontend.input_shape import give_input_shape, parse_input_shape
 from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
 from stepforward.frontend.onnx import is_quantized, load_onnx
@@ -46,7 +46,8 @@ class Opened:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, (C, H, W)."""
-        return tuple(int(size) for size in self.graph.graph.inputs[0].shape[1:])
+        sizes: Sequence[Any] = present(self.graph.graph.inputs[0].shape)[1:]
+        return tuple(int(size) for size in sizes)
 
     @property
     def outputs(self) -> int:

@@ -27,8 +27,8 @@ def channels(tensor: Tensor) -> NDArray[np.int64]:
 
 
 def _per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
-    values = np.array(values, dtype=np.int64)
-    return values[channels(tensor)] if len(values) > 1 else values[[0] * tensor.elements]
+    array = np.array(values, dtype=np.int64)
+    return array[channels(tensor)] if len(array) > 1 else array[[0] * tensor.elements]
 
 
 def perturb(plan, entry, tensor: Tensor, w: Int, step: int, index: int, sign: int) -> Int:

@@ -5,7 +5,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.contract import check_contract, check_layers
-from stepforward.frontend.graph import copy_model, is_quantized, remove_unused, replace_node
+from stepforward.frontend.graph import copy_model, is_quantized, present, remove_unused, replace_node
 from stepforward.frontend.passes.block_moves import block_moves, join_orders, open_blocks
 from stepforward.frontend.passes.constants_after_transpose import constants_after_transpose
 from stepforward.frontend.passes.drop_softmax import drop_softmax
@@ -50,7 +50,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
         return model
     model = InlinePass()(copy_model(model)).model
     graph = model.graph
-    for name in [value.name for value in graph.inputs if value.name in graph.initializers]:
+    for name in [present(value.name) for value in graph.inputs if value.name in graph.initializers]:
         graph.inputs.remove(graph.initializers[name])  # a default value: constant from here on
     if graph.outputs[0].is_graph_input():
         raise StepforwardError(

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, constant, describe, dims
+from stepforward.frontend.graph import attribute, constant, describe, dims, present
 
 _WINDOW = ("kernel_shape", "strides", "dilations", "pads")
 
@@ -92,7 +92,7 @@ def check_layers(graph: ir.Graph) -> None:
 
 
 def _check_parameters(node):
-    weight, bias = (constant(value) for value in (*node.inputs, None)[1:3])
+    weight, bias = present(constant(node.inputs[1])), constant((*node.inputs, None)[2])
     group, channels = attribute(node, "group", 1), dims(node.inputs[0], node)[1]
     bias = np.zeros(weight.shape[:1], np.float32) if bias is None else bias
     fits = weight.ndim > 1 and group > 0 and weight.shape[1] * group == channels and not len(weight) % group

@@ -3,6 +3,7 @@
 import math
 from collections import ChainMap
 from collections.abc import Container
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx_ir as ir
@@ -12,6 +13,21 @@ from stepforward.frontend.metadata import BITS
 
 MOST_ELEMENTS = 2**28
 """Of one tensor of one sample, as in the core."""
+
+Part = TypeVar("Part")
+
+
+def present(part: Part | None) -> Part:
+    """An input, a name, a shape or an array that every network that fits together has here.
+
+    onnx_ir's types let each of them be absent, and in a damaged file they are.
+
+    Raises:
+        TypeError: it is absent; `fits_together` names the model.
+    """
+    if part is None:
+        raise TypeError("an input, a name, a shape or a constant is absent")
+    return part
 
 
 def copy_model(model: ir.Model) -> ir.Model:
@@ -31,20 +47,22 @@ def constant(value: ir.Value | None) -> np.ndarray | None:
     return value.const_value.numpy()
 
 
-def dims(value: ir.Value, reader: ir.Node | None = None) -> tuple[int, ...]:
+def dims(value: ir.Value | None, reader: ir.Node | None = None) -> tuple[int, ...]:
     """The static shape of a value, batch first.
 
     Raises:
         StepforwardError: the shape is unknown, depends on something else than the batch, or is out of all proportion.
+        TypeError: `value` is absent.
     """
+    value = present(value)
     shape = value.shape
-    if shape is None or not all(isinstance(dim, int) for dim in shape):
+    sizes = tuple(dim for dim in shape or () if isinstance(dim, int))
+    if shape is None or len(sizes) != len(shape):
         where = f" read by {describe(reader)}" if reader is not None else ""
         raise StepforwardError(
             f"the shape of tensor {value.name!r}{where} is not known before the network runs: {shape}",
             "export the model with fixed height, width and channels; only the batch may vary",
         )
-    sizes = tuple(int(dim) for dim in shape)
     if math.prod(sizes[1:]) > MOST_ELEMENTS or min(sizes, default=0) < 0:
         raise StepforwardError(
             f"tensor {value.name!r} has shape {sizes}; a sample of up to {MOST_ELEMENTS:,} numbers can be computed",
@@ -90,30 +108,32 @@ def add_initializer(graph: ir.Graph, name: str, array: np.ndarray, taken: set[st
             inside computes may then have the same name, which `make_names_distinct` mends for all of them at once.
     """
     if taken is None:
-        taken = {value.name for value in (*graph.inputs, *graph.outputs)}
-        name = unused_name(name, ChainMap(graph.initializers, dict.fromkeys(taken)))
+        taken = {value.name for value in (*graph.inputs, *graph.outputs) if value.name is not None}
+        name = unused_name(name, ChainMap[str, Any](graph.initializers, dict.fromkeys(taken)))
     else:
         name = unused_name(name, taken)
     taken.add(name)
-    value = ir.Value(name=name, const_value=ir.tensor(np.asarray(array, order="C"), name=name))
+    tensor = ir.tensor(np.asarray(array, order="C"), name=name)
+    value = ir.Value(name=name, const_value=tensor)
     value.shape = ir.Shape(array.shape)
-    value.dtype = value.const_value.dtype
+    value.dtype = tensor.dtype
     graph.register_initializer(value)
     return value
 
 
 def value_names(graph: ir.Graph) -> set[str]:
     """The names of all values: inputs, initialisers and what nodes compute."""
-    computed = (value.name for node in graph for value in node.outputs)
-    return {*(value.name for value in graph.inputs), *graph.initializers, *computed}
+    values = (*graph.inputs, *(value for node in graph for value in node.outputs))
+    return {*graph.initializers, *(value.name for value in values if value.name is not None)}
 
 
 def make_names_distinct(graph: ir.Graph) -> None:
     """Rename values that nodes compute where an input or an initialiser has the same name."""
-    fixed, taken = {*(value.name for value in graph.inputs), *graph.initializers}, None
+    fixed = {*(value.name for value in graph.inputs), *graph.initializers}
+    taken: set[str] | None = None
     for node in graph:
         for value in node.outputs:
-            if value.name in fixed:
+            if value.name is not None and value.name in fixed:
                 taken = value_names(graph) if taken is None else taken
                 value.name = unused_name(value.name, taken)
                 taken.add(value.name)
@@ -139,30 +159,31 @@ def set_constant(node: ir.Node, index: int, array: np.ndarray, fallback_name: st
     """Make input `index` of `node` the given array; it keeps its name where only this node reads it."""
     graph, old = node.graph, node.inputs[index] if index < len(node.inputs) else None
     if old is not None and old.is_initializer() and len(old.uses()) == 1:
-        array = np.asarray(array, order="C")
-        old.const_value = ir.tensor(array, name=old.name)
+        tensor = ir.tensor(np.asarray(array, order="C"), name=old.name)
+        old.const_value = tensor
         old.shape = ir.Shape(array.shape)
-        old.dtype = old.const_value.dtype
+        old.dtype = tensor.dtype
         return old
-    value = add_initializer(
-        graph, old.name if old is not None and old.is_initializer() else fallback_name, array
-    )
+    name = old.name if old is not None and old.is_initializer() else fallback_name
+    value = add_initializer(present(graph), present(name), array)
     if index >= len(node.inputs):
         node.resize_inputs(index + 1)
     node.replace_input_with(index, value)
     return value
 
 
-def sole_consumer(value: ir.Value) -> ir.Node | None:
+def sole_consumer(value: ir.Value | None) -> ir.Node | None:
     """The only node that reads `value`, or None where several do or the network returns it."""
+    value = present(value)
     if value.is_graph_output() or len(value.uses()) != 1:
         return None
-    return value.uses()[0].node
+    (use,) = value.uses()
+    return use.node
 
 
-def is_non_negative(value: ir.Value) -> bool:
+def is_non_negative(value: ir.Value | None) -> bool:
     """Whether the operator that computes `value` never gives a negative number."""
-    node = value.producer()
+    node = present(value).producer()
     if node is None:
         return False
     if node.op_type == "Relu":
@@ -178,6 +199,12 @@ def is_non_negative(value: ir.Value) -> bool:
     return node.op_type in ("Add", "Concat") and all(is_non_negative(source) for source in node.inputs)
 
 
+def copy_dtype(value: ir.Value, source: ir.Value) -> None:
+    """Give `value` the type of the numbers of `source`, if that is known."""
+    if source.dtype is not None:
+        value.dtype = source.dtype
+
+
 def insert_after(value: ir.Value, op_type: str, inputs: list, attributes: dict, shape, name: str) -> ir.Node:
     """Put a new node behind the node that computes `value`; readers of `value` are left as they are."""
     node = ir.node(op_type, inputs, attributes, name=name)
@@ -186,25 +213,25 @@ def insert_after(value: ir.Value, op_type: str, inputs: list, attributes: dict, 
     producer = value.producer()
     if producer is None:
         raise ValueError(f"{value.name} has no producer")
-    producer.graph.insert_after(producer, node)
+    present(producer.graph).insert_after(producer, node)
     return node
 
 
 def replace_node(old: ir.Node, op_type: str, inputs: list, attributes: dict | None = None) -> ir.Node:
     """Put a new one-output node in the place of `old`; it takes over name, output name, shape and readers."""
-    graph, result = old.graph, old.outputs[0]
+    graph, result = present(old.graph), old.outputs[0]
     node = ir.node(op_type, inputs, attributes or {}, name=old.name)
     node.outputs[0].shape = result.shape
-    node.outputs[0].dtype = result.dtype
+    copy_dtype(node.outputs[0], result)
     graph.insert_before(old, node)
     bypass(old, node.outputs[0])
     return node
 
 
-def bypass(node: ir.Node, replacement: ir.Value) -> None:
+def bypass(node: ir.Node, replacement: ir.Value | None) -> None:
     """Remove a one-output node; its readers read `replacement`, which inherits a graph output's name."""
-    give_result(node.outputs[0], replacement)
-    node.graph.remove(node, safe=True)
+    give_result(node.outputs[0], present(replacement))
+    present(node.graph).remove(node, safe=True)
 
 
 def give_result(result: ir.Value, replacement: ir.Value) -> None:
@@ -225,7 +252,7 @@ def last_of(graph: ir.Graph, kinds: tuple[str, ...]) -> ir.Node | None:
     while node is not None and node.op_type in ("Flatten", "Reshape", "Squeeze", "Unsqueeze"):
         if sole_consumer(node.inputs[0]) is not node:
             return None
-        node = node.inputs[0].producer()
+        node = present(node.inputs[0]).producer()
     return node if node is not None and node.op_type in kinds else None
 
 

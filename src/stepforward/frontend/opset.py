@@ -4,6 +4,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import present
 from stepforward.frontend.metadata import BITS, add_note
 from stepforward.frontend.shapes import check_attributes
 from stepforward.frontend.support import unsupported
@@ -32,7 +33,7 @@ def modernize(proto: onnx.ModelProto, source: str) -> ir.Model:
         StepforwardError: the opset is older than 7, or not one that `quantize` writes; an operator that is not
             supported anyway, or that cannot be converted.
     """
-    version, model = opset_of(proto), ir.from_proto(proto)
+    version, model = present(opset_of(proto)), ir.from_proto(proto)
     if BITS in model.metadata_props and version < READ_QUANTIZED:
         raise StepforwardError(
             f"{source} is quantized and uses opset {version}; stepforward writes and reads opset {READ_QUANTIZED} "

@@ -4,7 +4,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, describe, make_names_distinct
+from stepforward.frontend.graph import attribute, describe, make_names_distinct, present
 from stepforward.frontend.safe_slices import check_slices
 
 BATCH = 97
@@ -14,8 +14,9 @@ BATCH = 97
 def fix_batch(model: ir.Model) -> int:
     """Give a dynamic batch axis a fixed size and return the batch that shapes now carry."""
     value = model.graph.inputs[0]
-    batch = value.shape[0] if isinstance(value.shape[0], int) else BATCH
-    value.shape = ir.Shape([batch, *value.shape.dims[1:]])
+    first, *rest = present(value.shape).dims
+    batch = first if isinstance(first, int) else BATCH
+    value.shape = ir.Shape([batch, *rest])
     value.dtype = ir.DataType.FLOAT
     for value in model.graph.outputs:
         value.shape = None
@@ -77,4 +78,4 @@ def check_attributes(model: ir.Model) -> None:
 def free_batch(model: ir.Model) -> None:
     """Make the batch axis of every activation symbolic ("N") again."""
     for value in (*model.graph.inputs, *(result for node in model.graph for result in node.outputs)):
-        value.shape = ir.Shape(["N", *value.shape.dims[1:]])
+        value.shape = ir.Shape(["N", *present(value.shape).dims[1:]])

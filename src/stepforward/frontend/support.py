@@ -117,7 +117,7 @@ def refuse_unsupported(graph: ir.Graph, known: tuple[str, ...] | None = None) ->
     if len(found) == 1 and found[0].count == 1:
         raise StepforwardError(f"{found[0].name} is not supported", found[0].remedy)
     if found:
-        remedies = dict.fromkeys(entry.remedy for entry in found)
+        remedies = list(dict.fromkeys(entry.remedy for entry in found))
         if len(remedies) > 1:
             remedies = [_with_names(found, remedy) for remedy in remedies]
         raise StepforwardError(
@@ -131,13 +131,13 @@ def _with_names(found, remedy):
 
 
 def _list(graph, known):
-    nodes = {}
+    nodes: dict[tuple[str, str], list[ir.Node]] = {}
     for node, computed in _computed(graph):
         reason = _reason(node, computed, known)
         if reason is not None:
             nodes.setdefault((operator_name(node), reason), []).append(node)
     return [
-        Unsupported(operator, len(users), users[0].name or users[0].outputs[0].name, remedy)
+        Unsupported(operator, len(users), users[0].name or str(users[0].outputs[0].name), remedy)
         for (operator, remedy), users in nodes.items()
     ]
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,12 @@ def _words(what: Operator) -> list[int]:
 def _attributes(kind: type[Operator], row: list[int], rank: int) -> dict:
     """What an operator says of itself in words 17 to 30; rank: of its output."""
     kernel, axis = tuple(row[17:19]), row[28]
-    said = {"kernel": kernel, "channels": kernel, "stride": tuple(row[19:21]), "padding": tuple(row[21:25])}
+    said: dict[str, Any] = {
+        "kernel": kernel,
+        "channels": kernel,
+        "stride": tuple(row[19:21]),
+        "padding": tuple(row[21:25]),
+    }
     said |= {"dilation": tuple(row[25:27]), "groups": row[27], "axis": axis, "count_padding": bool(axis)}
     said |= {"value": row[29], "permutation": tuple((row[30] >> (4 * i)) & 15 for i in range(rank))}
     own = {field.name for field in fields(kind)}

@@ -148,9 +148,9 @@ class _Lowering:
         return self.index[node.output]
 
     def conv(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        a, w = node.attributes, node.weight
+        a, (weight, _) = node.attributes, node.parameters
         channels = self.graph.formats[node.inputs[0]].shape[0]
-        is_depthwise = a["group"] == channels == w.q.shape[0] and channels > 1
+        is_depthwise = a["group"] == channels == weight.q.shape[0] and channels > 1
         window = {**_window(node), "dilation": tuple(a["dilations"])}
         if is_depthwise:
             self.parametric(Depthwise, node, inputs, form, **window)
@@ -164,9 +164,9 @@ class _Lowering:
         self, kind: type[Operator], node: QuantizedNode, inputs: list[int], form: Format, **attributes: Any
     ) -> None:
         x = self.graph.formats[node.inputs[0]]
-        weight = self.parameter(node.weight, kind.kind)
-        bias = self.parameter(node.bias, kind.kind)
-        pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in node.weight.scale)
+        weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
+        scales = node.parameters[0].scale
+        pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in scales)
         lo, hi = _bounds(node, form)
         what = kind(rescale=pairs, lo=lo, hi=hi, **attributes)
         self.emit(what, node, inputs, self.result(node, form), weight, bias)
@@ -203,7 +203,7 @@ class _Lowering:
     def average_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
         a, x = node.attributes, self.graph.formats[node.inputs[0]]
         whole = node.op_type == "GlobalAveragePool"
-        window = {"kernel": x.shape[1:]} if whole else _window(node)
+        window: dict[str, Any] = {"kernel": x.shape[1:]} if whole else _window(node)
         counted = whole or bool(a["count_include_pad"])
         full = math.prod(window["kernel"])
         counts = [full] if counted or not any(window["padding"]) else range(1, full + 1)
@@ -270,7 +270,7 @@ class _Lowering:
 
 def _input_scaling(graph: QuantizedGraph) -> dict:
     """The metadata entry of an input whose channels are scaled before they are quantized."""
-    steps = {"offset": list(graph.offset), "factor": list(graph.factor)}
+    steps: dict[str, Any] = {"offset": list(graph.offset), "factor": list(graph.factor)}
     if graph.axis != 1:
         steps["axis"] = graph.axis
     return {"input_scaling": steps} if graph.offset or graph.factor else {}

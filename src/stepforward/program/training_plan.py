@@ -58,7 +58,8 @@ class TrainingPlan:
 
     def to_bytes(self) -> bytes:
         """The plan as a `.sft` file."""
-        entries, scalers = [], []
+        entries: list[tuple[int, ...]] = []
+        scalers: list[tuple[int, ...]] = []
         for t in self.trainable:
             entries.append((t.tensor, len(scalers), len(t.perturb_mult), t.first_element))
             scalers += zip(t.perturb_mult, t.perturb_shift, t.update_mult, t.update_shift, strict=True)
@@ -178,10 +179,10 @@ def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> S
 
 def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
     """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves."""
-    result = {}
+    result: dict[str, tuple[float, float]] = {}
     for entry in plan.trainable:
         if plan.perturbation == "paper":
-            probe = max(entry.perturb_mult)
+            probe: float = max(entry.perturb_mult)
         else:
             pairs = zip(entry.perturb_mult, entry.perturb_shift, strict=True)
             probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z

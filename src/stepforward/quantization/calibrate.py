@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from stepforward.data.rows import finite_rows
 from stepforward.errors import StepforwardError
+from stepforward.frontend.graph import present
 from stepforward.quantization.float_forward import run
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import quantized_values
@@ -27,7 +28,7 @@ def calibrate(
         StepforwardError: x has another shape or type, holds NaN or Inf, or makes the network overflow.
     """
     x = check_samples(model, x)
-    names = {value.name for value in quantized_values(model.graph)}
+    names = {present(value.name) for value in quantized_values(model.graph)}
     extremes = {name: Extremes() for name in names}
 
     def note_extremes(name, values):
@@ -59,7 +60,7 @@ def check_samples(model: ir.Model, x: np.ndarray) -> np.ndarray:
     """
     x = np.asarray(x)
     value = model.graph.inputs[0]
-    expected = tuple(value.shape.dims[1:])
+    expected = tuple(present(value.shape).dims[1:])
     if x.shape[1:] != expected or x.ndim != len(expected) + 1:
         raise StepforwardError(
             f"the data has shape {x.shape}, but the model's input {value.name!r} is (N, "

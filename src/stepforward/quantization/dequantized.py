@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import bypass, constant, copy_model, remove_unused
+from stepforward.frontend.graph import bypass, constant, copy_model, present, remove_unused
 from stepforward.frontend.metadata import BITS
 from stepforward.quantization.read import read_quantized
 
@@ -21,8 +21,8 @@ def to_float(model: ir.Model) -> ir.Model:
     for node in [node for node in graph if node.op_type in ("QuantizeLinear", "DequantizeLinear")]:
         if node.graph is None:  # removed together with its QuantizeLinear
             continue
-        if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer():
-            value = node.inputs[0]
+        value = present(node.inputs[0])
+        if node.op_type == "DequantizeLinear" and value.is_initializer():
             array = _real(constant(value), constant(node.inputs[1]))
             node.outputs[0].replace_all_uses_with(value)
             graph.remove(node, safe=True)
@@ -30,7 +30,7 @@ def to_float(model: ir.Model) -> ir.Model:
             value.dtype = ir.DataType.FLOAT
         else:
             for use in list(node.outputs[0].uses()):
-                bypass(use.node, node.inputs[0])
+                bypass(use.node, value)
             graph.remove(node, safe=True)
     graph.outputs[0].name = output
     remove_unused(graph)

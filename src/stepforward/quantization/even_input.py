@@ -13,7 +13,14 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import add_initializer, attribute, constant, set_constant, value_names
+from stepforward.frontend.graph import (
+    add_initializer,
+    attribute,
+    constant,
+    present,
+    set_constant,
+    value_names,
+)
 from stepforward.quantization.float_forward import run
 
 _RATIO = 8
@@ -131,7 +138,7 @@ class _Undone:
                 raise _CannotError
 
     def _linear(self, node, scale, shift):
-        weight, bias = (constant(value).astype(np.float64) for value in node.inputs[1:3])
+        weight, bias = (present(constant(value)).astype(np.float64) for value in node.inputs[1:3])
         if any(len(value.uses()) > 1 for value in node.inputs[1:3]):
             raise _CannotError
         if node.op_type == "Gemm":

@@ -94,7 +94,7 @@ def _clip(node, x, lo=None, hi=None):
     return np.clip(x, lo, hi)
 
 
-_OPERATORS = {
+_OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Conv": _conv,
     "Gemm": _gemm,
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),

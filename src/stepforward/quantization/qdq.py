@@ -14,6 +14,7 @@ from stepforward.frontend.graph import (
     constant,
     copy_model,
     is_non_negative,
+    present,
     unused_name,
     value_names,
 )
@@ -95,7 +96,7 @@ def quantize(
     values, taken = quantized_values(graph), value_names(graph)
     for node in list(graph):
         if node.op_type in ("Conv", "Gemm"):
-            _write_parameters(graph, node, points[node.inputs[0].name].scale, settings, taken)
+            _write_parameters(graph, node, points[present(node.inputs[0]).name].scale, settings, taken)
     formats: dict = {}
     for value in values:
         _write_activation(graph, value, points[value.name], formats, taken)
@@ -153,10 +154,11 @@ def _point(name, magnitude, bits, non_negative):
 
 def _write_parameters(graph, node, scale_x, settings, taken):
     weight, bias = node.inputs[1:3]
-    arrays = constant(weight), constant(bias)
-    q, scale = quantize_weight(*arrays, scale_x, settings, kernel_sums=_suits_winograd(node, arrays[0]))
+    w, b = present(constant(weight)), present(constant(bias))
+    q, scale = quantize_weight(w, b, scale_x, settings, kernel_sums=_suits_winograd(node, w))
     _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits, taken)
-    _write_parameter(graph, node, 2, bias, *quantize_bias(arrays[1], scale_x, scale), 32, taken)
+    q, scale = quantize_bias(b, scale_x, scale)
+    _write_parameter(graph, node, 2, bias, q, scale, 32, taken)
 
 
 def _suits_winograd(node, weight):
@@ -164,7 +166,8 @@ def _suits_winograd(node, weight):
         return False
     stride, dilation = (tuple(attribute(node, name, (1, 1))) for name in ("strides", "dilations"))
     rows, out = weight.shape[0] // attribute(node, "group", 1), node.outputs[0].shape[2:]
-    return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, tuple(map(int, out)))
+    height, width = map(int, out)
+    return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, (height, width))
 
 
 def _write_parameter(graph, node, index, value, q, scale, bits, taken):

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, constant, copy_model, describe, dims
+from stepforward.frontend.graph import attribute, constant, copy_model, describe, dims, present
 from stepforward.frontend.onnx import is_quantized
 from stepforward.frontend.shapes import fix_batch, infer_shapes
 from stepforward.frontend.support import CANONICAL
@@ -84,6 +84,12 @@ class QuantizedNode:
     weight: QuantizedParameter | None = None
     bias: QuantizedParameter | None = None
     clip: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def parameters(self) -> tuple[QuantizedParameter, QuantizedParameter]:
+        """Weight and bias of a Conv or Gemm."""
+        assert self.weight is not None and self.bias is not None, self.op_type
+        return self.weight, self.bias
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +175,9 @@ class _Reader:
         if len(shape) == 3:
             spread.setdefault((1, 1, shape[2]), 3)
         axis = None if array is None or array.dtype != np.float32 else spread.get(array.shape)
-        if axis is None or self.scaling.setdefault("axis", axis) != axis:
+        if array is None or axis is None or self.scaling.setdefault("axis", axis) != axis:
             raise damaged(f"{describe(node)} does not have one number per channel of the input")
-        good = np.isfinite(array).all() and (field == "offset" or (array > 0).all())
+        good = np.isfinite(array).all() and (field == "offset" or np.all(array > 0))
         if not good or "factor" in self.scaling or field in self.scaling or self.input is not None:
             raise damaged(f"{describe(node)} is not a step that the input may go through")
         self.scaling[field] = tuple(float(number) for number in array.reshape(-1))
@@ -245,7 +251,7 @@ def _parameter(node):
     zero_point = constant(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(())
     if dtype is None or scale is None or zero_point is None or zero_point.any():
         raise damaged(f"weight {value.name!r} is not a symmetric integer tensor")
-    q = constant(value).astype(np.int64)
+    q = present(constant(value)).astype(np.int64)
     if (
         scale.dtype != np.float32
         or not (np.isfinite(scale) & (scale > 0)).all()
@@ -280,23 +286,25 @@ def _format(node, value):
         or scale.dtype != np.float32
     ):
         raise damaged(f"{describe(node)} does not have one scale and one s8 or s16 zero point")
-    scale = float(scale.reshape(()))
-    if not (np.isfinite(scale) and scale > 0):
-        raise damaged(f"the scale of {describe(node)} is {scale}")
-    return Format(scale, int(zero_point.reshape(())), dtype, dims(value, node)[1:])
+    step = float(scale.reshape(()))
+    if not (np.isfinite(step) and step > 0):
+        raise damaged(f"the scale of {describe(node)} is {step}")
+    return Format(step, int(zero_point.reshape(())), dtype, dims(value, node)[1:])
 
 
 def _clip_bounds(node):
     if node.op_type == "Relu":
         return 0.0, None
-    bounds = [None if value is None else float(constant(value).reshape(())) for value in node.inputs[1:]]
+    bounds = [
+        None if value is None else float(present(constant(value)).reshape(())) for value in node.inputs[1:]
+    ]
     return (*bounds, None, None)[:2]
 
 
 def _attributes(node):
     """Attributes as Python values; the pads and value of a Pad come from its initialisers."""
     if node.op_type == "Pad":
-        pads, value = (constant(item) for item in node.inputs[1:3])
+        pads, value = (present(constant(item)) for item in node.inputs[1:3])
         return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
     return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import copy_model
+from stepforward.frontend.graph import copy_model, present
 from stepforward.quantization.read import DTYPES, Q_MAX
 
 
@@ -20,21 +20,22 @@ def with_weights(model: ir.Model, weights: dict[str, np.ndarray]) -> ir.Model:
     model = copy_model(model)
     for name, array in weights.items():
         value = model.graph.initializers.get(name)
-        dtype = DTYPES.get(value.dtype) if value is not None else None
-        if dtype is None:
+        stored = value.dtype if value is not None else None
+        dtype = DTYPES.get(stored) if stored is not None else None
+        if value is None or stored is None or dtype is None:
             raise StepforwardError(
                 f"the model has no integer weight called {name!r}",
                 "use the quantized model the weights belong to",
             )
-        array = np.asarray(array)
-        if array.dtype.kind not in "iu" or array.shape != tuple(value.shape):
+        array, shape = np.asarray(array), tuple(present(value.shape))
+        if array.dtype.kind not in "iu" or array.shape != shape:
             raise StepforwardError(
-                f"weight {name!r} is {dtype} of shape {tuple(value.shape)}, not {array.dtype} of {array.shape}",
+                f"weight {name!r} is {dtype} of shape {shape}, not {array.dtype} of {array.shape}",
                 "use the quantized model the weights belong to",
             )
         if array.size and max(int(array.max()), -int(array.min())) > Q_MAX[dtype]:
             raise StepforwardError(
                 f"weight {name!r} exceeds +-{Q_MAX[dtype]}", "clamp the integers to their type"
             )
-        value.const_value = ir.tensor(array.astype(value.dtype.numpy()), dtype=value.dtype, name=name)
+        value.const_value = ir.tensor(array.astype(stored.numpy()), dtype=stored, name=name)
     return model

@@ -112,6 +112,9 @@ class _Atoms:
     """The atoms of a sample, in the order in which they lie first, and now, axis by axis."""
 
     def __init__(self, shape):
+        self._start(shape)
+
+    def _start(self, shape):
         self.sizes = dict(enumerate(shape))
         self.first = list(self.sizes)
         self.axes = [[atom] for atom in self.first]
@@ -129,7 +132,7 @@ class _Atoms:
             return True
         shape = dims(node.outputs[0], node)[1:]
         if self._now() == self.first:  # nothing has moved: any shape will do
-            self.__init__(shape)
+            self._start(shape)
             return True
         return self._reshape(shape)
 

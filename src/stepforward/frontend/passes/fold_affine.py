@@ -13,6 +13,7 @@ from stepforward.frontend.graph import (
     constant,
     describe,
     dims,
+    present,
     replace_node,
     set_constant,
     sole_consumer,
@@ -98,8 +99,8 @@ def _fed(node):
 def _batch_norm(node):
     if attribute(node, "training_mode", 0):
         raise StepforwardError(f"{describe(node)} is in training mode", "call model.eval() before exporting")
-    arrays = [constant(value) for value in node.inputs[1:5]]
-    if any(array is None for array in arrays):
+    arrays = [array for array in map(constant, node.inputs[1:5]) if array is not None]
+    if len(arrays) < len(node.inputs[1:5]):
         raise StepforwardError(
             f"{describe(node)} has computed statistics", "call model.eval() before exporting"
         )
@@ -139,9 +140,9 @@ def _forget(graph, name):
 
 
 def _fold_back(producer, scale, shift, shift_name):
-    weight = constant(producer.inputs[1]).astype(np.float64)
+    weight = present(constant(producer.inputs[1])).astype(np.float64)
     has_bias = len(producer.inputs) > 2 and producer.inputs[2] is not None
-    bias = constant(producer.inputs[2]).astype(np.float64) if has_bias else np.zeros(len(weight))
+    bias = present(constant(producer.inputs[2])).astype(np.float64) if has_bias else np.zeros(len(weight))
     name = producer.inputs[1].name
     if np.any(scale != 1):
         folded = weight * scale.reshape(-1, *(1,) * (weight.ndim - 1))
@@ -165,12 +166,14 @@ def _fold_forward(node, source, scale, shift):
     if reader is not None and reader.op_type == "Flatten":
         reader = sole_consumer(reader.outputs[0])
         scale, shift = (np.repeat(array, math.prod(shape[2:])) for array in (scale, shift))
-    if reader is None or reader.op_type != "Gemm" or constant(reader.inputs[1]).shape[1] != len(scale):
+    if reader is None or reader.op_type != "Gemm":
         return False
-    weight = constant(reader.inputs[1]).astype(np.float64)
+    weight = present(constant(reader.inputs[1])).astype(np.float64)
+    if weight.shape[1] != len(scale):
+        return False
     has_bias = len(reader.inputs) > 2 and reader.inputs[2] is not None
-    bias = constant(reader.inputs[2]).astype(np.float64) if has_bias else np.zeros(len(weight))
-    name = reader.inputs[1].name
+    bias = present(constant(reader.inputs[2])).astype(np.float64) if has_bias else np.zeros(len(weight))
+    name = present(present(reader.inputs[1]).name)
     set_constant(reader, 2, _finite(reader, bias + weight @ shift), bias_name_of(name))
     set_constant(reader, 1, _finite(reader, weight * scale), name)
     bypass(node, source)

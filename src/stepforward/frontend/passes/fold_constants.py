@@ -1,6 +1,7 @@
 """Compute once what does not depend on the input: constants, shape arithmetic, transposed weights."""
 
 import math
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -63,7 +64,7 @@ _FROM_TYPES = {"Shape": _static_shape, "CastLike": _static_cast}
 
 
 def _evaluate(node):
-    inputs = {}
+    inputs: dict[str, Any] = {}
     for value in node.inputs:
         array = constant(value)
         if value is not None and array is None:
@@ -76,9 +77,8 @@ def _evaluate(node):
             f"{describe(node)} computes a constant of {size} elements", "export the model without it"
         )
     try:
-        return ReferenceEvaluator(ir.to_proto(node), opsets={"": node.graph.opset_imports[""]}).run(
-            None, inputs
-        )[0]
+        evaluator = ReferenceEvaluator(ir.to_proto(node), opsets={"": node.graph.opset_imports[""]})
+        return evaluator.run(None, inputs)[0]  # type: ignore[index] # declared as a dict, it is a list
     except Exception as error:  # the evaluator raises what NumPy raises
         raise StepforwardError(
             f"the constant result of {describe(node)} cannot be computed: {error}",

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import constant, describe, set_constant
+from stepforward.frontend.graph import constant, describe, present, set_constant
 from stepforward.frontend.passes.fold_affine import bias_name_of
 
 
@@ -26,4 +26,4 @@ def keep_biases(graph: ir.Graph) -> None:
             )
         if not has_bias:
             zeros = np.zeros(len(weight), np.float32)
-            set_constant(node, 2, zeros, bias_name_of(node.inputs[1].name))
+            set_constant(node, 2, zeros, bias_name_of(present(present(node.inputs[1]).name)))

@@ -9,6 +9,7 @@ from stepforward.frontend.graph import (
     constant,
     describe,
     dims,
+    present,
     replace_node,
     set_attributes,
     set_constant,
@@ -54,7 +55,7 @@ def _check(node):
 
 
 def _normalize(node):
-    weight = constant(node.inputs[1])
+    weight = present(constant(node.inputs[1]))
     alpha, beta = attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)
     changed = weight if attribute(node, "transB", 0) else weight.T
     if alpha != 1.0:
@@ -62,7 +63,7 @@ def _normalize(node):
     if changed is not weight:
         set_constant(node, 1, changed, f"{node.outputs[0].name}.weight")
     if len(node.inputs) > 2 and node.inputs[2] is not None:
-        bias = constant(node.inputs[2])
+        bias = present(constant(node.inputs[2]))
         if bias.shape not in ((), (1,), (1, 1), (len(changed),), (1, len(changed))):
             raise StepforwardError(
                 f"{describe(node)} has {len(changed)} outputs and a bias of shape {bias.shape}",

@@ -4,7 +4,7 @@ import re
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import unused_name, value_names
+from stepforward.frontend.graph import present, unused_name, value_names
 from stepforward.frontend.passes.fold_affine import bias_name_of
 
 _MADE_UP = re.compile(r"^(val_\d+|onnx::\w+|_?\d+|.*_\d{3,})$")
@@ -14,10 +14,10 @@ def name_everything(graph: ir.Graph) -> None:
     """Name nodes, values and initialisers; the input, the output and state_dict names stay."""
     _name_parameters(graph)
     taken = {graph.inputs[0].name, graph.outputs[0].name, *graph.initializers}
-    nodes = set()
+    nodes: set[str] = set()
     for node in graph:
         if node.op_type in ("Conv", "Gemm"):
-            wanted = node.inputs[1].name.removesuffix(".weight")
+            wanted = present(present(node.inputs[1]).name).removesuffix(".weight")
         else:
             # A path given by an exporter, "/features/relu/Relu", says more than the operator.
             wanted = node.name if node.name and "/" in node.name else _snake_case(node.op_type)
@@ -27,7 +27,7 @@ def name_everything(graph: ir.Graph) -> None:
     for node in graph:
         result = node.outputs[0]
         if not result.is_graph_output():
-            renamed.append((result, unused_name(node.name, taken)))
+            renamed.append((result, unused_name(present(node.name), taken)))
             taken.add(renamed[-1][1])
     for result, name in renamed:
         result.name = name

@@ -9,9 +9,11 @@ from stepforward.frontend.graph import (
     attribute,
     bypass,
     constant,
+    copy_dtype,
     describe,
     dims,
     give_result,
+    present,
     set_constant,
 )
 
@@ -42,20 +44,21 @@ def selections(graph: ir.Graph) -> None:
 
 def positions(node: ir.Node) -> np.ndarray:
     """The positions (k,) that a Gather written by this pass reads."""
-    return constant(node.inputs[1])
+    return present(constant(node.inputs[1]))
 
 
 def select(node: ir.Node, value: ir.Value, axis: int, where: np.ndarray) -> ir.Value:
     """A Gather of these positions, put before `node`; `value` itself where they are all, in order."""
-    shape = list(value.shape.dims)
-    if len(where) == shape[axis] and np.array_equal(where, np.arange(shape[axis])):
+    shape = list(present(value.shape).dims)
+    if len(where) == shape[axis] and np.array_equal(where, np.arange(len(where))):
         return value
-    name = node.name or node.outputs[0].name
-    taken = add_initializer(node.graph, f"{name}.positions", np.asarray(where, np.int64))
+    name, graph = node.name or node.outputs[0].name, present(node.graph)
+    taken = add_initializer(graph, f"{name}.positions", np.asarray(where, np.int64))
     made = ir.node("Gather", [value, taken], {"axis": axis}, name=name)
     shape[axis] = len(where)
-    made.outputs[0].shape, made.outputs[0].dtype = ir.Shape(shape), value.dtype
-    node.graph.insert_before(node, made)
+    made.outputs[0].shape = ir.Shape(shape)
+    copy_dtype(made.outputs[0], value)
+    graph.insert_before(node, made)
     return made.outputs[0]
 
 
@@ -158,9 +161,9 @@ def _gather_nd(node):
     """x[:, [2, 1, 0]] as some exporters write it: channels brought first, looked up there, and brought back."""
     where, before = constant(node.inputs[1]), node.inputs[0].producer()
     along_first = (
-        where is not None and where.ndim == 2 and where.shape[1] == 1 and not attribute(node, "batch_dims", 0)
+        before is not None and before.op_type == "Transpose" and not attribute(node, "batch_dims", 0)
     )
-    if not along_first or before is None or before.op_type != "Transpose":
+    if not along_first or where is None or where.ndim != 2 or where.shape[1] != 1:
         raise StepforwardError(
             f"{describe(node)} looks up single numbers",
             "select along one axis: x[:, [2, 1, 0]], a slice, or torch.index_select",

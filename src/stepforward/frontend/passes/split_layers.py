@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import add_initializer, attribute, bypass, constant, sole_consumer
+from stepforward.frontend.graph import add_initializer, attribute, bypass, constant, present, sole_consumer
 from stepforward.frontend.passes.selections import positions, select
 
 _BY_CHANNEL = ("Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool")
@@ -65,13 +65,12 @@ def _by_channel(node, before):
         return len(node.inputs) == 5 and all(constant(value) is not None for value in node.inputs[1:])
     if node.op_type not in _ARITHMETIC or len(node.inputs) != 2:
         return False
-    other = node.inputs[1 if node.inputs[0] is before.outputs[0] else 0]
-    rank = len(before.outputs[0].shape)
-    return constant(other) is not None and constant(other).ndim <= rank
+    other = constant(node.inputs[1 if node.inputs[0] is before.outputs[0] else 0])
+    return other is not None and other.ndim <= len(before.outputs[0].shape)
 
 
 def _holds_whole_groups(layer, part):
-    size = len(constant(layer.inputs[1])) // attribute(layer, "group", 1)
+    size = len(present(constant(layer.inputs[1]))) // attribute(layer, "group", 1)
     if attribute(layer, "group", 1) == 1:
         return True
     whole = [row + i for row in part[::size] for i in range(size)] if size else []

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import attribute, dims, replace_node
+from stepforward.frontend.graph import attribute, dims, present, replace_node
 from stepforward.frontend.passes.selections import positions
 
 
@@ -16,14 +16,14 @@ def strided_slice(graph: ir.Graph) -> None:
         strides = _strides(node) if node.op_type == "Gather" else None
         if strides is None:
             continue
-        source = node.inputs[0]
+        source = present(node.inputs[0])
         previous = source.producer()
         if previous is not None and _is_subsampling(previous) and len(source.uses()) == 1:
             strides = [a * b for a, b in zip(strides, previous.attributes["strides"].value, strict=True)]
-            source = previous.inputs[0]
+            source = present(previous.inputs[0])
         replace_node(node, "MaxPool", [source], {"kernel_shape": [1, 1], "strides": strides})
         if previous is not None and not any(result.uses() for result in previous.outputs):
-            previous.graph.remove(previous, safe=True)
+            present(previous.graph).remove(previous, safe=True)
 
 
 def _is_subsampling(node):

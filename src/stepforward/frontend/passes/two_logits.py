@@ -12,6 +12,7 @@ from stepforward.frontend.graph import (
     describe,
     dims,
     last_of,
+    present,
     set_constant,
     sole_consumer,
 )
@@ -53,13 +54,14 @@ def two_logits(model: ir.Model) -> None:
     output = graph.outputs[0]
     if dims(output) != (dims(output)[0], 1):
         return
-    node, after = output.producer(), []
+    after: list[ir.Node] = []
+    node = output.producer()
     while node is not None and node.op_type in _KEEPS_ZERO and (not after or sole_consumer(node.outputs[0])):
         after.append(node)
-        node = node.inputs[0].producer()
-    fits = node is not None and node.op_type in ("Conv", "Gemm")
+        node = present(node.inputs[0]).producer()
     if (
-        not fits
+        node is None
+        or node.op_type not in ("Conv", "Gemm")
         or any(dims(one.outputs[0], one)[1] != 1 for one in (node, *after))
         or (after and sole_consumer(node.outputs[0]) is None)
         or attribute(node, "group", 1) != 1
@@ -69,14 +71,14 @@ def two_logits(model: ir.Model) -> None:
             "end the network with a linear layer of one output (two classes) or of one output per class",
         )
     for index in (1, 2):
-        array = constant(node.inputs[index])
-        set_constant(node, index, np.concatenate([np.zeros_like(array), array]), node.inputs[index].name)
+        array, name = present(constant(node.inputs[index])), present(present(node.inputs[index]).name)
+        set_constant(node, index, np.concatenate([np.zeros_like(array), array]), name)
     for changed in (node, *after):
         batch, _, *rest = dims(changed.outputs[0], changed)
         changed.outputs[0].shape = ir.Shape([batch, 2, *rest])
         if changed.op_type == "Reshape":
-            target = constant(changed.inputs[1])
-            fresh = add_initializer(graph, changed.inputs[1].name, np.array([0, 2, *target[2:]], np.int64))
+            target, name = present(constant(changed.inputs[1])), present(present(changed.inputs[1]).name)
+            fresh = add_initializer(graph, name, np.array([0, 2, *target[2:]], np.int64))
             changed.replace_input_with(1, fresh)
     add_note(
         model, "the network has one logit z: it was read as the two logits 0 and z, for the classes 0 and 1"

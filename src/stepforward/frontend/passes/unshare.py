@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import add_initializer, constant
+from stepforward.frontend.graph import add_initializer, constant, present
 from stepforward.frontend.passes.fold_affine import bias_name_of
 
 
@@ -14,16 +14,16 @@ def unshare(graph: ir.Graph) -> None:
     shared = {value for value in graph.initializers.values() if len(value.uses()) > 1}
     for node in graph:
         for index, value in enumerate(list(node.inputs)):
-            if value not in shared:
+            if value is None or value not in shared:
                 continue
-            name = value.name
+            name, (first, *_) = present(value.name), value.uses()
             if node.op_type in ("Conv", "Gemm") and index == 2:
-                name = bias_name_of(node.inputs[1].name)
+                name = bias_name_of(present(present(node.inputs[1]).name))
                 if name == value.name:
                     continue
-            elif value.uses()[0].node is node and value.uses()[0].idx == index:
+            elif first.node is node and first.idx == index:
                 continue
-            node.replace_input_with(index, add_initializer(graph, name, constant(value).copy()))
+            node.replace_input_with(index, add_initializer(graph, name, present(constant(value)).copy()))
     for name, value in list(graph.initializers.items()):
         if not value.uses():
             del graph.initializers[name]
