@@ -36,6 +36,7 @@ test: $(VENV)/.installed-dev ask-tools
 lint: $(VENV)/.installed-dev
 	@$(QUIET) lint $(BIN)/ruff check .
 	@$(QUIET) format $(BIN)/ruff format --check .
+	@$(QUIET) types $(BIN)/python -m mypy
 
 core-test: $(VENV)/.installed-dev
 	@$(QUIET) core-test $(CORE) test
@@ -69,7 +70,7 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python $(SOURCES) constraints.txt
-	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff
+	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff mypy
 	@touch $@ $(VENV)/.installed
 
 clean:
