@@ -11,6 +11,8 @@ import sys
 
 from common import ROOT, table, write
 
+from stepforward.memory import multiply_accumulates
+
 sys.path.insert(0, str(ROOT / "firmware"))
 import make_inputs
 
@@ -22,22 +24,6 @@ BUILDS = {
 }
 INSTRUCTIONS_PER_TICK = {"cortex-m4": 40.0, "cortex-m55": 31.25}
 """The boards' clocks tick every 40 and every 31.25 ns; with `-icount shift=0` an instruction takes 1 ns."""
-
-
-def products(program) -> list[int]:
-    """Multiply-accumulates of every operator, for one sample."""
-    counts = []
-    for op in program.ops:
-        if op.weight < 0:
-            counts.append(0)
-            continue
-        shape, out = program.tensors[op.weight].shape, program.tensors[op.output].shape
-        positions = 1 if op.kind == "fully_connected" else out[0] * out[1]
-        elements = 1
-        for size in shape:
-            elements *= size
-        counts.append(positions * elements)
-    return counts
 
 
 def run_board(cpu: str, plain: str, run: str) -> list[str]:
@@ -70,7 +56,7 @@ def main():
     }
     result = {}
     for name, run in runs.items():
-        macs = products(run.program)
+        macs = [multiply_accumulates(run.program, op) for op in run.program.ops]
         result[name] = {
             "operators": [op.kind for op in run.program.ops],
             "products": macs,

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from stepforward.cli.options import ADVANCED
 from stepforward.settings import KINDS, TABLE, Settings, default_text
-
-ADVANCED = "Advanced"
 
 
 def setting(name: str) -> Any:

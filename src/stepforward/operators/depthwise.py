@@ -21,7 +21,3 @@ class Depthwise(Window):
         for (ky, kx), tap in self.taps(x[0] - formats[0].zero_point, y, 0):
             acc += tap * w[ky, kx]
         return self.finish(acc, y)
-
-    def products(self, weight, y):
-        """Every weight at every position."""
-        return weight.elements * y.shape[0] * y.shape[1]

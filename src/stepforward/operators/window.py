@@ -40,3 +40,7 @@ class Window(Operator):
             rows = slice(ky * dh, ky * dh + (out_h - 1) * sh + 1, sh)
             columns = slice(kx * dw, kx * dw + (out_w - 1) * sw + 1, sw)
             yield (ky, kx), padded[:, rows, columns]
+
+    def products(self, weight: Tensor, y: Tensor) -> int:
+        """Every weight at every position."""
+        return weight.elements * y.shape[0] * y.shape[1]
