@@ -12,7 +12,7 @@ setup(
             "stepforward.core._core",  # found with importlib and opened with ctypes, never imported
             sources=sorted(str(path) for path in CORE.glob("**/*.c")),
             depends=sorted(str(path) for path in CORE.glob("**/*.h")),
-            include_dirs=[str(CORE / "include")],
+            include_dirs=[str(CORE / "include"), str(CORE)],
             extra_compile_args=["-std=c99", "-O3", "-Wall", "-Wextra", "-Wconversion", "-pthread"],
             extra_link_args=["-pthread"],
         )

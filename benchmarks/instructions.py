@@ -37,13 +37,10 @@ TOLERANCE = 0.02
 
 def compile_core(folder, flags):
     out = folder / "count_instructions"
-    sources = [
-        *CORE.glob("*.c"),
-        *CORE.glob("kernels/*.c"),
-        *CORE.glob("operators/*.c"),
-        ROOT / "benchmarks" / "count_instructions.c",
-    ]
-    command = ["cc", "-std=c11", "-O3", "-g", *flags, f"-I{CORE / 'include'}", "-o", out, *sorted(sources)]
+    core = [path for path in CORE.rglob("*.c") if path.parent.name != "threads"]
+    sources = [*core, ROOT / "benchmarks" / "count_instructions.c"]
+    command = ["cc", "-std=c11", "-O3", "-g", *flags, f"-I{CORE / 'include'}", f"-I{CORE}", "-o", out]
+    command += sorted(sources)
     subprocess.run(command, check=True)
     return out
 

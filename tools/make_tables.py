@@ -6,7 +6,7 @@ import numpy as np
 
 from stepforward.arithmetic.tables import alias_table, cos_table, exp2_table, log2_table
 
-TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "tables.c"
+TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "base" / "tables.c"
 
 
 def _array(declaration: str, values) -> str:
@@ -36,7 +36,8 @@ def tables_source() -> str:
     ]
     head = (
         "/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */\n"
-        '#include "internal.h"\n'
+        '#include "base/machine.h"\n'
+        '#include "base/tables.h"\n'
     )
     return "\n".join([head, *arrays])
 

@@ -4,7 +4,10 @@
 
 #include "check.h"
 #include "draw.h"
-#include "kernels/choose.h"
+#include "base/integers.h"
+#include "base/tables.h"
+#include "multiply/choose.h"
+#include "multiply/host/plain/plain.h"
 
 #define SEGMENTS 3
 #define PAIRS 40

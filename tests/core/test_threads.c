@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
-#include "stepforward.h"
+#include "stepforward_host.h"
 
 enum { ROWS = 16, BLOCK = 2, SAMPLES = 5, STEPS = 4, MOST_PROBES = 5 };
 

@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "check.h"
-#include "kernels/choose.h"
+#include "base/integers.h"
+#include "multiply/choose.h"
+#include "multiply/stage.h"
+#include "train/update.h"
 
 #define ELEMENTS 3001
 #define MARGIN 64 /* bytes behind the weights that nobody may touch */

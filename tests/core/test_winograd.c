@@ -4,8 +4,9 @@
 
 #include "check.h"
 #include "draw.h"
-#include "kernels/choose.h"
-#include "kernels/winograd.h"
+#include "multiply/choose.h"
+#include "multiply/host/plain/plain.h"
+#include "multiply/host/winograd.h"
 
 enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SF_WINOGRAD_TILES * SF_PANEL };
 

@@ -17,7 +17,7 @@ def multiplications(program: Program, op: Op) -> int:
 
     All, but in 3x3 convolutions of stride one: Winograd's F(2x2, 3x3) makes a tile of four outputs from 16 products
     per pair of channels where 36 multiply-accumulates are counted. The conditions are those of
-    `core/kernels/conv_s8_host.c`.
+    `core/multiply/host/bands.c`.
     """
     macs = multiply_accumulates(program, op)
     what = op.what

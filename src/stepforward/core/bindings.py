@@ -1,4 +1,4 @@
-"""The C core's shared library through ctypes: the declarations of `include/stepforward.h`."""
+"""The C core's shared library through ctypes: the declarations of `include/stepforward_host.h` and `stepforward.h`."""
 
 import ctypes
 import importlib.util
@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 1  # SF_INTERFACE
+INTERFACE = 2  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32

@@ -33,7 +33,7 @@ def quantize_weight(
         kernel_sums: for 16-bit weights (outputs, inputs, 3, 3): choose the scale so that the magnitudes of one
             kernel's nine weights add up to less than 2^15. Then they can be transformed exactly for Winograd's
             F(2x2, 3x3), which makes four outputs from 16 products instead of 36, at the price of two to three of
-            the 16 bits (`core/kernels/winograd.h`).
+            the 16 bits (`core/multiply/host/winograd.h`).
 
     Returns:
         (q int64 of weight's shape, scale float32 of shape () or (outputs,)).

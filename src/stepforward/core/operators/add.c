@@ -1,8 +1,12 @@
 /* Addition of two tensors of the same shape: both rescaled, rounded once. */
-#include "../kernels/choose.h"
-#include "../kernels/sum.h"
-#include "check.h"
-#include "operator.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "multiply/choose.h"
+#include "multiply/sum.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 /* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the zero
  * points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the output's zero point:

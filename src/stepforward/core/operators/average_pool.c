@@ -1,6 +1,11 @@
 /* Average pool: the exact sum of a window, divided by the number of samples counted through (mult, shift). */
-#include "check.h"
-#include "operator.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 #define LANES 16
 

@@ -1,5 +1,6 @@
 /* Shapes and parameters against each other. */
-#include "check.h"
+#include "operators/check.h"
+#include "stepforward.h"
 
 int sf_same_shape(const sf_tensor* a, const sf_tensor* b)
 {

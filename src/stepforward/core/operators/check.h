@@ -3,7 +3,8 @@
 #ifndef SF_CHECK_H
 #define SF_CHECK_H
 
-#include "../internal.h"
+#include "base/machine.h"
+#include "stepforward.h"
 
 #define SF_MAX_LENGTH ((int64_t)1 << 22) /* products of one sum: |acc| < 2^22 * 2^15 * 2^8 + 2^31 < 2^46 */
 

@@ -1,7 +1,10 @@
 /* Tensors one after the other along an axis, each rescaled. */
-#include "check.h"
-#include "operator.h"
-#include "rescale.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "operators/rescale.h"
+#include "stepforward.h"
 
 static void run(const sf_call* call)
 {

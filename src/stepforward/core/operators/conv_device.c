@@ -1,7 +1,14 @@
 /* Convolution on a device: four output channels at a time, every output position gathers its patch. Where working memory is short and
  * rows are longer than there are positions, rows are taken a piece at a time (some channels of one kernel row), and the sums of all
  * positions are kept in 64 bits. */
-#include "../kernels/device.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "multiply/device/device.h"
+#include "multiply/rows.h"
+#include "operators/ways.h"
+#include "stepforward.h"
 
 typedef struct geometry {
     const sf_op* op;

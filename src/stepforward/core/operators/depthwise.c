@@ -1,8 +1,9 @@
 /* Depthwise convolution: one input channel per output channel. */
-#include "../kernels/device.h"
-#include "../kernels/host.h"
-#include "check.h"
-#include "operator.h"
+#include "base/pass.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "operators/ways.h"
+#include "stepforward.h"
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {

@@ -1,5 +1,14 @@
 /* Depthwise convolution on a device: the words of up to sixteen channels, then one output position after the other. */
-#include "../kernels/device.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "multiply/device/device.h"
+#include "multiply/rows.h"
+#include "multiply/stage.h"
+#include "operators/ways.h"
+#include "random/draw.h"
+#include "stepforward.h"
 
 #define CHANNELS 16u
 #define MANY_TAPS 32u /* beyond which half as many channels make a tile */

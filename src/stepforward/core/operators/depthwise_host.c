@@ -3,9 +3,18 @@
  * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width.
  * Channels that do not fill panels are joined with those of the next positions where the stride is one: a row of the picture is then
  * a run of elements without gaps, whose weights repeat. */
-#include "../kernels/host.h"
-
-#if __STDC_HOSTED__
+#include "base/guard.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "multiply/host/block.h"
+#include "multiply/host/grid.h"
+#include "multiply/host/kernels.h"
+#include "multiply/host/packed_rows.h"
+#include "multiply/rows.h"
+#include "multiply/stage.h"
+#include "operators/ways.h"
+#include "stepforward.h"
 
 typedef struct geometry {
     uint32_t in_h, in_w, out_h, out_w, channels;
@@ -383,5 +392,3 @@ int sf_depthwise_host(const sf_call* call)
     }
     return 1;
 }
-
-#endif

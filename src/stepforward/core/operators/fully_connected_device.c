@@ -1,7 +1,15 @@
 /* Fully connected on a device. Every weight is used once per sample: it is read where it lies if it may be, without a proof that
  * its row is narrow, which would cost more than the multiplication. Where working memory is short, rows are taken some columns at
  * a time, their sums in 64 bits. */
-#include "../kernels/device.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "multiply/device/device.h"
+#include "multiply/rows.h"
+#include "multiply/stage.h"
+#include "operators/ways.h"
+#include "stepforward.h"
 
 #define TOGETHER 8u /* groups of four rows that share a widened piece of the input */
 
@@ -44,7 +52,7 @@ static int take_scales(sf_rows* rows, const sf_call* call, uint32_t first_row)
 }
 
 /* A row needs no proof where its sum is known: with |acc|, |bias| < 2^29 and half <= 2^29, acc + bias stays below 2^30, and the
- * bracket of requantize.c below 2^30 + 2^29 + 2^16. */
+ * bracket of rows.c below 2^30 + 2^29 + 2^16. */
 static int are_small(const int32_t* acc, const int32_t* bias)
 {
     uint32_t any = 0;

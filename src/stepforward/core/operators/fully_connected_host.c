@@ -1,7 +1,8 @@
 /* Fully connected on a host: a convolution of one position. */
-#include "../kernels/bands.h"
-
-#if __STDC_HOSTED__
+#include "base/pass.h"
+#include "multiply/host/bands.h"
+#include "operators/ways.h"
+#include "stepforward.h"
 
 static sf_bands bands_of(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
 {
@@ -36,5 +37,3 @@ void sf_fully_connected_host(const sf_call* call)
     const sf_bands g = bands_of(call->pass->kernels, call->pass->program, call->op, call->n);
     sf_bands_run(&g, call, 1, (uint32_t)call->out->elements);
 }
-
-#endif

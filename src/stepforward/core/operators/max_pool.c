@@ -1,8 +1,12 @@
 /* Max pool: the largest value of each window; padding never wins. */
-#include "../kernels/choose.h"
-#include "../kernels/max_pool_s8.h"
-#include "check.h"
-#include "operator.h"
+#include "base/integers.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "multiply/choose.h"
+#include "multiply/max_line.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 /* Output columns from ox on that see the same taps: all inside of the image, or one. */
 static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t* last)

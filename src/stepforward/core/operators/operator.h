@@ -2,7 +2,8 @@
 #ifndef SF_OPERATOR_H
 #define SF_OPERATOR_H
 
-#include "../internal.h"
+#include "base/pass.h"
+#include "stepforward.h"
 
 /* On hosts, operators with rows of weights: how many tiles they are packed in, and packing one of them into call->packed. twin: NULL, or the
  * same call for the probe of opposite sign, which draws no z of its own. */
@@ -23,7 +24,7 @@ typedef struct sf_operator {
 extern const sf_operator sf_conv, sf_depthwise, sf_fully_connected, sf_add, sf_rescale, sf_max_pool, sf_average_pool, sf_pad, sf_concat,
     sf_transpose, sf_reshape;
 
-/* table.c: the operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table (firmware/README.md). */
+/* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table (firmware/README.md). */
 const sf_operator* sf_operator_of(int32_t kind);
 
 #endif

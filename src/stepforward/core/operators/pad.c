@@ -1,6 +1,10 @@
 /* Pad: moves integers without arithmetic, s8 or s16. */
-#include "check.h"
-#include "operator.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 static void fill(void* y, const sf_tensor* t, size_t count, int32_t value)
 {

@@ -1,7 +1,12 @@
 /* Change of format, stand-alone ReLU, ReLU6 or clip. */
-#include "rescale.h"
-#include "check.h"
-#include "operator.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "operators/rescale.h"
+#include "stepforward.h"
 
 /* |X*mult| <= 255 * 65535 < 2^24: from shift 25 up the rounded result is 0, as it is with 25. */
 SF_CLONES

@@ -2,7 +2,7 @@
 #ifndef SF_RESCALE_H
 #define SF_RESCALE_H
 
-#include "../internal.h"
+#include "base/pass.h"
 
 /* `count` elements, less zero_x and times a pair, to call->y from `at` on. */
 void sf_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sf_call* call, size_t at);

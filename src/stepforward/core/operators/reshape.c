@@ -1,6 +1,10 @@
 /* Reshape: the same integers under another shape, s8 or s16. */
-#include "check.h"
-#include "operator.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 static void run(const sf_call* call)
 {

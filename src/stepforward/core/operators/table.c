@@ -1,5 +1,6 @@
 /* The operators by kind. */
-#include "operator.h"
+#include "operators/operator.h"
+#include "stepforward.h"
 
 static const sf_operator* const table[] = {
     [SF_CONV] = &sf_conv,

@@ -1,0 +1,158 @@
+/* Writing a journal (docs/file-formats.md, section 3): one sink call per record, so that a record is kept whole or not at all. */
+#include "base/machine.h"
+#include "stepforward.h"
+
+enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5 };
+
+#define HEAD 2u /* type and count, in front of the payload */
+
+static void put(uint8_t* at, uint64_t v, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* Finish a record that lies at `record` with its head and payload, and hand it over. */
+static sf_status emit(sf_journal* journal, uint8_t* record, uint32_t type, uint32_t count, uint32_t payload)
+{
+    record[0] = (uint8_t)type;
+    record[1] = (uint8_t)count;
+    const uint32_t check = sf_crc32(journal->check, record, HEAD + payload);
+    put(record + HEAD + payload, check, 4);
+    if (journal->sink(journal->context, record, (size_t)HEAD + payload + 4) != 0)
+        return SF_SINK_FAILED;
+    journal->check = check;
+    return SF_OK;
+}
+
+/* The buffer: a record of raw votes, in which they also wait, and behind it room to pack the same votes into 2 bits or 1. A
+ * failed write so loses nothing that is held. */
+static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + 4; }
+
+size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record)
+{
+    return (size_t)raw_bytes(directions, steps_per_record) + HEAD + (directions * steps_per_record + 3) / 4 + 4;
+}
+
+sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
+                            uint32_t check, sf_sink sink, void* context)
+{
+    if (journal == NULL || buffer == NULL || sink == NULL || directions < 1 || directions > SF_MAX_DIRECTIONS ||
+        steps_per_record < 1 || steps_per_record > 255)
+        return SF_BAD_ARGUMENT;
+    journal->sink = sink;
+    journal->context = context;
+    journal->buffer = (uint8_t*)buffer;
+    journal->check = check;
+    journal->directions = directions;
+    journal->steps_per_record = steps_per_record;
+    journal->steps_held = 0;
+    return SF_OK;
+}
+
+sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
+                          const void* settings, uint32_t settings_bytes, sf_sink sink, void* context)
+{
+    uint8_t head[12] = {'S', 'F', 'J', '1'}, tail[4];
+    const sf_status status = sf_journal_resume(journal, directions, steps_per_record, buffer, 0, sink, context);
+    if (status != SF_OK)
+        return status;
+    if (settings == NULL && settings_bytes > 0)
+        return SF_BAD_ARGUMENT;
+    put(head + 4, 1, 2);
+    put(head + 6, directions, 2);
+    put(head + 8, settings_bytes, 4);
+    const uint32_t check = sf_crc32(sf_crc32(0, head, sizeof head), settings, settings_bytes);
+    put(tail, check, 4);
+    if (sink(context, head, sizeof head) != 0 || (settings_bytes > 0 && sink(context, settings, settings_bytes) != 0) ||
+        sink(context, tail, sizeof tail) != 0)
+        return SF_SINK_FAILED;
+    journal->check = check;
+    return SF_OK;
+}
+
+static int8_t* votes_of(const sf_journal* journal) { return (int8_t*)journal->buffer + HEAD; }
+
+/* The smallest record type that holds the votes. */
+static uint32_t type_of(const int8_t* votes, uint32_t count)
+{
+    uint32_t type = SIGNS;
+    for (uint32_t i = 0; i < count; i++) {
+        if (votes[i] < -1 || votes[i] > 1)
+            return RAW;
+        if (votes[i] == 0)
+            type = TERNARY;
+    }
+    return type;
+}
+
+static uint32_t pack(const int8_t* votes, uint32_t count, uint32_t type, uint8_t* payload)
+{
+    const uint32_t bits = type == SIGNS ? 1 : 2, bytes = (count * bits + 7) / 8;
+    sf_fill(payload, 0, bytes);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t code = type == SIGNS ? votes[i] < 0 : (uint32_t)votes[i] & 3u;
+        payload[i * bits / 8] = (uint8_t)(payload[i * bits / 8] | code << (i * bits % 8));
+    }
+    return bytes;
+}
+
+sf_status sf_journal_flush(sf_journal* journal)
+{
+    if (journal == NULL || journal->buffer == NULL)
+        return SF_BAD_ARGUMENT;
+    const uint32_t steps = journal->steps_held, count = journal->directions * steps;
+    if (count == 0)
+        return SF_OK;
+    const uint32_t type = type_of(votes_of(journal), count);
+    uint8_t* record = journal->buffer;
+    uint32_t payload = count;
+    if (type != RAW) {
+        record += raw_bytes(journal->directions, journal->steps_per_record);
+        payload = pack(votes_of(journal), count, type, record + HEAD);
+    }
+    const sf_status status = emit(journal, record, type, steps, payload);
+    if (status == SF_OK)
+        journal->steps_held = 0;
+    return status;
+}
+
+sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes)
+{
+    if (journal == NULL || journal->buffer == NULL || votes == NULL)
+        return SF_BAD_ARGUMENT;
+    if (journal->steps_held == journal->steps_per_record) { /* an earlier write failed: try again before taking more */
+        const sf_status status = sf_journal_flush(journal);
+        if (status != SF_OK)
+            return status;
+    }
+    sf_copy(votes_of(journal) + (size_t)journal->directions * journal->steps_held, votes, journal->directions);
+    if (++journal->steps_held < journal->steps_per_record)
+        return SF_OK;
+    const sf_status status = sf_journal_flush(journal);
+    if (status != SF_OK)
+        journal->steps_held--; /* not taken */
+    return status;
+}
+
+sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t loss)
+{
+    uint8_t record[HEAD + 12 + 4];
+    const sf_status status = sf_journal_flush(journal);
+    if (status != SF_OK)
+        return status;
+    put(record + HEAD, correct, 4);
+    put(record + HEAD + 4, (uint64_t)loss, 8);
+    return emit(journal, record, EVALUATION, 0, 12);
+}
+
+sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason)
+{
+    uint8_t record[HEAD + 5 + 4];
+    const sf_status status = sf_journal_flush(journal);
+    if (status != SF_OK)
+        return status;
+    put(record + HEAD, kept_step, 4);
+    record[HEAD + 4] = reason;
+    return emit(journal, record, END, 0, 5);
+}

@@ -1,0 +1,77 @@
+/* sf_winograd_row with AVX2, sixteen channels at a time; other numbers of channels go the plain way. */
+#include "base/integers.h"
+#include "base/machine.h"
+#include "multiply/host/avx2/avx2.h"
+#include "multiply/host/plain/plain.h"
+
+#if SF_X86
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2")))
+#define AVX2_INLINE __attribute__((target("avx2"), always_inline)) static inline
+#define UNROLL _Pragma("GCC unroll 9")
+
+AVX2_INLINE void of_weights(const __m256i g[3], __m256i u[4])
+{
+    const __m256i ends = _mm256_add_epi16(g[0], g[2]);
+    u[0] = g[0];
+    u[1] = _mm256_add_epi16(ends, g[1]);
+    u[2] = _mm256_sub_epi16(ends, g[1]);
+    u[3] = g[2];
+}
+
+AVX2_INLINE int64_t sum_of(__m256i v)
+{
+    int32_t lanes[8];
+    int64_t sum = 0;
+    _mm256_storeu_si256((__m256i_u*)(void*)lanes, v);
+    for (int i = 0; i < 8; i++)
+        sum += lanes[i];
+    return sum;
+}
+
+AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
+{
+    __m256i between[3][4];
+    UNROLL for (int i = 0; i < 3; i++) of_weights(g + 3 * i, between[i]);
+    UNROLL for (size_t j = 0; j < 4; j++)
+    {
+        const __m256i column[3] = {between[0][j], between[1][j], between[2][j]};
+        __m256i out[4];
+        of_weights(column, out);
+        UNROLL for (size_t i = 0; i < 4; i++) _mm256_storeu_si256((__m256i_u*)(void*)(u + (4 * j + i) * step), out[i]);
+    }
+}
+
+/* Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above 32767. */
+AVX2 uint32_t sf_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive)
+{
+    if (channels % 16 != 0)
+        return sf_winograd_row(line, channels, step, u, sum, positive);
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i most = _mm256_setzero_si256(), all = most, sizes = most;
+    for (uint32_t c = 0; c < channels; c += 16) {
+        __m256i g[9], nine = _mm256_setzero_si256(), size = nine;
+        UNROLL for (size_t tap = 0; tap < 9; tap++)
+        {
+            g[tap] = _mm256_loadu_si256((const __m256i_u*)(const void*)(line + tap * channels + c));
+            nine = _mm256_add_epi16(nine, g[tap]);
+            size = _mm256_adds_epu16(size, _mm256_abs_epi16(g[tap]));
+        }
+        most = _mm256_max_epu16(most, size);
+        all = _mm256_add_epi32(all, _mm256_madd_epi16(nine, ones));
+        sizes = _mm256_add_epi32(sizes, _mm256_madd_epi16(size, ones));
+        transform(g, step, u + c);
+    }
+    const int64_t total = sum_of(all);
+    uint16_t lanes[16];
+    uint32_t largest = 0;
+    _mm256_storeu_si256((__m256i_u*)(void*)lanes, most);
+    for (int i = 0; i < 16; i++)
+        largest = sf_max_u32(largest, lanes[i]);
+    *sum = total;
+    *positive = (sum_of(sizes) + total) / 2;
+    return largest;
+}
+
+#endif

@@ -1,0 +1,247 @@
+/* Convolution in bands on a host. No patch is gathered. */
+#include "base/guard.h"
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "multiply/host/bands.h"
+#include "multiply/host/block.h"
+#include "multiply/host/grid.h"
+#include "multiply/host/host_tile.h"
+#include "multiply/host/kernels.h"
+#include "multiply/host/packed_rows.h"
+#include "multiply/host/winograd.h"
+#include "stepforward.h"
+
+void sf_bands_rows_only(sf_bands* g, uint32_t rows, uint32_t length)
+{
+    g->samples = 1;
+    g->in_h = g->out_h = rows;
+    g->in_w = g->out_w = g->width = 1;
+    g->in_c = g->group_in = length;
+    g->stride_h = g->stride_w = g->dilation_h = g->dilation_w = g->kernel_h = g->kernel_w = g->joined = 1;
+    g->pad_top = g->pad_left = 0;
+}
+
+static uint32_t suits_winograd(const sf_bands* g, uint32_t rows)
+{
+    return sf_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
+                             g->out_w);
+}
+
+/* Patches must begin with a word of the picture. */
+void sf_bands_choose(sf_bands* g, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows)
+{
+    g->bytes = g->flip = 0;
+    if (weight->dtype != SF_S16) {
+        const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
+        g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+        g->flip = kernels->byte_flip;
+    }
+    g->winograd = !g->bytes && suits_winograd(g, rows);
+}
+
+static uint32_t segments(const sf_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
+static uint32_t segment(const sf_bands* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
+
+static sf_host_shape shape(const sf_bands* g, uint32_t rows)
+{
+    const sf_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
+    return s;
+}
+
+/* Words of 16 bits that some elements of the picture take. */
+static uint64_t words(const sf_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
+
+static uint64_t line_words(const sf_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
+
+/* Input rows under `rows` output rows. */
+static uint32_t in_rows(const sf_bands* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
+
+/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
+static uint32_t band_rows(const sf_bands* g)
+{
+    const uint64_t lines = SF_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
+    const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
+    return g->winograd ? rows + rows % 2 : rows;
+}
+
+/* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours, and with
+ * Winograd's tiles the position that would follow the last. */
+static uint64_t picture_bytes(const sf_bands* g)
+{
+    const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
+    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
+}
+
+uint64_t sf_bands_bytes(const sf_bands* g, uint32_t row_tile, uint32_t rows)
+{
+    const sf_host_shape of = shape(g, rows);
+    return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SF_GAP;
+}
+
+/* `count` elements of the input into the picture from word `at` on. */
+SF_INLINE void put(const sf_bands* g, const int8_t* x, size_t count, int16_t* picture)
+{
+    if (!g->bytes)
+        sf_widen(x, (int32_t)count, g->zero, picture);
+    else if (g->flip == 0)
+        sf_copy(picture, x, count);
+    else
+        for (size_t i = 0; i < count; i++)
+            ((uint8_t*)picture)[i] = (uint8_t)x[i] ^ 128u;
+}
+
+/* `count` elements of padding: x - zero is 0. */
+SF_INLINE void put_padding(const sf_bands* g, size_t count, int16_t* picture)
+{
+    if (g->bytes)
+        sf_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
+    else
+        sf_fill(picture, 0, count * sizeof *picture);
+}
+
+/* Columns of one input row, from -pad_left on. line: the first channel of the group. */
+SF_INLINE void put_line(const sf_bands* g, const int8_t* line, int16_t* out)
+{
+    const uint32_t c = g->group_in, left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
+    const size_t column = (size_t)words(g, c);
+    put_padding(g, (size_t)left * c, out);
+    if (c == g->in_c)
+        put(g, line, (size_t)inside * c, out + left * column);
+    else
+        for (uint32_t i = 0; i < inside; i++)
+            put(g, line + (size_t)i * g->in_c, c, out + (left + i) * column);
+    put_padding(g, (size_t)(g->width - left - inside) * c, out + (left + inside) * column);
+}
+
+/* The input rows under output rows oy .. oy+rows-1 of one sample. */
+SF_CLONES
+static void put_band(const sf_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+{
+    const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
+    const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
+    const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
+    const int64_t last = inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
+    if (first > top)
+        put_padding(g, (size_t)(first - top) * line, picture);
+    picture += (size_t)(first - top) * step;
+    if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
+        put(g, x + (size_t)first * from, (size_t)(last - first) * from, picture);
+        picture += (size_t)(last - first) * step;
+    } else {
+        for (int64_t y = first; y < last; y++, picture += step)
+            put_line(g, x + (size_t)y * from, picture);
+    }
+    if (last < end)
+        put_padding(g, (size_t)(end - last) * line, picture);
+}
+
+/* All positions of a band. at: the first position's first output. */
+static void run_band(const sf_bands* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
+                     size_t step)
+{
+    sf_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
+                    (size_t)(g->stride_h * line_words(g)), at, step, step * g->out_w};
+    if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
+        grid.width = rows;
+        grid.rows = 1;
+        grid.across = grid.down;
+        grid.out_across = grid.out_down;
+    }
+    sf_host_tile_multiply(tile, &grid, y);
+}
+
+/* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing evenly: up to three
+ * panels, about the same number in each. */
+static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
+{
+    const uint32_t panels = (rows + SF_PANEL - 1) / SF_PANEL, tiles = (panels + SF_BLOCK_PANELS - 1) / SF_BLOCK_PANELS;
+    return packed ? sf_min_u32(row_tile, (panels + tiles - 1) / tiles * SF_PANEL) : row_tile;
+}
+
+sf_packing sf_bands_packing(const sf_bands* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
+{
+    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sf_min_u32(packed, rows);
+    const sf_host_shape of = shape(g, rows);
+    sf_packing p;
+    p.tiles = groups * ((rows + most - 1) / most);
+    p.tile_bytes = sf_host_tile_packed_bytes(packed, &of);
+    return p;
+}
+
+static int16_t* open_tile(sf_host_tile* tile, const sf_bands* g, const sf_call* call, uint32_t rows)
+{
+    const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
+    const sf_host_shape of = shape(g, rows);
+    uint8_t* end = sf_host_tile_open(tile, call->pass->kernels, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
+    for (uint32_t s = 0; s < segments(g); s++)
+        tile->offsets[s] = g->joined ? s * g->dilation_h * line
+                                     : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
+    return sf_room(&end, picture_bytes(g));
+}
+
+void sf_bands_pack(const sf_bands* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
+{
+    const uint32_t rows = out_c / groups;
+    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
+    const uint32_t tiles = p.tiles / groups, group = index / tiles;
+    sf_host_tile tile, other;
+    open_tile(&tile, g, call, rows);
+    other = tile;
+    const uint32_t first = index % tiles * tile.capacity, count = sf_min_u32(tile.capacity, rows - first);
+    sf_host_tile_point(&tile, call->packed + index * p.tile_bytes);
+    if (twin != NULL)
+        sf_host_tile_point(&other, twin->packed + index * p.tile_bytes);
+    if (!call->words_kept)
+        sf_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
+    sf_packed_rows_prepare(tile.packed_rows, twin != NULL ? other.packed_rows : NULL, call, group * rows + first);
+}
+
+/* Rows of one group and where they lie packed, tile after tile. */
+typedef struct stretch {
+    uint32_t group, first, end;
+    uint8_t* packed;
+    uint64_t tile_bytes;
+} stretch;
+
+/* All samples: a band is put into the picture once for all tiles. */
+static void run_stretch(const sf_bands* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
+                        uint32_t out_c)
+{
+    const uint32_t most = band_rows(g);
+    const int8_t* x = (const int8_t*)call->x + (size_t)rows->group * g->group_in;
+    size_t at = 0;
+    for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
+        for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
+            uint8_t* packed = rows->packed;
+            some = sf_min_u32(most, g->out_h - oy);
+            put_band(g, x, oy, some, picture);
+            for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
+                sf_host_tile_select(tile, packed);
+                run_band(g, tile, some, picture, call->y, at + row, out_c);
+            }
+        }
+}
+
+void sf_bands_run(const sf_bands* g, const sf_call* call, uint32_t groups, uint32_t out_c)
+{
+    const uint32_t rows = out_c / groups;
+    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
+    sf_host_tile tile;
+    int16_t* picture = open_tile(&tile, g, call, rows);
+    for (uint32_t group = 0; group < groups; group++) {
+        stretch all = {group, group * rows, (group + 1) * rows, call->packed, p.tile_bytes};
+        if (call->packed != NULL) {
+            all.packed += group * (p.tiles / groups) * p.tile_bytes;
+            run_stretch(g, call, &tile, picture, &all, out_c);
+            continue;
+        }
+        for (stretch one = all; one.first < all.end; one.first = one.end) {
+            one.end = sf_min_u32(one.first + tile.capacity, all.end);
+            one.packed = (uint8_t*)call->work;
+            sf_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
+            sf_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
+            run_stretch(g, call, &tile, picture, &one, out_c);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* The whole training step for a device: perturb while loading, compare two losses, vote, write down, move. */
+#include "base/integers.h"
+#include "base/machine.h"
+#include "stepforward.h"
+
+/* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
+#define TOGETHER 8u
+
+/* Losses summed over the samples from, from + stride, ...: all of them in one call, a share of them one by one, since its
+ * samples do not lie together. */
+static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from, uint32_t stride,
+                           const sf_perturbation* probes, uint32_t count, int64_t* losses)
+{
+    if (stride == 1)
+        return sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, count, losses);
+    sf_status status = SF_OK;
+    int64_t one[2]; /* a share belongs to one direction */
+    sf_fill(losses, 0, count * sizeof *losses);
+    for (uint64_t j = from; status == SF_OK && j < n; j += stride) {
+        const int8_t* sample = x + (size_t)j * t->program->input_bytes;
+        status = sf_losses(t->program, t->plan, t->weights, &t->scratch, sample, labels + j, 1, probes, count, one);
+        for (uint32_t i = 0; status == SF_OK && i < count; i++)
+            losses[i] += one[i];
+    }
+    return status;
+}
+
+/* The votes of `count` directions from `first` on, by their losses on the samples from, from + stride, ... */
+static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from, uint32_t stride,
+                      uint32_t first, uint32_t count)
+{
+    sf_perturbation probes[2 * TOGETHER];
+    int64_t losses[2 * TOGETHER];
+    for (uint32_t i = 0; i < 2 * count; i++) {
+        probes[i].step = t->step;
+        probes[i].direction = first + i / 2;
+        probes[i].sign = i % 2 == 0 ? 1 : -1;
+    }
+    const sf_status status = losses_of(t, x, labels, n, from, stride, probes, 2 * count, losses);
+    for (uint32_t i = 0; status == SF_OK && i < count; i++)
+        t->votes[first + i] = (int8_t)((losses[2 * i] > losses[2 * i + 1]) - (losses[2 * i] < losses[2 * i + 1]));
+    return status;
+}
+
+sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+{
+    if (t == NULL || t->program == NULL || t->plan == NULL || t->step >= t->plan->steps ||
+        (t->momentum == NULL && t->plan->momentum_elements > 0) ||
+        (t->journal != NULL && t->journal->directions != t->plan->directions))
+        return SF_BAD_ARGUMENT;
+    const uint32_t m = t->plan->directions, share = t->plan->share_batch;
+    for (uint32_t i = 0, count; i < m; i += count) {
+        count = share ? 1 : sf_min_u32(TOGETHER, m - i);
+        const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count);
+        if (status != SF_OK)
+            return status;
+    }
+    if (t->journal != NULL) {
+        const sf_status status = sf_journal_votes(t->journal, t->votes);
+        if (status != SF_OK)
+            return status;
+    }
+    const sf_status status = sf_update(t->program, t->plan, t->weights, t->momentum, t->step, t->votes);
+    if (status == SF_OK)
+        t->step++;
+    return status;
+}

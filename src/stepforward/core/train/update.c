@@ -1,0 +1,293 @@
+/* Moving the weights: sign-m-SPSA with SGD (contract, section 8). */
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tables.h"
+#include "base/weights.h"
+#include "multiply/choose.h"
+#include "multiply/stage.h"
+#include "random/draw.h"
+#include "stepforward.h"
+#include "train/update.h"
+
+#define STOCHASTIC_STREAM 0xFFFFFFFFu
+
+uint32_t sf_rate(const sf_plan* plan, uint32_t step)
+{
+    uint64_t rate = 32768, t = sf_min_u32(step, plan->steps);
+    if (plan->schedule == SF_LINEAR) {
+        rate = 32768 * (plan->steps - t) / plan->steps;
+    } else if (plan->schedule == SF_COSINE) {
+        const uint32_t position = (uint32_t)(t * 65536 / plan->steps), i = position >> 8, r = position & 255u;
+        const int32_t here = sf_table_cos[i], next = sf_table_cos[i < 256 ? i + 1 : i];
+        rate = (uint64_t)(here + (((next - here) * (int32_t)r) >> 8));
+    }
+    return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
+}
+
+/* Elements moved together: on hosts enough that what a piece costs beside its elements does not show. */
+#if __STDC_HOSTED__
+#define PIECE (8u * SF_CHUNK)
+#else
+#define PIECE SF_CHUNK
+#endif
+
+/* A piece of one trainable tensor on its way through the update. */
+typedef struct piece {
+    int32_t g[PIECE];
+    uint16_t u[PIECE];
+    int64_t move[PIECE];
+} piece;
+
+SF_CLONES
+static void accumulate(int32_t* g, const int8_t* z, int32_t vote, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        g[i] += vote * z[i];
+}
+
+/* v = clamp(((v*beta + 2^14) >> 15) + (g << F)); g becomes v. */
+SF_CLONES
+static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t count)
+{
+    const int32_t beta = (int32_t)plan->beta, scale = (int32_t)1 << plan->fraction_bits;
+    for (uint32_t i = 0; i < count; i++) {
+        g[i] = sf_clamp(((v[i] * beta + (1 << 14)) >> 15) + g[i] * scale, -32767, 32767);
+        v[i] = (int16_t)g[i];
+    }
+}
+
+/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
+SF_CLONES
+static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
+{
+    const int64_t factor = (int64_t)s->update_mult * (int64_t)rate;
+    const uint32_t shift = s->update_shift + 15;
+    const int64_t half = rounding == SF_NEAREST ? (int64_t)1 << (shift - 1) : 0;
+    const uint32_t up = shift >= 16 ? shift - 16 : 0, down = shift >= 16 ? 0 : 16 - shift;
+    if (rounding == SF_STOCHASTIC)
+        for (uint32_t i = at; i < at + count; i++)
+            p->move[i] = (p->g[i] * factor + (((int64_t)p->u[i] << up) >> down)) >> shift;
+    else
+        for (uint32_t i = at; i < at + count; i++)
+            p->move[i] = (p->g[i] * factor + half) >> shift;
+}
+
+static int64_t clamped(int64_t v, int64_t q_max) { return v < -q_max ? -q_max : v > q_max ? q_max : v; }
+
+static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int64_t* move)
+{
+    if (t->dtype == SF_S16) {
+        int16_t* w = (int16_t*)(void*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int16_t)clamped(w[i] - move[i], 32767);
+    } else if (t->dtype == SF_S8) {
+        int8_t* w = (int8_t*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int8_t)clamped(w[i] - move[i], 127);
+    } else if (t->dtype == SF_S32) {
+        int32_t* w = (int32_t*)(void*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int32_t)clamped(w[i] - move[i], INT32_MAX);
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t e = first + i, at = 4u * (e & 1u);
+            const uint32_t nibble = ((uint32_t)data[e >> 1] >> at) & 15u;
+            const uint32_t v = (uint32_t)clamped((int64_t)(nibble ^ 8u) - 8 - move[i], 7) & 15u;
+            data[e >> 1] = (uint8_t)((data[e >> 1] & ~(15u << at)) | (v << at));
+        }
+    }
+}
+
+/* Whether moves can be made in 32 bits: |g| <= 32767 whatever z is, every shift is at least 2, and weights have 16 bits at most.
+ * Devices multiply 64 bits as fast, and save the second copy. */
+static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, const int8_t* votes)
+{
+    if (!__STDC_HOSTED__ || t->dtype == SF_S32)
+        return 0;
+    int32_t sum = 0;
+    for (uint32_t i = 0; i < plan->directions; i++)
+        sum += votes[i] < 0 ? -votes[i] : votes[i];
+    for (uint32_t i = 0; i < entry->scaler_count; i++)
+        if (plan->scalers[entry->scaler_first + i].update_shift < 2)
+            return 0;
+    return plan->beta > 0 || sum * 127 <= 32767;
+}
+
+/* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a floor;
+ * high < 2^15 and low < 2^16, so that no product leaves 32 bits, and a shift of p by 17 or more leaves moves below 2^30. */
+SF_CLONES
+static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, const sf_scaler* s, uint32_t rate,
+                               uint32_t rounding)
+{
+    const uint32_t factor = s->update_mult * rate, shift = s->update_shift - 1; /* of p >> 16 */
+    const int32_t high = (int32_t)(factor >> 16), low = (int32_t)(factor & 0xffffu);
+    if (rounding != SF_STOCHASTIC) {
+        /* |p| < 2^46: from shift 31 up, and so with 31, the nearest is 0 and the floor is the sign */
+        const uint32_t less = sf_min_u32(shift, 31);
+        const int32_t half = rounding == SF_NEAREST ? (int32_t)1 << (less - 1) : 0;
+        for (uint32_t i = 0; i < count; i++)
+            g[i] = (g[i] * high + ((g[i] * low) >> 16) + half) >> less;
+    } else if (shift >= 16) {
+        for (uint32_t i = 0; i < count; i++)
+            g[i] = (((g[i] * high + ((g[i] * low) >> 16)) >> (shift - 16)) + u[i]) >> 16;
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t rest = ((uint32_t)(g[i] * low) & 0xffffu) + ((uint32_t)u[i] << shift);
+            g[i] = (g[i] * high + ((g[i] * low) >> 16) + (int32_t)(rest >> 16)) >> shift;
+        }
+    }
+}
+
+SF_CLONES
+static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int32_t* move)
+{
+    if (t->dtype == SF_S16) {
+        int16_t* w = (int16_t*)(void*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int16_t)sf_clamp(w[i] - move[i], -32767, 32767);
+    } else if (t->dtype == SF_S8) {
+        int8_t* w = (int8_t*)data + first;
+        for (uint32_t i = 0; i < count; i++)
+            w[i] = (int8_t)sf_clamp(w[i] - move[i], -127, 127);
+    } else {
+        uint8_t* w = data + first / 2; /* a piece begins with a whole byte */
+        for (uint32_t i = 0; i < count / 2; i++) {
+            const int32_t low = sf_clamp(((w[i] & 15) ^ 8) - 8 - move[2 * i], -7, 7);
+            const int32_t high = sf_clamp(((w[i] >> 4) ^ 8) - 8 - move[2 * i + 1], -7, 7);
+            w[i] = (uint8_t)((low & 15) | (high & 15) << 4);
+        }
+        if (count % 2 == 1) {
+            const int32_t low = sf_clamp(((w[count / 2] & 15) ^ 8) - 8 - move[count - 1], -7, 7);
+            w[count / 2] = (uint8_t)((low & 15) | (w[count / 2] & 0xf0));
+        }
+    }
+}
+
+static sf_stream stream_of(const sf_moving* m, const sf_trainable* entry, uint32_t direction)
+{
+    return sf_stream_of(m->kernels, m->plan->seed, m->step, direction, entry->tensor);
+}
+
+/* z of some elements of one direction: where it was kept, or drawn into `room`. */
+static const int8_t* z_of(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction, uint32_t first,
+                          uint32_t count, int8_t* room)
+{
+    if (direction < m->drawn.directions && t->dtype == SF_S16)
+        return m->drawn.z + direction * m->drawn.bytes + sf_kept_z(t) + first;
+    const sf_stream s = stream_of(m, entry, direction);
+    sf_draw(&s, m->plan->distribution, first, count, room);
+    return room;
+}
+
+/* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
+static void gather(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count, piece* p)
+{
+    const sf_plan* plan = m->plan;
+    int8_t z[PIECE];
+    sf_fill(p->g, 0, count * sizeof *p->g);
+    for (uint32_t i = 0; i < plan->directions; i++)
+        if (m->votes[i] != 0)
+            accumulate(p->g, z_of(m, entry, t, i, first, count, z), m->votes[i], count);
+    if (plan->beta > 0)
+        momentum_step(plan, m->momentum + entry->momentum_first + first, p->g, count);
+    if (plan->rounding == SF_STOCHASTIC) {
+        const sf_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
+        sf_draw_halfwords(&s, first, count, p->u);
+    }
+}
+
+#if __STDC_HOSTED__
+
+/* The only direction with a vote, or plan->directions if there is none or more than one. */
+static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
+{
+    uint32_t found = plan->directions;
+    for (uint32_t i = 0; i < plan->directions; i++)
+        if (votes[i] != 0) {
+            if (found < plan->directions)
+                return plan->directions;
+            found = i;
+        }
+    return found;
+}
+
+/* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
+ * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
+static int move_by_table(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count,
+                         uint32_t rate)
+{
+    const sf_plan* plan = m->plan;
+    const sf_moves_kernel moves = m->kernels->moves;
+    const uint32_t direction = only_direction(plan, m->votes);
+    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->rounding == SF_STOCHASTIC ||
+        direction == plan->directions || count < 2 * SF_CHUNK || !is_narrow(plan, entry, t, m->votes))
+        return 0;
+    int32_t g[256];
+    int16_t move[256];
+    int8_t z[PIECE];
+    for (int32_t i = 0; i < 256; i++)
+        g[i] = m->votes[direction] * (i < 128 ? i : i - 256);
+    scale_moves_narrow(g, NULL, 256, plan->scalers + entry->scaler_first, rate, plan->rounding);
+    if (g[127] < -32767 || g[127] > 32767 || g[128] < -32767 || g[128] > 32767) /* moves grow or fall with z: these are the outermost */
+        return 0;
+    for (uint32_t i = 0; i < 256; i++)
+        move[i] = (int16_t)g[i];
+    for (uint32_t end = first + count, some; first < end; first += some) {
+        some = sf_min_u32(PIECE, end - first);
+        moves((int16_t*)(void*)data + first, z_of(m, entry, t, direction, first, some, z), some, move);
+    }
+    return 1;
+}
+
+#endif
+
+void sf_update_elements(const sf_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count)
+{
+    const sf_plan* plan = m->plan;
+    const sf_tensor* t = m->program->tensors + entry->tensor;
+    uint8_t* data = (uint8_t*)(uintptr_t)sf_weight_at(m->program, plan, m->weights, entry->tensor); /* of `weights`, not of the file */
+    const uint32_t rate = sf_rate(plan, m->step), end = first + count;
+    const int narrow = is_narrow(plan, entry, t, m->votes);
+    piece p;
+#if __STDC_HOSTED__
+    if (move_by_table(m, entry, t, data, first, count, rate))
+        return;
+#endif
+    for (; first < end; first += count) {
+        count = sf_min_u32(PIECE, end - first);
+        gather(m, entry, t, first, count, &p);
+        for (uint32_t at = 0, run; at < count; at += run) {
+            const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
+            if (narrow)
+                scale_moves_narrow(p.g + at, p.u + at, run, s, rate, plan->rounding);
+            else
+                scale_moves(&p, at, run, s, rate, plan->rounding);
+        }
+        if (narrow)
+            apply_narrow(t, data, first, count, p.g);
+        else
+            apply(t, data, first, count, p.move);
+    }
+}
+
+sf_status sf_check_update(const sf_moving* m)
+{
+    if (m->program == NULL || m->plan == NULL || m->weights == NULL || m->votes == NULL || m->step >= m->plan->steps ||
+        (m->momentum == NULL && m->plan->momentum_elements > 0))
+        return SF_BAD_ARGUMENT;
+    return ((uintptr_t)m->weights & 3u) != 0 || ((uintptr_t)m->momentum & 1u) != 0 ? SF_MISALIGNED : SF_OK;
+}
+
+sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+                    const int8_t* votes)
+{
+    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sf_moving m = {&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}};
+    const sf_status status = sf_check_update(&m);
+    for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
+        const sf_trainable* entry = plan->trainables + i;
+        sf_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
+    }
+    return status;
+}
