@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from stepforward.lowering.lower import lower
+from stepforward.network.network import Format, Network, Node, Parameter
 from stepforward.operators.depthwise import Depthwise
 from stepforward.program.arena import plan_arena
-from stepforward.program.lower import lower
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
 
 CLASSES = 4
 INPUT = (2, 9, 7)
@@ -16,12 +16,12 @@ def _parameter(rng, name, shape, dtype="s16", channels=0):
     q_max = {"s16": 32767, "s8": 127, "s4": 7}[dtype]
     real = 0.5 / q_max
     scale = tuple(real * (1 + 0.1 * c) for c in range(channels)) if channels else (real,)
-    return QuantizedParameter(name, rng.integers(-q_max, q_max + 1, shape), dtype, scale)
+    return Parameter(name, rng.integers(-q_max, q_max + 1, shape), dtype, scale)
 
 
 def _bias(rng, name, x, weight):
     scale = tuple(x.scale * s for s in weight.scale)
-    return QuantizedParameter(name, rng.integers(-20000, 20001, (weight.q.shape[0],)), "s32", scale)
+    return Parameter(name, rng.integers(-20000, 20001, (weight.q.shape[0],)), "s32", scale)
 
 
 def _window(kernel, stride=1, pads=(0, 0, 0, 0), **more):
@@ -40,12 +40,12 @@ def _layers(rng, nodes, formats, dtype="s16", per_channel=False):
     def layer(op_type, name, source, target, shape, clip=(None, None), **attributes):
         weight = _parameter(rng, f"{name}.weight", shape, dtype, shape[0] if per_channel else 0)
         bias = _bias(rng, f"{name}.bias", formats[source], weight)
-        nodes.append(QuantizedNode(op_type, name, (source,), target, attributes, weight, bias, clip))
+        nodes.append(Node(op_type, name, (source,), target, attributes, weight, bias, clip))
 
     return layer
 
 
-def small_graph(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> QuantizedGraph:
+def small_network(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Network:
     """The network as a quantized graph."""
     rng = np.random.default_rng(seed)
     formats = {
@@ -62,19 +62,18 @@ def small_graph(dtype: str = "s16", per_channel: bool = False, seed: int = 0) ->
     layer = _layers(rng, nodes, formats, dtype, per_channel)
     layer("Conv", "stem", "x", "a", (6, 2, 3, 3), (0.0, None), **_window(3, 2, (1, 0, 1, 2), group=1))
     layer("Conv", "depthwise", "a", "b", (6, 1, 3, 3), **_window(3, 1, (1, 1, 1, 1), group=6))
-    nodes.append(QuantizedNode("Add", "join", ("a", "b"), "c", {}, clip=(0.0, 6.0)))
-    nodes.append(QuantizedNode("MaxPool", "pool", ("c",), "m", _window(2, 2)))
+    nodes.append(Node("Add", "join", ("a", "b"), "c", {}, clip=(0.0, 6.0)))
+    nodes.append(Node("MaxPool", "pool", ("c",), "m", _window(2, 2)))
     layer("Conv", "point", "m", "d", (3, 6, 1, 1), **_window(1, group=1))
-    nodes.append(QuantizedNode("Flatten", "flatten", ("d",), "f", {"axis": 1}))
+    nodes.append(Node("Flatten", "flatten", ("d",), "f", {"axis": 1}))
     layer("Gemm", "head", "f", "y", (CLASSES, 12))
-    return QuantizedGraph("x", "y", tuple(nodes), "small", formats)
+    metadata = {"class_names": ["a", "b", "c", "d"], "bits": "16w8a"}
+    return Network("x", "y", tuple(nodes), "small", formats, metadata=metadata)
 
 
 def small_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
     """The network lowered."""
-    return lower(
-        small_graph(dtype, per_channel, seed), {"class_names": ["a", "b", "c", "d"], "bits": "16w8a"}
-    )
+    return lower(small_network(dtype, per_channel, seed))
 
 
 def convolutions_program(seed: int = 0) -> Program:
@@ -97,10 +96,10 @@ def convolutions_program(seed: int = 0) -> Program:
     layer("Conv", "inner", "b", "c", (17, 24, 3, 3), **_window(3, group=1))
     for node, rows in ((nodes[1], slice(16)), (nodes[2], slice(None))):
         node.weight.q[rows] //= 12
-    nodes.append(QuantizedNode("GlobalAveragePool", "average", ("c",), "p", {}))
-    nodes.append(QuantizedNode("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    nodes.append(Node("GlobalAveragePool", "average", ("c",), "p", {}))
+    nodes.append(Node("Flatten", "flatten", ("p",), "f", {"axis": 1}))
     layer("Gemm", "head", "f", "y", (CLASSES, 17))
-    return lower(QuantizedGraph("x", "y", tuple(nodes), "convolutions", formats), {"bits": "16w8a"})
+    return lower(Network("x", "y", tuple(nodes), "convolutions", formats, metadata={"bits": "16w8a"}))
 
 
 def wide_program(dtype: str = "s8", rows: int = 16, channels: int = 16, seed: int = 0) -> Program:
@@ -118,10 +117,10 @@ def wide_program(dtype: str = "s8", rows: int = 16, channels: int = 16, seed: in
     layer = _layers(rng, nodes, formats, dtype)
     layer("Conv", "widen", "x", "a", (channels, 2, 1, 1), (0.0, None), **_window(1, group=1))
     layer("Conv", "wide", "a", "b", (rows, channels, 3, 3), **_window(3, 1, (1,) * 4, group=1))
-    nodes.append(QuantizedNode("GlobalAveragePool", "average", ("b",), "p", {}))
-    nodes.append(QuantizedNode("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    nodes.append(Node("GlobalAveragePool", "average", ("b",), "p", {}))
+    nodes.append(Node("Flatten", "flatten", ("p",), "f", {"axis": 1}))
     layer("Gemm", "head", "f", "y", (CLASSES, rows))
-    return lower(QuantizedGraph("x", "y", tuple(nodes), "wide", formats), {"bits": "8w8a"})
+    return lower(Network("x", "y", tuple(nodes), "wide", formats, metadata={"bits": "8w8a"}))
 
 
 def long_rows_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
@@ -143,11 +142,11 @@ def long_rows_program(dtype: str = "s16", per_channel: bool = False, seed: int =
     layer("Conv", "square", "x", "a", (18, 27, 3, 3), (0.0, None), **_window(3, 1, (1,) * 4, group=1))
     layer("Conv", "depthwise", "a", "b", (18, 1, 7, 7), **_window(7, 1, (3,) * 4, group=18))
     layer("Conv", "groups", "b", "c", (9, 6, 3, 3), **_window(3, 2, (1,) * 4, group=3))
-    nodes.append(QuantizedNode("Flatten", "flatten", ("c",), "f", {"axis": 1}))
+    nodes.append(Node("Flatten", "flatten", ("c",), "f", {"axis": 1}))
     layer("Gemm", "odd", "f", "h", (150, 81))
     layer("Gemm", "even", "h", "i", (40, 150))
     layer("Gemm", "head", "i", "y", (CLASSES, 40))
-    return lower(QuantizedGraph("x", "y", tuple(nodes), "long rows", formats), {"bits": "16w8a"})
+    return lower(Network("x", "y", tuple(nodes), "long rows", formats, metadata={"bits": "16w8a"}))
 
 
 def padded_program() -> Program:

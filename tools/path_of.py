@@ -31,15 +31,15 @@ from stepforward.cli.main import main as command
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.engines.core import CoreEngine
 from stepforward.models import Opened, open_model
+from stepforward.network.network import Network
 from stepforward.program.model import Program
-from stepforward.quantization.read import QuantizedGraph
 
 PACKAGE = Path(cli.__file__).parents[1]
-FORMS = (onnx.ModelProto, ir.Model, Opened, QuantizedGraph, Program)
+FORMS = (onnx.ModelProto, ir.Model, Opened, Network, Program)
 START = str(PACKAGE / "cli" / "adapt.py")
 
 
-class Path_:
+class Way:
     """What was seen so far.
 
     Attributes:
@@ -103,7 +103,7 @@ def _caller(frame: FrameType) -> str | None:
 
 
 @contextmanager
-def watching(seen: Path_) -> Iterator[None]:
+def watching(seen: Way) -> Iterator[None]:
     """Watch every call."""
     sys.setprofile(seen.see)
     try:
@@ -116,7 +116,7 @@ def main() -> None:
     """Print the way and the counts."""
     model = model_path()
     clips = load_clips("adapt", open_model(model).preprocessing)
-    seen = Path_(model)
+    seen = Way(model)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "clips.npz"
         np.savez(data, x=clips.x, y=clips.y, class_names=np.array(clips.class_names))

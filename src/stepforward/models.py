@@ -1,21 +1,20 @@
 """Open whatever the user has as a model: an ONNX file, an onnx_ir model, or a torch module."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from stepforward.data.function import Prepare
-from stepforward.errors import StepforwardError
+from stepforward.errors import StepforwardError, fits_together
 from stepforward.frontend.canonical import canonicalize
-from stepforward.frontend.foreign import fits_together
 from stepforward.frontend.graph import copy_model, present
 from stepforward.frontend.input_shape import give_input_shape, parse_input_shape
 from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
 from stepforward.frontend.onnx import is_quantized, load_onnx
-from stepforward.program.lower import lower
+from stepforward.lowering.lower import lower
 from stepforward.program.model import Program
 from stepforward.quantization.read import read_quantized
 
@@ -144,4 +143,5 @@ def to_program(opened: Opened) -> Program:
     if opened.class_names:
         metadata["class_names"] = list(opened.class_names)
     with fits_together(opened.source):
-        return lower(read_quantized(opened.graph), metadata)
+        network = read_quantized(opened.graph)
+    return lower(replace(network, metadata=metadata, source=opened.source))

@@ -10,7 +10,7 @@ from onnx_graphs import canonical_like, parameters, parse, ramp, run_ort, sample
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.canonical import canonicalize
-from stepforward.program.lower import lower
+from stepforward.lowering.lower import lower
 from stepforward.quantization.float_forward import run
 from stepforward.quantization.qdq import quantize
 from stepforward.quantization.read import read_quantized

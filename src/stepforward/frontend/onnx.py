@@ -6,9 +6,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from stepforward.errors import StepforwardError
+from stepforward.errors import StepforwardError, fits_together
 from stepforward.files import regular_file, write_atomically
-from stepforward.frontend.foreign import fits_together
 from stepforward.frontend.graph import constant, describe, is_quantized
 from stepforward.frontend.input_shape import give_input_shape
 from stepforward.frontend.lenient import make_strict

@@ -1,6 +1,5 @@
 """The settings of a quantization: bits, calibration method, symmetry."""
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -8,9 +7,6 @@ from stepforward.errors import StepforwardError
 
 WEIGHT_BITS = (16, 8, 4)
 METHODS = ("minmax", "percentile", "mse")
-
-LARGEST_LOGITS_SCALE = 0.999 * math.log(2)
-"""The multiplier of the integer loss (contract, section 5) takes logits whose step is less than one bit."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from stepforward.frontend.graph import (
 )
 from stepforward.frontend.metadata import BITS, add_note
 from stepforward.frontend.onnx import is_quantized
+from stepforward.network.network import LARGEST_LOGITS_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
-from stepforward.quantization.formats import LARGEST_LOGITS_SCALE, QuantizationSettings
+from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import (
     FORMAT_OF_INPUT,
     first_value,

@@ -1,7 +1,7 @@
 """A quantized (QDQ) graph as a list of nodes with their integers: what lowering walks."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
@@ -11,6 +11,7 @@ from stepforward.frontend.graph import attribute, constant, copy_model, describe
 from stepforward.frontend.onnx import is_quantized
 from stepforward.frontend.shapes import fix_batch, infer_shapes
 from stepforward.frontend.support import CANONICAL
+from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.quantization.fusion import FORMAT_OF_INPUT
 from stepforward.quantization.parameters import bias_scale
 
@@ -20,100 +21,9 @@ DTYPES = {
     ir.DataType.INT4: "s4",
     ir.DataType.INT32: "s32",
 }
-Q_MAX = {"s16": 2**15 - 1, "s8": 2**7 - 1, "s4": 7, "s32": 2**31 - 1}
 
 
-@dataclass(frozen=True)
-class Format:
-    """How the integers of one activation are to be read: real value = scale * (q - zero_point).
-
-    Attributes:
-        scale: the float32 value stored in the file, as an exact Python float.
-        dtype: "s8" or "s16".
-        shape: one sample, batch left out, in ONNX order: (C, H, W) or (N,).
-    """
-
-    scale: float
-    zero_point: int
-    dtype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedParameter:
-    """One weight or bias in ONNX layout: Conv (O, I/groups, KH, KW), Gemm (O, I), bias (O,).
-
-    Attributes:
-        name: its name in the file, e.g. "conv1.weight".
-        q: integers, int64.
-        dtype: "s16", "s8", "s4" or "s32" (bias).
-        scale: one float (per tensor), or one per output channel; exact float32 values.
-    """
-
-    name: str
-    q: np.ndarray
-    dtype: str
-    scale: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedNode:
-    """One operator on activations that have a format.
-
-    Attributes:
-        op_type: "Conv", "Gemm", "Clip" (a ReLU or clip that could not be fused), "Add", "MaxPool",
-            "AveragePool", "GlobalAveragePool", "Pad", "Concat", "Reshape", "Flatten" or "Transpose".
-        inputs: names of the activations it reads; keys of `QuantizedGraph.formats`.
-        output: name of the activation it writes, after the fused Relu or Clip.
-        attributes: as Python values, every default filled in:
-            Conv: kernel_shape, strides, pads (top, left, bottom, right), dilations, group;
-            MaxPool: kernel_shape, strides, pads, dilations;
-            AveragePool: kernel_shape, strides, pads, count_include_pad (where ceil_mode enlarged the output
-            of a pool, the pads at the end are enlarged instead);
-            Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
-            Pad: pads (all begins, then all ends, batch counted), value (float). Others: empty.
-        weight, bias: of Conv and Gemm, else None.
-        clip: real bounds (lo, hi) of a fused (or, for "Clip", its own) Relu or Clip; None where unbounded.
-    """
-
-    op_type: str
-    name: str
-    inputs: tuple[str, ...]
-    output: str
-    attributes: dict
-    weight: QuantizedParameter | None = None
-    bias: QuantizedParameter | None = None
-    clip: tuple[float | None, float | None] = (None, None)
-
-    @property
-    def parameters(self) -> tuple[QuantizedParameter, QuantizedParameter]:
-        """Weight and bias of a Conv or Gemm."""
-        assert self.weight is not None and self.bias is not None, self.op_type
-        return self.weight, self.bias
-
-
-@dataclass(frozen=True, eq=False)
-class QuantizedGraph:
-    """A quantized network: `nodes` in topological order over the activations in `formats`.
-
-    Attributes:
-        input, output: names of the network's input and logits; keys of `formats`.
-        offset, factor: what the input's channels go through before they are quantized, float32 values, one per
-            channel: (x - offset) * factor; empty where the file has no such step.
-        axis: of the channels in a batch that `offset` and `factor` count.
-    """
-
-    input: str
-    output: str
-    nodes: tuple[QuantizedNode, ...]
-    name: str
-    formats: dict[str, Format]
-    offset: tuple[float, ...] = ()
-    factor: tuple[float, ...] = ()
-    axis: int = 1
-
-
-def read_quantized(model: ir.Model) -> QuantizedGraph:
+def read_quantized(model: ir.Model) -> Network:
     """The integers, formats and operators of a model that `quantize` wrote.
 
     Raises:
@@ -136,7 +46,7 @@ def read_quantized(model: ir.Model) -> QuantizedGraph:
     if output is None or reader.input is None:
         raise damaged("its input or output is not quantized")
     name = graph.name or "network"
-    return QuantizedGraph(reader.input, output, tuple(reader.nodes), name, reader.formats, **reader.scaling)
+    return Network(reader.input, output, tuple(reader.nodes), name, reader.formats, **reader.scaling)
 
 
 class _Reader:
@@ -189,7 +99,7 @@ class _Reader:
             clip = _clip_bounds(node)
             before = self.pending.pop(source, None)
             if before is None:
-                before = QuantizedNode("Clip", node.name, (self._activation(node, source),), "", {})
+                before = Node("Clip", node.name, (self._activation(node, source),), "", {})
             elif before.op_type not in ("Conv", "Gemm", "Add") or before.clip != (None, None):
                 raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
             self.pending[result] = replace(before, clip=clip)
@@ -200,9 +110,7 @@ class _Reader:
         if node.op_type in ("Conv", "Gemm"):
             weight, bias = (self.parameters.get(value) for value in node.inputs[1:3])
             _check_parameters(node, weight, bias, self.formats[inputs[0]])
-        self.pending[result] = QuantizedNode(
-            node.op_type, node.name, inputs, "", _attributes(node), weight, bias
-        )
+        self.pending[result] = Node(node.op_type, node.name, inputs, "", _attributes(node), weight, bias)
 
     def write(self, node):
         value, result = node.inputs[0], node.outputs[0]
@@ -260,7 +168,7 @@ def _parameter(node):
         raise damaged(f"the scale of {value.name!r} is not positive, or not one per output")
     if q.size and np.abs(q).max() > Q_MAX[dtype]:
         raise damaged(f"weight {value.name!r} exceeds +-{Q_MAX[dtype]}")
-    return QuantizedParameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)))
+    return Parameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)))
 
 
 def _check_parameters(node, weight, bias, source):

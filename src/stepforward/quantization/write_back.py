@@ -5,7 +5,8 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.frontend.graph import copy_model, present
-from stepforward.quantization.read import DTYPES, Q_MAX
+from stepforward.network.network import Q_MAX
+from stepforward.quantization.read import DTYPES
 
 
 def with_weights(model: ir.Model, weights: dict[str, np.ndarray]) -> ir.Model:

@@ -17,12 +17,12 @@ from stepforward.errors import StepforwardError
 from stepforward.frontend.metadata import get_notes
 from stepforward.frontend.onnx import save_onnx
 from stepforward.inputs import quantize_input
+from stepforward.lowering.weights import network_weights
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.models import Opened, open_model, to_program
 from stepforward.program.arena import plan_arena
 from stepforward.program.for_training import for_training
-from stepforward.program.lower import onnx_weights
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.quantization.formats import QuantizationSettings
@@ -129,7 +129,7 @@ def adapt_fixed(
     }
     if kept:
         result["notes"] += fidelity_notes(kept["quantization"], opened.bits)
-    return result, with_weights(opened.graph, onnx_weights(adapted)), adapted
+    return result, with_weights(opened.graph, network_weights(adapted)), adapted
 
 
 def _kept(prepared: Prepared, opened: Opened, program: Program) -> dict:
@@ -188,7 +188,7 @@ def recorded_base(opened: Opened, path: Path) -> Opened:
         StepforwardError: it was made from another float model, or with other bits.
     """
     base = open_model(path)
-    weights = [onnx_weights(to_program(model), only="weight") for model in (opened, base)]
+    weights = [network_weights(to_program(model), only="weight") for model in (opened, base)]
     same = weights[0].keys() == weights[1].keys() and all(
         np.array_equal(q, weights[1][name]) for name, q in weights[0].items()
     )

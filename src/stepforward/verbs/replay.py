@@ -10,8 +10,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
 from stepforward.frontend.onnx import save_onnx
+from stepforward.lowering.weights import network_weights
 from stepforward.models import open_model, to_program
-from stepforward.program.lower import onnx_weights
 from stepforward.program.training_plan import plan_training
 from stepforward.quantization.write_back import with_weights
 from stepforward.run.recorded import recorded_settings, trainable_indices
@@ -52,7 +52,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         engine.update(step, votes.tolist())
     adapted = replace(program, weights=engine.weights())
     if out is not None:
-        save_onnx(with_weights(opened.graph, onnx_weights(adapted)), out)
+        save_onnx(with_weights(opened.graph, network_weights(adapted)), out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,

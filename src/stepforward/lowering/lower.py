@@ -1,14 +1,15 @@
-"""Lower a quantized graph to a program: one integer operator per node, every real ratio a (mult, shift) pair."""
+"""Lower a network to a program: one integer operator per node, every real ratio a (mult, shift) pair."""
 
 import math
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from stepforward.arithmetic.fixedpoint import add_multipliers, quantize_multiplier
-from stepforward.errors import StepforwardError
+from stepforward.errors import StepforwardError, fits_together
+from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
 from stepforward.operators.add import Add
 from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.concat import Concat
@@ -27,43 +28,42 @@ from stepforward.program.layout import (
     same_order,
     stored_permutation,
     stored_shape,
-    weight_to_onnx,
     weight_to_stored,
 )
 from stepforward.program.model import BITS, MAX_INPUTS, Op, Program, Tensor
-from stepforward.program.weights import pack, unpack_all
-from stepforward.quantization.formats import LARGEST_LOGITS_SCALE
-from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode, QuantizedParameter
+from stepforward.program.weights import pack
 
 
-def lower(graph: QuantizedGraph, metadata: dict | None = None) -> Program:
-    """The program of a quantized graph, its arena planned for inference.
-
-    Args:
-        graph: from `quantization.read.read_quantized`.
-        metadata: preprocessing, class names and bits, kept in the program.
+def lower(network: Network) -> Program:
+    """The program of a network, its arena planned for inference.
 
     Raises:
-        StepforwardError: a node this release cannot lower, or a ratio of scales outside the arithmetic.
+        StepforwardError: a node that cannot be lowered, a ratio of scales outside the arithmetic, or a network that
+            contradicts itself.
     """
-    return plan_arena(_Lowering(graph).program(metadata or {}))
+    with fits_together(network.source):
+        return plan_arena(_Lowering(network).program())
 
 
 class _Lowering:
     """Collects tensors and operators while it walks the nodes once."""
 
-    def __init__(self, graph: QuantizedGraph):
-        self.graph = graph
+    def __init__(self, network: Network):
+        self.network = network
         self.parameters: list[Tensor] = []
         self.sections: list[bytes] = []
         self.activations: list[Tensor] = []
         self.ops: list[Op] = []
         self.index: dict[str, int] = {}  # value name -> activation number
-        self.readers = Counter((name, node.op_type == "Gemm") for node in graph.nodes for name in node.inputs)
+        self.readers = Counter(
+            (name, node.op_type == "Gemm") for node in network.nodes for name in node.inputs
+        )
 
-    def program(self, metadata: dict) -> Program:
-        self.index[self.graph.input] = self.activation(self.graph.input, self.graph.formats[self.graph.input])
-        for node in self.graph.nodes:
+    def program(self) -> Program:
+        self.index[self.network.input] = self.activation(
+            self.network.input, self.network.formats[self.network.input]
+        )
+        for node in self.network.nodes:
             try:
                 self.node(node)
             except ValueError as error:
@@ -71,17 +71,17 @@ class _Lowering:
                     f"node {node.name} ({node.op_type}): {error}",
                     "calibrate on data that covers the network's real range, or check this layer's weights",
                 ) from error
-        logits = self.graph.formats[self.graph.output]
+        logits = self.network.formats[self.network.output]
         first = len(self.parameters)
         return Program(
             tensors=(*self.parameters, *self.activations),
             ops=tuple(_shifted(op, first) for op in self.ops),
-            input=first + self.index[self.graph.input],
-            output=first + self.index[self.graph.output],
+            input=first + self.index[self.network.input],
+            output=first + self.index[self.network.output],
             parameter_count=first,
             weights=b"".join(self.sections),
             loss_rescale=_loss_rescale(logits),
-            metadata={"name": self.graph.name, **_input_scaling(self.graph), **metadata},
+            metadata={"name": self.network.name, **_input_scaling(self.network), **self.network.metadata},
         )
 
     def activation(self, name: str, form: Format, shape: tuple[int, ...] | None = None) -> int:
@@ -93,7 +93,7 @@ class _Lowering:
         )
         return len(self.activations) - 1
 
-    def parameter(self, p: QuantizedParameter, kind: str) -> int:
+    def parameter(self, p: Parameter, kind: str) -> int:
         """A new parameter tensor in stored layout; returns its index."""
         stored = np.ascontiguousarray(weight_to_stored(kind, p.q) if p.dtype != "s32" else p.q)
         rule, divisor = "one", 1
@@ -110,7 +110,7 @@ class _Lowering:
     def emit(
         self,
         what: Operator,
-        node: QuantizedNode,
+        node: Node,
         inputs: list[int],
         output: int,
         weight: int = -1,
@@ -118,10 +118,10 @@ class _Lowering:
     ) -> None:
         self.ops.append(Op(node.name, what, tuple(inputs), output, weight, bias))
 
-    def node(self, node: QuantizedNode) -> None:
+    def node(self, node: Node) -> None:
         """Lower one node."""
         inputs = [self.index[name] for name in node.inputs]
-        form = self.graph.formats[node.output]
+        form = self.network.formats[node.output]
         lower = {
             "Conv": self.conv,
             "Gemm": self.gemm,
@@ -142,14 +142,14 @@ class _Lowering:
             )
         lower(node, inputs, form)
 
-    def result(self, node: QuantizedNode, form: Format) -> int:
+    def result(self, node: Node, form: Format) -> int:
         """The activation that holds the node's output."""
         self.index[node.output] = self.activation(node.output, form)
         return self.index[node.output]
 
-    def conv(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def conv(self, node: Node, inputs: list[int], form: Format) -> None:
         a, (weight, _) = node.attributes, node.parameters
-        channels = self.graph.formats[node.inputs[0]].shape[0]
+        channels = self.network.formats[node.inputs[0]].shape[0]
         is_depthwise = a["group"] == channels == weight.q.shape[0] and channels > 1
         window = {**_window(node), "dilation": tuple(a["dilations"])}
         if is_depthwise:
@@ -157,13 +157,13 @@ class _Lowering:
         else:
             self.parametric(Conv, node, inputs, form, **window, groups=a["group"])
 
-    def gemm(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def gemm(self, node: Node, inputs: list[int], form: Format) -> None:
         self.parametric(FullyConnected, node, inputs, form)
 
     def parametric(
-        self, kind: type[Operator], node: QuantizedNode, inputs: list[int], form: Format, **attributes: Any
+        self, kind: type[Operator], node: Node, inputs: list[int], form: Format, **attributes: Any
     ) -> None:
-        x = self.graph.formats[node.inputs[0]]
+        x = self.network.formats[node.inputs[0]]
         weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
         scales = node.parameters[0].scale
         pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in scales)
@@ -171,24 +171,24 @@ class _Lowering:
         what = kind(rescale=pairs, lo=lo, hi=hi, **attributes)
         self.emit(what, node, inputs, self.result(node, form), weight, bias)
 
-    def add(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        a, b = (self.graph.formats[name].scale / form.scale for name in node.inputs)
+    def add(self, node: Node, inputs: list[int], form: Format) -> None:
+        a, b = (self.network.formats[name].scale / form.scale for name in node.inputs)
         lo, hi = _bounds(node, form)
         self.emit(Add(rescale=add_multipliers(a, b), lo=lo, hi=hi), node, inputs, self.result(node, form))
 
-    def clip(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        pair = quantize_multiplier(self.graph.formats[node.inputs[0]].scale / form.scale)
+    def clip(self, node: Node, inputs: list[int], form: Format) -> None:
+        pair = quantize_multiplier(self.network.formats[node.inputs[0]].scale / form.scale)
         lo, hi = _bounds(node, form)
         self.emit(Rescale(rescale=(pair,), lo=lo, hi=hi), node, inputs, self.result(node, form))
 
-    def max_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def max_pool(self, node: Node, inputs: list[int], form: Format) -> None:
         self.moved(MaxPool, node, inputs, form, **_window(node), dilation=tuple(node.attributes["dilations"]))
 
     def moved(
-        self, kind: type[Operator], node: QuantizedNode, inputs: list[int], form: Format, **attributes: Any
+        self, kind: type[Operator], node: Node, inputs: list[int], form: Format, **attributes: Any
     ) -> None:
         """An operator that moves integers; if its output has another format, a rescale follows."""
-        source = self.graph.formats[node.inputs[0]]
+        source = self.network.formats[node.inputs[0]]
         same = (source.scale, source.zero_point, source.dtype) == (form.scale, form.zero_point, form.dtype)
         kept = Format(source.scale, source.zero_point, source.dtype, form.shape)
         lo, hi = _range(kept)
@@ -200,8 +200,8 @@ class _Lowering:
         self.emit(what, node, inputs, between)
         self.clip(node, [between], form)
 
-    def average_pool(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        a, x = node.attributes, self.graph.formats[node.inputs[0]]
+    def average_pool(self, node: Node, inputs: list[int], form: Format) -> None:
+        a, x = node.attributes, self.network.formats[node.inputs[0]]
         whole = node.op_type == "GlobalAveragePool"
         window: dict[str, Any] = {"kernel": x.shape[1:]} if whole else _window(node)
         counted = whole or bool(a["count_include_pad"])
@@ -212,18 +212,18 @@ class _Lowering:
         what = AveragePool(**window, count_padding=counted, rescale=pairs, lo=lo, hi=hi)
         self.emit(what, node, inputs, self.result(node, form))
 
-    def pad(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
-        pads, x = node.attributes["pads"], self.graph.formats[node.inputs[0]]
+    def pad(self, node: Node, inputs: list[int], form: Format) -> None:
+        pads, x = node.attributes["pads"], self.network.formats[node.inputs[0]]
         lo, hi = _range(x)
         value = max(lo, min(hi, x.zero_point + round(node.attributes["value"] / x.scale)))
         _, c0, top, left, _, c1, bottom, right = pads
         border = {"padding": (top, left, bottom, right), "channels": (c0, c1), "value": value}
         self.moved(Pad, node, inputs, form, **border)
 
-    def concat(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def concat(self, node: Node, inputs: list[int], form: Format) -> None:
         """One operator, or several where there are too many inputs: the last ones are joined first, in the output's
         format, so that joining them again moves integers and rounds nothing."""
-        formats = [self.graph.formats[name] for name in node.inputs]
+        formats = [self.network.formats[name] for name in node.inputs]
         pairs = [quantize_multiplier(x.scale / form.scale) for x in formats]
         sizes, logical = [x.shape for x in formats], node.attributes["axis"] - 1
         axis = STORED_OF[len(form.shape)][logical]
@@ -239,13 +239,13 @@ class _Lowering:
         what = Concat(rescale=tuple(pairs), lo=lo, hi=hi, axis=axis)
         self.emit(what, node, inputs, self.result(node, form))
 
-    def transpose(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def transpose(self, node: Node, inputs: list[int], form: Format) -> None:
         perm = tuple(axis - 1 for axis in node.attributes["perm"][1:])
         self.moved(Transpose, node, inputs, form, permutation=stored_permutation(perm))
 
-    def reshape(self, node: QuantizedNode, inputs: list[int], form: Format) -> None:
+    def reshape(self, node: Node, inputs: list[int], form: Format) -> None:
         """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
-        x = self.graph.formats[node.inputs[0]]
+        x = self.network.formats[node.inputs[0]]
         lo, hi = _range(x)
         if len(x.shape) == len(form.shape) == 3 and x.shape[0] == form.shape[0]:
             self.moved(Reshape, node, inputs, form)  # channels lie last, and stay there
@@ -256,7 +256,7 @@ class _Lowering:
             inputs = [flat]
         same = (x.scale, x.zero_point, x.dtype) == (form.scale, form.zero_point, form.dtype)
         only_gemms = not self.readers[node.output, False]
-        only_gemms &= node.output != self.graph.output or inputs[0] != self.index[self.graph.input]
+        only_gemms &= node.output != self.network.output or inputs[0] != self.index[self.network.input]
         if same and only_gemms and len(form.shape) == 1:
             self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
             return
@@ -268,12 +268,12 @@ class _Lowering:
         self.moved(Transpose, node, [shaped], form, permutation=(1, 2, 0))
 
 
-def _input_scaling(graph: QuantizedGraph) -> dict:
+def _input_scaling(network: Network) -> dict:
     """The metadata entry of an input whose channels are scaled before they are quantized."""
-    steps: dict[str, Any] = {"offset": list(graph.offset), "factor": list(graph.factor)}
-    if graph.axis != 1:
-        steps["axis"] = graph.axis
-    return {"input_scaling": steps} if graph.offset or graph.factor else {}
+    steps: dict[str, Any] = {"offset": list(network.offset), "factor": list(network.factor)}
+    if network.axis != 1:
+        steps["axis"] = network.axis
+    return {"input_scaling": steps} if network.offset or network.factor else {}
 
 
 def _shifted(op: Op, first: int) -> Op:
@@ -281,7 +281,7 @@ def _shifted(op: Op, first: int) -> Op:
     return replace(op, inputs=tuple(first + number for number in op.inputs), output=first + op.output)
 
 
-def _window(node: QuantizedNode) -> dict[str, tuple[int, ...]]:
+def _window(node: Node) -> dict[str, tuple[int, ...]]:
     a = node.attributes
     return {"kernel": tuple(a["kernel_shape"]), "stride": tuple(a["strides"]), "padding": tuple(a["pads"])}
 
@@ -291,7 +291,7 @@ def _range(form: Format) -> tuple[int, int]:
     return -top, top - 1
 
 
-def _bounds(node: QuantizedNode, form: Format) -> tuple[int, int]:
+def _bounds(node: Node, form: Format) -> tuple[int, int]:
     """The integers an output may take: the type's, cut by a fused ReLU or clip."""
     lo, hi = _range(form)
     low, high = node.clip
@@ -313,18 +313,3 @@ def _loss_rescale(logits: Format) -> tuple[int, int]:
             f"divide the weights and biases of the layer that computes the logits by {by:g} and quantize again: the "
             "largest logit of every sample stays the same",
         ) from error
-
-
-def onnx_weights(
-    program: Program, section: bytes | None = None, only: Literal["weight"] | None = None
-) -> dict[str, np.ndarray]:
-    """Integers of every parameter (or of the weights only, without biases) in ONNX layout, by name.
-
-    These go back into the QDQ file.
-    """
-    kinds = {op.weight: op.kind for op in program.ops if op.weight >= 0}
-    return {
-        program.tensors[index].name: weight_to_onnx(kinds.get(index, "bias"), q)
-        for index, q in unpack_all(program, section).items()
-        if only is None or index in kinds
-    }

@@ -10,7 +10,7 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.frontend.canonical import canonicalize
 from stepforward.inputs import quantize_input
-from stepforward.program.lower import lower
+from stepforward.lowering.lower import lower
 from stepforward.quantization.qdq import quantize
 from stepforward.quantization.read import read_quantized
 

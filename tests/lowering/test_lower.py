@@ -1,17 +1,18 @@
 import numpy as np
 import pytest
-from small import CLASSES, samples, small_graph, small_program
+from small import CLASSES, samples, small_network, small_program
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier, requantize
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
+from stepforward.lowering.lower import _Lowering, lower
+from stepforward.lowering.weights import network_weights
+from stepforward.network.network import Format, Network, Node
 from stepforward.program.layout import STORED_OF, stored_shape
-from stepforward.program.lower import _Lowering, lower, onnx_weights
 from stepforward.program.weights import unpack_all
-from stepforward.quantization.read import Format, QuantizedGraph, QuantizedNode
 
 
-def real_forward(graph: QuantizedGraph, x: np.ndarray) -> np.ndarray:
+def real_forward(graph: Network, x: np.ndarray) -> np.ndarray:
     """The graph in float64 and ONNX layout, without rounding between the layers."""
     values = {graph.input: graph.formats[graph.input].scale * (x - graph.formats[graph.input].zero_point)}
     for node in graph.nodes:
@@ -58,7 +59,7 @@ def _conv(x, w, b, a):
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_the_program_computes_what_the_graph_means(per_channel):
     """Integers may differ from the unrounded float network only by the rounding of the activations."""
-    graph, program = small_graph(per_channel=per_channel), small_program(per_channel=per_channel)
+    graph, program = small_network(per_channel=per_channel), small_program(per_channel=per_channel)
     x, _ = samples(program, 5)
     logits = ReferenceEngine(program).logits(x) * graph.formats["y"].scale
     real = real_forward(graph, x.transpose(0, 3, 1, 2).astype(np.float64))
@@ -70,8 +71,8 @@ def test_the_program_computes_what_the_graph_means(per_channel):
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
 def test_weights_go_back_to_the_layout_they_came_from(dtype):
-    graph, program = small_graph(dtype, True), small_program(dtype, True)
-    back = onnx_weights(program)
+    graph, program = small_network(dtype, True), small_program(dtype, True)
+    back = network_weights(program)
     for node in graph.nodes:
         for parameter in (node.weight, node.bias):
             if parameter is not None:
@@ -92,17 +93,17 @@ def test_a_flatten_that_moves_nothing_costs_no_operator():
 
 
 def test_a_ratio_outside_the_arithmetic_names_the_node():
-    graph = small_graph()
+    graph = small_network()
     formats = {**graph.formats, "c": Format(1e-9, 0, "s8", graph.formats["c"].shape)}
     with pytest.raises(StepforwardError, match=r"node join \(Add\)"):
-        lower(QuantizedGraph("x", "y", graph.nodes, "small", formats))
+        lower(Network("x", "y", graph.nodes, "small", formats))
 
 
 def test_an_unknown_operator_is_named():
-    node = QuantizedNode("Einsum", "odd", ("x",), "y", {})
+    node = Node("Einsum", "odd", ("x",), "y", {})
     formats = {"x": Format(1.0, 0, "s8", (1, 2, 2)), "y": Format(1.0, 0, "s8", (4,))}
     with pytest.raises(StepforwardError, match="odd has unsupported operator Einsum"):
-        lower(QuantizedGraph("x", "y", (node,), "odd", formats))
+        lower(Network("x", "y", (node,), "odd", formats))
 
 
 @pytest.mark.parametrize("count", [8, 9, 15, 16, 24])
@@ -115,11 +116,11 @@ def test_a_concat_of_many_is_one_in_steps(count, axis):
     scales = [0.01 * (1 + i % 5) for i in range(count)]
     formats = {f"x{i}": Format(scales[i], i % 3, "s8", shapes[i]) for i in range(count)}
     formats["y"] = Format(0.03, -5, "s8", tuple(whole))
-    lowering = _Lowering(QuantizedGraph("x0", "y", (), "many", formats))
+    lowering = _Lowering(Network("x0", "y", (), "many", formats))
     names = [f"x{i}" for i in range(count)]
     for name in names:
         lowering.index[name] = lowering.activation(name, formats[name])
-    lowering.node(QuantizedNode("Concat", "join", tuple(names), "y", {"axis": axis}))
+    lowering.node(Node("Concat", "join", tuple(names), "y", {"axis": axis}))
     assert all(len(op.inputs) <= 8 for op in lowering.ops)
 
     rng = np.random.default_rng(0)

@@ -1,0 +1,1 @@
+"""The hub: a network in fixed point, whatever file it came from."""
