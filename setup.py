@@ -13,7 +13,15 @@ setup(
             sources=sorted(str(path) for path in CORE.glob("**/*.c")),
             depends=sorted(str(path) for path in CORE.glob("**/*.h")),
             include_dirs=[str(CORE / "include"), str(CORE)],
-            extra_compile_args=["-std=c99", "-O3", "-Wall", "-Wextra", "-Wconversion", "-pthread"],
+            extra_compile_args=[
+                "-std=c99",
+                "-O3",
+                "-Wall",
+                "-Wextra",
+                "-Wconversion",
+                "-fvisibility=hidden",
+                "-pthread",
+            ],
             extra_link_args=["-pthread"],
         )
     ],

@@ -26,13 +26,13 @@ def tables_source() -> str:
     """The whole text of `tables.c`."""
     keep, alias = alias_table()
     arrays = [
-        _array("int32_t sf_table_exp2[257]", exp2_table()),
-        _array("int32_t sf_table_log2[257]", log2_table()),
-        _array("int32_t sf_table_cos[257]", cos_table()),
-        _array("uint16_t sf_table_alias[256]", keep + 256 * (alias + 128)),
-        "#if SF_X86 /* for shuffles of sixteen entries */",
-        _array("uint8_t sf_table_keep_steps[256]", _steps(keep)),
-        _array("uint8_t sf_table_alias_steps[256]", _steps(alias + 128)) + "#endif\n",
+        _array("int32_t sfi_table_exp2[257]", exp2_table()),
+        _array("int32_t sfi_table_log2[257]", log2_table()),
+        _array("int32_t sfi_table_cos[257]", cos_table()),
+        _array("uint16_t sfi_table_alias[256]", keep + 256 * (alias + 128)),
+        "#if SFI_X86 /* for shuffles of sixteen entries */",
+        _array("uint8_t sfi_table_keep_steps[256]", _steps(keep)),
+        _array("uint8_t sfi_table_alias_steps[256]", _steps(alias + 128)) + "#endif\n",
     ]
     head = (
         "/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */\n"

@@ -14,40 +14,40 @@
 #define PICTURE 4096
 
 /* Eight patches anywhere in a picture, every number of panels; for `window` a segment is one pair. */
-static void blocks(sf_block_kernel plain, sf_block_kernel fast, size_t pairs)
+static void blocks(sfi_block_kernel plain, sfi_block_kernel fast, size_t pairs)
 {
-    static int16_t words[SF_BLOCK_PANELS * SEGMENTS * PAIRS * SF_PANEL * 2], picture[PICTURE];
-    static int32_t expected[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL], got[SF_BLOCK_PATCHES * SF_BLOCK_PANELS * SF_PANEL];
+    static int16_t words[SFI_BLOCK_PANELS * SEGMENTS * PAIRS * SFI_PANEL * 2], picture[PICTURE];
+    static int32_t expected[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL], got[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL];
     size_t offsets[SEGMENTS];
-    const sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
-    const int16_t* patches[SF_BLOCK_PATCHES];
+    const sfi_block b = {words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
+    const int16_t* patches[SFI_BLOCK_PATCHES];
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         words[i] = (int16_t)draw(-32767, 32767);
     for (size_t i = 0; i < PICTURE; i++)
         picture[i] = (int16_t)draw(-255, 255);
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
-    for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+    for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
         patches[p] = picture + draw(0, 2000);
-    for (uint32_t panels = 1; panels <= SF_BLOCK_PANELS; panels++) {
-        plain(&b, patches, panels, expected, SF_BLOCK_PANELS * SF_PANEL);
-        fast(&b, patches, panels, got, SF_BLOCK_PANELS * SF_PANEL);
-        for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
-            CHECK(memcmp(expected + p * SF_BLOCK_PANELS * SF_PANEL, got + p * SF_BLOCK_PANELS * SF_PANEL,
-                         panels * SF_PANEL * sizeof *got) == 0);
+    for (uint32_t panels = 1; panels <= SFI_BLOCK_PANELS; panels++) {
+        plain(&b, patches, panels, expected, SFI_BLOCK_PANELS * SFI_PANEL);
+        fast(&b, patches, panels, got, SFI_BLOCK_PANELS * SFI_PANEL);
+        for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+            CHECK(memcmp(expected + p * SFI_BLOCK_PANELS * SFI_PANEL, got + p * SFI_BLOCK_PANELS * SFI_PANEL,
+                         panels * SFI_PANEL * sizeof *got) == 0);
     }
 }
 
 /* Sums of s8 weights and of bytes that hold x ^ flip: with a flip of 128 every row has 128 times the sum of its weights too much. */
-static void byte_blocks(sf_block_kernel fast, uint32_t flip, size_t pairs)
+static void byte_blocks(sfi_block_kernel fast, uint32_t flip, size_t pairs)
 {
-    enum { ROWS_HERE = SF_BLOCK_PANELS * SF_PANEL };
+    enum { ROWS_HERE = SFI_BLOCK_PANELS * SFI_PANEL };
     static int8_t words[SEGMENTS * PAIRS * ROWS_HERE * 4];
     static uint8_t picture[2 * PICTURE], flipped[2 * PICTURE];
-    static int32_t expected[SF_BLOCK_PATCHES * ROWS_HERE], got[SF_BLOCK_PATCHES * ROWS_HERE];
-    size_t offsets[SEGMENTS], from[SF_BLOCK_PATCHES];
-    const int16_t *patches[SF_BLOCK_PATCHES], *others[SF_BLOCK_PATCHES];
-    const sf_block b = {(const int16_t*)(void*)words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
+    static int32_t expected[SFI_BLOCK_PATCHES * ROWS_HERE], got[SFI_BLOCK_PATCHES * ROWS_HERE];
+    size_t offsets[SEGMENTS], from[SFI_BLOCK_PATCHES];
+    const int16_t *patches[SFI_BLOCK_PATCHES], *others[SFI_BLOCK_PATCHES];
+    const sfi_block b = {(const int16_t*)(void*)words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
     for (size_t i = 0; i < sizeof words; i++)
         words[i] = (int8_t)draw(-128, 127);
     for (size_t i = 0; i < sizeof picture; i++) {
@@ -56,27 +56,27 @@ static void byte_blocks(sf_block_kernel fast, uint32_t flip, size_t pairs)
     }
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
-    for (size_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+    for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++) {
         from[p] = (size_t)draw(0, 2000);
         patches[p] = (const int16_t*)(void*)picture + from[p];
         others[p] = (const int16_t*)(void*)flipped + from[p];
     }
-    for (uint32_t panels = 1; panels <= SF_BLOCK_PANELS; panels++) {
-        sf_block_bytes(&b, patches, panels, expected, ROWS_HERE);
+    for (uint32_t panels = 1; panels <= SFI_BLOCK_PANELS; panels++) {
+        sfi_block_bytes(&b, patches, panels, expected, ROWS_HERE);
         fast(&b, others, panels, got, ROWS_HERE);
-        for (size_t r = 0; r < panels * SF_PANEL; r++) {
+        for (size_t r = 0; r < panels * SFI_PANEL; r++) {
             int32_t sum = 0;
             for (size_t i = 0; i < SEGMENTS * pairs * 4; i++)
-                sum += words[(r / SF_PANEL * SEGMENTS * pairs + i / 4) * SF_PANEL * 4 + r % SF_PANEL * 4 + i % 4];
-            for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
+                sum += words[(r / SFI_PANEL * SEGMENTS * pairs + i / 4) * SFI_PANEL * 4 + r % SFI_PANEL * 4 + i % 4];
+            for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
                 CHECK(got[p * ROWS_HERE + r] == expected[p * ROWS_HERE + r] + (int32_t)flip * sum);
         }
     }
 }
 
-/* Rows as sf_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays below
+/* Rows as sfi_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays below
  * 2^30 * 1.001, half below 2^28, and the zero point below 2^29. */
-static void fused_rows(sf_rows* rows, uint32_t count)
+static void fused_rows(sfi_rows* rows, uint32_t count)
 {
     rows->dtype = SF_S8;
     rows->narrow = rows->fused = 1;
@@ -94,27 +94,27 @@ static void fused_rows(sf_rows* rows, uint32_t count)
 enum { ROWS = 64, AREA = 160 * ROWS };
 
 /* The words of a panel as grid_few takes them. */
-static void pack_few(const sf_block* b, int16_t* few)
+static void pack_few(const sfi_block* b, int16_t* few)
 {
     const size_t fours = (b->pairs + 1) / 2;
-    memset(few, 0, b->segments * fours * 4 * SF_FEW_ROWS * sizeof *few);
-    for (size_t s = 0; s < b->segments; s++, few += fours * 4 * SF_FEW_ROWS)
+    memset(few, 0, b->segments * fours * 4 * SFI_FEW_ROWS * sizeof *few);
+    for (size_t s = 0; s < b->segments; s++, few += fours * 4 * SFI_FEW_ROWS)
         for (size_t k = 0; k < 2 * b->pairs; k++)
-            for (size_t r = 0; r < SF_FEW_ROWS; r++)
-                few[k / 4 * 4 * SF_FEW_ROWS + r * 4 + k % 4] = b->words[((s * b->pairs + k / 2) * SF_PANEL + r) * 2 + k % 2];
+            for (size_t r = 0; r < SFI_FEW_ROWS; r++)
+                few[k / 4 * 4 * SFI_FEW_ROWS + r * 4 + k % 4] = b->words[((s * b->pairs + k / 2) * SFI_PANEL + r) * 2 + k % 2];
 }
 
 /* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights, outputs with and
  * without gaps. Weights are small enough for SEGMENTS * 2 * PAIRS products to stay below 2^30. */
-static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint32_t most)
+static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, uint32_t most)
 {
-    static int16_t few[SEGMENTS * (PAIRS + 1) * 2 * SF_FEW_ROWS];
+    static int16_t few[SEGMENTS * (PAIRS + 1) * 2 * SFI_FEW_ROWS];
     static int16_t words[ROWS * SEGMENTS * PAIRS * 2], picture[2 * PICTURE];
-    static int32_t acc[SF_BLOCK_PATCHES * ROWS];
+    static int32_t acc[SFI_BLOCK_PATCHES * ROWS];
     static int8_t expected[AREA], got[AREA];
     static uint8_t memory[ROWS * 64];
     size_t offsets[SEGMENTS];
-    const sf_block b = {words, SEGMENTS * pairs * SF_PANEL * 2, offsets, SEGMENTS, pairs};
+    const sfi_block b = {words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         words[i] = (int16_t)draw(-16000, 16000);
     for (size_t i = 0; i < 2 * PICTURE; i++)
@@ -124,28 +124,28 @@ static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint
     for (uint32_t count = 1; fast != NULL && count <= most; count++) {
         const uint32_t width = (uint32_t)draw(1, 28), rows_down = (uint32_t)draw(1, 5), padding = (uint32_t)draw(0, 2);
         const size_t step = count + padding;
-        const sf_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
-        sf_cursor cursor = sf_grid_start(&grid);
-        sf_eight eight;
-        sf_rows rows;
-        sf_rows_carve(&rows, memory, ROWS);
+        const sfi_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
+        sfi_cursor cursor = sfi_grid_start(&grid);
+        sfi_eight eight;
+        sfi_rows rows;
+        sfi_rows_carve(&rows, memory, ROWS);
         fused_rows(&rows, count);
         memset(expected, 1, sizeof expected);
         memset(got, 1, sizeof got);
-        while (sf_grid_next(&cursor, &eight)) {
-            for (uint32_t j = 0; j < (count + SF_PANEL - 1) / SF_PANEL; j += SF_BLOCK_PANELS) {
-                const uint32_t left = (count + SF_PANEL - 1) / SF_PANEL - j, some = left < SF_BLOCK_PANELS ? left : SF_BLOCK_PANELS;
-                sf_block part = b;
+        while (sfi_grid_next(&cursor, &eight)) {
+            for (uint32_t j = 0; j < (count + SFI_PANEL - 1) / SFI_PANEL; j += SFI_BLOCK_PANELS) {
+                const uint32_t left = (count + SFI_PANEL - 1) / SFI_PANEL - j, some = left < SFI_BLOCK_PANELS ? left : SFI_BLOCK_PANELS;
+                sfi_block part = b;
                 part.words += j * b.panel;
-                sf_eight shifted = eight;
-                for (size_t p = 0; p < SF_BLOCK_PATCHES; p++)
-                    shifted.patches[p] += plain == sf_block_window ? j * 2 * SF_PANEL : 0;
-                plain(&part, shifted.patches, some, acc + j * SF_PANEL, ROWS);
+                sfi_eight shifted = eight;
+                for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+                    shifted.patches[p] += plain == sfi_block_window ? j * 2 * SFI_PANEL : 0;
+                plain(&part, shifted.patches, some, acc + j * SFI_PANEL, ROWS);
             }
-            sf_rows_each(&rows, acc, ROWS, count, eight.count, expected, eight.at);
+            sfi_rows_each(&rows, acc, ROWS, count, eight.count, expected, eight.at);
         }
-        sf_block packed = b;
-        if (most == SF_FEW_ROWS) {
+        sfi_block packed = b;
+        if (most == SFI_FEW_ROWS) {
             pack_few(&b, few);
             packed.words = few;
         }
@@ -155,16 +155,16 @@ static void grids(sf_block_kernel plain, sf_grid_kernel fast, size_t pairs, uint
 }
 
 /* Accumulators up to the bound that makes a row narrow, every count of rows, both types of output. */
-static void rescales(sf_rows_kernel fast)
+static void rescales(sfi_rows_kernel fast)
 {
     static uint8_t memory[ROWS * 64];
-    static int32_t acc[SF_BLOCK_PATCHES * ROWS];
+    static int32_t acc[SFI_BLOCK_PATCHES * ROWS];
     for (uint32_t trial = 0; trial < 2 * ROWS; trial++) {
         const uint32_t count = trial / 2 + 1;
-        size_t at[SF_BLOCK_PATCHES];
-        int16_t expected[SF_BLOCK_PATCHES * 64], got[SF_BLOCK_PATCHES * 64];
-        sf_rows rows;
-        sf_rows_carve(&rows, memory, ROWS);
+        size_t at[SFI_BLOCK_PATCHES];
+        int16_t expected[SFI_BLOCK_PATCHES * 64], got[SFI_BLOCK_PATCHES * 64];
+        sfi_rows rows;
+        sfi_rows_carve(&rows, memory, ROWS);
         rows.dtype = trial % 2 ? SF_S16 : SF_S8;
         rows.zero_point = draw(-128, 127);
         rows.lo = trial % 2 ? -32768 : draw(-128, 0);
@@ -175,19 +175,19 @@ static void rescales(sf_rows_kernel fast)
             rows.shift[r] = draw(17, 45);
             rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
         }
-        for (uint32_t i = 0; i < SF_BLOCK_PATCHES * ROWS; i++)
+        for (uint32_t i = 0; i < SFI_BLOCK_PATCHES * ROWS; i++)
             acc[i] = draw(-1000000000, 1000000000); /* times 65535 / 65536, plus 2^28, stays below 2^31 */
-        for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-            at[p] = (SF_BLOCK_PATCHES - 1 - p) * 64;
+        for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+            at[p] = (SFI_BLOCK_PATCHES - 1 - p) * 64;
         memset(expected, 0, sizeof expected);
         memset(got, 0, sizeof got);
-        sf_rows_each(&rows, acc, ROWS, count, SF_BLOCK_PATCHES, expected, at);
-        fast(&rows, acc, ROWS, count, SF_BLOCK_PATCHES, got, at);
+        sfi_rows_each(&rows, acc, ROWS, count, SFI_BLOCK_PATCHES, expected, at);
+        fast(&rows, acc, ROWS, count, SFI_BLOCK_PATCHES, got, at);
         CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
 
-static void interleaves(sf_interleave_kernel fast)
+static void interleaves(sfi_interleave_kernel fast)
 {
     int8_t a[70], b[70];
     int16_t expected[140], got[140];
@@ -199,14 +199,14 @@ static void interleaves(sf_interleave_kernel fast)
         }
         memset(expected, 0, sizeof expected);
         memset(got, 0, sizeof got);
-        sf_interleave(a, b, count, zero, expected);
+        sfi_interleave(a, b, count, zero, expected);
         fast(a, b, count, zero, got);
         CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
 
 /* Every z, the largest multipliers, and every shift. */
-static void twins(sf_twins_kernel fast)
+static void twins(sfi_twins_kernel fast)
 {
     enum { ALL = 255 };
     static const int32_t limits[3] = {32767, 127, 7};
@@ -222,22 +222,22 @@ static void twins(sf_twins_kernel fast)
         }
         memset(up, 0, sizeof up);
         memset(down, 0, sizeof down);
-        sf_twins(w, z, count, &scaler, q_max, up[0], down[0]);
+        sfi_twins(w, z, count, &scaler, q_max, up[0], down[0]);
         fast(w, z, count, &scaler, q_max, up[1], down[1]);
         CHECK(memcmp(up[0], up[1], sizeof up[0]) == 0 && memcmp(down[0], down[1], sizeof down[0]) == 0);
     }
 }
 
-static void panel_sums(sf_sums_kernel fast)
+static void panel_sums(sfi_sums_kernel fast)
 {
     const size_t most = 70000; /* more than a sum of 32 bits holds */
-    int16_t* words = malloc(most * 2 * SF_PANEL * sizeof *words);
-    int64_t sum[2][SF_PANEL], positive[2][SF_PANEL];
+    int16_t* words = malloc(most * 2 * SFI_PANEL * sizeof *words);
+    int64_t sum[2][SFI_PANEL], positive[2][SFI_PANEL];
     CHECK(words != NULL);
-    for (size_t i = 0; i < most * 2 * SF_PANEL; i++)
-        words[i] = (int16_t)(i % SF_PANEL < 4 ? -32768 : i % SF_PANEL < 8 ? 32767 : draw(-32768, 32767));
+    for (size_t i = 0; i < most * 2 * SFI_PANEL; i++)
+        words[i] = (int16_t)(i % SFI_PANEL < 4 ? -32768 : i % SFI_PANEL < 8 ? 32767 : draw(-32768, 32767));
     for (size_t pairs = 0; pairs <= most; pairs += pairs < 20 ? 1 : 34990) {
-        sf_sums(words, pairs, sum[0], positive[0]);
+        sfi_sums(words, pairs, sum[0], positive[0]);
         fast(words, pairs, sum[1], positive[1]);
         CHECK(memcmp(sum[0], sum[1], sizeof sum[0]) == 0 && memcmp(positive[0], positive[1], sizeof positive[0]) == 0);
         CHECK(sum[1][0] == -65536 * (int64_t)pairs && positive[1][0] == 0); /* row r: elements 2r and 2r+1 of a pair */
@@ -247,29 +247,29 @@ static void panel_sums(sf_sums_kernel fast)
 }
 
 /* Multipliers up to the largest, and sums that stay below 2^31: 2^25 + 2^30. */
-static void adds(sf_add_kernel fast)
+static void adds(sfi_add_kernel fast)
 {
     int8_t a[200], b[200], expected[200], got[200];
     for (size_t count = 0; count <= 200; count++) {
-        const sf_sum s = {draw(0, 65535), draw(0, 65535), 2 * draw(-(1 << 29), 1 << 29), draw(0, 23), draw(-128, 0), draw(0, 127)};
+        const sfi_sum s = {draw(0, 65535), draw(0, 65535), 2 * draw(-(1 << 29), 1 << 29), draw(0, 23), draw(-128, 0), draw(0, 127)};
         for (size_t i = 0; i < 200; i++) {
             a[i] = (int8_t)draw(-128, 127);
             b[i] = (int8_t)draw(-128, 127);
         }
         memset(expected, 0, sizeof expected);
         memset(got, 0, sizeof got);
-        sf_sum_s8(&s, a, b, count, expected);
+        sfi_sum_s8(&s, a, b, count, expected);
         fast(&s, a, b, count, got);
         CHECK(memcmp(expected, got, sizeof got) == 0);
     }
 }
 
 /* Lines of windows in exactly the bytes they may touch: the sanitizers see the rest. */
-static void windows(sf_max_line_kernel kernel)
+static void windows(sfi_max_line_kernel kernel)
 {
     for (int trial = 0; trial < 3000; trial++) {
         const uint32_t channels = (uint32_t)draw(1, trial % 2 ? 100 : 17), width = 12;
-        sf_max_line v = {NULL, NULL, (uint32_t)draw(1, 5), channels, (size_t)draw(1, 2) * channels, draw(0, 3), draw(1, 3),
+        sfi_max_line v = {NULL, NULL, (uint32_t)draw(1, 5), channels, (size_t)draw(1, 2) * channels, draw(0, 3), draw(1, 3),
                          width * channels, (size_t)draw(1, 2) * channels, (int8_t)draw(-128, 0), (int8_t)draw(0, 127), 0};
         const size_t last_tap = v.taps_y > 0 ? (size_t)(v.taps_y - 1) * v.row + (size_t)(v.taps_x - 1) * v.step : 0;
         size_t x_bytes = last_tap + (v.positions - 1) * v.stride + channels, y_bytes = v.positions * channels;
@@ -284,7 +284,7 @@ static void windows(sf_max_line_kernel kernel)
             x[i] = (int8_t)draw(-128, 127);
         v.x = x;
         v.y = expected;
-        sf_max_line_any(&v);
+        sfi_max_line_any(&v);
         v.y = got;
         kernel(&v);
         CHECK(memcmp(expected, got, v.positions * channels) == 0);
@@ -304,7 +304,7 @@ static uint32_t half_word(const uint32_t counter[4], const uint32_t key[2], uint
 
 static int32_t normal(uint32_t u)
 {
-    const int32_t slot = u & 255, entry = sf_table_alias[slot];
+    const int32_t slot = u & 255, entry = sfi_table_alias[slot];
     return ((int32_t)(u >> 8) < (entry & 255) ? slot : entry >> 8) - 128;
 }
 
@@ -313,15 +313,15 @@ static int32_t binomial(uint32_t u)
     int32_t heads = 0;
     for (; u > 0; u &= u - 1)
         heads++;
-    return sf_clamp(18 * (heads - 8), -127, 127);
+    return sfi_clamp(18 * (heads - 8), -127, 127);
 }
 
 /* Groups of elements against the definitions of the contract, section 6; the block number wraps around. */
-static void groups(const sf_draw_kernels* fast)
+static void groups(const sfi_draw_kernels* fast)
 {
     enum { GROUPS = 400 };
-    static int8_t z[GROUPS * SF_DRAW], coins[GROUPS * SF_DRAW];
-    static uint16_t u[GROUPS * SF_DRAW];
+    static int8_t z[GROUPS * SFI_DRAW], coins[GROUPS * SFI_DRAW];
+    static uint16_t u[GROUPS * SFI_DRAW];
     const uint32_t counter[4] = {0xffffff00u, 3, 7, 0x89abcdefu}, key[2] = {0x9abcdef0u, 0x12345678u};
     uint32_t keys[20];
     for (uint32_t round = 0; round < 10; round++) {
@@ -333,7 +333,7 @@ static void groups(const sf_draw_kernels* fast)
     fast->normal(counter, keys, GROUPS, z);
     fast->binomial(counter, keys, GROUPS, coins);
     fast->halves(counter, keys, GROUPS, u);
-    for (uint32_t i = 0; i < GROUPS * SF_DRAW; i++) {
+    for (uint32_t i = 0; i < GROUPS * SFI_DRAW; i++) {
         const uint32_t half = half_word(counter, key, i);
         CHECK(u[i] == half && z[i] == normal(half) && coins[i] == binomial(half));
     }
@@ -373,22 +373,22 @@ int main(void)
 {
     pieces();
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sf_kernels fast = sf_choose(level);
+        const sfi_kernels fast = sfi_choose(level);
         /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
-            blocks(sf_block_dot, fast.dot, pairs);
+            blocks(sfi_block_dot, fast.dot, pairs);
         for (size_t pairs = 1; pairs <= PAIRS; pairs += 3)
-            grids(sf_block_dot, fast.grid_dot, pairs, SF_BLOCK_PANELS * SF_PANEL);
+            grids(sfi_block_dot, fast.grid_dot, pairs, SFI_BLOCK_PANELS * SFI_PANEL);
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
-            grids(sf_block_dot, fast.grid_few, pairs, SF_FEW_ROWS);
+            grids(sfi_block_dot, fast.grid_few, pairs, SFI_FEW_ROWS);
         for (size_t pairs = 1; fast.bytes != NULL && pairs <= PAIRS; pairs++) {
             byte_blocks(fast.bytes, fast.byte_flip, pairs);
-            grids(fast.bytes, fast.grid_bytes, pairs, SF_BLOCK_PANELS * SF_PANEL);
+            grids(fast.bytes, fast.grid_bytes, pairs, SFI_BLOCK_PANELS * SFI_PANEL);
         }
         for (int trial = 0; trial < 50; trial++)
-            blocks(sf_block_window, fast.window, 1);
+            blocks(sfi_block_window, fast.window, 1);
         for (int trial = 0; trial < 20; trial++)
-            grids(sf_block_window, fast.grid_window, 1, 64);
+            grids(sfi_block_window, fast.grid_window, 1, 64);
         rescales(fast.rows);
         interleaves(fast.interleave);
         adds(fast.add);

@@ -69,7 +69,7 @@ static void check(const sf_plan* plan, const sf_tensor* t, const int8_t* votes, 
             g[e] = v < -32767 ? -32767 : v > 32767 ? 32767 : v;
             CHECK(momentum[e] == g[e]);
         }
-        const sf_scaler* s = sf_scaler_at(plan, plan->trainables, t, e, 1, &run);
+        const sf_scaler* s = sfi_scaler_at(plan, plan->trainables, t, e, 1, &run);
         const int64_t limit = limit_of(t->dtype), w = get(before, t->dtype, e) - expected_move(plan, s, g[e], u[e], rate);
         CHECK(get(after, t->dtype, e) == (w < -limit ? -limit : w > limit ? limit : w));
     }
@@ -108,7 +108,7 @@ static void trial(uint32_t number)
     const uint32_t shift = below(48), spread = below(3);
     for (uint32_t i = 0; i < channels; i++) {
         scalers[i].update_mult = below(3) ? 32768 + below(32768) : below(2) ? 65535 : below(65536);
-        scalers[i].update_shift = sf_min_u32(shift + below(spread + 1), 47);
+        scalers[i].update_shift = sfi_min_u32(shift + below(spread + 1), 47);
     }
     int8_t votes[SF_MAX_DIRECTIONS];
     const uint32_t most = below(3) ? 1 : 128;
@@ -123,11 +123,11 @@ static void trial(uint32_t number)
         CHECK(sf_update(&program, &plan, after, momentum[1], step, votes) == SF_OK);
     } else {
         /* pieces, the last one first */
-        const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-        const sf_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, {NULL, 0, 0}};
-        const uint32_t piece = SF_CHUNK * (1 + below(12));
+        const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+        const sfi_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, {NULL, 0, 0}};
+        const uint32_t piece = SFI_CHUNK * (1 + below(12));
         for (uint32_t first = (count - 1) / piece * piece;; first -= piece) {
-            sf_update_elements(&moving, &entry, first, sf_min_u32(piece, count - first));
+            sfi_update_elements(&moving, &entry, first, sfi_min_u32(piece, count - first));
             if (first == 0)
                 break;
         }

@@ -8,14 +8,14 @@
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
 
-enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SF_WINOGRAD_TILES * SF_PANEL };
+enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SFI_WINOGRAD_TILES * SFI_PANEL };
 
 /* A panel, a picture, and eight tiles anywhere in it. */
 typedef struct panel {
     uint32_t channels, rows;
-    int16_t line[SF_PANEL * 9 * CHANNELS], work[16 * SF_PANEL * CHANNELS], words[16 * SF_PANEL * CHANNELS];
-    int16_t picture[SIDE * SIDE * CHANNELS], v[16 * SF_WINOGRAD_TILES * CHANNELS];
-    sf_tiles tiles;
+    int16_t line[SFI_PANEL * 9 * CHANNELS], work[16 * SFI_PANEL * CHANNELS], words[16 * SFI_PANEL * CHANNELS];
+    int16_t picture[SIDE * SIDE * CHANNELS], v[16 * SFI_WINOGRAD_TILES * CHANNELS];
+    sfi_tiles tiles;
 } panel;
 
 /* Weights whose nine magnitudes add up to at most 32767, and so that no output reaches 2^29: 9 * 80 * 2900 * 255 < 2^29. */
@@ -28,15 +28,15 @@ static void fill(panel* p)
         p->picture[i] = (int16_t)draw(-255, 0);
     for (size_t i = 0; i < sizeof p->picture / sizeof *p->picture; i += 3)
         p->picture[i] = -255;
-    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
+    for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++)
         p->tiles.patches[t] = p->picture + (draw(0, SIDE - 4) * SIDE + draw(0, SIDE - 4)) * (int32_t)p->channels;
 }
 
 /* Whether rows may be transformed, and the sums that come with the answer. */
-static int fits(panel* p, sf_row_kernel row, uint32_t rows)
+static int fits(panel* p, sfi_row_kernel row, uint32_t rows)
 {
-    int64_t sum[SF_PANEL], positive[SF_PANEL];
-    const int answer = sf_winograd_transform(row, p->line, rows, p->channels, p->work, sum, positive);
+    int64_t sum[SFI_PANEL], positive[SFI_PANEL];
+    const int answer = sfi_winograd_transform(row, p->line, rows, p->channels, p->work, sum, positive);
     for (uint32_t r = 0; answer && r < rows; r++) {
         int64_t all = 0, above = 0;
         for (uint32_t i = 0; i < 9 * p->channels; i++) {
@@ -56,32 +56,32 @@ static int32_t direct(const panel* p, uint32_t q, uint32_t t, uint32_t row)
         for (uint32_t c = 0; c < p->channels; c++)
             sum += p->line[(row * 9 + tap) * p->channels + c] *
                    p->tiles.patches[t][((q / 2 + tap / 3) * SIDE + q % 2 + tap % 3) * p->channels + c];
-    CHECK(sum > -SF_WINOGRAD_REACH && sum < SF_WINOGRAD_REACH);
+    CHECK(sum > -SFI_WINOGRAD_REACH && sum < SFI_WINOGRAD_REACH);
     return (int32_t)sum;
 }
 
-static void sums(panel* p, const sf_kernels* kernels)
+static void sums(panel* p, const sfi_kernels* kernels)
 {
     static int32_t got[SUMS];
     fill(p);
     CHECK(fits(p, kernels->row, p->rows));
-    sf_winograd_pack(p->work, p->channels, p->words);
+    sfi_winograd_pack(p->work, p->channels, p->words);
     kernels->picture(p->tiles.patches, p->channels, SIDE * p->channels, p->channels, p->v);
-    sf_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
+    sfi_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
     for (uint32_t i = 0; i < SUMS; i++) {
-        const uint32_t row = i % SF_PANEL, t = i / SF_PANEL % SF_WINOGRAD_TILES, q = i / SF_PANEL / SF_WINOGRAD_TILES;
+        const uint32_t row = i % SFI_PANEL, t = i / SFI_PANEL % SFI_WINOGRAD_TILES, q = i / SFI_PANEL / SFI_WINOGRAD_TILES;
         CHECK(got[i] == (row < p->rows ? direct(p, q, t, row) : 0));
     }
 }
 
 /* Outputs that the grid does not have stay as they are. */
-static void outputs(panel* p, const sf_kernels* kernels)
+static void outputs(panel* p, const sfi_kernels* kernels)
 {
     static int32_t acc[SUMS];
-    static int8_t expected[64 * SF_PANEL], got[64 * SF_PANEL];
-    static uint8_t memory[SF_PANEL * 64];
-    sf_rows rows;
-    sf_rows_carve(&rows, memory, SF_PANEL);
+    static int8_t expected[64 * SFI_PANEL], got[64 * SFI_PANEL];
+    static uint8_t memory[SFI_PANEL * 64];
+    sfi_rows rows;
+    sfi_rows_carve(&rows, memory, SFI_PANEL);
     rows.dtype = SF_S8;
     rows.narrow = rows.fused = rows.fused_four = 1;
     rows.zero_point = draw(-128, 127);
@@ -96,20 +96,20 @@ static void outputs(panel* p, const sf_kernels* kernels)
     p->tiles.whole = draw(0, 1);
     memset(expected, 1, sizeof expected);
     memset(got, 1, sizeof got);
-    sf_winograd_sums(sf_block_dot, p->words, p->v, p->channels, acc);
-    for (uint32_t i = 0; i < 4 * SF_WINOGRAD_TILES; i++) {
-        size_t* at = &p->tiles.at[i / SF_WINOGRAD_TILES][i % SF_WINOGRAD_TILES];
-        uint8_t* inside = &p->tiles.inside[i / SF_WINOGRAD_TILES][i % SF_WINOGRAD_TILES];
-        *at = (size_t)(i * 7 % 32) * (SF_PANEL + 1);
+    sfi_winograd_sums(sfi_block_dot, p->words, p->v, p->channels, acc);
+    for (uint32_t i = 0; i < 4 * SFI_WINOGRAD_TILES; i++) {
+        size_t* at = &p->tiles.at[i / SFI_WINOGRAD_TILES][i % SFI_WINOGRAD_TILES];
+        uint8_t* inside = &p->tiles.inside[i / SFI_WINOGRAD_TILES][i % SFI_WINOGRAD_TILES];
+        *at = (size_t)(i * 7 % 32) * (SFI_PANEL + 1);
         *inside = (uint8_t)(p->tiles.whole || draw(0, 3) > 0);
         if (*inside)
-            sf_rows_each(&rows, acc + i * SF_PANEL, SF_PANEL, p->rows, 1, expected, at);
+            sfi_rows_each(&rows, acc + i * SFI_PANEL, SFI_PANEL, p->rows, 1, expected, at);
     }
     kernels->winograd(p->words, p->v, p->channels, &rows, p->rows, &p->tiles, got);
     CHECK(memcmp(expected, got, sizeof got) == 0);
 }
 
-static void what_fits(panel* p, sf_row_kernel row)
+static void what_fits(panel* p, sfi_row_kernel row)
 {
     memset(p->line, 0, sizeof p->line);
     p->channels = 16;
@@ -130,9 +130,9 @@ int main(void)
     panel* p = calloc(1, sizeof *p);
     CHECK(p != NULL);
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sf_kernels kernels = sf_choose(level);
+        const sfi_kernels kernels = sfi_choose(level);
         for (p->channels = 8; p->channels <= CHANNELS; p->channels += 2) {
-            p->rows = p->channels % 16 == 0 ? SF_PANEL : (uint32_t)draw(1, SF_PANEL);
+            p->rows = p->channels % 16 == 0 ? SFI_PANEL : (uint32_t)draw(1, SFI_PANEL);
             sums(p, &kernels);
             if (kernels.winograd != NULL)
                 outputs(p, &kernels);

@@ -221,4 +221,4 @@ def test_a_shorter_table_of_operators_leaves_the_others_out_of_flash(build_folde
         text=True,
         check=True,
     ).stdout
-    assert re.search(r" sf_conv\b", listing) and not re.search(r" sf_(depthwise|max_pool|add)\b", listing)
+    assert re.search(r" sfi_conv\b", listing) and not re.search(r" sf_(depthwise|max_pool|add)\b", listing)

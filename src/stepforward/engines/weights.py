@@ -55,7 +55,7 @@ class WeightStore:
 
 
 def moving_bytes(tensor: Tensor) -> int:
-    """What a tensor takes in a buffer of trained ones, each of which begins at a multiple of 4 (`sf_moving_bytes`)."""
+    """What a tensor takes in a buffer of trained ones, each of which begins at a multiple of 4 (`sfi_moving_bytes`)."""
     return -(-tensor.bytes // 4) * 4
 
 

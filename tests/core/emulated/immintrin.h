@@ -106,6 +106,6 @@ static inline __m512i emulated_srai_epi32(__m512i a, unsigned count) { return em
 
 /* The kernels name instruction sets that the compiler must not use here. */
 #define target(...)
-#define SF_KEEP(v) ((void)(v))
+#define SFI_KEEP(v) ((void)(v))
 
 #endif

@@ -1,17 +1,17 @@
 /* Integers: minima, clamps, rounding, widening. */
-#ifndef SF_INTEGERS_H
-#define SF_INTEGERS_H
+#ifndef SFI_INTEGERS_H
+#define SFI_INTEGERS_H
 
 #include "base/machine.h"
 
-#define SF_BLOCK 256u /* products that fit into int32: 256 * 32768 * 255 < 2^31 */
+#define SFI_BLOCK 256u /* products that fit into int32: 256 * 32768 * 255 < 2^31 */
 
-SF_INLINE uint32_t sf_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
-SF_INLINE uint32_t sf_max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
+SFI_INLINE uint32_t sfi_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+SFI_INLINE uint32_t sfi_max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 /* A maximum and a minimum where there are vectors; a Cortex-M without them takes one instruction less the other way. */
-SF_INLINE int32_t sf_clamp(int32_t v, int32_t lo, int32_t hi)
+SFI_INLINE int32_t sfi_clamp(int32_t v, int32_t lo, int32_t hi)
 {
-#if __STDC_HOSTED__ || SF_MVE
+#if __STDC_HOSTED__ || SFI_MVE
     v = v < lo ? lo : v;
     return v > hi ? hi : v;
 #else
@@ -20,7 +20,7 @@ SF_INLINE int32_t sf_clamp(int32_t v, int32_t lo, int32_t hi)
 }
 
 /* requantize() of the contract, section 2. |acc| < 2^46, mult < 2^16, shift <= 47. */
-SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo, int32_t hi)
+SFI_INLINE int32_t sfi_requantize(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo, int32_t hi)
 {
     int64_t half = shift > 0 ? (int64_t)1 << (shift - 1) : 0;
     int64_t v = ((acc * mult + half) >> shift) + zero_point;
@@ -28,7 +28,7 @@ SF_INLINE int32_t sf_requantize(int64_t acc, int32_t mult, int32_t shift, int32_
 }
 
 /* x - zero as s16, computed in 16 bits. Blocks of a constant size, so that short runs are vectors as well. */
-SF_INLINE void sf_widen(const int8_t* restrict x, int32_t count, int32_t zero, int16_t* restrict out)
+SFI_INLINE void sfi_widen(const int8_t* restrict x, int32_t count, int32_t zero, int16_t* restrict out)
 {
     const uint16_t less = (uint16_t)zero;
     int32_t i = 0;

@@ -1,36 +1,36 @@
 /* A pass of a block of samples through operators, and one call of an operator. */
-#ifndef SF_PASS_H
-#define SF_PASS_H
+#ifndef SFI_PASS_H
+#define SFI_PASS_H
 
 #include "base/machine.h"
 #include "stepforward.h"
 
-#define SF_PANEL 16u /* rows of a panel on a host */
+#define SFI_PANEL 16u /* rows of a panel on a host */
 
 /* The way of devices: four rows and one patch at a time. Freestanding builds hold no other, so there this is a constant that the
  * compiler sees even when it does not optimize. */
-#define sf_for_device(row_tile) (!__STDC_HOSTED__ || (row_tile) == SF_DEVICE_ROWS)
+#define sfi_for_device(row_tile) (!__STDC_HOSTED__ || (row_tile) == SF_DEVICE_ROWS)
 
 /* The kernels that hosts choose when a call of the API begins (multiply/choose.h). */
-typedef struct sf_kernels sf_kernels;
+typedef struct sfi_kernels sfi_kernels;
 
 /* One pass over a block of samples: the weights, and what to add to them. */
-typedef struct sf_pass {
-    const sf_kernels* kernels;
+typedef struct sfi_pass {
+    const sfi_kernels* kernels;
     const sf_program* program;
     const sf_plan* plan;
     const uint8_t* weights;
     const sf_perturbation* perturbation; /* NULL: plain weights */
     uint8_t* packed; /* hosts: packed weights of the operators that are run (operators/packing.h), or NULL: packed on the way */
-    int8_t* z; /* hosts: where z of 16-bit weights is kept when twins are staged (sf_kept_z), or NULL */
-} sf_pass;
+    int8_t* z; /* hosts: where z of 16-bit weights is kept when twins are staged (sfi_kept_z), or NULL */
+} sfi_pass;
 
 /* Where in such memory z of one tensor begins: an offset that it shares with no other tensor of 16-bit weights. */
-SF_INLINE size_t sf_kept_z(const sf_tensor* t) { return (size_t)t->offset / 2; }
+SFI_INLINE size_t sfi_kept_z(const sf_tensor* t) { return (size_t)t->offset / 2; }
 
 /* One operator of a pass, with its tensors resolved. */
-typedef struct sf_call {
-    const sf_pass* pass;
+typedef struct sfi_call {
+    const sfi_pass* pass;
     const sf_op* op;
     const sf_tensor* in;  /* first input */
     const sf_tensor* out;
@@ -43,12 +43,12 @@ typedef struct sf_call {
     uint32_t words_kept; /* packing: words of this operator that lie there already are to be kept */
     uint32_t n;
     uint32_t row_tile;
-} sf_call;
+} sfi_call;
 
 /* The packed memory of an operator: its tiles one after the other. */
-typedef struct sf_packing {
+typedef struct sfi_packing {
     uint32_t tiles;
     uint64_t tile_bytes; /* a multiple of a cache line */
-} sf_packing;
+} sfi_packing;
 
 #endif

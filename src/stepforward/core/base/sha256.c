@@ -49,13 +49,13 @@ void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES])
     size_t rest = count;
     for (; rest >= 64; rest -= 64, data += 64)
         compress(state, data);
-    sf_fill(block, 0, sizeof block);
+    sfi_fill(block, 0, sizeof block);
     if (rest > 0)
-        sf_copy(block, data, rest);
+        sfi_copy(block, data, rest);
     block[rest] = 0x80;
     if (rest >= 56) {
         compress(state, block);
-        sf_fill(block, 0, sizeof block);
+        sfi_fill(block, 0, sizeof block);
     }
     uint64_t bits = (uint64_t)count * 8u;
     for (unsigned i = 0; i < 8; i++)

@@ -89,7 +89,7 @@ static uint32_t type_of(const int8_t* votes, uint32_t count)
 static uint32_t pack(const int8_t* votes, uint32_t count, uint32_t type, uint8_t* payload)
 {
     const uint32_t bits = type == SIGNS ? 1 : 2, bytes = (count * bits + 7) / 8;
-    sf_fill(payload, 0, bytes);
+    sfi_fill(payload, 0, bytes);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t code = type == SIGNS ? votes[i] < 0 : (uint32_t)votes[i] & 3u;
         payload[i * bits / 8] = (uint8_t)(payload[i * bits / 8] | code << (i * bits % 8));
@@ -126,7 +126,7 @@ sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes)
         if (status != SF_OK)
             return status;
     }
-    sf_copy(votes_of(journal) + (size_t)journal->directions * journal->steps_held, votes, journal->directions);
+    sfi_copy(votes_of(journal) + (size_t)journal->directions * journal->steps_held, votes, journal->directions);
     if (++journal->steps_held < journal->steps_per_record)
         return SF_OK;
     const sf_status status = sf_journal_flush(journal);

@@ -8,7 +8,7 @@
 static uint32_t word(const uint8_t* at)
 {
     uint32_t v;
-    sf_copy(&v, at, sizeof v);
+    sfi_copy(&v, at, sizeof v);
     return v;
 }
 
@@ -85,7 +85,7 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         if (t->scaler_count != 1 && t->scaler_count != channels_of(program->tensors + t->tensor))
             return SF_PLAN_MISMATCH;
         elements += (uint32_t)program->tensors[t->tensor].elements;
-        bytes += sf_moving_bytes(program->tensors + t->tensor);
+        bytes += sfi_moving_bytes(program->tensors + t->tensor);
         if (elements > (uint64_t)INT32_MAX || bytes > (uint64_t)INT32_MAX)
             return SF_TOO_LARGE;
     }
@@ -110,7 +110,7 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)file & 3u) != 0)
         return SF_MISALIGNED;
-    sf_fill(plan, 0, sizeof *plan);
+    sfi_fill(plan, 0, sizeof *plan);
     sf_status status = read_header(plan, (const uint8_t*)file, bytes);
     if (status == SF_OK && !numbers_fit(plan))
         status = SF_BAD_PLAN;
@@ -127,6 +127,6 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
             status = SF_PLAN_MISMATCH;
     }
     if (status != SF_OK)
-        sf_fill(plan, 0, sizeof *plan);
+        sfi_fill(plan, 0, sizeof *plan);
     return status;
 }

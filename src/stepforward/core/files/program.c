@@ -14,7 +14,7 @@
 static uint32_t word(const uint8_t* at)
 {
     uint32_t v;
-    sf_copy(&v, at, sizeof v);
+    sfi_copy(&v, at, sizeof v);
     return v;
 }
 
@@ -86,7 +86,7 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
     const sf_tensor* t = p->tensors + index;
     const int parameter = index < p->parameter_count;
     int64_t elements = 1;
-    if (!sf_within(t->dtype, SF_S8, SF_S32) || !sf_within(t->rank, 1, 4))
+    if (!sfi_within(t->dtype, SF_S8, SF_S32) || !sfi_within(t->rank, 1, 4))
         return SF_BAD_TENSOR;
     for (int d = 0; d < 4; d++) {
         if (t->dims[d] < 1 || (d >= t->rank && t->dims[d] != 1))
@@ -99,11 +99,11 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
         return SF_BAD_TENSOR;
     if (parameter) {
         const int placed = t->offset >= 0 && t->offset % 4 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->weights_bytes;
-        return placed && t->zero_point == 0 && sf_within(t->channel_rule, 0, 2) && t->channel_divisor >= 1 ? SF_OK : SF_BAD_TENSOR;
+        return placed && t->zero_point == 0 && sfi_within(t->channel_rule, 0, 2) && t->channel_divisor >= 1 ? SF_OK : SF_BAD_TENSOR;
     }
     if (t->dtype != SF_S8 && t->dtype != SF_S16)
         return SF_BAD_TENSOR;
-    if (!sf_fits_type(t, t->zero_point))
+    if (!sfi_fits_type(t, t->zero_point))
         return SF_BAD_TENSOR;
     if (index == p->input)
         return t->offset != -1 ? SF_BAD_TENSOR : t->dtype != SF_S8 ? SF_UNSUPPORTED : SF_OK;
@@ -138,7 +138,7 @@ static int work_fits(const sf_program* p, const sf_op* op)
     if (op->work == 0)
         return 1;
     const sf_tensor* out = p->tensors + op->output;
-    if (!sf_within(op->work, (int64_t)out->offset + out->bytes, p->arena_bytes) || op->work % 8 != 0)
+    if (!sfi_within(op->work, (int64_t)out->offset + out->bytes, p->arena_bytes) || op->work % 8 != 0)
         return 0;
     for (int32_t i = 0; i < op->input_count; i++) {
         const sf_tensor* in = p->tensors + op->inputs[i];
@@ -153,28 +153,28 @@ static sf_status check_op(const sf_program* p, uint32_t position)
 {
     const sf_op* op = p->ops + position;
     const int64_t first = p->parameter_count, last = (int64_t)p->tensor_count - 1;
-    if (!sf_within(op->kind, SF_CONV, SF_RESHAPE) || !sf_within(op->input_count, 1, SF_MAX_INPUTS) ||
-        !sf_within(op->output, first, last) || (uint32_t)op->output == p->input)
+    if (!sfi_within(op->kind, SF_CONV, SF_RESHAPE) || !sfi_within(op->input_count, 1, SF_MAX_INPUTS) ||
+        !sfi_within(op->output, first, last) || (uint32_t)op->output == p->input)
         return SF_BAD_OPERATOR;
     for (int32_t i = 0; i < op->input_count; i++)
-        if (!sf_within(op->inputs[i], first, last) || !written(p, position, op->inputs[i]))
+        if (!sfi_within(op->inputs[i], first, last) || !written(p, position, op->inputs[i]))
             return SF_BAD_OPERATOR;
-    if (!sf_within(op->weight, -1, first - 1) || !sf_within(op->bias, -1, first - 1))
+    if (!sfi_within(op->weight, -1, first - 1) || !sfi_within(op->bias, -1, first - 1))
         return SF_BAD_OPERATOR;
 
     const sf_tensor* out = p->tensors + op->output;
     if (op->rescale_first < 0 || op->rescale_count < 0 ||
         (int64_t)op->rescale_first + 2 * (int64_t)op->rescale_count > (int64_t)p->constant_count || op->lo > op->hi ||
-        !sf_fits_type(out, op->lo) || !sf_fits_type(out, op->hi))
+        !sfi_fits_type(out, op->lo) || !sfi_fits_type(out, op->hi))
         return SF_BAD_OPERATOR;
     for (int32_t i = 0; i < op->rescale_count; i++) {
-        const int32_t* pair = sf_rescale_pair(p, op, (uint32_t)i);
-        if (!sf_within(pair[0], 0, 65535) || !sf_within(pair[1], 0, 47))
+        const int32_t* pair = sfi_rescale_pair(p, op, (uint32_t)i);
+        if (!sfi_within(pair[0], 0, 65535) || !sfi_within(pair[1], 0, 47))
             return SF_BAD_OPERATOR;
     }
     if (!inputs_stay(p, op, out) || !work_fits(p, op))
         return SF_BAD_OPERATOR;
-    const sf_operator* known = sf_operator_of(op->kind);
+    const sfi_operator* known = sfi_operator_of(op->kind);
     return known == NULL ? SF_UNSUPPORTED : known->check(p, op);
 }
 
@@ -184,7 +184,7 @@ sf_status sf_program_open(sf_program* program, const void* file, size_t bytes)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)file & 3u) != 0)
         return SF_MISALIGNED;
-    sf_fill(program, 0, sizeof *program);
+    sfi_fill(program, 0, sizeof *program);
     sf_status status = read_header(program, (const uint8_t*)file, bytes);
     for (uint32_t i = 0; status == SF_OK && i < program->tensor_count; i++)
         status = check_tensor(program, i);
@@ -193,7 +193,7 @@ sf_status sf_program_open(sf_program* program, const void* file, size_t bytes)
     if (status == SF_OK && !written(program, program->op_count, (int32_t)program->output))
         status = SF_BAD_HEADER;
     if (status != SF_OK) {
-        sf_fill(program, 0, sizeof *program);
+        sfi_fill(program, 0, sizeof *program);
         return status;
     }
     program->classes = (uint32_t)program->tensors[program->output].elements;

@@ -29,6 +29,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the library is built with -fvisibility=hidden: it shows what is declared here */
+#endif
 
 #define SF_INTERFACE 2u       /* raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time compare it */
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
@@ -355,6 +358,9 @@ uint32_t sf_crc32(uint32_t check, const void* bytes, size_t count);
 /* SHA-256 of bytes, e.g. of the weights section. */
 void sf_sha256(const void* bytes, size_t count, uint8_t digest[SF_SHA256_BYTES]);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

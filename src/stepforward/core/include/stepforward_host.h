@@ -8,6 +8,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
 
 /* Weights packed for a host's kernels, in every call once for all threads and blocks of samples: those of the operators before
  * program->cut, and the others once per probe. The caller provides the memory and keeps it between calls, so that what the plan does
@@ -47,6 +50,9 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
                              const int8_t* votes, sf_crew* crew, const sf_packs* packs);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -1,11 +1,11 @@
 /* Integer cross-entropy, straight from an output tensor: like sf_cross_entropy(). */
-#ifndef SF_CROSS_ENTROPY_H
-#define SF_CROSS_ENTROPY_H
+#ifndef SFI_CROSS_ENTROPY_H
+#define SFI_CROSS_ENTROPY_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-int64_t sf_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
-int64_t sf_cross_entropy_s8(const int8_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
+int64_t sfi_cross_entropy_s16(const int16_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
+int64_t sfi_cross_entropy_s8(const int8_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
 
 #endif

@@ -1,6 +1,6 @@
 /* The choice of kernels: made once at the top of a call of the API, and handed down in passes and arguments. */
-#ifndef SF_CHOOSE_H
-#define SF_CHOOSE_H
+#ifndef SFI_CHOOSE_H
+#define SFI_CHOOSE_H
 
 #include "base/machine.h"
 #include "base/pass.h"
@@ -16,29 +16,29 @@ enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
 #include "multiply/host/kernels.h"
 
 /* choose.c: the plain kernels, and the fastest ones of this machine's instruction sets up to `level`. */
-sf_kernels sf_choose(int level);
+sfi_kernels sfi_choose(int level);
 
-SF_INLINE sf_stream sf_stream_of(const sf_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
+SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
 {
-    const sf_stream s = {seed, step, direction, tensor, &kernels->draw};
+    const sfi_stream s = {seed, step, direction, tensor, &kernels->draw};
     return s;
 }
 #else
 /* A device chooses when it is compiled. */
-struct sf_kernels {
+struct sfi_kernels {
     uint8_t none;
 };
 
-SF_INLINE sf_kernels sf_choose(int level)
+SFI_INLINE sfi_kernels sfi_choose(int level)
 {
-    const sf_kernels none = {0};
+    const sfi_kernels none = {0};
     (void)level;
     return none;
 }
 
-SF_INLINE sf_stream sf_stream_of(const sf_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
+SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
 {
-    const sf_stream s = {seed, step, direction, tensor};
+    const sfi_stream s = {seed, step, direction, tensor};
     (void)kernels;
     return s;
 }

@@ -2,8 +2,8 @@
 #include "base/machine.h"
 #include "multiply/max_line.h"
 
-SF_CLONES
-void sf_max_line_any(const sf_max_line* v)
+SFI_CLONES
+void sfi_max_line_any(const sfi_max_line* v)
 {
     const uint32_t channels = v->channels;
     for (uint32_t i = 0; i < v->positions; i++) {

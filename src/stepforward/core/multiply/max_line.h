@@ -1,12 +1,12 @@
 /* The largest values of windows side by side. */
-#ifndef SF_MAX_LINE_H
-#define SF_MAX_LINE_H
+#ifndef SFI_MAX_LINE_H
+#define SFI_MAX_LINE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Output positions side by side whose windows have the same taps inside the image. */
-typedef struct sf_max_line {
+typedef struct sfi_max_line {
     const int8_t* x; /* first tap of the first position */
     int8_t* y;
     uint32_t positions, channels;
@@ -15,11 +15,11 @@ typedef struct sf_max_line {
     size_t row, step; /* from one tap to the next */
     int8_t lo, hi;
     int loose; /* 16 bytes may be read at every tap, and written at every position from the first to the last */
-} sf_max_line;
+} sfi_max_line;
 
 /* Of every position and channel the largest value, clamped. */
-typedef void (*sf_max_line_kernel)(const sf_max_line* line);
+typedef void (*sfi_max_line_kernel)(const sfi_max_line* line);
 
-void sf_max_line_any(const sf_max_line* line);
+void sfi_max_line_any(const sfi_max_line* line);
 
 #endif

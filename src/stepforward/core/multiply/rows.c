@@ -5,17 +5,17 @@
 #include "multiply/stage.h"
 #include "stepforward.h"
 
-uint64_t sf_rows_bytes(uint32_t rows) { return (uint64_t)rows * (4 * sizeof(int32_t) + sizeof(int64_t)); }
+uint64_t sfi_rows_bytes(uint32_t rows) { return (uint64_t)rows * (4 * sizeof(int32_t) + sizeof(int64_t)); }
 
 /* Lay the arrays out in memory (8-byte aligned); returns what follows them. */
-uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
+uint8_t* sfi_rows_carve(sfi_rows* rows, uint8_t* memory, uint32_t count)
 {
     rows->reach = (int64_t*)(void*)memory;
     rows->bias = (int32_t*)(void*)(memory + (size_t)count * sizeof(int64_t));
     rows->mult = rows->bias + count;
     rows->half = rows->mult + count;
     rows->shift = rows->half + count;
-    return memory + (size_t)sf_rows_bytes(count);
+    return memory + (size_t)sfi_rows_bytes(count);
 }
 
 /* The biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row,
@@ -28,11 +28,11 @@ uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count)
  *
  * Narrow rows are fused when their outputs are bytes and zero_point * 2^(shift-16), a multiple of the divisor, can be added inside
  * the bracket as well: then kernels for hosts need no step after the shift but to saturate. */
-void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+void sfi_rows_prepare(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count)
 {
     const int32_t zero = call->in->zero_point;
-    sf_stage_s32(call->pass, (uint32_t)call->op->bias, first_row, count, rows->bias);
-    sf_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
+    sfi_stage_s32(call->pass, (uint32_t)call->op->bias, first_row, count, rows->bias);
+    sfi_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
 }
 
 /* Whether sums up to `reach` can be rescaled and get their zero point, of at most `magnitude`, within int32; shift >= 17. */
@@ -43,7 +43,7 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 }
 
 /* magnitude: of the output's zero point. */
-static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
+static void limit(sfi_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
     rows->narrow = rows->narrow && shift >= 17 && fits(reach, mult, shift, 0);
 #if __STDC_HOSTED__
@@ -54,7 +54,7 @@ static void limit(sf_rows* rows, int64_t reach, int32_t mult, int32_t shift, int
 #endif
 }
 
-void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit)
+void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count, int32_t unit)
 {
     const sf_op* op = call->op;
     const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
@@ -65,9 +65,9 @@ void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint3
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
-    rows->fused = rows->fused_four = !sf_for_device(call->row_tile) && rows->dtype == SF_S8;
+    rows->fused = rows->fused_four = !sfi_for_device(call->row_tile) && rows->dtype == SF_S8;
     for (uint32_t r = 0; r < count; r++) {
-        const int32_t* pair = sf_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
+        const int32_t* pair = sfi_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
         const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];

@@ -1,10 +1,10 @@
 /* How rows (output channels) turn accumulators into outputs. */
-#ifndef SF_ROWS_H
-#define SF_ROWS_H
+#ifndef SFI_ROWS_H
+#define SFI_ROWS_H
 
 #include "base/pass.h"
 
-typedef struct sf_rows {
+typedef struct sfi_rows {
     int32_t* bias;
     int32_t* mult;
     int32_t* half; /* rounding term of the 32-bit path */
@@ -17,12 +17,12 @@ typedef struct sf_rows {
     int32_t narrow; /* the whole row set is proven to stay inside int32 */
     int32_t fused;  /* and so it does with the zero point added before the shift; hosts only */
     int32_t fused_four; /* and all that for four times the sums, shifted by two more (winograd.h) */
-} sf_rows;
+} sfi_rows;
 
-uint64_t sf_rows_bytes(uint32_t rows);
-uint8_t* sf_rows_carve(sf_rows* rows, uint8_t* memory, uint32_t count);
-void sf_rows_prepare(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count);
+uint64_t sfi_rows_bytes(uint32_t rows);
+uint8_t* sfi_rows_carve(sfi_rows* rows, uint8_t* memory, uint32_t count);
+void sfi_rows_prepare(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count);
 /* The same, where bias[] is staged and reach[] counts in units of `unit`. */
-void sf_rows_scale(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count, int32_t unit);
+void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count, int32_t unit);
 
 #endif

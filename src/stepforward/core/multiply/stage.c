@@ -11,12 +11,12 @@
 
 #define ONE_Z 36 /* the number one on the grid of z */
 
-static const uint8_t* weight_at(const sf_pass* pass, uint32_t tensor)
+static const uint8_t* weight_at(const sfi_pass* pass, uint32_t tensor)
 {
-    return sf_weight_at(pass->program, pass->plan, pass->weights, tensor);
+    return sfi_weight_at(pass->program, pass->plan, pass->weights, tensor);
 }
 
-static const sf_trainable* find_trainable(const sf_pass* pass, uint32_t tensor)
+static const sf_trainable* find_trainable(const sfi_pass* pass, uint32_t tensor)
 {
     if (pass->plan == NULL || pass->perturbation == NULL || pass->perturbation->sign == 0)
         return NULL;
@@ -30,17 +30,17 @@ static const sf_trainable* find_trainable(const sf_pass* pass, uint32_t tensor)
 static int32_t largest(const sf_tensor* t) { return t->dtype == SF_S16 ? 32767 : t->dtype == SF_S8 ? 127 : 7; }
 
 /* What a bias stays inside of. */
-SF_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v; }
+SFI_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v; }
 
-static void draw(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
+static void draw(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
 {
     const sf_perturbation* p = pass->perturbation;
-    const sf_stream stream = sf_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, tensor);
-    sf_draw(&stream, pass->plan->distribution, first, count, z);
+    const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, tensor);
+    sfi_draw(&stream, pass->plan->distribution, first, count, z);
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
-const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
+const sf_scaler* sfi_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
                               uint32_t* run)
 {
     const sf_scaler* scalers = plan->scalers + entry->scaler_first;
@@ -49,20 +49,20 @@ const sf_scaler* sf_scaler_at(const sf_plan* plan, const sf_trainable* entry, co
     if (entry->scaler_count == 1)
         return scalers;
     if (t->channel_rule == 1) {
-        *run = sf_min_u32(count, divisor - e % divisor);
+        *run = sfi_min_u32(count, divisor - e % divisor);
         return scalers + e / divisor;
     }
     *run = 1;
     return scalers + e % divisor;
 }
 
-SF_CLONES
+SFI_CLONES
 static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign, int32_t q_max)
 {
-    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sf_min_u32(s->perturb_shift, 24);
+    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sfi_min_u32(s->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++)
-        w[i] = (int16_t)sf_clamp(w[i] + sign * sf_exact_delta(z[i], mult, half, shift), -q_max, q_max);
+        w[i] = (int16_t)sfi_clamp(w[i] + sign * sfi_exact_delta(z[i], mult, half, shift), -q_max, q_max);
 }
 
 static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int32_t sign, int64_t q_max)
@@ -75,7 +75,7 @@ static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_
 static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint32_t count, int16_t* out)
 {
     if (t->dtype == SF_S16) {
-        sf_copy(out, data + 2 * (size_t)first, 2 * (size_t)count);
+        sfi_copy(out, data + 2 * (size_t)first, 2 * (size_t)count);
     } else if (t->dtype == SF_S8) {
         const int8_t* w = (const int8_t*)data + first;
         for (uint32_t i = 0; i < count; i++)
@@ -94,7 +94,7 @@ static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf
 {
     const int32_t q_max = largest(t);
     for (uint32_t at = 0, run; at < count; at += run) {
-        const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
+        const sf_scaler* s = sfi_scaler_at(plan, entry, t, first + at, count - at, &run);
         if (plan->perturbation == SF_EXACT)
             perturb_exact_s16(w + at, z + at, run, s, sign, q_max);
         else
@@ -103,62 +103,62 @@ static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf
     }
 }
 
-sf_source sf_source_of(const sf_pass* pass, uint32_t tensor)
+sfi_source sfi_source_of(const sfi_pass* pass, uint32_t tensor)
 {
-    const sf_source source = {pass, tensor, find_trainable(pass, tensor), weight_at(pass, tensor)};
+    const sfi_source source = {pass, tensor, find_trainable(pass, tensor), weight_at(pass, tensor)};
     return source;
 }
 
-void sf_stage_s16(const sf_source* source, uint32_t first, uint32_t count, int16_t* out)
+void sfi_stage_s16(const sfi_source* source, uint32_t first, uint32_t count, int16_t* out)
 {
-    const sf_pass* pass = source->pass;
+    const sfi_pass* pass = source->pass;
     const sf_tensor* t = pass->program->tensors + source->tensor;
     widen(t, source->data, first, count, out);
     if (source->entry == NULL)
         return;
-    int8_t z[SF_CHUNK];
+    int8_t z[SFI_CHUNK];
     draw(pass, source->tensor, first, count, z);
     perturb_s16(pass->plan, source->entry, t, first, count, z, pass->perturbation->sign, out);
 }
 
 #if __STDC_HOSTED__
 
-#define PIECE (8 * SF_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
+#define PIECE (8 * SFI_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
 
 /* Channels that follow one another, each with a scaler of its own. */
 static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scalers, int32_t q_max,
                               int16_t* restrict up, int16_t* restrict down)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const int32_t shift = (int32_t)sf_min_u32(scalers[i].perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
-        const int32_t delta = sf_exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
-        up[i] = (int16_t)sf_clamp(at + delta, -q_max, q_max);
-        down[i] = (int16_t)sf_clamp(at - delta, -q_max, q_max);
+        const int32_t shift = (int32_t)sfi_min_u32(scalers[i].perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
+        const int32_t delta = sfi_exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
+        up[i] = (int16_t)sfi_clamp(at + delta, -q_max, q_max);
+        down[i] = (int16_t)sfi_clamp(at - delta, -q_max, q_max);
     }
 }
 
 /* Both twins from one z. */
-static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + entry->tensor;
     const uint8_t* data = weight_at(pass, entry->tensor);
-    const sf_twins_kernel twins = pass->kernels->twins;
+    const sfi_twins_kernel twins = pass->kernels->twins;
     const int32_t q_max = largest(t);
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
-    int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sf_kept_z(t) + first : NULL;
+    int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sfi_kept_z(t) + first : NULL;
     for (uint32_t at = 0, some; at < count; at += some) {
         int8_t* z = kept != NULL ? kept + at : drawn;
         const int16_t* w = (const int16_t*)(const void*)data + first + at;
-        some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
+        some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
         if (t->dtype != SF_S16) {
             widen(t, data, first + at, some, wide);
             w = wide;
         }
         draw(pass, entry->tensor, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
-            const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
+            const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
             if (entry->scaler_count > 1 && t->channel_rule == 2) {
-                run = sf_min_u32(some - i, (uint32_t)t->channel_divisor - (first + at + i) % (uint32_t)t->channel_divisor);
+                run = sfi_min_u32(some - i, (uint32_t)t->channel_divisor - (first + at + i) % (uint32_t)t->channel_divisor);
                 twins_of_channels(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
             } else {
                 twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
@@ -168,7 +168,7 @@ static void stage_both(const sf_pass* pass, const sf_trainable* entry, uint32_t 
 }
 
 /* Any count, drawing z once for both. */
-void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
@@ -179,9 +179,9 @@ void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
     int8_t z[PIECE];
     widen(t, weight_at(pass, tensor), first, count, out);
     if (twin != NULL)
-        sf_copy(twin, out, count * sizeof *twin);
+        sfi_copy(twin, out, count * sizeof *twin);
     for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
-        some = sf_min_u32(PIECE - (first + at) % SF_CHUNK, count - at);
+        some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
         draw(pass, tensor, first + at, some, z);
         perturb_s16(pass->plan, entry, t, first + at, some, z, pass->perturbation->sign, out + at);
         if (twin != NULL)
@@ -190,42 +190,42 @@ void sf_stage_twins_s16(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
 }
 
 /* The same for 32 bits: |delta| < 2^23. */
-SF_CLONES
+SFI_CLONES
 static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t* restrict up,
                       int32_t* restrict down)
 {
-    const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sf_min_u32(scaler->perturb_shift, 24);
+    const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sfi_min_u32(scaler->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
     for (uint32_t i = 0; i < count; i++) {
-        const int64_t delta = sf_exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
+        const int64_t delta = sfi_exact_delta(z[i], mult, half, shift), above = w[i] + delta, below = w[i] - delta;
         up[i] = clamp_s32(above);
         down[i] = clamp_s32(below);
     }
 }
 
-void sf_stage_twins_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out, int32_t* twin)
+void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out, int32_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
     const int32_t* w = (const int32_t*)(const void*)(weight_at(pass, tensor)) + first;
     if (twin == NULL || entry == NULL || pass->plan->perturbation != SF_EXACT) {
-        sf_stage_s32(pass, tensor, first, count, out);
+        sfi_stage_s32(pass, tensor, first, count, out);
         if (twin != NULL) {
             const sf_perturbation* p = pass->perturbation;
             const sf_perturbation other = {p->step, p->direction, -p->sign};
-            sf_pass opposite = *pass;
+            sfi_pass opposite = *pass;
             opposite.perturbation = &other;
-            sf_stage_s32(&opposite, tensor, first, count, twin);
+            sfi_stage_s32(&opposite, tensor, first, count, twin);
         }
         return;
     }
     int32_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out;
     int8_t z[PIECE];
     for (uint32_t at = 0, some; at < count; at += some) {
-        some = sf_min_u32(PIECE, count - at);
+        some = sfi_min_u32(PIECE, count - at);
         draw(pass, tensor, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
-            const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
+            const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
             twins_s32(w + at + i, z + i, run, s, up + at + i, down + at + i);
         }
     }
@@ -233,7 +233,7 @@ void sf_stage_twins_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, ui
 
 #endif
 
-const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t first)
+const int16_t* sfi_stored_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     if (t->dtype != SF_S16 || find_trainable(pass, tensor) != NULL)
@@ -241,7 +241,7 @@ const int16_t* sf_stored_s16(const sf_pass* pass, uint32_t tensor, uint32_t firs
     return (const int16_t*)(const void*)(weight_at(pass, tensor)) + first;
 }
 
-const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t first)
+const int32_t* sfi_stored_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first)
 {
     if (find_trainable(pass, tensor) != NULL)
         return NULL;
@@ -249,27 +249,27 @@ const int32_t* sf_stored_s32(const sf_pass* pass, uint32_t tensor, uint32_t firs
 }
 
 /* Any count. */
-void sf_stage_s32(const sf_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out)
+void sfi_stage_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    sf_copy(out, weight_at(pass, tensor) + 4 * (size_t)first, 4 * (size_t)count);
+    sfi_copy(out, weight_at(pass, tensor) + 4 * (size_t)first, 4 * (size_t)count);
     if (entry == NULL)
         return;
 
-    int8_t z[SF_CHUNK];
+    int8_t z[SFI_CHUNK];
     const int32_t sign = pass->perturbation->sign;
     for (uint32_t at = 0; at < count; at++) {
         uint32_t run;
-        if (at % SF_CHUNK == 0)
-            draw(pass, tensor, first + at, sf_min_u32(SF_CHUNK, count - at), z);
-        const sf_scaler* s = sf_scaler_at(pass->plan, entry, t, first + at, 1, &run);
-        const int32_t shift = (int32_t)sf_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
+        if (at % SFI_CHUNK == 0)
+            draw(pass, tensor, first + at, sfi_min_u32(SFI_CHUNK, count - at), z);
+        const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at, 1, &run);
+        const int32_t shift = (int32_t)sfi_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
         int64_t v;
         if (pass->plan->perturbation == SF_EXACT)
-            v = out[at] + (int64_t)sign * sf_exact_delta(z[at % SF_CHUNK], (int32_t)s->perturb_mult, half, shift);
+            v = out[at] + (int64_t)sign * sfi_exact_delta(z[at % SFI_CHUNK], (int32_t)s->perturb_mult, half, shift);
         else
-            v = paper_weight(pass->plan, out[at], z[at % SF_CHUNK], s, sign, INT32_MAX);
+            v = paper_weight(pass->plan, out[at], z[at % SFI_CHUNK], s, sign, INT32_MAX);
         out[at] = clamp_s32(v);
     }
 }

@@ -13,21 +13,21 @@
  * 2^25 + 2^22 + 128 * 2^23 < 2^31. */
 enum { LARGEST_SHIFT = 26, ZERO_SHIFT = 23 };
 
-SF_CLONES
-static void add_any(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
+SFI_CLONES
+static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
 {
-    const sf_sum local = *s;
+    const sfi_sum local = *s;
     for (size_t i = 0; i < count; i++)
-        sf_store(y, dtype, i, sf_sum_of(&local, a[i], b[i], zero));
+        sfi_store(y, dtype, i, sfi_sum_of(&local, a[i], b[i], zero));
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_tensor *a = call->in, *b = call->pass->program->tensors + call->op->inputs[1];
-    const int32_t* pairs = sf_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const size_t count = (size_t)call->n * (size_t)a->elements;
-    sf_sum s = {pairs[0], pairs[2], half - a->zero_point * pairs[0] - b->zero_point * pairs[2], shift, call->op->lo, call->op->hi};
+    sfi_sum s = {pairs[0], pairs[2], half - a->zero_point * pairs[0] - b->zero_point * pairs[2], shift, call->op->lo, call->op->hi};
 #if __STDC_HOSTED__
     if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
         s.rest += call->out->zero_point * (1 << shift);
@@ -40,14 +40,14 @@ static void run(const sf_call* call)
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    return sf_same_shape(in, out) && sf_same_shape(p->tensors + op->inputs[1], out) && op->rescale_count == 2 &&
-           sf_rescale_pair(p, op, 0)[1] == sf_rescale_pair(p, op, 1)[1];
+    return sfi_same_shape(in, out) && sfi_same_shape(p->tensors + op->inputs[1], out) && op->rescale_count == 2 &&
+           sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 2) && fits(p, op, in, out), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 2) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-const sf_operator sf_add = {check, NULL, run, NULL};
+const sfi_operator sfi_add = {check, NULL, run, NULL};

@@ -11,7 +11,7 @@
 
 /* Sums `lanes` channels of one window in int32: at most 2^22 samples of at most 255 (checked when the program is opened).
  * Hosts add four samples in 16 bits first. */
-SF_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t row, size_t step, const uint32_t lanes,
+SFI_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t row, size_t step, const uint32_t lanes,
                          int32_t* sum)
 {
     for (uint32_t i = 0; i < lanes; i++)
@@ -30,8 +30,8 @@ SF_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t
     }
 }
 
-SF_CLONES
-static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair, size_t at)
+SFI_CLONES
+static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair, size_t at)
 {
     const uint32_t channels = (uint32_t)call->in->dims[2];
     const size_t step = (size_t)call->op->dilation_w * channels;
@@ -43,18 +43,18 @@ static void window(const sf_call* call, const int8_t* x, int32_t taps_y, int32_t
     }
     int32_t sum[LANES];
     for (uint32_t c = 0; c < channels; c += LANES) {
-        const uint32_t lanes = sf_min_u32(LANES, channels - c);
+        const uint32_t lanes = sfi_min_u32(LANES, channels - c);
         if (lanes == LANES)
             sum_lanes(x + c, taps_y, taps_x, row, step, LANES, sum);
         else
             sum_lanes(x + c, taps_y, taps_x, row, step, lanes, sum);
         for (uint32_t i = 0; i < lanes; i++)
-            sf_store(call->y, call->out->dtype, at + c + i,
-                     sf_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
+            sfi_store(call->y, call->out->dtype, at + c + i,
+                     sfi_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
     }
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
@@ -66,15 +66,15 @@ static void run(const sf_call* call)
             for (int32_t ox = 0; ox < out->dims[1]; ox++, at += channels) {
                 const int32_t y0 = oy * op->stride_h - op->pad_top, x0 = ox * op->stride_w - op->pad_left;
                 int32_t ky0, ky1, kx0, kx1;
-                sf_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
-                sf_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
+                sfi_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
+                sfi_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
                 const int32_t n = (ky1 - ky0) * (kx1 - kx0);
                 const int8_t* from = x;
                 if (n > 0)
                     from += ((size_t)(y0 + ky0 * op->dilation_h) * (size_t)in->dims[1] +
                              (size_t)(x0 + kx0 * op->dilation_w)) * channels;
                 const uint32_t which = op->rescale_count > 1 ? (uint32_t)n - 1 : 0;
-                window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sf_rescale_pair(call->pass->program, op, which), at);
+                window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sfi_rescale_pair(call->pass->program, op, which), at);
             }
     }
 }
@@ -82,7 +82,7 @@ static void run(const sf_call* call)
 /* Each count has its own pair: then every window must see at least one sample. */
 static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    if (!sf_window_fits(op, in, out) || in->dims[2] != out->dims[2])
+    if (!sfi_window_fits(op, in, out) || in->dims[2] != out->dims[2])
         return 0;
     if (op->rescale_count == 1)
         return 1;
@@ -93,7 +93,7 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && fits(op, in, out), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 1) && fits(op, in, out), sfi_reads_bytes(p, op));
 }
 
-const sf_operator sf_average_pool = {check, NULL, run, NULL};
+const sfi_operator sfi_average_pool = {check, NULL, run, NULL};

@@ -2,7 +2,7 @@
 #include "operators/check.h"
 #include "stepforward.h"
 
-int sf_same_shape(const sf_tensor* a, const sf_tensor* b)
+int sfi_same_shape(const sf_tensor* a, const sf_tensor* b)
 {
     for (int d = 0; d < 4; d++)
         if (a->dims[d] != b->dims[d])
@@ -10,38 +10,38 @@ int sf_same_shape(const sf_tensor* a, const sf_tensor* b)
     return a->rank == b->rank;
 }
 
-int sf_has_dims(const sf_tensor* t, int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
+int sfi_has_dims(const sf_tensor* t, int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     return t->rank == rank && t->dims[0] == a && t->dims[1] == b && t->dims[2] == c && t->dims[3] == d;
 }
 
 static int window_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after)
 {
-    if (!sf_within(kernel, 1, 65536) || !sf_within(stride, 1, 65536) || !sf_within(dilation, 1, 65536) ||
-        !sf_within(before, 0, 65536) || !sf_within(after, 0, 65536))
+    if (!sfi_within(kernel, 1, 65536) || !sfi_within(stride, 1, 65536) || !sfi_within(dilation, 1, 65536) ||
+        !sfi_within(before, 0, 65536) || !sfi_within(after, 0, 65536))
         return 0;
     const int64_t room = in + before + after - (dilation * (kernel - 1) + 1);
     return room >= 0 && out == room / stride + 1;
 }
 
-int sf_window_fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+int sfi_window_fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
     return in->rank == 3 && out->rank == 3 &&
            window_axis(in->dims[0], out->dims[0], op->kernel_h, op->stride_h, op->dilation_h, op->pad_top, op->pad_bottom) &&
            window_axis(in->dims[1], out->dims[1], op->kernel_w, op->stride_w, op->dilation_w, op->pad_left, op->pad_right) &&
-           (int64_t)op->kernel_h * op->kernel_w <= SF_MAX_LENGTH;
+           (int64_t)op->kernel_h * op->kernel_w <= SFI_MAX_LENGTH;
 }
 
-int sf_has_parameters(const sf_op* op) { return op->input_count == 1 && op->weight >= 0 && op->bias >= 0; }
+int sfi_has_parameters(const sf_op* op) { return op->input_count == 1 && op->weight >= 0 && op->bias >= 0; }
 
-int sf_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64_t length)
+int sfi_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64_t length)
 {
-    return p->tensors[op->weight].dtype != SF_S32 && sf_has_dims(p->tensors + op->bias, 1, rows, 1, 1, 1) &&
-           p->tensors[op->bias].dtype == SF_S32 && length <= SF_MAX_LENGTH &&
+    return p->tensors[op->weight].dtype != SF_S32 && sfi_has_dims(p->tensors + op->bias, 1, rows, 1, 1, 1) &&
+           p->tensors[op->bias].dtype == SF_S32 && length <= SFI_MAX_LENGTH &&
            (op->rescale_count == 1 || op->rescale_count == rows);
 }
 
-int sf_reads_bytes(const sf_program* p, const sf_op* op)
+int sfi_reads_bytes(const sf_program* p, const sf_op* op)
 {
     for (int32_t i = 0; i < op->input_count; i++)
         if (p->tensors[op->inputs[i]].dtype != SF_S8)

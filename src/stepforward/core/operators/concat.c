@@ -6,7 +6,7 @@
 #include "operators/rescale.h"
 #include "stepforward.h"
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor* out = call->out;
@@ -23,7 +23,7 @@ static void run(const sf_call* call)
         const int8_t* x = (const int8_t*)call->inputs[i];
         const size_t length = (size_t)in->dims[op->axis] * inner;
         for (size_t o = 0; o < outer; o++)
-            sf_rescale_elements(x + o * length, length, in->zero_point, sf_rescale_pair(call->pass->program, op, (uint32_t)i), call,
+            sfi_rescale_elements(x + o * length, length, in->zero_point, sfi_rescale_pair(call->pass->program, op, (uint32_t)i), call,
                                 o * out_run + before);
         before += length;
     }
@@ -31,7 +31,7 @@ static void run(const sf_call* call)
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* out)
 {
-    if (op->rescale_count != op->input_count || !sf_within(op->axis, 0, out->rank - 1))
+    if (op->rescale_count != op->input_count || !sfi_within(op->axis, 0, out->rank - 1))
         return 0;
     int64_t joined = 0;
     for (int32_t i = 0; i < op->input_count; i++) {
@@ -48,7 +48,7 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* out)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    return sf_checked(sf_is_bare(op, op->input_count) && fits(p, op, p->tensors + op->output), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, op->input_count) && fits(p, op, p->tensors + op->output), sfi_reads_bytes(p, op));
 }
 
-const sf_operator sf_concat = {check, NULL, run, NULL};
+const sfi_operator sfi_concat = {check, NULL, run, NULL};

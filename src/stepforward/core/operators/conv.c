@@ -7,39 +7,39 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    if (!sf_window_fits(op, in, out) || op->groups < 1 || in->dims[2] % op->groups != 0 || out->dims[2] % op->groups != 0)
+    if (!sfi_window_fits(op, in, out) || op->groups < 1 || in->dims[2] % op->groups != 0 || out->dims[2] % op->groups != 0)
         return 0;
     const int64_t channels = in->dims[2] / op->groups;
-    return sf_has_dims(p->tensors + op->weight, 4, out->dims[2], op->kernel_h, op->kernel_w, channels) &&
-           sf_parameters_fit(p, op, out->dims[2], (int64_t)op->kernel_h * op->kernel_w * channels);
+    return sfi_has_dims(p->tensors + op->weight, 4, out->dims[2], op->kernel_h, op->kernel_w, channels) &&
+           sfi_parameters_fit(p, op, out->dims[2], (int64_t)op->kernel_h * op->kernel_w * channels);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_has_parameters(op) && fits(p, op, in, out), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-static uint64_t work(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
-    if (!sf_for_device(row_tile))
-        return sf_conv_host_bytes(kernels, program, op, row_tile);
-    return sf_conv_device_bytes(program, op, plain);
+    if (!sfi_for_device(row_tile))
+        return sfi_conv_host_bytes(kernels, program, op, row_tile);
+    return sfi_conv_device_bytes(program, op, plain);
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
-    if (sf_for_device(call->row_tile))
-        sf_conv_device(call);
+    if (sfi_for_device(call->row_tile))
+        sfi_conv_device(call);
     else
-        sf_conv_host(call);
+        sfi_conv_host(call);
 }
 
 #if __STDC_HOSTED__
-static const sf_packable packable = {sf_conv_host_packing, sf_conv_host_pack};
+static const sfi_packable packable = {sfi_conv_host_packing, sfi_conv_host_pack};
 #define PACKABLE &packable
 #else
 #define PACKABLE NULL
 #endif
 
-const sf_operator sf_conv = {check, work, run, PACKABLE};
+const sfi_operator sfi_conv = {check, work, run, PACKABLE};

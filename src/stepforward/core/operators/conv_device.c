@@ -25,22 +25,22 @@ typedef struct span {
 
 /* One kernel row of the patch at one output position, with zeros in the padding. line: the input row, from the channel of the group
  * or piece on. */
-SF_INLINE void gather_row(const geometry* g, const sf_widening* inside, const int8_t* line, const span* h, int16_t* out)
+SFI_INLINE void gather_row(const geometry* g, const sfi_widening* inside, const int8_t* line, const span* h, int16_t* out)
 {
     const size_t c = inside->out_step;
     if (h->first > 0)
-        sf_fill(out, 0, (size_t)h->first * c * sizeof *out);
-    sf_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c, out + (size_t)h->first * c);
+        sfi_fill(out, 0, (size_t)h->first * c * sizeof *out);
+    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c, out + (size_t)h->first * c);
     if (h->last < g->op->kernel_w)
-        sf_fill(out + (size_t)h->last * c, 0, (size_t)(g->op->kernel_w - h->last) * c * sizeof *out);
+        sfi_fill(out + (size_t)h->last * c, 0, (size_t)(g->op->kernel_w - h->last) * c * sizeof *out);
 }
 
 /* How the taps of a kernel row that lie inside the input are widened, `channels` of each. */
-static sf_widening inside_of(const geometry* g, const span* h, size_t channels)
+static sfi_widening inside_of(const geometry* g, const span* h, size_t channels)
 {
     const uint32_t taps = (uint32_t)(h->last - h->first);
     const int joined = g->joined && channels == (size_t)g->in_c;
-    const sf_widening inside = {(size_t)g->op->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
+    const sfi_widening inside = {(size_t)g->op->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
                                 joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
     return inside;
 }
@@ -50,52 +50,52 @@ static void gather(const geometry* g, const int8_t* x, const span* v, const span
 {
     const sf_op* op = g->op;
     const size_t row = (size_t)op->kernel_w * (size_t)g->group_in;
-    const sf_widening inside = inside_of(g, h, (size_t)g->group_in);
+    const sfi_widening inside = inside_of(g, h, (size_t)g->group_in);
     for (int32_t ky = 0; ky < op->kernel_h; ky++, out += row) {
         if (ky < v->first || ky >= v->last || h->first == h->last)
-            sf_fill(out, 0, row * sizeof *out);
+            sfi_fill(out, 0, row * sizeof *out);
         else
             gather_row(g, &inside, x + (size_t)(v->origin + ky * op->dilation_h) * g->line, h, out);
     }
 }
 
 /* All output positions of one sample, y[at] being the first output. */
-static void run_windows(const sf_call* call, const geometry* g, const sf_device_tile* tile, const int8_t* x, size_t at)
+static void run_windows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x, size_t at)
 {
     const sf_op* op = call->op;
     const size_t out_c = (size_t)call->out->dims[2], c = (size_t)g->group_in;
     const ptrdiff_t step = (ptrdiff_t)op->stride_w * g->in_c;
-    const sf_widening whole = {(size_t)op->dilation_h * g->line, (size_t)op->kernel_w * c, (uint32_t)op->kernel_h,
+    const sfi_widening whole = {(size_t)op->dilation_h * g->line, (size_t)op->kernel_w * c, (uint32_t)op->kernel_h,
                                (uint32_t)op->kernel_w * (uint32_t)c, g->zero};
     for (int32_t oy = 0; oy < call->out->dims[0]; oy++) {
         span v = {oy * op->stride_h - op->pad_top, 0, 0}, h = {-op->pad_left, 0, 0};
-        sf_taps(v.origin, op->dilation_h, op->kernel_h, g->in_h, &v.first, &v.last);
+        sfi_taps(v.origin, op->dilation_h, op->kernel_h, g->in_h, &v.first, &v.last);
         const int32_t inside = g->joined && v.last - v.first == op->kernel_h ? g->in_w - op->kernel_w : -1;
         ptrdiff_t from = v.origin * (ptrdiff_t)g->line + h.origin * (ptrdiff_t)g->in_c;
         for (int32_t ox = 0; ox < call->out->dims[1]; ox++, at += out_c, h.origin += op->stride_w, from += step) {
             if (h.origin >= 0 && h.origin <= inside) {
-                sf_widen_runs(&whole, x + from, tile->patch);
+                sfi_widen_runs(&whole, x + from, tile->patch);
             } else {
-                sf_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
+                sfi_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
                 gather(g, x, &v, &h, tile->patch);
             }
-            sf_device_tile_multiply(tile, call->y, at);
+            sfi_device_tile_multiply(tile, call->y, at);
         }
     }
 }
 
 /* The same for a 1x1 kernel that visits every position: the patch is the position. */
-static void run_points(const sf_call* call, const geometry* g, const sf_device_tile* tile, const int8_t* x, size_t at)
+static void run_points(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x, size_t at)
 {
     const size_t positions = (size_t)g->in_h * (size_t)g->in_w, in_c = (size_t)g->in_c, out_c = (size_t)call->out->dims[2];
-    const sf_widening one = {0, 0, 1, (uint32_t)in_c, g->zero};
+    const sfi_widening one = {0, 0, 1, (uint32_t)in_c, g->zero};
     for (size_t p = 0; p < positions; p++, x += in_c, at += out_c) {
-        sf_widen_runs(&one, x, tile->patch);
-        sf_device_tile_multiply(tile, call->y, at);
+        sfi_widen_runs(&one, x, tile->patch);
+        sfi_device_tile_multiply(tile, call->y, at);
     }
 }
 
-static void run_rows(const sf_call* call, const geometry* g, const sf_device_tile* tile, size_t channel, size_t first_row)
+static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, size_t channel, size_t first_row)
 {
     const sf_op* op = call->op;
     const int points = op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
@@ -113,12 +113,12 @@ typedef struct piece {
 } piece;
 
 /* sums[position] += the piece times its part of every patch of one sample. x: the first channel of the piece in that sample. */
-static void add_piece(const geometry* g, const sf_device_tile* tile, const sf_tensor* out, const piece* p, const int8_t* x,
+static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_tensor* out, const piece* p, const int8_t* x,
                       int64_t (*sums)[SF_DEVICE_ROWS])
 {
     const sf_op* op = g->op;
     const span all = {0, 0, op->kernel_w};
-    const sf_widening whole = inside_of(g, &all, p->count);
+    const sfi_widening whole = inside_of(g, &all, p->count);
     const int32_t room = g->in_w - op->dilation_w * (op->kernel_w - 1); /* positions whose taps all lie inside */
     for (int32_t oy = 0; oy < out->dims[0]; oy++, sums += out->dims[1]) {
         const int32_t y = oy * op->stride_h - op->pad_top + p->ky * op->dilation_h;
@@ -128,20 +128,20 @@ static void add_piece(const geometry* g, const sf_device_tile* tile, const sf_te
         span h = {-op->pad_left, 0, 0};
         for (int32_t ox = 0; ox < out->dims[1]; ox++, h.origin += op->stride_w) {
             if (h.origin >= 0 && h.origin < room) {
-                sf_widen_runs(&whole, line + (size_t)h.origin * (size_t)g->in_c, tile->patch);
+                sfi_widen_runs(&whole, line + (size_t)h.origin * (size_t)g->in_c, tile->patch);
             } else {
-                sf_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
+                sfi_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
                 if (h.first == h.last)
                     continue;
-                const sf_widening inside = inside_of(g, &h, p->count);
+                const sfi_widening inside = inside_of(g, &h, p->count);
                 gather_row(g, &inside, line, &h, tile->patch);
             }
-            if (tile->stride > SF_BLOCK) {
-                sf_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sums[ox]);
+            if (tile->stride > SFI_BLOCK) {
+                sfi_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sums[ox]);
                 continue;
             }
             int32_t acc[SF_DEVICE_ROWS];
-            sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+            sfi_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
             for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
                 sums[ox][r] += acc[r];
         }
@@ -149,24 +149,24 @@ static void add_piece(const geometry* g, const sf_device_tile* tile, const sf_te
 }
 
 /* Four rows of one sample, piece by piece. x: the first channel of the group. */
-static void run_pieces(const sf_call* call, const geometry* g, sf_device_tile* tile, uint32_t channels, uint32_t first_row, uint32_t count,
+static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile* tile, uint32_t channels, uint32_t first_row, uint32_t count,
                        const int8_t* x, size_t at, int64_t (*sums)[SF_DEVICE_ROWS])
 {
     const sf_op* op = call->op;
     const uint32_t c = (uint32_t)g->group_in, row = (uint32_t)op->kernel_w * c;
     const size_t positions = (size_t)call->out->dims[0] * (size_t)call->out->dims[1];
-    sf_device_rows_open(&tile->rows, call, first_row, count);
-    sf_fill(sums, 0, positions * sizeof *sums);
+    sfi_device_rows_open(&tile->rows, call, first_row, count);
+    sfi_fill(sums, 0, positions * sizeof *sums);
     for (piece p = {0, 0, 0}; p.ky < op->kernel_h; p.ky++)
         for (p.first = 0; p.first < c; p.first += p.count) {
-            p.count = sf_min_u32(channels, c - p.first);
-            const sf_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count, (uint32_t)op->kernel_w, c};
-            sf_device_tile_stage_columns(tile, call, first_row, count, &columns);
+            p.count = sfi_min_u32(channels, c - p.first);
+            const sfi_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count, (uint32_t)op->kernel_w, c};
+            sfi_device_tile_stage_columns(tile, call, first_row, count, &columns);
             tile->patch[tile->stride - 1] = 0; /* stays so where the number of columns is odd */
             add_piece(g, tile, call->out, &p, x + p.first, sums);
         }
     for (size_t i = 0; i < positions; i++)
-        sf_rows_finish_wide(&tile->rows, sums[i], count, call->y, at + i * (size_t)call->out->dims[2]);
+        sfi_rows_finish_wide(&tile->rows, sums[i], count, call->y, at + i * (size_t)call->out->dims[2]);
 }
 
 /* Channels of a piece: all, or a multiple of eight, of which `room` columns hold kernel_w runs. */
@@ -174,7 +174,7 @@ static uint32_t piece_channels(uint32_t channels, uint32_t kernel_w, uint64_t ro
 {
     if ((uint64_t)channels * kernel_w <= room)
         return channels;
-    return sf_min_u32(channels, sf_max_u32(8, (uint32_t)(room / kernel_w) & ~7u));
+    return sfi_min_u32(channels, sfi_max_u32(8, (uint32_t)(room / kernel_w) & ~7u));
 }
 
 static uint64_t sums_bytes(const sf_tensor* out)
@@ -182,20 +182,20 @@ static uint64_t sums_bytes(const sf_tensor* out)
     return (uint64_t)out->dims[0] * (uint64_t)out->dims[1] * SF_DEVICE_ROWS * sizeof(int64_t);
 }
 
-uint64_t sf_conv_device_bytes(const sf_program* program, const sf_op* op, int plain)
+uint64_t sfi_conv_device_bytes(const sf_program* program, const sf_op* op, int plain)
 {
     const sf_tensor* weight = program->tensors + op->weight;
     const uint32_t rows = (uint32_t)weight->dims[0] / (uint32_t)op->groups, kernel_w = (uint32_t)op->kernel_w;
     const uint32_t channels = (uint32_t)weight->dims[3], length = (uint32_t)op->kernel_h * kernel_w * channels;
     const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
-    const uint64_t whole = sf_device_tile_bytes(length), patch = sf_device_patch_bytes(length);
+    const uint64_t whole = sfi_device_tile_bytes(length), patch = sfi_device_patch_bytes(length);
     const uint64_t pieces =
-        sf_device_tile_bytes(piece_channels(channels, kernel_w, SF_PIECE) * kernel_w) + sums_bytes(program->tensors + op->output);
+        sfi_device_tile_bytes(piece_channels(channels, kernel_w, SFI_PIECE) * kernel_w) + sums_bytes(program->tensors + op->output);
     const uint64_t staged = whole / 2 < pieces ? whole : pieces; /* pieces are slower: they have to be worth it */
     return in_place && patch < staged ? patch : staged;
 }
 
-void sf_conv_device(const sf_call* call)
+void sfi_conv_device(const sfi_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
     const sf_op* op = call->op;
@@ -205,27 +205,27 @@ void sf_conv_device(const sf_call* call)
     const geometry g = {op,       in->dims[0], in->dims[1], in->dims[2], in->zero_point,
                         group_in, op->groups == 1 && op->dilation_w == 1, (size_t)in->dims[1] * (size_t)in->dims[2]};
     const uint32_t length = (uint32_t)(op->kernel_h * op->kernel_w * group_in);
-    const int in_place = sf_device_in_place(call, rows, length);
-    sf_device_tile tile;
-    if ((in_place ? sf_device_patch_bytes(length) : sf_device_tile_bytes(length)) <= call->work_bytes) {
-        sf_device_tile_open(&tile, call->work, length);
+    const int in_place = sfi_device_in_place(call, rows, length);
+    sfi_device_tile tile;
+    if ((in_place ? sfi_device_patch_bytes(length) : sfi_device_tile_bytes(length)) <= call->work_bytes) {
+        sfi_device_tile_open(&tile, call->work, length);
         for (uint32_t group = 0, count; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
-                const uint32_t first = sf_device_group(group * rows, r, rows, in_place, &count);
-                sf_device_tile_stage(&tile, call, first, count, positions * call->n);
+                const uint32_t first = sfi_device_group(group * rows, r, rows, in_place, &count);
+                sfi_device_tile_stage(&tile, call, first, count, positions * call->n);
                 run_rows(call, &g, &tile, (size_t)group * (size_t)group_in, first);
             }
         return;
     }
     int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])call->work;
     uint8_t* memory = (uint8_t*)call->work + sums_bytes(out);
-    const size_t room = call->work_bytes - (size_t)(sums_bytes(out) + sf_rows_bytes(SF_DEVICE_ROWS));
+    const size_t room = call->work_bytes - (size_t)(sums_bytes(out) + sfi_rows_bytes(SF_DEVICE_ROWS));
     const uint32_t channels = piece_channels((uint32_t)group_in, (uint32_t)op->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
-    sf_device_tile_open(&tile, memory, channels * (uint32_t)op->kernel_w);
+    sfi_device_tile_open(&tile, memory, channels * (uint32_t)op->kernel_w);
     for (uint32_t s = 0, count; s < call->n; s++)
         for (uint32_t group = 0; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
-                const uint32_t first = sf_device_group(group * rows, r, rows, 0, &count);
+                const uint32_t first = sfi_device_group(group * rows, r, rows, 0, &count);
                 const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements + (size_t)group * (size_t)group_in;
                 run_pieces(call, &g, &tile, channels, first, count, x, (size_t)s * (size_t)out->elements + first, sums);
             }

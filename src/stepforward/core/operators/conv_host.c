@@ -4,15 +4,15 @@
 #include "operators/ways.h"
 #include "stepforward.h"
 
-static sf_bands bands_of(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
+static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
 {
     const sf_tensor *in = program->tensors + op->inputs[0], *out = program->tensors + op->output;
-    sf_bands g;
+    sfi_bands g;
     g.zero = in->zero_point;
     if (op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
         (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0) {
-        sf_bands_rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
-        sf_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)out->dims[2]);
+        sfi_bands_rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
+        sfi_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)out->dims[2]);
         return g;
     }
     g.samples = n;
@@ -32,32 +32,32 @@ static sf_bands bands_of(const sf_kernels* kernels, const sf_program* program, c
     g.kernel_w = (uint32_t)op->kernel_w;
     g.joined = g.dilation_w == 1;
     g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-    sf_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
+    sfi_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)(out->dims[2] / op->groups));
     return g;
 }
 
-uint64_t sf_conv_host_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sfi_conv_host_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const sf_bands g = bands_of(kernels, program, op, 1);
-    return sf_bands_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
+    const sfi_bands g = bands_of(kernels, program, op, 1);
+    return sfi_bands_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
 }
 
-sf_packing sf_conv_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sfi_packing sfi_conv_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
-    const sf_bands g = bands_of(kernels, program, op, 1);
-    return sf_bands_packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
+    const sfi_bands g = bands_of(kernels, program, op, 1);
+    return sfi_bands_packing(&g, row_tile, (uint32_t)op->groups, (uint32_t)out->dims[2]);
 }
 
-void sf_conv_host_pack(const sf_call* call, const sf_call* twin, uint32_t tile)
+void sfi_conv_host_pack(const sfi_call* call, const sfi_call* twin, uint32_t tile)
 {
-    const sf_bands g = bands_of(call->pass->kernels, call->pass->program, call->op, 1);
-    sf_bands_pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
+    const sfi_bands g = bands_of(call->pass->kernels, call->pass->program, call->op, 1);
+    sfi_bands_pack(&g, call, twin, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2], tile);
 }
 
-void sf_conv_host(const sf_call* call)
+void sfi_conv_host(const sfi_call* call)
 {
-    const sf_bands g = bands_of(call->pass->kernels, call->pass->program, call->op, call->n);
-    sf_bands_run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
+    const sfi_bands g = bands_of(call->pass->kernels, call->pass->program, call->op, call->n);
+    sfi_bands_run(&g, call, (uint32_t)call->op->groups, (uint32_t)call->out->dims[2]);
 }

@@ -7,39 +7,39 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    return sf_window_fits(op, in, out) && in->dims[2] == out->dims[2] &&
-           sf_has_dims(p->tensors + op->weight, 3, op->kernel_h, op->kernel_w, in->dims[2], 1) &&
-           sf_parameters_fit(p, op, in->dims[2], (int64_t)op->kernel_h * op->kernel_w);
+    return sfi_window_fits(op, in, out) && in->dims[2] == out->dims[2] &&
+           sfi_has_dims(p->tensors + op->weight, 3, op->kernel_h, op->kernel_w, in->dims[2], 1) &&
+           sfi_parameters_fit(p, op, in->dims[2], (int64_t)op->kernel_h * op->kernel_w);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_has_parameters(op) && fits(p, op, in, out), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-static uint64_t work(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
     (void)kernels;
-    const uint64_t device = sf_depthwise_device_bytes(program, op, plain);
-    if (sf_for_device(row_tile))
+    const uint64_t device = sfi_depthwise_device_bytes(program, op, plain);
+    if (sfi_for_device(row_tile))
         return device;
-    const uint64_t host = sf_depthwise_host_bytes(program, op, row_tile);
+    const uint64_t host = sfi_depthwise_host_bytes(program, op, row_tile);
     return host > device ? host : device;
 }
 
 /* The way of devices takes what the hosts' does not. */
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
-    if (sf_for_device(call->row_tile) || !sf_depthwise_host(call))
-        sf_depthwise_device(call);
+    if (sfi_for_device(call->row_tile) || !sfi_depthwise_host(call))
+        sfi_depthwise_device(call);
 }
 
 #if __STDC_HOSTED__
-static const sf_packable packable = {sf_depthwise_host_packing, sf_depthwise_host_pack};
+static const sfi_packable packable = {sfi_depthwise_host_packing, sfi_depthwise_host_pack};
 #define PACKABLE &packable
 #else
 #define PACKABLE NULL
 #endif
 
-const sf_operator sf_depthwise = {check, work, run, PACKABLE};
+const sfi_operator sfi_depthwise = {check, work, run, PACKABLE};

@@ -28,28 +28,28 @@ typedef struct geometry {
 } geometry;
 
 typedef struct tile {
-    sf_rows rows;
-    int16_t* words;   /* [first row of the pair, or second][panel][tap pair][SF_PANEL][2] */
-    sf_packed_rows* packed_rows; /* behind the words */
+    sfi_rows rows;
+    int16_t* words;   /* [first row of the pair, or second][panel][tap pair][SFI_PANEL][2] */
+    sfi_packed_rows* packed_rows; /* behind the words */
     int16_t* line;    /* the weights as they are stored, [tap][channel of the tile] */
     int16_t* second;  /* those of a twin */
-    int32_t* acc;     /* [SF_BLOCK_PATCHES][capacity] */
+    int32_t* acc;     /* [SFI_BLOCK_PATCHES][capacity] */
     size_t* offsets;  /* [tap pair] */
     int16_t* picture; /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
     int8_t* blank;    /* [capacity] zero points */
     uint32_t capacity, count;
-    const sf_kernels* kernels;
+    const sfi_kernels* kernels;
 } tile;
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-static uint32_t panels(uint32_t rows) { return (rows + SF_PANEL - 1) / SF_PANEL; }
+static uint32_t panels(uint32_t rows) { return (rows + SFI_PANEL - 1) / SFI_PANEL; }
 
 /* Positions that fill panels without a gap, if that makes fewer panels in all. */
 static uint32_t joined_positions(const geometry* g, uint32_t row_tile)
 {
-    uint32_t some = SF_PANEL;
-    while (some > 1 && some / 2 * g->channels % SF_PANEL == 0)
+    uint32_t some = SFI_PANEL;
+    while (some > 1 && some / 2 * g->channels % SFI_PANEL == 0)
         some /= 2;
     return g->stride_w == 1 && some * g->channels <= row_tile &&
                    (g->out_w + some - 1) / some * panels(some * g->channels) < g->out_w * panels(g->channels)
@@ -59,7 +59,7 @@ static uint32_t joined_positions(const geometry* g, uint32_t row_tile)
 
 static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
 {
-    return sf_min_u32(row_tile, panels(channels) * SF_PANEL);
+    return sfi_min_u32(row_tile, panels(channels) * SFI_PANEL);
 }
 
 static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op, uint32_t row_tile)
@@ -92,24 +92,24 @@ static uint32_t row_pairs(const geometry* g, uint32_t rows) { return (rows - 1) 
 
 static uint64_t pair_bytes(const geometry* g) { return (uint64_t)g->width * g->column * 2 * sizeof(int16_t); }
 
-/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one. */
+/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one. */
 static uint32_t band_rows(const geometry* g)
 {
-    const uint64_t pairs = SF_BAND_BYTES / pair_bytes(g), first = row_pairs(g, 1);
+    const uint64_t pairs = SFI_BAND_BYTES / pair_bytes(g), first = row_pairs(g, 1);
     return pairs <= first ? 1 : (uint32_t)((pairs - first) * 2 / g->stride_h + 1);
 }
 
 static uint64_t picture_bytes(const geometry* g)
 {
     const uint64_t least = row_pairs(g, 1) * pair_bytes(g);
-    return least > SF_BAND_BYTES ? least : SF_BAND_BYTES;
+    return least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES;
 }
 
 static uint64_t word_bytes(const geometry* g, uint32_t capacity) { return (uint64_t)g->taps * capacity * 4 * sizeof(int16_t); }
 
 static uint64_t packed_bytes(const geometry* g, uint32_t capacity)
 {
-    return word_bytes(g, capacity) + SF_GAP + sf_packed_rows_bytes(capacity) + SF_GAP;
+    return word_bytes(g, capacity) + SFI_GAP + sfi_packed_rows_bytes(capacity) + SFI_GAP;
 }
 
 static uint64_t line_bytes(const geometry* g, uint32_t capacity)
@@ -117,7 +117,7 @@ static uint64_t line_bytes(const geometry* g, uint32_t capacity)
     return cache_lines((uint64_t)g->kernel_h * g->kernel_w * capacity * sizeof(int16_t));
 }
 
-static uint64_t acc_bytes(uint32_t capacity) { return SF_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t); }
+static uint64_t acc_bytes(uint32_t capacity) { return SFI_BLOCK_PATCHES * (uint64_t)capacity * sizeof(int32_t); }
 
 static uint64_t offset_bytes(const geometry* g) { return cache_lines(g->taps * sizeof(size_t)); }
 
@@ -126,21 +126,21 @@ static uint64_t offset_bytes(const geometry* g) { return cache_lines(g->taps * s
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
     return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + acc_bytes(capacity) + offset_bytes(g) + picture_bytes(g) + capacity +
-           (uint64_t)ROOMS * SF_GAP;
+           (uint64_t)ROOMS * SFI_GAP;
 }
 
-uint64_t sf_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sfi_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
     return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
-sf_packing sf_depthwise_host_packing(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sfi_packing sfi_depthwise_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
     (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
     const uint32_t capacity = tile_channels(row_tile, g.joined * g.channels);
-    sf_packing p;
+    sfi_packing p;
     p.tiles = applies(op) ? (g.channels + capacity - 1) / capacity : 0;
     p.tile_bytes = packed_bytes(&g, capacity);
     return p;
@@ -149,7 +149,7 @@ sf_packing sf_depthwise_host_packing(const sf_kernels* kernels, const sf_program
 static void point_tile(tile* t, const geometry* g, void* packed)
 {
     t->words = (int16_t*)packed;
-    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(g, t->capacity) + SF_GAP);
+    t->packed_rows = (sfi_packed_rows*)(void*)((uint8_t*)packed + (size_t)word_bytes(g, t->capacity) + SFI_GAP);
 }
 
 /* Use what was packed there. */
@@ -160,39 +160,39 @@ static void select_tile(tile* t, const geometry* g, void* packed)
     t->count = t->packed_rows->count;
 }
 
-static void open_tile(tile* t, const geometry* g, const sf_kernels* kernels, void* memory, uint32_t row_tile)
+static void open_tile(tile* t, const geometry* g, const sfi_kernels* kernels, void* memory, uint32_t row_tile)
 {
     uint8_t* at = (uint8_t*)memory;
     t->capacity = tile_channels(row_tile, g->joined * g->channels);
-    point_tile(t, g, sf_room(&at, packed_bytes(g, t->capacity)));
-    t->line = sf_room(&at, line_bytes(g, t->capacity));
-    t->second = sf_room(&at, line_bytes(g, t->capacity));
-    t->acc = sf_room(&at, acc_bytes(t->capacity));
-    t->offsets = sf_room(&at, offset_bytes(g));
-    t->picture = sf_room(&at, picture_bytes(g));
-    t->blank = sf_room(&at, t->capacity);
+    point_tile(t, g, sfi_room(&at, packed_bytes(g, t->capacity)));
+    t->line = sfi_room(&at, line_bytes(g, t->capacity));
+    t->second = sfi_room(&at, line_bytes(g, t->capacity));
+    t->acc = sfi_room(&at, acc_bytes(t->capacity));
+    t->offsets = sfi_room(&at, offset_bytes(g));
+    t->picture = sfi_room(&at, picture_bytes(g));
+    t->blank = sfi_room(&at, t->capacity);
     for (uint32_t i = 0; i < g->taps; i++)
         t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
     t->kernels = kernels;
 }
 
 /* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way. */
-static void read_lines(const tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, int16_t* twin)
+static void read_lines(const tile* t, const geometry* g, const sfi_call* call, uint32_t first, uint32_t count, int16_t* twin)
 {
     const uint32_t taps = g->kernel_h * g->kernel_w, weight = (uint32_t)call->op->weight;
     if (count == g->channels) {
-        sf_stage_twins_s16(call->pass, weight, 0, taps * count, t->line, twin);
+        sfi_stage_twins_s16(call->pass, weight, 0, taps * count, t->line, twin);
         return;
     }
     for (uint32_t tap = 0; tap < taps; tap++)
-        sf_stage_twins_s16(call->pass, weight, tap * g->channels + first, count, t->line + (size_t)tap * count,
+        sfi_stage_twins_s16(call->pass, weight, tap * g->channels + first, count, t->line + (size_t)tap * count,
                            twin != NULL ? twin + (size_t)tap * count : NULL);
 }
 
 /* A panel of two taps' channels, side by side. Apart, because GCC 12 makes vectors of it only there. */
 __attribute__((noinline)) static void pair_up(const int16_t* restrict first, const int16_t* restrict second, int16_t* restrict out)
 {
-    for (uint32_t i = 0; i < SF_PANEL; i++) {
+    for (uint32_t i = 0; i < SFI_PANEL; i++) {
         out[2 * i] = first[i];
         out[2 * i + 1] = second[i];
     }
@@ -201,7 +201,7 @@ __attribute__((noinline)) static void pair_up(const int16_t* restrict first, con
 /* The channels of a tap from channel c on; a tap outside the kernel is zero. */
 static const int16_t* tap_at(const geometry* g, const int16_t* line, uint32_t count, uint32_t row, uint32_t kx, uint32_t c)
 {
-    static const int16_t none[SF_PANEL] = {0};
+    static const int16_t none[SFI_PANEL] = {0};
     return row < g->kernel_h ? line + (size_t)(row * g->kernel_w + kx) * count + c : none;
 }
 
@@ -212,13 +212,13 @@ static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, ui
     int16_t* words = t->words + (size_t)parity * g->taps * t->capacity * 2;
     for (uint32_t tap = 0; tap < g->taps; tap++) {
         const uint32_t above = tap / g->kernel_w * 2 - parity, below = above + 1, kx = tap % g->kernel_w; /* rows; may wrap */
-        for (uint32_t c = 0; c < all; c += SF_PANEL) {
-            int16_t* out = words + ((size_t)(c / SF_PANEL) * g->taps + tap) * SF_PANEL * 2;
-            if (c + SF_PANEL <= count) {
+        for (uint32_t c = 0; c < all; c += SFI_PANEL) {
+            int16_t* out = words + ((size_t)(c / SFI_PANEL) * g->taps + tap) * SFI_PANEL * 2;
+            if (c + SFI_PANEL <= count) {
                 pair_up(tap_at(g, line, count, above, kx, c), tap_at(g, line, count, below, kx, c), out);
                 continue;
             }
-            for (uint32_t i = 0, from = c % count; i < SF_PANEL && c + i < all; i++) {
+            for (uint32_t i = 0, from = c % count; i < SFI_PANEL && c + i < all; i++) {
                 out[2 * i] = *tap_at(g, line, count, above, kx, from);
                 out[2 * i + 1] = *tap_at(g, line, count, below, kx, from);
                 from = from + 1 == count ? 0 : from + 1;
@@ -229,27 +229,27 @@ static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, ui
 
 static void pack_words(const tile* t, const geometry* g, const int16_t* line, uint32_t count)
 {
-    sf_packed_rows* rows = t->packed_rows;
-    int64_t sum[SF_PANEL], positive[SF_PANEL];
+    sfi_packed_rows* rows = t->packed_rows;
+    int64_t sum[SFI_PANEL], positive[SFI_PANEL];
     uint8_t* at = (uint8_t*)t->words;
-    sf_room(&at, word_bytes(g, t->capacity));
-    sf_room(&at, sf_packed_rows_bytes(t->capacity));
-    sf_packed_rows_open(rows, t->capacity, count);
-    if (count * g->joined % SF_PANEL != 0)
-        sf_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
+    sfi_room(&at, word_bytes(g, t->capacity));
+    sfi_room(&at, sfi_packed_rows_bytes(t->capacity));
+    sfi_packed_rows_open(rows, t->capacity, count);
+    if (count * g->joined % SFI_PANEL != 0)
+        sfi_fill(t->words, 0, (size_t)word_bytes(g, t->capacity));
     pack_pairs(t, g, line, count, 0);
     pack_pairs(t, g, line, count, 1);
     for (uint32_t c = 0; c < count; c++) {
-        if (c % SF_PANEL == 0)
+        if (c % SFI_PANEL == 0)
             t->kernels->sums(t->words + (size_t)c * g->taps * 2, g->taps, sum, positive);
-        rows->reach[c] = sf_reach(positive[c % SF_PANEL], positive[c % SF_PANEL] - sum[c % SF_PANEL], g->zero);
+        rows->reach[c] = sfi_reach(positive[c % SFI_PANEL], positive[c % SFI_PANEL] - sum[c % SFI_PANEL], g->zero);
     }
 }
 
 /* Joined positions have the rows of the first one. */
-static void join(const geometry* g, sf_packed_rows* packed)
+static void join(const geometry* g, sfi_packed_rows* packed)
 {
-    sf_rows* rows = &packed->rows;
+    sfi_rows* rows = &packed->rows;
     for (uint32_t c = packed->count; c < packed->count * g->joined; c++) {
         rows->bias[c] = rows->bias[c - packed->count];
         rows->mult[c] = rows->mult[c - packed->count];
@@ -259,7 +259,7 @@ static void join(const geometry* g, sf_packed_rows* packed)
 }
 
 /* Packs channels first .. first+count-1 into the selected tile, and into a twin's. */
-static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first, uint32_t count, const tile* other)
+static void pack(tile* t, const geometry* g, const sfi_call* call, uint32_t first, uint32_t count, const tile* other)
 {
     if (!call->words_kept) {
         int16_t* second = other != NULL ? t->second : NULL;
@@ -268,19 +268,19 @@ static void pack(tile* t, const geometry* g, const sf_call* call, uint32_t first
         if (other != NULL)
             pack_words(other, g, second, count);
     }
-    sf_packed_rows_prepare(t->packed_rows, other != NULL ? other->packed_rows : NULL, call, first);
+    sfi_packed_rows_prepare(t->packed_rows, other != NULL ? other->packed_rows : NULL, call, first);
     join(g, t->packed_rows);
     if (other != NULL)
         join(g, other->packed_rows);
 }
 
-void sf_depthwise_host_pack(const sf_call* call, const sf_call* twin, uint32_t index)
+void sfi_depthwise_host_pack(const sfi_call* call, const sfi_call* twin, uint32_t index)
 {
     const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     tile t, other;
     open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
     other = t;
-    const uint32_t first = index * t.capacity, count = sf_min_u32(t.capacity, g.channels - first);
+    const uint32_t first = index * t.capacity, count = sfi_min_u32(t.capacity, g.channels - first);
     const size_t at = (size_t)(index * packed_bytes(&g, t.capacity));
     point_tile(&t, &g, call->packed + at);
     if (twin != NULL)
@@ -293,7 +293,7 @@ void sf_depthwise_host_pack(const sf_call* call, const sf_call* twin, uint32_t i
 static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_t top, uint32_t pairs)
 {
     const size_t line = (size_t)g->in_w * g->channels, column = (size_t)g->column * 2;
-    const uint32_t left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
+    const uint32_t left = sfi_min_u32((uint32_t)g->pad_left, g->width), inside = sfi_min_u32(g->width - left, g->in_w);
     const uint32_t right = g->width - left - inside;
     int16_t* out = t->picture;
     for (uint32_t i = 0; i < pairs; i++, top += 2, out += right * column) {
@@ -301,7 +301,7 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
         const int8_t* a = has_a ? x + (size_t)top * line : t->blank;
         const int8_t* b = has_b ? x + (size_t)(top + 1) * line : t->blank;
         if (left > 0)
-            sf_fill(out, 0, left * column * sizeof *out);
+            sfi_fill(out, 0, left * column * sizeof *out);
         out += left * column;
         if (has_a && has_b && g->column == g->channels) {
             t->kernels->interleave(a, b, inside * g->channels, g->zero, out);
@@ -311,19 +311,19 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
                 t->kernels->interleave(a, b, t->count, g->zero, out);
         }
         if (right > 0)
-            sf_fill(out, 0, right * column * sizeof *out);
+            sfi_fill(out, 0, right * column * sizeof *out);
     }
 }
 
-/* The first `count` channels. Every row is proven to stay inside int32 (sf_rows_prepare). */
-static void multiply(const tile* t, const sf_block* b, const sf_grid* grid, uint32_t count, void* y)
+/* The first `count` channels. Every row is proven to stay inside int32 (sfi_rows_prepare). */
+static void multiply(const tile* t, const sfi_block* b, const sfi_grid* grid, uint32_t count, void* y)
 {
-    sf_cursor cursor = sf_grid_start(grid);
-    sf_eight eight;
+    sfi_cursor cursor = sfi_grid_start(grid);
+    sfi_eight eight;
     if (t->rows.fused && t->kernels->grid_window != NULL)
         t->kernels->grid_window(b, grid, &t->rows, count, (int8_t*)y);
     else
-        while (sf_grid_next(&cursor, &eight)) {
+        while (sfi_grid_next(&cursor, &eight)) {
             t->kernels->window(b, eight.patches, panels(count), t->acc, t->capacity);
             t->kernels->rows(&t->rows, t->acc, t->capacity, count, eight.count, y, eight.at);
         }
@@ -335,9 +335,9 @@ static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t 
 {
     const size_t pair = (size_t)g->width * g->column * 2, line = (size_t)g->out_w * g->channels;
     const uint32_t parity = (first * g->stride_h) & 1u, rest = g->out_w % g->joined;
-    const sf_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SF_PANEL * 2, t->offsets,
+    const sfi_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SFI_PANEL * 2, t->offsets,
                         (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
-    sf_grid grid = {g->out_w / g->joined, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair,
+    sfi_grid grid = {g->out_w / g->joined, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair,
                     (size_t)g->joined * g->stride_w * g->column * 2, (size_t)(each * g->stride_h / 2) * pair, at + first * line,
                     (size_t)g->joined * g->channels, each * line};
     if (grid.width > 0)
@@ -350,14 +350,14 @@ static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t 
     }
 }
 
-static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint32_t first)
+static void run_tile(const tile* t, const geometry* g, const sfi_call* call, uint32_t first)
 {
     const uint32_t most = band_rows(g);
     const int8_t* x = (const int8_t*)call->x + first;
     size_t at = first;
     for (uint32_t s = 0; s < call->n; s++, x += call->in->elements)
         for (uint32_t oy = 0, rows; oy < g->out_h; oy += rows, at += (size_t)rows * g->out_w * g->channels) {
-            rows = sf_min_u32(most, g->out_h - oy);
+            rows = sfi_min_u32(most, g->out_h - oy);
             widen_band(t, g, x, (int64_t)oy * g->stride_h - g->pad_top, row_pairs(g, rows));
             if (g->stride_h % 2 == 0) {
                 run_rows(t, g, 0, 1, rows, call->y, at);
@@ -369,7 +369,7 @@ static void run_tile(const tile* t, const geometry* g, const sf_call* call, uint
 }
 
 /* Returns 0, with nothing done, where this way does not apply: a dilation between rows, or sums beyond int32. */
-int sf_depthwise_host(const sf_call* call)
+int sfi_depthwise_host(const sfi_call* call)
 {
     const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
     uint8_t* packed = call->packed;
@@ -377,13 +377,13 @@ int sf_depthwise_host(const sf_call* call)
     if (!applies(call->op))
         return 0;
     open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
-    sf_fill(t.blank, g.zero, t.capacity);
+    sfi_fill(t.blank, g.zero, t.capacity);
     for (uint32_t c = 0; c < g.channels; c += t.capacity) {
         if (packed == NULL)
-            pack(&t, &g, call, c, sf_min_u32(t.capacity, g.channels - c), NULL);
+            pack(&t, &g, call, c, sfi_min_u32(t.capacity, g.channels - c), NULL);
         select_tile(&t, &g, packed != NULL ? packed : (uint8_t*)call->work);
         if (!t.rows.narrow) {
-            sf_allow(call->work, (size_t)tile_bytes(&g, t.capacity));
+            sfi_allow(call->work, (size_t)tile_bytes(&g, t.capacity));
             return 0;
         }
         run_tile(&t, &g, call, c);

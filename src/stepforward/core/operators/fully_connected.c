@@ -7,36 +7,36 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    return sf_has_dims(p->tensors + op->weight, 2, out->elements, in->elements, 1, 1) &&
-           sf_parameters_fit(p, op, out->elements, in->elements);
+    return sfi_has_dims(p->tensors + op->weight, 2, out->elements, in->elements, 1, 1) &&
+           sfi_parameters_fit(p, op, out->elements, in->elements);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_has_parameters(op) && fits(p, op, in, out), sf_reads_bytes(p, op));
+    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-static uint64_t work(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
-    if (!sf_for_device(row_tile))
-        return sf_fully_connected_host_bytes(kernels, program, op, row_tile);
-    return sf_fully_connected_device_bytes(program, op, plain);
+    if (!sfi_for_device(row_tile))
+        return sfi_fully_connected_host_bytes(kernels, program, op, row_tile);
+    return sfi_fully_connected_device_bytes(program, op, plain);
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
-    if (sf_for_device(call->row_tile))
-        sf_fully_connected_device(call);
+    if (sfi_for_device(call->row_tile))
+        sfi_fully_connected_device(call);
     else
-        sf_fully_connected_host(call);
+        sfi_fully_connected_host(call);
 }
 
 #if __STDC_HOSTED__
-static const sf_packable packable = {sf_fully_connected_host_packing, sf_fully_connected_host_pack};
+static const sfi_packable packable = {sfi_fully_connected_host_packing, sfi_fully_connected_host_pack};
 #define PACKABLE &packable
 #else
 #define PACKABLE NULL
 #endif
 
-const sf_operator sf_fully_connected = {check, work, run, PACKABLE};
+const sfi_operator sfi_fully_connected = {check, work, run, PACKABLE};

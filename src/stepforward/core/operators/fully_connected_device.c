@@ -15,32 +15,32 @@
 
 /* The input and what is made of it, for one sample. */
 typedef struct sample {
-    const sf_call* call;
+    const sfi_call* call;
     const int8_t* x;
     size_t at; /* its first output */
     uint32_t rows, length;
 } sample;
 
-uint64_t sf_fully_connected_device_bytes(const sf_program* program, const sf_op* op, int plain)
+uint64_t sfi_fully_connected_device_bytes(const sf_program* program, const sf_op* op, int plain)
 {
     const sf_tensor* weight = program->tensors + op->weight;
     const uint32_t rows = (uint32_t)weight->dims[0], length = (uint32_t)weight->dims[1];
-    const uint64_t piece = sf_device_tile_bytes(sf_min_u32(length, SF_PIECE)), patch = sf_device_patch_bytes(length);
+    const uint64_t piece = sfi_device_tile_bytes(sfi_min_u32(length, SFI_PIECE)), patch = sfi_device_patch_bytes(length);
     const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
     return in_place && patch < piece ? patch : piece;
 }
 
 static void widen(const sample* s, uint32_t first, uint32_t count, int16_t* out)
 {
-    const sf_widening run = {0, 0, 1, count, s->call->in->zero_point};
-    sf_widen_runs(&run, s->x + first, out);
+    const sfi_widening run = {0, 0, 1, count, s->call->in->zero_point};
+    sfi_widen_runs(&run, s->x + first, out);
 }
 
 /* Scales of four rows from first_row on; 1 if their rounding terms leave room in 32 bits (see below). */
-static int take_scales(sf_rows* rows, const sf_call* call, uint32_t first_row)
+static int take_scales(sfi_rows* rows, const sfi_call* call, uint32_t first_row)
 {
     const size_t step = call->op->rescale_count == 1 ? 0 : 2;
-    const int32_t* pair = sf_rescale_pair(call->pass->program, call->op, step == 0 ? 0 : first_row);
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, step == 0 ? 0 : first_row);
     int fits = 1;
     for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++, pair += step) {
         rows->mult[r] = pair[0];
@@ -62,53 +62,53 @@ static int are_small(const int32_t* acc, const int32_t* bias)
 }
 
 /* All rows, read in place, against the whole input. */
-static void run_stored(const sample* s, sf_rows* rows, const int16_t* w, const int32_t* bias, const int16_t* x)
+static void run_stored(const sample* s, sfi_rows* rows, const int16_t* w, const int32_t* bias, const int16_t* x)
 {
-    const sf_call* call = s->call;
+    const sfi_call* call = s->call;
     int fits = take_scales(rows, call, 0);
     for (uint32_t r = 0, count; r < s->rows; r += SF_DEVICE_ROWS) {
-        const uint32_t first = sf_device_group(0, r, s->rows, 1, &count);
+        const uint32_t first = sfi_device_group(0, r, s->rows, 1, &count);
         const int16_t* words = w + (size_t)first * s->length;
         if (call->op->rescale_count != 1)
             fits = take_scales(rows, call, first);
         rows->bias = (int32_t*)(uintptr_t)(bias + first); /* only read from here on */
-        if (s->length <= SF_BLOCK) {
+        if (s->length <= SFI_BLOCK) {
             int32_t acc[SF_DEVICE_ROWS];
-            sf_dot_rows(words, s->length, x, s->length, acc);
+            sfi_dot_rows(words, s->length, x, s->length, acc);
             if (fits && are_small(acc, rows->bias)) {
-                sf_rows_finish(rows, acc, SF_DEVICE_ROWS, call->y, s->at + first);
+                sfi_rows_finish(rows, acc, SF_DEVICE_ROWS, call->y, s->at + first);
                 continue;
             }
         }
-        sf_rows_multiply_wide(rows, words, s->length, x, s->length, SF_DEVICE_ROWS, call->y, s->at + first);
+        sfi_rows_multiply_wide(rows, words, s->length, x, s->length, SF_DEVICE_ROWS, call->y, s->at + first);
     }
 }
 
 /* The same against pieces of the input, each widened for some groups of rows. */
-static void run_stored_pieces(const sample* s, sf_rows* rows, const int16_t* w, const int32_t* bias)
+static void run_stored_pieces(const sample* s, sfi_rows* rows, const int16_t* w, const int32_t* bias)
 {
-    const sf_call* call = s->call;
-    const size_t room = call->work_bytes - (size_t)sf_rows_bytes(SF_DEVICE_ROWS) - TOGETHER * SF_DEVICE_ROWS * sizeof(int64_t);
-    int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])(void*)((uint8_t*)call->work + sf_rows_bytes(SF_DEVICE_ROWS));
+    const sfi_call* call = s->call;
+    const size_t room = call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS) - TOGETHER * SF_DEVICE_ROWS * sizeof(int64_t);
+    int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])(void*)((uint8_t*)call->work + sfi_rows_bytes(SF_DEVICE_ROWS));
     int16_t* x = (int16_t*)(void*)(sums + TOGETHER);
     const uint32_t most = (uint32_t)(room / sizeof *x) & ~7u;
     uint32_t unused;
     for (uint32_t r = 0; r < s->rows; r += TOGETHER * SF_DEVICE_ROWS) {
-        const uint32_t end = sf_min_u32(s->rows, r + TOGETHER * SF_DEVICE_ROWS);
-        sf_fill(sums, 0, TOGETHER * sizeof *sums);
+        const uint32_t end = sfi_min_u32(s->rows, r + TOGETHER * SF_DEVICE_ROWS);
+        sfi_fill(sums, 0, TOGETHER * sizeof *sums);
         for (uint32_t k = 0, count; k < s->length; k += count) {
-            count = sf_min_u32(most, s->length - k);
+            count = sfi_min_u32(most, s->length - k);
             widen(s, k, count, x);
             for (uint32_t i = r; i < end; i += SF_DEVICE_ROWS) {
-                const size_t first = sf_device_group(0, i, s->rows, 1, &unused);
-                sf_dot_rows_wide(w + first * s->length + k, s->length, x, count, sums[(i - r) / SF_DEVICE_ROWS]);
+                const size_t first = sfi_device_group(0, i, s->rows, 1, &unused);
+                sfi_dot_rows_wide(w + first * s->length + k, s->length, x, count, sums[(i - r) / SF_DEVICE_ROWS]);
             }
         }
         for (uint32_t i = r; i < end; i += SF_DEVICE_ROWS) {
-            const uint32_t first = sf_device_group(0, i, s->rows, 1, &unused);
+            const uint32_t first = sfi_device_group(0, i, s->rows, 1, &unused);
             (void)take_scales(rows, call, first);
             rows->bias = (int32_t*)(uintptr_t)(bias + first);
-            sf_rows_finish_wide(rows, sums[(i - r) / SF_DEVICE_ROWS], SF_DEVICE_ROWS, call->y, s->at + first);
+            sfi_rows_finish_wide(rows, sums[(i - r) / SF_DEVICE_ROWS], SF_DEVICE_ROWS, call->y, s->at + first);
         }
     }
 }
@@ -116,44 +116,44 @@ static void run_stored_pieces(const sample* s, sf_rows* rows, const int16_t* w, 
 /* All rows, some staged columns of four at a time. */
 static void run_columns(const sample* s)
 {
-    const sf_call* call = s->call;
-    const size_t room = (call->work_bytes - (size_t)sf_rows_bytes(SF_DEVICE_ROWS)) / (SF_DEVICE_ROWS + 1) / sizeof(int16_t);
+    const sfi_call* call = s->call;
+    const size_t room = (call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS)) / (SF_DEVICE_ROWS + 1) / sizeof(int16_t);
     const uint32_t most = (uint32_t)room & ~31u;
-    sf_device_tile tile;
-    sf_device_tile_open(&tile, call->work, most);
+    sfi_device_tile tile;
+    sfi_device_tile_open(&tile, call->work, most);
     for (uint32_t r = 0, count; r < s->rows; r += SF_DEVICE_ROWS) {
         int64_t sum[SF_DEVICE_ROWS] = {0};
-        count = sf_min_u32(SF_DEVICE_ROWS, s->rows - r);
-        sf_device_rows_open(&tile.rows, call, r, count);
+        count = sfi_min_u32(SF_DEVICE_ROWS, s->rows - r);
+        sfi_device_rows_open(&tile.rows, call, r, count);
         for (uint32_t k = 0, size; k < s->length; k += size) {
-            size = sf_min_u32(most, s->length - k);
-            const sf_columns columns = {s->length, k, size, 1, 0};
+            size = sfi_min_u32(most, s->length - k);
+            const sfi_columns columns = {s->length, k, size, 1, 0};
             widen(s, k, size, tile.patch);
             if (size % 2 == 1)
                 tile.patch[size] = 0;
-            sf_device_tile_stage_columns(&tile, call, r, count, &columns);
-            sf_dot_rows_wide(tile.words, tile.stride, tile.patch, tile.stride, sum);
+            sfi_device_tile_stage_columns(&tile, call, r, count, &columns);
+            sfi_dot_rows_wide(tile.words, tile.stride, tile.patch, tile.stride, sum);
         }
-        sf_rows_finish_wide(&tile.rows, sum, count, call->y, s->at + r);
+        sfi_rows_finish_wide(&tile.rows, sum, count, call->y, s->at + r);
     }
 }
 
 static void run(const sample* s)
 {
-    const sf_call* call = s->call;
-    const int in_place = sf_device_in_place(call, s->rows, s->length), fits = sf_device_patch_bytes(s->length) <= call->work_bytes;
-    const int32_t* bias = sf_stored_s32(call->pass, (uint32_t)call->op->bias, 0);
-    sf_device_tile tile;
-    if (!(in_place && fits) && !(in_place && bias != NULL) && sf_device_tile_bytes(s->length) > call->work_bytes) {
+    const sfi_call* call = s->call;
+    const int in_place = sfi_device_in_place(call, s->rows, s->length), fits = sfi_device_patch_bytes(s->length) <= call->work_bytes;
+    const int32_t* bias = sfi_stored_s32(call->pass, (uint32_t)call->op->bias, 0);
+    sfi_device_tile tile;
+    if (!(in_place && fits) && !(in_place && bias != NULL) && sfi_device_tile_bytes(s->length) > call->work_bytes) {
         run_columns(s);
         return;
     }
-    sf_device_tile_open(&tile, call->work, fits ? s->length : 0);
+    sfi_device_tile_open(&tile, call->work, fits ? s->length : 0);
     if (fits)
         widen(s, 0, s->length, tile.patch);
     if (in_place && bias != NULL) {
-        const int16_t* w = sf_stored_s16(call->pass, (uint32_t)call->op->weight, 0);
-        sf_rows stored = tile.rows;
+        const int16_t* w = sfi_stored_s16(call->pass, (uint32_t)call->op->weight, 0);
+        sfi_rows stored = tile.rows;
         stored.zero_point = call->out->zero_point;
         stored.lo = call->op->lo;
         stored.hi = call->op->hi;
@@ -165,13 +165,13 @@ static void run(const sample* s)
         return;
     }
     for (uint32_t r = 0, count; r < s->rows; r += SF_DEVICE_ROWS) {
-        const uint32_t first = sf_device_group(0, r, s->rows, in_place, &count);
-        sf_device_tile_stage(&tile, call, first, count, 1);
-        sf_device_tile_multiply(&tile, call->y, s->at + first);
+        const uint32_t first = sfi_device_group(0, r, s->rows, in_place, &count);
+        sfi_device_tile_stage(&tile, call, first, count, 1);
+        sfi_device_tile_multiply(&tile, call->y, s->at + first);
     }
 }
 
-void sf_fully_connected_device(const sf_call* call)
+void sfi_fully_connected_device(const sfi_call* call)
 {
     sample s = {call, (const int8_t*)call->x, 0, (uint32_t)call->out->elements, (uint32_t)call->in->elements};
     for (uint32_t i = 0; i < call->n; i++, s.x += s.length, s.at += s.rows)

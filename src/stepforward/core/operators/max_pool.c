@@ -9,20 +9,20 @@
 #include "stepforward.h"
 
 /* Output columns from ox on that see the same taps: all inside of the image, or one. */
-static uint32_t columns(const sf_call* call, int32_t ox, int32_t* first, int32_t* last)
+static uint32_t columns(const sfi_call* call, int32_t ox, int32_t* first, int32_t* last)
 {
     const sf_op* op = call->op;
     const int32_t x0 = ox * op->stride_w - op->pad_left, width = call->in->dims[1];
-    sf_taps(x0, op->dilation_w, op->kernel_w, width, first, last);
+    sfi_taps(x0, op->dilation_w, op->kernel_w, width, first, last);
     if (*last - *first < op->kernel_w)
         return 1;
     const int32_t more = (width - 1 - (op->kernel_w - 1) * op->dilation_w - x0) / op->stride_w;
-    return sf_min_u32((uint32_t)more + 1, (uint32_t)(call->out->dims[1] - ox));
+    return sfi_min_u32((uint32_t)more + 1, (uint32_t)(call->out->dims[1] - ox));
 }
 
 #if __STDC_HOSTED__
 /* Whether the last tap and the last position leave 16 bytes of all samples. */
-static int is_loose(const sf_call* call, const sf_max_line* v)
+static int is_loose(const sfi_call* call, const sfi_max_line* v)
 {
     const size_t x = (size_t)(v->x - (const int8_t*)call->x), y = (size_t)(v->y - (const int8_t*)call->y);
     const size_t last_tap = (size_t)(v->taps_y - 1) * v->row + (size_t)(v->taps_x - 1) * v->step;
@@ -31,36 +31,36 @@ static int is_loose(const sf_call* call, const sf_max_line* v)
 }
 #endif
 
-static void run_line(const sf_call* call, sf_max_line* v)
+static void run_line(const sfi_call* call, sfi_max_line* v)
 {
 #if __STDC_HOSTED__
     v->loose = is_loose(call, v);
     call->pass->kernels->max_line(v);
 #else
     (void)call;
-    sf_max_line_any(v);
+    sfi_max_line_any(v);
 #endif
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2], line = (size_t)in->dims[1] * channels;
-    sf_max_line v = {0};
+    sfi_max_line v = {0};
     v.y = (int8_t*)call->y;
     v.channels = (uint32_t)channels;
     v.stride = (size_t)op->stride_w * channels;
     v.row = (size_t)op->dilation_h * line;
     v.step = (size_t)op->dilation_w * channels;
-    v.lo = (int8_t)sf_clamp(op->lo, -128, 127);
-    v.hi = (int8_t)sf_clamp(op->hi, -128, 127);
+    v.lo = (int8_t)sfi_clamp(op->lo, -128, 127);
+    v.hi = (int8_t)sfi_clamp(op->hi, -128, 127);
     for (uint32_t s = 0; s < call->n; s++) {
         const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements;
         for (int32_t oy = 0; oy < out->dims[0]; oy++) {
             const int32_t y0 = oy * op->stride_h - op->pad_top;
             int32_t ky0, ky1, kx0, kx1;
-            sf_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
+            sfi_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
             for (int32_t ox = 0; ox < out->dims[1]; ox += (int32_t)v.positions, v.y += v.positions * channels) {
                 v.positions = columns(call, ox, &kx0, &kx1);
                 v.taps_x = kx1 - kx0;
@@ -78,8 +78,8 @@ static void run(const sf_call* call)
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && sf_window_fits(op, in, out) && in->dims[2] == out->dims[2],
-                      sf_reads_bytes(p, op) && out->dtype == SF_S8);
+    return sfi_checked(sfi_is_bare(op, 1) && sfi_window_fits(op, in, out) && in->dims[2] == out->dims[2],
+                      sfi_reads_bytes(p, op) && out->dtype == SF_S8);
 }
 
-const sf_operator sf_max_pool = {check, NULL, run, NULL};
+const sfi_operator sfi_max_pool = {check, NULL, run, NULL};

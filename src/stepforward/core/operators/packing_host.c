@@ -5,24 +5,24 @@
 #include "operators/packing.h"
 #include "stepforward.h"
 
-static sf_packing packing_of(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+static sfi_packing packing_of(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const sf_packing none = {0, 0};
-    const sf_packable* packable = sf_operator_of(op->kind)->packable;
+    const sfi_packing none = {0, 0};
+    const sfi_packable* packable = sfi_operator_of(op->kind)->packable;
     return packable != NULL ? packable->packing(kernels, program, op, row_tile) : none;
 }
 
-uint64_t sf_packed_bytes(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint64_t sfi_packed_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
 {
     uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
-        const sf_packing p = packing_of(kernels, program, program->ops + i, row_tile);
+        const sfi_packing p = packing_of(kernels, program, program->ops + i, row_tile);
         bytes += p.tiles * p.tile_bytes;
     }
     return bytes;
 }
 
-uint32_t sf_packed_tiles(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint32_t sfi_packed_tiles(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
 {
     uint32_t tiles = 0;
     for (uint32_t i = first; i < last; i++)
@@ -38,9 +38,9 @@ static int is_frozen(const sf_plan* plan, int32_t tensor)
     return 1;
 }
 
-static sf_call make_call(const sf_pass* pass, const sf_op* op, const sf_scratch* scratch, void* work, size_t at)
+static sfi_call make_call(const sfi_pass* pass, const sf_op* op, const sf_scratch* scratch, void* work, size_t at)
 {
-    sf_call call = {0};
+    sfi_call call = {0};
     call.pass = pass;
     call.op = op;
     call.in = pass->program->tensors + op->inputs[0];
@@ -51,22 +51,22 @@ static sf_call make_call(const sf_pass* pass, const sf_op* op, const sf_scratch*
     return call;
 }
 
-static int are_twins(const sf_pass* a, const sf_pass* b)
+static int are_twins(const sfi_pass* a, const sfi_pass* b)
 {
     const sf_perturbation *p = a->perturbation, *q = b->perturbation;
     return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign && p->sign != 0;
 }
 
 /* Walk to the operator of a tile. */
-static void find(const sf_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t tile, sf_place* place)
+static void find(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t tile, sfi_place* place)
 {
     while (tile < place->tiles) {
-        const sf_packing p = packing_of(kernels, program, program->ops + --place->op, row_tile);
+        const sfi_packing p = packing_of(kernels, program, program->ops + --place->op, row_tile);
         place->tiles -= p.tiles;
         place->bytes -= (size_t)(p.tiles * p.tile_bytes);
     }
     for (;; place->op++) {
-        const sf_packing p = packing_of(kernels, program, program->ops + place->op, row_tile);
+        const sfi_packing p = packing_of(kernels, program, program->ops + place->op, row_tile);
         if (tile - place->tiles < p.tiles)
             return;
         place->tiles += p.tiles;
@@ -74,7 +74,7 @@ static void find(const sf_kernels* kernels, const sf_program* program, uint32_t 
     }
 }
 
-void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sf_place* place, const sf_scratch* scratch,
+void sfi_pack_tile(const sfi_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sfi_place* place, const sf_scratch* scratch,
                   void* work)
 {
     find(passes[0].kernels, passes[0].program, scratch->row_tile, tile, place);
@@ -83,12 +83,12 @@ void sf_pack_tile(const sf_pass* passes, const uint32_t* kept, uint32_t count, u
     for (uint32_t j = 0; j < count; j++) {
         /* twins always go together: packing one alone would not keep z */
         const uint32_t pair = j + 1 < count && are_twins(passes + j, passes + j + 1), are_kept = kept[j] && kept[j + pair];
-        sf_call call = make_call(passes + j, op, scratch, work, place->bytes);
+        sfi_call call = make_call(passes + j, op, scratch, work, place->bytes);
         call.words_kept = words_frozen && are_kept;
         if (!(all_frozen && are_kept)) {
-            const sf_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
-            sf_operator_of(op->kind)->packable->pack(&call, pair ? &twin : NULL, tile - place->tiles);
-            sf_allow(scratch->memory, scratch->bytes);
+            const sfi_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);
+            sfi_operator_of(op->kind)->packable->pack(&call, pair ? &twin : NULL, tile - place->tiles);
+            sfi_allow(scratch->memory, scratch->bytes);
         }
         j += pair;
     }

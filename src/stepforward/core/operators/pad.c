@@ -9,18 +9,18 @@
 static void fill(void* y, const sf_tensor* t, size_t count, int32_t value)
 {
     if (t->dtype == SF_S8)
-        sf_fill(y, value & 0xff, count);
+        sfi_fill(y, value & 0xff, count);
     else
         for (size_t i = 0; i < count; i++)
             ((int16_t*)y)[i] = (int16_t)value;
 }
 
 /* Rows and columns around an image, and channels before and after each position (the kernel fields count those). */
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_op* op = call->op;
     const sf_tensor *in = call->in, *out = call->out;
-    const size_t size = sf_element_bytes(in), wide = (size_t)out->dims[2] * size, line = (size_t)out->dims[1] * wide;
+    const size_t size = sfi_element_bytes(in), wide = (size_t)out->dims[2] * size, line = (size_t)out->dims[1] * wide;
     const size_t first = (size_t)op->pad_top * line + (size_t)op->pad_left * wide + (size_t)op->kernel_h * size;
     size_t bytes = (size_t)in->dims[2] * size; /* that stay together: a position or, without channels around it, a row */
     int32_t runs = in->dims[1];
@@ -34,7 +34,7 @@ static void run(const sf_call* call)
     for (uint32_t s = 0; s < call->n; s++, y += (size_t)out->elements * size)
         for (int32_t row = 0; row < in->dims[0]; row++)
             for (int32_t i = 0; i < runs; i++, x += bytes)
-                sf_copy(y + first + (size_t)row * line + (size_t)i * wide, x, bytes);
+                sfi_copy(y + first + (size_t)row * line + (size_t)i * wide, x, bytes);
 }
 
 static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
@@ -43,8 +43,8 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
     for (int i = 0; i < 6; i++)
         if (counts[i] < 0)
             return 0;
-    return in->rank == 3 && in->dtype == out->dtype && sf_fits_type(out, op->value) &&
-           sf_has_dims(out, 3, (int64_t)in->dims[0] + op->pad_top + op->pad_bottom,
+    return in->rank == 3 && in->dtype == out->dtype && sfi_fits_type(out, op->value) &&
+           sfi_has_dims(out, 3, (int64_t)in->dims[0] + op->pad_top + op->pad_bottom,
                     (int64_t)in->dims[1] + op->pad_left + op->pad_right,
                     (int64_t)in->dims[2] + op->kernel_h + op->kernel_w, 1);
 }
@@ -52,7 +52,7 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && fits(op, in, out), 1);
+    return sfi_checked(sfi_is_bare(op, 1) && fits(op, in, out), 1);
 }
 
-const sf_operator sf_pad = {check, NULL, run, NULL};
+const sfi_operator sfi_pad = {check, NULL, run, NULL};

@@ -9,35 +9,35 @@
 #include "stepforward.h"
 
 /* |X*mult| <= 255 * 65535 < 2^24: from shift 25 up the rounded result is 0, as it is with 25. */
-SF_CLONES
-void sf_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sf_call* call, size_t at)
+SFI_CLONES
+void sfi_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sfi_call* call, size_t at)
 {
     const int32_t mult = pair[0], shift = pair[1] > 25 ? 25 : pair[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const int32_t rest = half - zero_x * mult;
     const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
-#define SF_VALUE(i) sf_clamp(((x[i] * mult + rest) >> shift) + zero, lo, hi)
+#define SFI_VALUE(i) sfi_clamp(((x[i] * mult + rest) >> shift) + zero, lo, hi)
     if (call->out->dtype == SF_S16) {
         int16_t* y = (int16_t*)call->y + at;
         for (size_t i = 0; i < count; i++)
-            y[i] = (int16_t)SF_VALUE(i);
+            y[i] = (int16_t)SFI_VALUE(i);
     } else {
         int8_t* y = (int8_t*)call->y + at;
         for (size_t i = 0; i < count; i++)
-            y[i] = (int8_t)SF_VALUE(i);
+            y[i] = (int8_t)SFI_VALUE(i);
     }
-#undef SF_VALUE
+#undef SFI_VALUE
 }
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
-    sf_rescale_elements((const int8_t*)call->x, (size_t)call->n * (size_t)call->in->elements, call->in->zero_point,
-                        sf_rescale_pair(call->pass->program, call->op, 0), call, 0);
+    sfi_rescale_elements((const int8_t*)call->x, (size_t)call->n * (size_t)call->in->elements, call->in->zero_point,
+                        sfi_rescale_pair(call->pass->program, call->op, 0), call, 0);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && sf_same_shape(in, out) && op->rescale_count == 1, sf_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 1) && sfi_same_shape(in, out) && op->rescale_count == 1, sfi_reads_bytes(p, op));
 }
 
-const sf_operator sf_rescale = {check, NULL, run, NULL};
+const sfi_operator sfi_rescale = {check, NULL, run, NULL};

@@ -6,15 +6,15 @@
 #include "operators/operator.h"
 #include "stepforward.h"
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
-    sf_move(call->y, call->x, (size_t)call->n * (size_t)call->in->elements * sf_element_bytes(call->in));
+    sfi_move(call->y, call->x, (size_t)call->n * (size_t)call->in->elements * sfi_element_bytes(call->in));
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && in->elements == out->elements && in->dtype == out->dtype, 1);
+    return sfi_checked(sfi_is_bare(op, 1) && in->elements == out->elements && in->dtype == out->dtype, 1);
 }
 
-const sf_operator sf_reshape = {check, NULL, run, NULL};
+const sfi_operator sfi_reshape = {check, NULL, run, NULL};

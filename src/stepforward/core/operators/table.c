@@ -2,21 +2,21 @@
 #include "operators/operator.h"
 #include "stepforward.h"
 
-static const sf_operator* const table[] = {
-    [SF_CONV] = &sf_conv,
-    [SF_DEPTHWISE] = &sf_depthwise,
-    [SF_FULLY_CONNECTED] = &sf_fully_connected,
-    [SF_ADD] = &sf_add,
-    [SF_RESCALE] = &sf_rescale,
-    [SF_MAX_POOL] = &sf_max_pool,
-    [SF_AVERAGE_POOL] = &sf_average_pool,
-    [SF_PAD] = &sf_pad,
-    [SF_CONCAT] = &sf_concat,
-    [SF_TRANSPOSE] = &sf_transpose,
-    [SF_RESHAPE] = &sf_reshape,
+static const sfi_operator* const table[] = {
+    [SF_CONV] = &sfi_conv,
+    [SF_DEPTHWISE] = &sfi_depthwise,
+    [SF_FULLY_CONNECTED] = &sfi_fully_connected,
+    [SF_ADD] = &sfi_add,
+    [SF_RESCALE] = &sfi_rescale,
+    [SF_MAX_POOL] = &sfi_max_pool,
+    [SF_AVERAGE_POOL] = &sfi_average_pool,
+    [SF_PAD] = &sfi_pad,
+    [SF_CONCAT] = &sfi_concat,
+    [SF_TRANSPOSE] = &sfi_transpose,
+    [SF_RESHAPE] = &sfi_reshape,
 };
 
-const sf_operator* sf_operator_of(int32_t kind)
+const sfi_operator* sfi_operator_of(int32_t kind)
 {
     return kind >= SF_CONV && kind <= SF_RESHAPE ? table[kind] : NULL;
 }

@@ -5,10 +5,10 @@
 #include "operators/operator.h"
 #include "stepforward.h"
 
-static void run(const sf_call* call)
+static void run(const sfi_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
-    const size_t size = sf_element_bytes(in);
+    const size_t size = sfi_element_bytes(in);
     size_t strides[4] = {0, 0, 0, 0}, dims[4] = {1, 1, 1, 1}, in_strides[4];
     size_t step = 1;
     for (int32_t d = in->rank - 1; d >= 0; d--) {
@@ -51,7 +51,7 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sf_checked(sf_is_bare(op, 1) && fits(op, in, out), 1);
+    return sfi_checked(sfi_is_bare(op, 1) && fits(op, in, out), 1);
 }
 
-const sf_operator sf_transpose = {check, NULL, run, NULL};
+const sfi_operator sfi_transpose = {check, NULL, run, NULL};

@@ -12,10 +12,10 @@
 #endif
 
 /* Keeps a loop over lanes a loop until the vectoriser sees it. */
-#define FOR_LANES SF_ROLLED for (uint32_t i = 0; i < lanes; i++)
+#define FOR_LANES SFI_ROLLED for (uint32_t i = 0; i < lanes; i++)
 
 /* Philox4x32-10 of some blocks: word j of block i is at words[j * lanes + i], before (counter) and after (output). */
-SF_INLINE void philox(uint32_t* words, const uint32_t lanes, uint32_t k0, uint32_t k1)
+SFI_INLINE void philox(uint32_t* words, const uint32_t lanes, uint32_t k0, uint32_t k1)
 {
     uint32_t *a = words, *b = words + lanes, *c = words + 2 * lanes, *d = words + 3 * lanes;
     for (uint32_t round = 0; round < 10; round++) {
@@ -36,11 +36,11 @@ void sf_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[
 {
     uint32_t block[4] = {counter[0], counter[1], counter[2], counter[3]};
     philox(block, 1, key[0], key[1]);
-    sf_copy(words, block, sizeof block);
+    sfi_copy(words, block, sizeof block);
 }
 
 /* Output words of blocks first .. first+lanes-1, one block after the other. */
-SF_INLINE void draw(const sf_stream* s, uint32_t first, const uint32_t lanes, uint32_t* words)
+SFI_INLINE void draw(const sfi_stream* s, uint32_t first, const uint32_t lanes, uint32_t* words)
 {
     uint32_t lane_words[4 * LANES];
     FOR_LANES
@@ -56,12 +56,12 @@ SF_INLINE void draw(const sf_stream* s, uint32_t first, const uint32_t lanes, ui
             words[4 * i + j] = lane_words[j * lanes + i];
 }
 
-SF_INLINE uint32_t half_of(const uint32_t* words, uint32_t index)
+SFI_INLINE uint32_t half_of(const uint32_t* words, uint32_t index)
 {
     return (words[index >> 1] >> (16u * (index & 1u))) & 0xffffu;
 }
 
-SF_INLINE uint32_t popcount16(uint32_t u)
+SFI_INLINE uint32_t popcount16(uint32_t u)
 {
     u -= (u >> 1) & 0x5555u;
     u = (u & 0x3333u) + ((u >> 2) & 0x3333u);
@@ -70,23 +70,23 @@ SF_INLINE uint32_t popcount16(uint32_t u)
 }
 
 /* Without a branch: which way it goes is a coin toss. */
-SF_INLINE int8_t normal(uint32_t u)
+SFI_INLINE int8_t normal(uint32_t u)
 {
-    const uint32_t slot = u & 255u, entry = sf_table_alias[slot];
+    const uint32_t slot = u & 255u, entry = sfi_table_alias[slot];
     const uint32_t keep = 0u - (uint32_t)((u >> 8) < (entry & 255u)), other = entry >> 8;
     return (int8_t)((int32_t)(other ^ ((other ^ slot) & keep)) - 128);
 }
 
-SF_INLINE int8_t binomial(uint32_t u) { return (int8_t)sf_clamp(18 * ((int32_t)popcount16(u) - 8), -127, 127); }
+SFI_INLINE int8_t binomial(uint32_t u) { return (int8_t)sfi_clamp(18 * ((int32_t)popcount16(u) - 8), -127, 127); }
 
 /* Half-words of elements first .. first+count-1; returns how many fit into one draw. */
-SF_INLINE uint32_t draw_halves(const sf_stream* s, uint32_t first, uint32_t count, uint32_t* words)
+SFI_INLINE uint32_t draw_halves(const sfi_stream* s, uint32_t first, uint32_t count, uint32_t* words)
 {
     draw(s, first / 8, LANES, words);
-    return sf_min_u32(count, 8 * LANES - first % 8);
+    return sfi_min_u32(count, 8 * LANES - first % 8);
 }
 
-static void fill_normal(const sf_stream* s, uint32_t first, uint32_t count, int8_t* z)
+static void fill_normal(const sfi_stream* s, uint32_t first, uint32_t count, int8_t* z)
 {
     uint32_t words[4 * LANES];
     for (uint32_t took; count > 0; z += took, first += took, count -= took) {
@@ -96,7 +96,7 @@ static void fill_normal(const sf_stream* s, uint32_t first, uint32_t count, int8
     }
 }
 
-static void fill_binomial(const sf_stream* s, uint32_t first, uint32_t count, int8_t* z)
+static void fill_binomial(const sfi_stream* s, uint32_t first, uint32_t count, int8_t* z)
 {
     uint32_t words[4 * LANES];
     for (uint32_t took; count > 0; z += took, first += took, count -= took) {
@@ -106,7 +106,7 @@ static void fill_binomial(const sf_stream* s, uint32_t first, uint32_t count, in
     }
 }
 
-static void fill_halves(const sf_stream* s, uint32_t first, uint32_t count, uint16_t* u)
+static void fill_halves(const sfi_stream* s, uint32_t first, uint32_t count, uint16_t* u)
 {
     uint32_t words[4 * LANES];
     for (uint32_t took; count > 0; u += took, first += took, count -= took) {
@@ -116,12 +116,12 @@ static void fill_halves(const sf_stream* s, uint32_t first, uint32_t count, uint
     }
 }
 
-static void fill_rademacher(const sf_stream* s, uint32_t first, uint32_t count, int8_t* z, sf_draw_signs signs)
+static void fill_rademacher(const sfi_stream* s, uint32_t first, uint32_t count, int8_t* z, sfi_draw_signs signs)
 {
     uint32_t words[4];
     for (uint32_t took; count > 0; z += took, first += took, count -= took) {
         draw(s, first / 128, 1, words);
-        took = sf_min_u32(count, 128 - first % 128);
+        took = sfi_min_u32(count, 128 - first % 128);
         if (signs != NULL && took == 128)
             signs(words, z);
         else
@@ -131,7 +131,7 @@ static void fill_rademacher(const sf_stream* s, uint32_t first, uint32_t count, 
 }
 
 /* The keys of the ten rounds. */
-static void schedule(const sf_stream* s, uint32_t keys[20])
+static void schedule(const sfi_stream* s, uint32_t keys[20])
 {
     for (uint32_t round = 0; round < 10; round++) {
         keys[2 * round] = (uint32_t)s->seed + round * 0x9E3779B9u;
@@ -140,59 +140,59 @@ static void schedule(const sf_stream* s, uint32_t keys[20])
 }
 
 /* Whole groups where they go, and what does not begin or end with one by way of a copy. */
-static void fill_fast(const sf_stream* s, uint32_t first, uint32_t count, int8_t* z, sf_draw_z kernel)
+static void fill_fast(const sfi_stream* s, uint32_t first, uint32_t count, int8_t* z, sfi_draw_z kernel)
 {
     uint32_t keys[20];
     schedule(s, keys);
     uint32_t counter[4] = {first / 8, s->tensor, s->direction, s->step};
     for (uint32_t skip = first % 8, took; count > 0; z += took, count -= took, skip = 0) {
-        const uint32_t groups = skip == 0 && count >= SF_DRAW ? count / SF_DRAW : 1;
-        took = sf_min_u32(count, groups * SF_DRAW - skip);
-        if (took == groups * SF_DRAW) {
+        const uint32_t groups = skip == 0 && count >= SFI_DRAW ? count / SFI_DRAW : 1;
+        took = sfi_min_u32(count, groups * SFI_DRAW - skip);
+        if (took == groups * SFI_DRAW) {
             kernel(counter, keys, groups, z);
         } else {
-            int8_t all[SF_DRAW];
+            int8_t all[SFI_DRAW];
             kernel(counter, keys, 1, all);
-            sf_copy(z, all + skip, took);
+            sfi_copy(z, all + skip, took);
         }
-        counter[0] += groups * (SF_DRAW / 8);
+        counter[0] += groups * (SFI_DRAW / 8);
     }
 }
 
-static void fill_halves_fast(const sf_stream* s, uint32_t first, uint32_t count, uint16_t* u, sf_draw_halves kernel)
+static void fill_halves_fast(const sfi_stream* s, uint32_t first, uint32_t count, uint16_t* u, sfi_draw_halves kernel)
 {
     uint32_t keys[20];
     schedule(s, keys);
     uint32_t counter[4] = {first / 8, s->tensor, s->direction, s->step};
     for (uint32_t skip = first % 8, took; count > 0; u += took, count -= took, skip = 0) {
-        const uint32_t groups = skip == 0 && count >= SF_DRAW ? count / SF_DRAW : 1;
-        took = sf_min_u32(count, groups * SF_DRAW - skip);
-        if (took == groups * SF_DRAW) {
+        const uint32_t groups = skip == 0 && count >= SFI_DRAW ? count / SFI_DRAW : 1;
+        took = sfi_min_u32(count, groups * SFI_DRAW - skip);
+        if (took == groups * SFI_DRAW) {
             kernel(counter, keys, groups, u);
         } else {
-            uint16_t all[SF_DRAW];
+            uint16_t all[SFI_DRAW];
             kernel(counter, keys, 1, all);
-            sf_copy(u, all + skip, took * sizeof *u);
+            sfi_copy(u, all + skip, took * sizeof *u);
         }
-        counter[0] += groups * (SF_DRAW / 8);
+        counter[0] += groups * (SFI_DRAW / 8);
     }
 }
 
 /* On a device a constant, so that nothing is left of the fast ways. */
-SF_INLINE sf_draw_kernels fast_of(const sf_stream* s)
+SFI_INLINE sfi_draw_kernels fast_of(const sfi_stream* s)
 {
 #if __STDC_HOSTED__
     return *s->kernels;
 #else
-    const sf_draw_kernels none = {NULL, NULL, NULL, NULL};
+    const sfi_draw_kernels none = {NULL, NULL, NULL, NULL};
     (void)s;
     return none;
 #endif
 }
 
-void sf_draw(const sf_stream* s, uint32_t distribution, uint32_t first, uint32_t count, int8_t* z)
+void sfi_draw(const sfi_stream* s, uint32_t distribution, uint32_t first, uint32_t count, int8_t* z)
 {
-    const sf_draw_kernels fast = fast_of(s);
+    const sfi_draw_kernels fast = fast_of(s);
     if (distribution == SF_RADEMACHER)
         fill_rademacher(s, first, count, z, fast.signs);
     else if (fast.normal != NULL)
@@ -203,9 +203,9 @@ void sf_draw(const sf_stream* s, uint32_t distribution, uint32_t first, uint32_t
         fill_binomial(s, first, count, z);
 }
 
-void sf_draw_halfwords(const sf_stream* s, uint32_t first, uint32_t count, uint16_t* u)
+void sfi_draw_halfwords(const sfi_stream* s, uint32_t first, uint32_t count, uint16_t* u)
 {
-    const sf_draw_kernels fast = fast_of(s);
+    const sfi_draw_kernels fast = fast_of(s);
     if (fast.halves != NULL)
         fill_halves_fast(s, first, count, u, fast.halves);
     else

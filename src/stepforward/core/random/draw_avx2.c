@@ -3,7 +3,7 @@
 #include "base/tables.h"
 #include "random/draw.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
@@ -32,7 +32,7 @@ AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256
     __m256i b = _mm256_set1_epi32((int32_t)counter[1]), c = _mm256_set1_epi32((int32_t)counter[2]);
     __m256i d = _mm256_set1_epi32((int32_t)counter[3]);
     __m256i e = _mm256_add_epi32(a, _mm256_set1_epi64x(4)), f = b, g = c, h = d;
-    SF_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) {
+    SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) {
         const __m256i first = _mm256_set1_epi32((int32_t)key[0]), second = _mm256_set1_epi32((int32_t)key[1]);
         const __m256i p = _mm256_mul_epu32(a, m0), q = _mm256_mul_epu32(c, m1);
         const __m256i r = _mm256_mul_epu32(e, m0), s = _mm256_mul_epu32(g, m1);
@@ -60,8 +60,8 @@ AVX2_INLINE __m256i step_of(const uint8_t table[256], int i)
 AVX2_INLINE void look_up(int first, const __m256i index[2], __m256i keep[2], __m256i other[2])
 {
     __m256i x = index[0], y = index[1];
-    SF_ROLLED for (int i = first; i < first + 8; i++) {
-        const __m256i k = step_of(sf_table_keep_steps, i), o = step_of(sf_table_alias_steps, i);
+    SFI_ROLLED for (int i = first; i < first + 8; i++) {
+        const __m256i k = step_of(sfi_table_keep_steps, i), o = step_of(sfi_table_alias_steps, i);
         keep[0] = _mm256_xor_si256(keep[0], _mm256_shuffle_epi8(k, x));
         keep[1] = _mm256_xor_si256(keep[1], _mm256_shuffle_epi8(k, y));
         other[0] = _mm256_xor_si256(other[0], _mm256_shuffle_epi8(o, x));
@@ -146,7 +146,7 @@ AVX2 static void signs(const uint32_t words[4], int8_t z[128])
     }
 }
 
-void sf_directions_avx2(sf_draw_kernels* kernels)
+void sfi_directions_avx2(sfi_draw_kernels* kernels)
 {
     kernels->normal = normal;
     kernels->binomial = binomial;

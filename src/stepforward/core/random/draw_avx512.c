@@ -3,7 +3,7 @@
 #include "base/tables.h"
 #include "random/draw.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
@@ -36,7 +36,7 @@ VBMI_INLINE void turn(blocks* s, const uint32_t key[2])
 VBMI_INLINE blocks draw(const uint32_t counter[4], uint32_t block, const uint32_t keys[20])
 {
     blocks s = start(counter, block);
-    SF_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) turn(&s, key);
+    SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) turn(&s, key);
     return s;
 }
 
@@ -60,7 +60,7 @@ VBMI_INLINE tables load_tables(void)
     const __m512i high = _mm512_add_epi8(bytes, _mm512_set1_epi8(1));
     tables t;
     for (int i = 0; i < 4; i++) {
-        const __m512i a = _mm512_loadu_si512(sf_table_alias + 64 * i), b = _mm512_loadu_si512(sf_table_alias + 64 * i + 32);
+        const __m512i a = _mm512_loadu_si512(sfi_table_alias + 64 * i), b = _mm512_loadu_si512(sfi_table_alias + 64 * i + 32);
         t.keep[i] = _mm512_permutex2var_epi8(a, bytes, b);
         t.other[i] = _mm512_add_epi8(_mm512_permutex2var_epi8(a, high, b), _mm512_set1_epi8(-128));
     }
@@ -93,7 +93,7 @@ VBMI static void normal(const uint32_t counter[4], const uint32_t keys[20], uint
     uint32_t block = counter[0];
     for (; groups >= 2; groups -= 2, z += 128, block += 16) {
         blocks s = start(counter, block), next = start(counter, block + 8);
-        SF_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2)
+        SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2)
         {
             turn(&s, key);
             turn(&next, key);
@@ -142,7 +142,7 @@ VBMI static void halves(const uint32_t counter[4], const uint32_t keys[20], uint
     }
 }
 
-void sf_directions_avx512(sf_draw_kernels* kernels)
+void sfi_directions_avx512(sfi_draw_kernels* kernels)
 {
     kernels->normal = normal;
     kernels->binomial = binomial;

@@ -3,11 +3,11 @@
 #include "base/tables.h"
 #include "random/draw.h"
 
-#if SF_NEON
+#if SFI_NEON
 #include <arm_neon.h>
 
 /* Low and high words of four products a * m. */
-SF_INLINE void multiply(uint32x4_t a, uint32_t m, uint32x4_t* low, uint32x4_t* high)
+SFI_INLINE void multiply(uint32x4_t a, uint32_t m, uint32x4_t* low, uint32x4_t* high)
 {
     const uint32x4_t front = vreinterpretq_u32_u64(vmull_n_u32(vget_low_u32(a), m));
     const uint32x4_t back = vreinterpretq_u32_u64(vmull_n_u32(vget_high_u32(a), m));
@@ -16,7 +16,7 @@ SF_INLINE void multiply(uint32x4_t a, uint32_t m, uint32x4_t* low, uint32x4_t* h
 }
 
 /* words.val[j]: word j of the four blocks from counter[0] on. */
-SF_INLINE uint32x4x4_t draw(const uint32_t counter[4], const uint32_t keys[20])
+SFI_INLINE uint32x4x4_t draw(const uint32_t counter[4], const uint32_t keys[20])
 {
     static const uint32_t lanes[4] = {0, 1, 2, 3};
     uint32x4_t a = vaddq_u32(vdupq_n_u32(counter[0]), vld1q_u32(lanes)), b = vdupq_n_u32(counter[1]);
@@ -35,7 +35,7 @@ SF_INLINE uint32x4x4_t draw(const uint32_t counter[4], const uint32_t keys[20])
 }
 
 /* The words of eight blocks, block after block. */
-SF_INLINE void draw_group(const uint32_t counter[4], const uint32_t keys[20], uint32_t words[32])
+SFI_INLINE void draw_group(const uint32_t counter[4], const uint32_t keys[20], uint32_t words[32])
 {
     const uint32_t next[4] = {counter[0] + 4, counter[1], counter[2], counter[3]};
     vst4q_u32(words, draw(counter, keys));
@@ -43,7 +43,7 @@ SF_INLINE void draw_group(const uint32_t counter[4], const uint32_t keys[20], ui
 }
 
 /* table[index] of sixteen bytes: an index outside a quarter gives nothing. */
-SF_INLINE uint8x16_t look_up(const uint8x16x4_t table[4], uint8x16_t index)
+SFI_INLINE uint8x16_t look_up(const uint8x16x4_t table[4], uint8x16_t index)
 {
     uint8x16_t found = vqtbl4q_u8(table[0], index);
     for (int i = 1; i < 4; i++)
@@ -56,7 +56,7 @@ static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t 
     uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
     uint8x16x4_t keep[4], other[4];
     for (int i = 0; i < 16; i++) {
-        const uint8x16x2_t both = vld2q_u8((const uint8_t*)(sf_table_alias + 16 * i));
+        const uint8x16x2_t both = vld2q_u8((const uint8_t*)(sfi_table_alias + 16 * i));
         keep[i / 4].val[i % 4] = both.val[0];
         other[i / 4].val[i % 4] = both.val[1];
     }
@@ -94,7 +94,7 @@ static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t 
     for (; groups > 0; groups--, u += 64, at[0] += 8) {
         uint32_t words[32];
         draw_group(at, keys, words);
-        sf_copy(u, words, sizeof words);
+        sfi_copy(u, words, sizeof words);
     }
 }
 
@@ -110,7 +110,7 @@ static void signs(const uint32_t words[4], int8_t z[128])
     }
 }
 
-void sf_directions_neon(sf_draw_kernels* kernels)
+void sfi_directions_neon(sfi_draw_kernels* kernels)
 {
     kernels->normal = normal;
     kernels->binomial = binomial;

@@ -16,7 +16,7 @@
 struct sf_crew {
     pthread_mutex_t lock;
     pthread_cond_t called, left;
-    sf_task task;
+    sfi_task task;
     void* shared;
     uint32_t wanted;
     uint32_t call;    /* counts up with every task; read without the lock while a member waits busily */
@@ -25,7 +25,7 @@ struct sf_crew {
     uint32_t size; /* the caller and the members */
     uint32_t joined;
     pid_t owner; /* after a fork the child has no members */
-    pthread_t members[SF_MAX_THREADS];
+    pthread_t members[SFI_MAX_THREADS];
 };
 
 size_t sf_crew_bytes(void) { return sizeof(sf_crew); }
@@ -34,7 +34,7 @@ static uint32_t look(const uint32_t* at) { return __atomic_load_n(at, __ATOMIC_A
 
 static void pause_a_little(uint32_t waited)
 {
-#if SF_X86
+#if SFI_X86
     __builtin_ia32_pause();
 #endif
     if (waited % 64 == 63)
@@ -71,9 +71,9 @@ static void* member(void* argument)
 
 sf_status sf_crew_open(sf_crew* c, size_t bytes, uint32_t threads)
 {
-    if (c == NULL || bytes < sizeof *c || threads == 0 || threads > SF_MAX_THREADS)
+    if (c == NULL || bytes < sizeof *c || threads == 0 || threads > SFI_MAX_THREADS)
         return SF_BAD_ARGUMENT;
-    sf_fill(c, 0, sizeof *c);
+    sfi_fill(c, 0, sizeof *c);
     if (pthread_mutex_init(&c->lock, NULL) != 0 || pthread_cond_init(&c->called, NULL) != 0 ||
         pthread_cond_init(&c->left, NULL) != 0)
         return SF_NO_THREAD;
@@ -99,11 +99,11 @@ void sf_crew_close(sf_crew* c)
     c->owner = 0;
 }
 
-uint32_t sf_crew_size(const sf_crew* c) { return c == NULL || c->owner != getpid() ? 1 : c->size; }
+uint32_t sfi_crew_size(const sf_crew* c) { return c == NULL || c->owner != getpid() ? 1 : c->size; }
 
-void sf_crew_run(sf_crew* c, uint32_t wanted, sf_task task, void* shared)
+void sfi_crew_run(sf_crew* c, uint32_t wanted, sfi_task task, void* shared)
 {
-    if (wanted < 2 || sf_crew_size(c) < 2) {
+    if (wanted < 2 || sfi_crew_size(c) < 2) {
         task(shared, 0);
         return;
     }

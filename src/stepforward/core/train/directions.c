@@ -7,15 +7,15 @@
 void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
                    uint32_t count, int8_t* z)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_stream s = sf_stream_of(&kernels, seed, step, direction, tensor);
-    sf_draw(&s, distribution, first, count, z);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_stream s = sfi_stream_of(&kernels, seed, step, direction, tensor);
+    sfi_draw(&s, distribution, first, count, z);
 }
 
 void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first, uint32_t count,
                   uint16_t* u)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_stream s = sf_stream_of(&kernels, seed, step, direction, tensor);
-    sf_draw_halfwords(&s, first, count, u);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_stream s = sfi_stream_of(&kernels, seed, step, direction, tensor);
+    sfi_draw_halfwords(&s, first, count, u);
 }

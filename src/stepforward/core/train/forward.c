@@ -10,16 +10,16 @@
 #include "train/forward.h"
 
 /* plain: on a device, for weights that are never perturbed. */
-static uint64_t work_bytes(const sf_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
 {
-    const sf_operator* o = sf_operator_of(op->kind);
+    const sfi_operator* o = sfi_operator_of(op->kind);
     return o->work != NULL ? o->work(kernels, program, op, row_tile, plain) : 0;
 }
 
 /* Activations of a block; what follows them is aligned, on hosts to a cache line. */
 static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    const size_t align = row_tile < SF_PANEL ? 8 : 64;
+    const size_t align = row_tile < SFI_PANEL ? 8 : 64;
     return ((size_t)program->arena_bytes * block + align - 1) & ~(align - 1);
 }
 
@@ -27,13 +27,13 @@ static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t ro
  * program says where that is. */
 static size_t work_at(const sf_program* program, const sf_op* op, uint32_t block, uint32_t row_tile)
 {
-    return sf_for_device(row_tile) && op->work > 0 ? (size_t)op->work * block : arena_bytes(program, block, row_tile);
+    return sfi_for_device(row_tile) && op->work > 0 ? (size_t)op->work * block : arena_bytes(program, block, row_tile);
 }
 
-static size_t bytes_for(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
+static size_t bytes_for(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
 {
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
-        (row_tile != SF_DEVICE_ROWS && (sf_for_device(row_tile) || row_tile % SF_PANEL != 0)))
+        (row_tile != SF_DEVICE_ROWS && (sfi_for_device(row_tile) || row_tile % SFI_PANEL != 0)))
         return 0;
     /* kernels count the positions of a block in 32 bits, and none has more of them than bytes of output */
     if (program->arena_bytes > 0 && block > (uint32_t)INT32_MAX / program->arena_bytes)
@@ -50,25 +50,25 @@ static size_t bytes_for(const sf_kernels* kernels, const sf_program* program, ui
     return (size_t)most;
 }
 
-size_t sf_scratch_need(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile)
+size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile)
 {
     return bytes_for(kernels, program, block, row_tile, 0);
 }
 
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     return bytes_for(&kernels, program, block, row_tile, 0);
 }
 
 size_t sf_inference_bytes(const sf_program* program, uint32_t block)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     return bytes_for(&kernels, program, block, SF_DEVICE_ROWS, 1);
 }
 
 /* plain: the weights are not perturbed, so that less scratch will do on a device. */
-static sf_status check(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, int plain)
+static sf_status check(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, int plain)
 {
     const void* weights = pass->weights;
     if (pass->program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
@@ -88,27 +88,27 @@ static void* data_of(const sf_program* program, const sf_scratch* scratch, const
     return (uint8_t*)scratch->memory + (size_t)program->tensors[tensor].offset * n;
 }
 
-void* sf_work(const sf_program* program, const sf_scratch* scratch)
+void* sfi_work(const sf_program* program, const sf_scratch* scratch)
 {
     return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
 }
 
 /* Sanitizer builds: of the activations only an operator's own and what lies behind its work may be touched, and no gap of the working memory stays forbidden. */
-static void guard(const sf_call* call, const sf_scratch* scratch)
+static void guard(const sfi_call* call, const sf_scratch* scratch)
 {
     const sf_program* program = call->pass->program;
     const sf_op* op = call->op;
-    sf_forbid(scratch->memory, (size_t)program->arena_bytes * call->n);
+    sfi_forbid(scratch->memory, (size_t)program->arena_bytes * call->n);
     for (int32_t j = 0; j < op->input_count; j++)
-        sf_allow(call->inputs[j], (size_t)program->tensors[op->inputs[j]].bytes * call->n);
-    sf_allow(call->y, (size_t)call->out->bytes * call->n);
-    sf_allow(call->work, call->work_bytes);
+        sfi_allow(call->inputs[j], (size_t)program->tensors[op->inputs[j]].bytes * call->n);
+    sfi_allow(call->y, (size_t)call->out->bytes * call->n);
+    sfi_allow(call->work, call->work_bytes);
 }
 
-void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
+void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
 {
     const sf_program* program = pass->program;
-    sf_call call = {0};
+    sfi_call call = {0};
     call.pass = pass;
     call.n = n;
     call.row_tile = scratch->row_tile;
@@ -126,11 +126,11 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
         call.x = call.inputs[0];
         call.y = data_of(program, scratch, x, n, op->output);
         guard(&call, scratch);
-        sf_operator_of(op->kind)->run(&call);
-        sf_allow(scratch->memory, scratch->bytes);
+        sfi_operator_of(op->kind)->run(&call);
+        sfi_allow(scratch->memory, scratch->bytes);
 #if __STDC_HOSTED__
         if (call.packed != NULL)
-            call.packed += sf_packed_bytes(pass->kernels, program, call.row_tile, i, i + 1);
+            call.packed += sfi_packed_bytes(pass->kernels, program, call.row_tile, i, i + 1);
 #endif
     }
 }
@@ -138,14 +138,14 @@ void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uin
 sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                      const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_pass pass = {&kernels, program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
     const sf_status status = check(&pass, scratch, x, 0);
     if (status != SF_OK)
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
         return SF_BAD_ARGUMENT;
-    sf_run(&pass, scratch, x, n, first, last);
+    sfi_run(&pass, scratch, x, n, first, last);
     return SF_OK;
 }
 
@@ -154,23 +154,23 @@ static int32_t logit(const sf_program* program, const void* data, size_t index)
     return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
 }
 
-static const sf_packed on_the_way = {NULL, NULL, 0};
+static const sfi_packed on_the_way = {NULL, NULL, 0};
 
-void sf_block_logits(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sf_packed* packed,
+void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sfi_packed* packed,
                      int32_t* logits)
 {
     const sf_program* program = plain->program;
-    sf_pass pass = *plain;
+    sfi_pass pass = *plain;
     pass.packed = packed->prefix;
-    sf_run(&pass, scratch, x, n, 0, program->cut);
+    sfi_run(&pass, scratch, x, n, 0, program->cut);
     pass.packed = packed->suffix;
-    sf_run(&pass, scratch, x, n, program->cut, program->op_count);
+    sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
     for (size_t i = 0; i < (size_t)n * program->classes; i++)
         logits[i] = logit(program, data, i);
 }
 
-sf_status sf_check_logits(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
+sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
 {
     const sf_status status = check(pass, scratch, x, 1);
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
@@ -179,12 +179,12 @@ sf_status sf_check_logits(const sf_pass* pass, const sf_scratch* scratch, const 
 sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
                     uint32_t n, int32_t* logits)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
-    const sf_status status = sf_check_logits(&plain, scratch, x, logits);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sfi_check_logits(&plain, scratch, x, logits);
     for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
-        count = sf_min_u32(scratch->block, n - at);
-        sf_block_logits(&plain, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
+        count = sfi_min_u32(scratch->block, n - at);
+        sfi_block_logits(&plain, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
                         logits + (size_t)at * program->classes);
     }
     return status;
@@ -197,30 +197,30 @@ static int64_t block_loss(const sf_program* program, const void* data, const int
     for (uint32_t s = 0; s < n; s++) {
         const size_t first = (size_t)s * program->classes;
         loss += program->tensors[program->output].dtype == SF_S16
-                    ? sf_cross_entropy_s16((const int16_t*)data + first, program->classes, (uint32_t)labels[s],
+                    ? sfi_cross_entropy_s16((const int16_t*)data + first, program->classes, (uint32_t)labels[s],
                                            program->loss_mult, program->loss_shift)
-                    : sf_cross_entropy_s8((const int8_t*)data + first, program->classes, (uint32_t)labels[s],
+                    : sfi_cross_entropy_s8((const int8_t*)data + first, program->classes, (uint32_t)labels[s],
                                           program->loss_mult, program->loss_shift);
     }
     return loss;
 }
 
-void sf_block_losses(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, const sf_packed* packed, int64_t* losses)
+void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed, int64_t* losses)
 {
     const sf_program* program = plain->program;
-    sf_pass pass = *plain;
+    sfi_pass pass = *plain;
     pass.packed = packed->prefix;
-    sf_run(&pass, scratch, x, n, 0, program->cut);
+    sfi_run(&pass, scratch, x, n, 0, program->cut);
     for (uint32_t j = 0; j < count; j++) {
         pass.perturbation = perturbations + j;
         pass.packed = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
-        sf_run(&pass, scratch, x, n, program->cut, program->op_count);
+        sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
         losses[j] += block_loss(program, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
     }
 }
 
-sf_status sf_check_losses(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
                           const sf_perturbation* perturbations, uint32_t count, const int64_t* losses)
 {
     const sf_status status = check(pass, scratch, x, 0);
@@ -241,16 +241,16 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
                     int64_t* losses)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
-    const sf_status status = sf_check_losses(&plain, scratch, x, labels, n, perturbations, count, losses);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, perturbations, count, losses);
     if (status != SF_OK)
         return status;
     for (uint32_t j = 0; j < count; j++)
         losses[j] = 0;
     for (uint32_t at = 0, size; at < n; at += size) {
-        size = sf_min_u32(scratch->block, n - at);
-        sf_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations, count, &on_the_way,
+        size = sfi_min_u32(scratch->block, n - at);
+        sfi_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations, count, &on_the_way,
                         losses);
     }
     return SF_OK;

@@ -1,33 +1,33 @@
 /* Blocks of samples through a program. */
-#ifndef SF_FORWARD_H
-#define SF_FORWARD_H
+#ifndef SFI_FORWARD_H
+#define SFI_FORWARD_H
 
 #include "base/pass.h"
 #include "stepforward.h"
 
 /* A block of samples through operators first .. last-1; nothing is checked. pass->packed: of operator `first`. */
-void sf_run(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last);
+void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last);
 
 /* Working memory of the operators, behind the activations. */
-void* sf_work(const sf_program* program, const sf_scratch* scratch);
+void* sfi_work(const sf_program* program, const sf_scratch* scratch);
 
 /* Where packed weights lie: those of the operators before the cut, and of the others once per probe. All NULL: packed on the way. */
-typedef struct sf_packed {
+typedef struct sfi_packed {
     uint8_t* prefix;
     uint8_t* suffix;
     size_t step; /* from one probe to the next */
-} sf_packed;
+} sfi_packed;
 
 /* What sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
-sf_status sf_check_losses(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
                           const sf_perturbation* perturbations, uint32_t count, const int64_t* losses);
-sf_status sf_check_logits(const sf_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
-void sf_block_losses(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, const sf_packed* packed, int64_t* losses);
-void sf_block_logits(const sf_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sf_packed* packed,
+sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
+void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed, int64_t* losses);
+void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sfi_packed* packed,
                      int32_t* logits);
 
 /* sf_scratch_bytes() with kernels that are chosen. */
-size_t sf_scratch_need(const sf_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);
+size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);
 
 #endif

@@ -15,7 +15,7 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
         return sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, count, losses);
     sf_status status = SF_OK;
     int64_t one[2]; /* a share belongs to one direction */
-    sf_fill(losses, 0, count * sizeof *losses);
+    sfi_fill(losses, 0, count * sizeof *losses);
     for (uint64_t j = from; status == SF_OK && j < n; j += stride) {
         const int8_t* sample = x + (size_t)j * t->program->input_bytes;
         status = sf_losses(t->program, t->plan, t->weights, &t->scratch, sample, labels + j, 1, probes, count, one);
@@ -50,7 +50,7 @@ sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, u
         return SF_BAD_ARGUMENT;
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
     for (uint32_t i = 0, count; i < m; i += count) {
-        count = share ? 1 : sf_min_u32(TOGETHER, m - i);
+        count = share ? 1 : sfi_min_u32(TOGETHER, m - i);
         const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count);
         if (status != SF_OK)
             return status;

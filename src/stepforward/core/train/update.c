@@ -14,12 +14,12 @@
 
 uint32_t sf_rate(const sf_plan* plan, uint32_t step)
 {
-    uint64_t rate = 32768, t = sf_min_u32(step, plan->steps);
+    uint64_t rate = 32768, t = sfi_min_u32(step, plan->steps);
     if (plan->schedule == SF_LINEAR) {
         rate = 32768 * (plan->steps - t) / plan->steps;
     } else if (plan->schedule == SF_COSINE) {
         const uint32_t position = (uint32_t)(t * 65536 / plan->steps), i = position >> 8, r = position & 255u;
-        const int32_t here = sf_table_cos[i], next = sf_table_cos[i < 256 ? i + 1 : i];
+        const int32_t here = sfi_table_cos[i], next = sfi_table_cos[i < 256 ? i + 1 : i];
         rate = (uint64_t)(here + (((next - here) * (int32_t)r) >> 8));
     }
     return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
@@ -27,9 +27,9 @@ uint32_t sf_rate(const sf_plan* plan, uint32_t step)
 
 /* Elements moved together: on hosts enough that what a piece costs beside its elements does not show. */
 #if __STDC_HOSTED__
-#define PIECE (8u * SF_CHUNK)
+#define PIECE (8u * SFI_CHUNK)
 #else
-#define PIECE SF_CHUNK
+#define PIECE SFI_CHUNK
 #endif
 
 /* A piece of one trainable tensor on its way through the update. */
@@ -39,7 +39,7 @@ typedef struct piece {
     int64_t move[PIECE];
 } piece;
 
-SF_CLONES
+SFI_CLONES
 static void accumulate(int32_t* g, const int8_t* z, int32_t vote, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
@@ -47,18 +47,18 @@ static void accumulate(int32_t* g, const int8_t* z, int32_t vote, uint32_t count
 }
 
 /* v = clamp(((v*beta + 2^14) >> 15) + (g << F)); g becomes v. */
-SF_CLONES
+SFI_CLONES
 static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t count)
 {
     const int32_t beta = (int32_t)plan->beta, scale = (int32_t)1 << plan->fraction_bits;
     for (uint32_t i = 0; i < count; i++) {
-        g[i] = sf_clamp(((v[i] * beta + (1 << 14)) >> 15) + g[i] * scale, -32767, 32767);
+        g[i] = sfi_clamp(((v[i] * beta + (1 << 14)) >> 15) + g[i] * scale, -32767, 32767);
         v[i] = (int16_t)g[i];
     }
 }
 
 /* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
-SF_CLONES
+SFI_CLONES
 static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {
     const int64_t factor = (int64_t)s->update_mult * (int64_t)rate;
@@ -116,7 +116,7 @@ static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_te
 
 /* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a floor;
  * high < 2^15 and low < 2^16, so that no product leaves 32 bits, and a shift of p by 17 or more leaves moves below 2^30. */
-SF_CLONES
+SFI_CLONES
 static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, const sf_scaler* s, uint32_t rate,
                                uint32_t rounding)
 {
@@ -124,7 +124,7 @@ static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, co
     const int32_t high = (int32_t)(factor >> 16), low = (int32_t)(factor & 0xffffu);
     if (rounding != SF_STOCHASTIC) {
         /* |p| < 2^46: from shift 31 up, and so with 31, the nearest is 0 and the floor is the sign */
-        const uint32_t less = sf_min_u32(shift, 31);
+        const uint32_t less = sfi_min_u32(shift, 31);
         const int32_t half = rounding == SF_NEAREST ? (int32_t)1 << (less - 1) : 0;
         for (uint32_t i = 0; i < count; i++)
             g[i] = (g[i] * high + ((g[i] * low) >> 16) + half) >> less;
@@ -139,61 +139,61 @@ static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, co
     }
 }
 
-SF_CLONES
+SFI_CLONES
 static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int32_t* move)
 {
     if (t->dtype == SF_S16) {
         int16_t* w = (int16_t*)(void*)data + first;
         for (uint32_t i = 0; i < count; i++)
-            w[i] = (int16_t)sf_clamp(w[i] - move[i], -32767, 32767);
+            w[i] = (int16_t)sfi_clamp(w[i] - move[i], -32767, 32767);
     } else if (t->dtype == SF_S8) {
         int8_t* w = (int8_t*)data + first;
         for (uint32_t i = 0; i < count; i++)
-            w[i] = (int8_t)sf_clamp(w[i] - move[i], -127, 127);
+            w[i] = (int8_t)sfi_clamp(w[i] - move[i], -127, 127);
     } else {
         uint8_t* w = data + first / 2; /* a piece begins with a whole byte */
         for (uint32_t i = 0; i < count / 2; i++) {
-            const int32_t low = sf_clamp(((w[i] & 15) ^ 8) - 8 - move[2 * i], -7, 7);
-            const int32_t high = sf_clamp(((w[i] >> 4) ^ 8) - 8 - move[2 * i + 1], -7, 7);
+            const int32_t low = sfi_clamp(((w[i] & 15) ^ 8) - 8 - move[2 * i], -7, 7);
+            const int32_t high = sfi_clamp(((w[i] >> 4) ^ 8) - 8 - move[2 * i + 1], -7, 7);
             w[i] = (uint8_t)((low & 15) | (high & 15) << 4);
         }
         if (count % 2 == 1) {
-            const int32_t low = sf_clamp(((w[count / 2] & 15) ^ 8) - 8 - move[count - 1], -7, 7);
+            const int32_t low = sfi_clamp(((w[count / 2] & 15) ^ 8) - 8 - move[count - 1], -7, 7);
             w[count / 2] = (uint8_t)((low & 15) | (w[count / 2] & 0xf0));
         }
     }
 }
 
-static sf_stream stream_of(const sf_moving* m, const sf_trainable* entry, uint32_t direction)
+static sfi_stream stream_of(const sfi_moving* m, const sf_trainable* entry, uint32_t direction)
 {
-    return sf_stream_of(m->kernels, m->plan->seed, m->step, direction, entry->tensor);
+    return sfi_stream_of(m->kernels, m->plan->seed, m->step, direction, entry->tensor);
 }
 
 /* z of some elements of one direction: where it was kept, or drawn into `room`. */
-static const int8_t* z_of(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction, uint32_t first,
+static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction, uint32_t first,
                           uint32_t count, int8_t* room)
 {
     if (direction < m->drawn.directions && t->dtype == SF_S16)
-        return m->drawn.z + direction * m->drawn.bytes + sf_kept_z(t) + first;
-    const sf_stream s = stream_of(m, entry, direction);
-    sf_draw(&s, m->plan->distribution, first, count, room);
+        return m->drawn.z + direction * m->drawn.bytes + sfi_kept_z(t) + first;
+    const sfi_stream s = stream_of(m, entry, direction);
+    sfi_draw(&s, m->plan->distribution, first, count, room);
     return room;
 }
 
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
-static void gather(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count, piece* p)
+static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count, piece* p)
 {
     const sf_plan* plan = m->plan;
     int8_t z[PIECE];
-    sf_fill(p->g, 0, count * sizeof *p->g);
+    sfi_fill(p->g, 0, count * sizeof *p->g);
     for (uint32_t i = 0; i < plan->directions; i++)
         if (m->votes[i] != 0)
             accumulate(p->g, z_of(m, entry, t, i, first, count, z), m->votes[i], count);
     if (plan->beta > 0)
         momentum_step(plan, m->momentum + entry->momentum_first + first, p->g, count);
     if (plan->rounding == SF_STOCHASTIC) {
-        const sf_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
-        sf_draw_halfwords(&s, first, count, p->u);
+        const sfi_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
+        sfi_draw_halfwords(&s, first, count, p->u);
     }
 }
 
@@ -214,14 +214,14 @@ static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
 
 /* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
  * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
-static int move_by_table(const sf_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count,
+static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count,
                          uint32_t rate)
 {
     const sf_plan* plan = m->plan;
-    const sf_moves_kernel moves = m->kernels->moves;
+    const sfi_moves_kernel moves = m->kernels->moves;
     const uint32_t direction = only_direction(plan, m->votes);
     if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->rounding == SF_STOCHASTIC ||
-        direction == plan->directions || count < 2 * SF_CHUNK || !is_narrow(plan, entry, t, m->votes))
+        direction == plan->directions || count < 2 * SFI_CHUNK || !is_narrow(plan, entry, t, m->votes))
         return 0;
     int32_t g[256];
     int16_t move[256];
@@ -234,7 +234,7 @@ static int move_by_table(const sf_moving* m, const sf_trainable* entry, const sf
     for (uint32_t i = 0; i < 256; i++)
         move[i] = (int16_t)g[i];
     for (uint32_t end = first + count, some; first < end; first += some) {
-        some = sf_min_u32(PIECE, end - first);
+        some = sfi_min_u32(PIECE, end - first);
         moves((int16_t*)(void*)data + first, z_of(m, entry, t, direction, first, some, z), some, move);
     }
     return 1;
@@ -242,11 +242,11 @@ static int move_by_table(const sf_moving* m, const sf_trainable* entry, const sf
 
 #endif
 
-void sf_update_elements(const sf_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count)
+void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count)
 {
     const sf_plan* plan = m->plan;
     const sf_tensor* t = m->program->tensors + entry->tensor;
-    uint8_t* data = (uint8_t*)(uintptr_t)sf_weight_at(m->program, plan, m->weights, entry->tensor); /* of `weights`, not of the file */
+    uint8_t* data = (uint8_t*)(uintptr_t)sfi_weight_at(m->program, plan, m->weights, entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, m->step), end = first + count;
     const int narrow = is_narrow(plan, entry, t, m->votes);
     piece p;
@@ -255,10 +255,10 @@ void sf_update_elements(const sf_moving* m, const sf_trainable* entry, uint32_t 
         return;
 #endif
     for (; first < end; first += count) {
-        count = sf_min_u32(PIECE, end - first);
+        count = sfi_min_u32(PIECE, end - first);
         gather(m, entry, t, first, count, &p);
         for (uint32_t at = 0, run; at < count; at += run) {
-            const sf_scaler* s = sf_scaler_at(plan, entry, t, first + at, count - at, &run);
+            const sf_scaler* s = sfi_scaler_at(plan, entry, t, first + at, count - at, &run);
             if (narrow)
                 scale_moves_narrow(p.g + at, p.u + at, run, s, rate, plan->rounding);
             else
@@ -271,7 +271,7 @@ void sf_update_elements(const sf_moving* m, const sf_trainable* entry, uint32_t 
     }
 }
 
-sf_status sf_check_update(const sf_moving* m)
+sf_status sfi_check_update(const sfi_moving* m)
 {
     if (m->program == NULL || m->plan == NULL || m->weights == NULL || m->votes == NULL || m->step >= m->plan->steps ||
         (m->momentum == NULL && m->plan->momentum_elements > 0))
@@ -282,12 +282,12 @@ sf_status sf_check_update(const sf_moving* m)
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
                     const int8_t* votes)
 {
-    const sf_kernels kernels = sf_choose(SF_HOST_LEVEL);
-    const sf_moving m = {&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}};
-    const sf_status status = sf_check_update(&m);
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_moving m = {&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}};
+    const sf_status status = sfi_check_update(&m);
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
-        sf_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
+        sfi_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
     }
     return status;
 }

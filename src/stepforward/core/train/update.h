@@ -1,32 +1,32 @@
 /* One step of the weights. */
-#ifndef SF_UPDATE_H
-#define SF_UPDATE_H
+#ifndef SFI_UPDATE_H
+#define SFI_UPDATE_H
 
 #include "base/pass.h"
 #include "stepforward.h"
 
 /* z of the first directions of a step, as passes have kept it: of each `bytes`, one after the other. */
-typedef struct sf_drawn {
+typedef struct sfi_drawn {
     const int8_t* z;
     size_t bytes;
     uint32_t directions;
-} sf_drawn;
+} sfi_drawn;
 
-typedef struct sf_moving {
-    const sf_kernels* kernels;
+typedef struct sfi_moving {
+    const sfi_kernels* kernels;
     const sf_program* program;
     const sf_plan* plan;
     void* weights;
     int16_t* momentum;
     uint32_t step;
     const int8_t* votes;
-    sf_drawn drawn; /* z of this step that passes have kept; the rest is drawn again */
-} sf_moving;
+    sfi_drawn drawn; /* z of this step that passes have kept; the rest is drawn again */
+} sfi_moving;
 
-sf_status sf_check_update(const sf_moving* moving);
+sf_status sfi_check_update(const sfi_moving* moving);
 
-/* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SF_CHUNK. Pieces of a tensor may be moved in any
+/* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SFI_CHUNK. Pieces of a tensor may be moved in any
  * order, and at the same time. */
-void sf_update_elements(const sf_moving* moving, const sf_trainable* entry, uint32_t first, uint32_t count);
+void sfi_update_elements(const sfi_moving* moving, const sf_trainable* entry, uint32_t first, uint32_t count);
 
 #endif

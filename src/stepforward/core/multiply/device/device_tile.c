@@ -15,44 +15,44 @@
 
 static uint64_t word_bytes(uint32_t length) { return ((uint64_t)length + 1) / 2 * 2 * sizeof(int16_t); }
 
-uint64_t sf_device_tile_bytes(uint32_t length)
+uint64_t sfi_device_tile_bytes(uint32_t length)
 {
-    return sf_rows_bytes(SF_DEVICE_ROWS) + (SF_DEVICE_ROWS + 1) * word_bytes(length);
+    return sfi_rows_bytes(SF_DEVICE_ROWS) + (SF_DEVICE_ROWS + 1) * word_bytes(length);
 }
 
-uint64_t sf_device_patch_bytes(uint32_t length) { return sf_rows_bytes(SF_DEVICE_ROWS) + word_bytes(length); }
+uint64_t sfi_device_patch_bytes(uint32_t length) { return sfi_rows_bytes(SF_DEVICE_ROWS) + word_bytes(length); }
 
-void sf_device_tile_open(sf_device_tile* tile, void* memory, uint32_t length)
+void sfi_device_tile_open(sfi_device_tile* tile, void* memory, uint32_t length)
 {
     tile->length = length;
     tile->stride = (length + 1) / 2 * 2;
-    tile->patch = (int16_t*)(void*)sf_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
+    tile->patch = (int16_t*)(void*)sfi_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
     tile->staged = tile->patch + tile->stride;
-    sf_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
+    sfi_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
 }
 
-int sf_device_in_place(const sf_call* call, uint32_t rows, uint32_t length)
+int sfi_device_in_place(const sfi_call* call, uint32_t rows, uint32_t length)
 {
-    return rows >= SF_DEVICE_ROWS && length % 2 == 0 && sf_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
+    return rows >= SF_DEVICE_ROWS && length % 2 == 0 && sfi_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
 }
 
 /* Elements are fetched in pieces that share their random numbers; a piece may span rows. */
-static void stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count)
+static void stage(sfi_device_tile* tile, const sfi_call* call, uint32_t first_row, uint32_t count)
 {
-    const sf_source source = sf_source_of(call->pass, (uint32_t)call->op->weight);
+    const sfi_source source = sfi_source_of(call->pass, (uint32_t)call->op->weight);
     const uint32_t first = first_row * tile->length, end = first + count * tile->length;
-    int16_t piece[SF_CHUNK];
+    int16_t piece[SFI_CHUNK];
     if (count < SF_DEVICE_ROWS || tile->stride != tile->length)
-        sf_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
+        sfi_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
     int16_t* to = tile->staged;
     uint32_t k = 0;
     for (uint32_t e = first, size; e < end; e += size) {
-        size = sf_min_u32(SF_CHUNK - e % SF_CHUNK, end - e);
+        size = sfi_min_u32(SFI_CHUNK - e % SFI_CHUNK, end - e);
         if (tile->stride == tile->length) {
-            sf_stage_s16(&source, e, size, tile->staged + (e - first));
+            sfi_stage_s16(&source, e, size, tile->staged + (e - first));
             continue;
         }
-        sf_stage_s16(&source, e, size, piece);
+        sfi_stage_s16(&source, e, size, piece);
         for (uint32_t i = 0; i < size; i++) {
             *to++ = piece[i];
             if (++k == tile->length) {
@@ -68,7 +68,7 @@ static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
     int64_t total = 0;
     for (uint32_t k = 0, end; k < count; k = end) {
         int32_t sum = 0;
-        end = sf_min_u32(k + 0x8000u, count);
+        end = sfi_min_u32(k + 0x8000u, count);
         for (uint32_t i = k; i < end; i++)
             sum += w[i] < 0 ? -w[i] : w[i];
         total += sum;
@@ -76,89 +76,89 @@ static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
     return total;
 }
 
-void sf_device_rows_open(sf_rows* rows, const sf_call* call, uint32_t first_row, uint32_t count)
+void sfi_device_rows_open(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count)
 {
     const sf_op* op = call->op;
-    const int32_t* pair = sf_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row);
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, op, op->rescale_count == 1 ? 0 : first_row);
     const size_t step = op->rescale_count == 1 ? 0 : 2;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 0;
-    sf_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
+    sfi_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
     for (uint32_t r = 0; r < count; r++, pair += step) {
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
     }
 }
 
-void sf_device_tile_stage(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count, size_t uses)
+void sfi_device_tile_stage(sfi_device_tile* tile, const sfi_call* call, uint32_t first_row, uint32_t count, size_t uses)
 {
     tile->count = count;
     tile->words = NULL;
     if (count == SF_DEVICE_ROWS && tile->stride == tile->length)
-        tile->words = sf_stored_s16(call->pass, (uint32_t)call->op->weight, first_row * tile->length);
+        tile->words = sfi_stored_s16(call->pass, (uint32_t)call->op->weight, first_row * tile->length);
     if (tile->words == NULL) {
         stage(tile, call, first_row, count);
         tile->words = tile->staged;
     }
     if (uses <= FEW_USES) {
-        sf_device_rows_open(&tile->rows, call, first_row, count);
+        sfi_device_rows_open(&tile->rows, call, first_row, count);
         return;
     }
     for (uint32_t r = 0; r < count; r++)
         tile->rows.reach[r] = sum_of_magnitudes(tile->words + (size_t)r * tile->stride, tile->length);
-    sf_rows_prepare(&tile->rows, call, first_row, count);
+    sfi_rows_prepare(&tile->rows, call, first_row, count);
 }
 
-void sf_device_tile_multiply(const sf_device_tile* tile, void* y, size_t at)
+void sfi_device_tile_multiply(const sfi_device_tile* tile, void* y, size_t at)
 {
     if (!tile->rows.narrow) {
-        sf_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y, at);
+        sfi_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y, at);
         return;
     }
     int32_t acc[SF_DEVICE_ROWS];
-    sf_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
-    sf_rows_finish(&tile->rows, acc, tile->count, y, at);
+    sfi_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+    sfi_rows_finish(&tile->rows, acc, tile->count, y, at);
 }
 
-/* Blocks of SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3). */
-void sf_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS])
+/* Blocks of SFI_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3). */
+void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS])
 {
-    for (uint32_t k = 0; k < count; k += SF_BLOCK) {
+    for (uint32_t k = 0; k < count; k += SFI_BLOCK) {
         int32_t acc[SF_DEVICE_ROWS];
-        sf_dot_rows(w + k, stride, x + k, sf_min_u32(SF_BLOCK, count - k), acc);
+        sfi_dot_rows(w + k, stride, x + k, sfi_min_u32(SFI_BLOCK, count - k), acc);
         for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++)
             sum[r] += acc[r];
     }
 }
 
-void sf_rows_multiply_wide(const sf_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
+void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
                            void* y, size_t at)
 {
     int64_t sum[SF_DEVICE_ROWS] = {0};
-    sf_dot_rows_wide(w, stride, x, length, sum);
-    sf_rows_finish_wide(rows, sum, count, y, at);
+    sfi_dot_rows_wide(w, stride, x, length, sum);
+    sfi_rows_finish_wide(rows, sum, count, y, at);
 }
 
-void sf_device_tile_stage_columns(sf_device_tile* tile, const sf_call* call, uint32_t first_row, uint32_t count,
-                                  const sf_columns* columns)
+void sfi_device_tile_stage_columns(sfi_device_tile* tile, const sfi_call* call, uint32_t first_row, uint32_t count,
+                                  const sfi_columns* columns)
 {
-    const sf_source source = sf_source_of(call->pass, (uint32_t)call->op->weight);
+    const sfi_source source = sfi_source_of(call->pass, (uint32_t)call->op->weight);
     tile->count = count;
     tile->length = columns->run * columns->runs;
     tile->stride = (tile->length + 1) / 2 * 2;
     tile->words = tile->staged;
     if (count < SF_DEVICE_ROWS || tile->stride != tile->length)
-        sf_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
+        sfi_fill(tile->staged, 0, SF_DEVICE_ROWS * tile->stride * sizeof *tile->staged);
     for (uint32_t r = 0; r < count; r++) {
         int16_t* to = tile->staged + (size_t)r * tile->stride;
         uint32_t e = (first_row + r) * columns->row_length + columns->first;
         for (uint32_t run = 0; run < columns->runs; run++, e += columns->step)
             for (uint32_t i = 0, size; i < columns->run; i += size) {
-                size = sf_min_u32(SF_CHUNK - (e + i) % SF_CHUNK, columns->run - i);
-                sf_stage_s16(&source, e + i, size, to);
+                size = sfi_min_u32(SFI_CHUNK - (e + i) % SFI_CHUNK, columns->run - i);
+                sfi_stage_s16(&source, e + i, size, to);
                 to += size;
             }
     }

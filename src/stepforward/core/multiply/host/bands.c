@@ -12,7 +12,7 @@
 #include "multiply/host/winograd.h"
 #include "stepforward.h"
 
-void sf_bands_rows_only(sf_bands* g, uint32_t rows, uint32_t length)
+void sfi_bands_rows_only(sfi_bands* g, uint32_t rows, uint32_t length)
 {
     g->samples = 1;
     g->in_h = g->out_h = rows;
@@ -22,88 +22,88 @@ void sf_bands_rows_only(sf_bands* g, uint32_t rows, uint32_t length)
     g->pad_top = g->pad_left = 0;
 }
 
-static uint32_t suits_winograd(const sf_bands* g, uint32_t rows)
+static uint32_t suits_winograd(const sfi_bands* g, uint32_t rows)
 {
-    return sf_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
+    return sfi_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
                              g->out_w);
 }
 
 /* Patches must begin with a word of the picture. */
-void sf_bands_choose(sf_bands* g, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows)
+void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows)
 {
     g->bytes = g->flip = 0;
     if (weight->dtype != SF_S16) {
         const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-        g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SF_BYTE_PRODUCTS;
+        g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SFI_BYTE_PRODUCTS;
         g->flip = kernels->byte_flip;
     }
     g->winograd = !g->bytes && suits_winograd(g, rows);
 }
 
-static uint32_t segments(const sf_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
-static uint32_t segment(const sf_bands* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
+static uint32_t segments(const sfi_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
+static uint32_t segment(const sfi_bands* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
 
-static sf_host_shape shape(const sf_bands* g, uint32_t rows)
+static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 {
-    const sf_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
+    const sfi_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
     return s;
 }
 
 /* Words of 16 bits that some elements of the picture take. */
-static uint64_t words(const sf_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
+static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
-static uint64_t line_words(const sf_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
+static uint64_t line_words(const sfi_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
 
 /* Input rows under `rows` output rows. */
-static uint32_t in_rows(const sf_bands* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
+static uint32_t in_rows(const sfi_bands* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
 
-/* Output rows of a band: as many as SF_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
-static uint32_t band_rows(const sf_bands* g)
+/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
+static uint32_t band_rows(const sfi_bands* g)
 {
-    const uint64_t lines = SF_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
+    const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
     const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
     return g->winograd ? rows + rows % 2 : rows;
 }
 
 /* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours, and with
  * Winograd's tiles the position that would follow the last. */
-static uint64_t picture_bytes(const sf_bands* g)
+static uint64_t picture_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
-    return (least > SF_BAND_BYTES ? least : SF_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
+    return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
 }
 
-uint64_t sf_bands_bytes(const sf_bands* g, uint32_t row_tile, uint32_t rows)
+uint64_t sfi_bands_bytes(const sfi_bands* g, uint32_t row_tile, uint32_t rows)
 {
-    const sf_host_shape of = shape(g, rows);
-    return sf_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SF_GAP;
+    const sfi_host_shape of = shape(g, rows);
+    return sfi_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SFI_GAP;
 }
 
 /* `count` elements of the input into the picture from word `at` on. */
-SF_INLINE void put(const sf_bands* g, const int8_t* x, size_t count, int16_t* picture)
+SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, int16_t* picture)
 {
     if (!g->bytes)
-        sf_widen(x, (int32_t)count, g->zero, picture);
+        sfi_widen(x, (int32_t)count, g->zero, picture);
     else if (g->flip == 0)
-        sf_copy(picture, x, count);
+        sfi_copy(picture, x, count);
     else
         for (size_t i = 0; i < count; i++)
             ((uint8_t*)picture)[i] = (uint8_t)x[i] ^ 128u;
 }
 
 /* `count` elements of padding: x - zero is 0. */
-SF_INLINE void put_padding(const sf_bands* g, size_t count, int16_t* picture)
+SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* picture)
 {
     if (g->bytes)
-        sf_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
+        sfi_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
     else
-        sf_fill(picture, 0, count * sizeof *picture);
+        sfi_fill(picture, 0, count * sizeof *picture);
 }
 
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
-SF_INLINE void put_line(const sf_bands* g, const int8_t* line, int16_t* out)
+SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
 {
-    const uint32_t c = g->group_in, left = sf_min_u32((uint32_t)g->pad_left, g->width), inside = sf_min_u32(g->width - left, g->in_w);
+    const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width), inside = sfi_min_u32(g->width - left, g->in_w);
     const size_t column = (size_t)words(g, c);
     put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)
@@ -115,8 +115,8 @@ SF_INLINE void put_line(const sf_bands* g, const int8_t* line, int16_t* out)
 }
 
 /* The input rows under output rows oy .. oy+rows-1 of one sample. */
-SF_CLONES
-static void put_band(const sf_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+SFI_CLONES
+static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
 {
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
@@ -137,10 +137,10 @@ static void put_band(const sf_bands* g, const int8_t* x, uint32_t oy, uint32_t r
 }
 
 /* All positions of a band. at: the first position's first output. */
-static void run_band(const sf_bands* g, const sf_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
+static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
                      size_t step)
 {
-    sf_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
+    sfi_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
                     (size_t)(g->stride_h * line_words(g)), at, step, step * g->out_w};
     if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
         grid.width = rows;
@@ -148,53 +148,53 @@ static void run_band(const sf_bands* g, const sf_host_tile* tile, uint32_t rows,
         grid.across = grid.down;
         grid.out_across = grid.out_down;
     }
-    sf_host_tile_multiply(tile, &grid, y);
+    sfi_host_tile_multiply(tile, &grid, y);
 }
 
 /* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing evenly: up to three
  * panels, about the same number in each. */
 static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
 {
-    const uint32_t panels = (rows + SF_PANEL - 1) / SF_PANEL, tiles = (panels + SF_BLOCK_PANELS - 1) / SF_BLOCK_PANELS;
-    return packed ? sf_min_u32(row_tile, (panels + tiles - 1) / tiles * SF_PANEL) : row_tile;
+    const uint32_t panels = (rows + SFI_PANEL - 1) / SFI_PANEL, tiles = (panels + SFI_BLOCK_PANELS - 1) / SFI_BLOCK_PANELS;
+    return packed ? sfi_min_u32(row_tile, (panels + tiles - 1) / tiles * SFI_PANEL) : row_tile;
 }
 
-sf_packing sf_bands_packing(const sf_bands* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
+sfi_packing sfi_bands_packing(const sfi_bands* g, uint32_t row_tile, uint32_t groups, uint32_t out_c)
 {
-    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sf_min_u32(packed, rows);
-    const sf_host_shape of = shape(g, rows);
-    sf_packing p;
+    const uint32_t rows = out_c / groups, packed = tile_rows(row_tile, 1, rows), most = sfi_min_u32(packed, rows);
+    const sfi_host_shape of = shape(g, rows);
+    sfi_packing p;
     p.tiles = groups * ((rows + most - 1) / most);
-    p.tile_bytes = sf_host_tile_packed_bytes(packed, &of);
+    p.tile_bytes = sfi_host_tile_packed_bytes(packed, &of);
     return p;
 }
 
-static int16_t* open_tile(sf_host_tile* tile, const sf_bands* g, const sf_call* call, uint32_t rows)
+static int16_t* open_tile(sfi_host_tile* tile, const sfi_bands* g, const sfi_call* call, uint32_t rows)
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
-    const sf_host_shape of = shape(g, rows);
-    uint8_t* end = sf_host_tile_open(tile, call->pass->kernels, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
+    const sfi_host_shape of = shape(g, rows);
+    uint8_t* end = sfi_host_tile_open(tile, call->pass->kernels, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined ? s * g->dilation_h * line
                                      : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
-    return sf_room(&end, picture_bytes(g));
+    return sfi_room(&end, picture_bytes(g));
 }
 
-void sf_bands_pack(const sf_bands* g, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
+void sfi_bands_pack(const sfi_bands* g, const sfi_call* call, const sfi_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
 {
     const uint32_t rows = out_c / groups;
-    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
+    const sfi_packing p = sfi_bands_packing(g, call->row_tile, groups, out_c);
     const uint32_t tiles = p.tiles / groups, group = index / tiles;
-    sf_host_tile tile, other;
+    sfi_host_tile tile, other;
     open_tile(&tile, g, call, rows);
     other = tile;
-    const uint32_t first = index % tiles * tile.capacity, count = sf_min_u32(tile.capacity, rows - first);
-    sf_host_tile_point(&tile, call->packed + index * p.tile_bytes);
+    const uint32_t first = index % tiles * tile.capacity, count = sfi_min_u32(tile.capacity, rows - first);
+    sfi_host_tile_point(&tile, call->packed + index * p.tile_bytes);
     if (twin != NULL)
-        sf_host_tile_point(&other, twin->packed + index * p.tile_bytes);
+        sfi_host_tile_point(&other, twin->packed + index * p.tile_bytes);
     if (!call->words_kept)
-        sf_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
-    sf_packed_rows_prepare(tile.packed_rows, twin != NULL ? other.packed_rows : NULL, call, group * rows + first);
+        sfi_host_tile_pack(&tile, call, group * rows + first, count, twin != NULL ? &other : NULL);
+    sfi_packed_rows_prepare(tile.packed_rows, twin != NULL ? other.packed_rows : NULL, call, group * rows + first);
 }
 
 /* Rows of one group and where they lie packed, tile after tile. */
@@ -205,7 +205,7 @@ typedef struct stretch {
 } stretch;
 
 /* All samples: a band is put into the picture once for all tiles. */
-static void run_stretch(const sf_bands* g, const sf_call* call, sf_host_tile* tile, int16_t* picture, const stretch* rows,
+static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* picture, const stretch* rows,
                         uint32_t out_c)
 {
     const uint32_t most = band_rows(g);
@@ -214,20 +214,20 @@ static void run_stretch(const sf_bands* g, const sf_call* call, sf_host_tile* ti
     for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
-            some = sf_min_u32(most, g->out_h - oy);
+            some = sfi_min_u32(most, g->out_h - oy);
             put_band(g, x, oy, some, picture);
             for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
-                sf_host_tile_select(tile, packed);
+                sfi_host_tile_select(tile, packed);
                 run_band(g, tile, some, picture, call->y, at + row, out_c);
             }
         }
 }
 
-void sf_bands_run(const sf_bands* g, const sf_call* call, uint32_t groups, uint32_t out_c)
+void sfi_bands_run(const sfi_bands* g, const sfi_call* call, uint32_t groups, uint32_t out_c)
 {
     const uint32_t rows = out_c / groups;
-    const sf_packing p = sf_bands_packing(g, call->row_tile, groups, out_c);
-    sf_host_tile tile;
+    const sfi_packing p = sfi_bands_packing(g, call->row_tile, groups, out_c);
+    sfi_host_tile tile;
     int16_t* picture = open_tile(&tile, g, call, rows);
     for (uint32_t group = 0; group < groups; group++) {
         stretch all = {group, group * rows, (group + 1) * rows, call->packed, p.tile_bytes};
@@ -237,10 +237,10 @@ void sf_bands_run(const sf_bands* g, const sf_call* call, uint32_t groups, uint3
             continue;
         }
         for (stretch one = all; one.first < all.end; one.first = one.end) {
-            one.end = sf_min_u32(one.first + tile.capacity, all.end);
+            one.end = sfi_min_u32(one.first + tile.capacity, all.end);
             one.packed = (uint8_t*)call->work;
-            sf_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
-            sf_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
+            sfi_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
+            sfi_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
             run_stretch(g, call, &tile, picture, &one, out_c);
         }
     }

@@ -1,12 +1,12 @@
 /* Convolution in bands: a band of input rows is widened once (or copied, for 8-bit weights) into a picture, with its padding, and every
  * kernel row of every patch is a run of neighbours in it. */
-#ifndef SF_BANDS_H
-#define SF_BANDS_H
+#ifndef SFI_BANDS_H
+#define SFI_BANDS_H
 
 #include "base/pass.h"
 #include "stepforward.h"
 
-typedef struct sf_bands {
+typedef struct sfi_bands {
     uint32_t samples, in_h, in_w, in_c, out_h, out_w;
     uint32_t group_in;                     /* channels of a patch */
     int32_t pad_top, pad_left;
@@ -17,18 +17,18 @@ typedef struct sf_bands {
     uint32_t flip;                         /* of bytes: the picture holds x ^ flip */
     uint32_t winograd;                     /* output rows come in twos, and tiles of four outputs take their products together */
     int32_t zero;
-} sf_bands;
+} sfi_bands;
 
 /* A convolution whose rows are one column: `rows` positions of `length` elements. */
-void sf_bands_rows_only(sf_bands* bands, uint32_t rows, uint32_t length);
+void sfi_bands_rows_only(sfi_bands* bands, uint32_t rows, uint32_t length);
 
 /* The last to be filled in: what the words of the picture are, and whether tiles are Winograd's. rows: of one group. */
-void sf_bands_choose(sf_bands* bands, const sf_kernels* kernels, const sf_tensor* weight, uint32_t rows);
+void sfi_bands_choose(sfi_bands* bands, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows);
 
 /* Working memory for rows of one group; packed memory; packing one tile; running all of it. out_c: rows of all groups. */
-uint64_t sf_bands_bytes(const sf_bands* bands, uint32_t row_tile, uint32_t rows);
-sf_packing sf_bands_packing(const sf_bands* bands, uint32_t row_tile, uint32_t groups, uint32_t out_c);
-void sf_bands_pack(const sf_bands* bands, const sf_call* call, const sf_call* twin, uint32_t groups, uint32_t out_c, uint32_t index);
-void sf_bands_run(const sf_bands* bands, const sf_call* call, uint32_t groups, uint32_t out_c);
+uint64_t sfi_bands_bytes(const sfi_bands* bands, uint32_t row_tile, uint32_t rows);
+sfi_packing sfi_bands_packing(const sfi_bands* bands, uint32_t row_tile, uint32_t groups, uint32_t out_c);
+void sfi_bands_pack(const sfi_bands* bands, const sfi_call* call, const sfi_call* twin, uint32_t groups, uint32_t out_c, uint32_t index);
+void sfi_bands_run(const sfi_bands* bands, const sfi_call* call, uint32_t groups, uint32_t out_c);
 
 #endif

@@ -9,61 +9,61 @@
 #include "multiply/max_line.h"
 #include "random/draw.h"
 
-sf_kernels sf_choose(int level)
+sfi_kernels sfi_choose(int level)
 {
-    sf_kernels k = {0};
-    k.dot = sf_block_dot;
-    k.window = sf_block_window;
-    k.bytes = sf_block_bytes;
-    k.row = sf_winograd_row;
-    k.picture = sf_winograd_picture;
-    k.rows = sf_rows_each;
-    k.interleave = sf_interleave;
-    k.add = sf_sum_s8;
-    k.sums = sf_sums;
-    k.twins = sf_twins;
-    k.max_line = sf_max_line_any;
-#if SF_X86
+    sfi_kernels k = {0};
+    k.dot = sfi_block_dot;
+    k.window = sfi_block_window;
+    k.bytes = sfi_block_bytes;
+    k.row = sfi_winograd_row;
+    k.picture = sfi_winograd_picture;
+    k.rows = sfi_rows_each;
+    k.interleave = sfi_interleave;
+    k.add = sfi_sum_s8;
+    k.sums = sfi_sums;
+    k.twins = sfi_twins;
+    k.max_line = sfi_max_line_any;
+#if SFI_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
-        k.dot = sf_block_dot_avx2;
+        k.dot = sfi_block_dot_avx2;
         k.bytes = NULL; /* VPMADDUBSW saturates */
-        k.window = sf_block_window_avx2;
-        k.grid_dot = sf_grid_dot_avx2;
-        k.grid_window = sf_grid_window_avx2;
-        k.row = sf_winograd_row_avx2;
-        k.picture = sf_winograd_picture_avx2;
-        k.winograd = sf_winograd_avx2;
-        k.interleave = sf_interleave_avx2;
-        k.max_line = sf_max_line_avx2;
-        sf_directions_avx2(&k.draw);
+        k.window = sfi_block_window_avx2;
+        k.grid_dot = sfi_grid_dot_avx2;
+        k.grid_window = sfi_grid_window_avx2;
+        k.row = sfi_winograd_row_avx2;
+        k.picture = sfi_winograd_picture_avx2;
+        k.winograd = sfi_winograd_avx2;
+        k.interleave = sfi_interleave_avx2;
+        k.max_line = sfi_max_line_avx2;
+        sfi_directions_avx2(&k.draw);
     }
     if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl")) {
-        k.dot = sf_block_dot_vnni;
-        k.bytes = sf_block_bytes_vnni;
+        k.dot = sfi_block_dot_vnni;
+        k.bytes = sfi_block_bytes_vnni;
         k.byte_flip = 128;
-        k.grid_bytes = sf_grid_bytes_vnni;
-        k.window = sf_block_window_vnni;
-        k.grid_dot = sf_grid_dot_vnni;
-        k.grid_window = sf_grid_window_vnni;
-        k.grid_few = sf_grid_few_vnni;
-        k.picture = sf_winograd_picture_avx512;
-        k.winograd = sf_winograd_vnni;
-        k.rows = sf_rows_avx512;
-        k.interleave = sf_interleave_avx512;
-        k.add = sf_sum_vnni;
-        k.sums = sf_sums_vnni;
-        k.twins = sf_twins_avx512;
-        k.moves = sf_moves_avx512;
+        k.grid_bytes = sfi_grid_bytes_vnni;
+        k.window = sfi_block_window_vnni;
+        k.grid_dot = sfi_grid_dot_vnni;
+        k.grid_window = sfi_grid_window_vnni;
+        k.grid_few = sfi_grid_few_vnni;
+        k.picture = sfi_winograd_picture_avx512;
+        k.winograd = sfi_winograd_vnni;
+        k.rows = sfi_rows_avx512;
+        k.interleave = sfi_interleave_avx512;
+        k.add = sfi_sum_vnni;
+        k.sums = sfi_sums_vnni;
+        k.twins = sfi_twins_avx512;
+        k.moves = sfi_moves_avx512;
     }
     if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw"))
-        sf_directions_avx512(&k.draw);
-#elif SF_NEON
+        sfi_directions_avx512(&k.draw);
+#elif SFI_NEON
     if (level > SF_HOST_PLAIN) {
-        k.dot = sf_block_dot_neon;
-        k.bytes = sf_has_dot_neon() ? sf_block_bytes_neon : NULL;
-        k.window = sf_block_window_neon;
-        sf_directions_neon(&k.draw);
+        k.dot = sfi_block_dot_neon;
+        k.bytes = sfi_has_dot_neon() ? sfi_block_bytes_neon : NULL;
+        k.window = sfi_block_window_neon;
+        sfi_directions_neon(&k.draw);
     }
 #else
     (void)level;

@@ -4,18 +4,18 @@
 #include "multiply/host/grid.h"
 
 /* Eight positions of which the last ones, or none, lie in the next row: without a branch, for where a row ends differs every time. */
-static void turn_once(sf_cursor* c, sf_eight* eight)
+static void turn_once(sfi_cursor* c, sfi_eight* eight)
 {
-    const sf_grid* g = c->grid;
+    const sfi_grid* g = c->grid;
     const uint32_t left = g->width - c->x; /* at most eight */
     const int16_t* line = c->line + g->down;
     const size_t line_at = c->line_at + g->out_down;
-    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++) {
         const size_t back = p < left ? 0 : left * g->across, at_back = p < left ? 0 : left * g->out_across;
         eight->patches[p] = (p < left ? c->patch : line) + (p * g->across - back);
         eight->at[p] = (p < left ? c->at : line_at) + (p * g->out_across - at_back);
     }
-    c->x = SF_BLOCK_PATCHES - left;
+    c->x = SFI_BLOCK_PATCHES - left;
     c->y++;
     c->line = line;
     c->line_at = line_at;
@@ -23,15 +23,15 @@ static void turn_once(sf_cursor* c, sf_eight* eight)
     c->at = line_at + c->x * g->out_across;
 }
 
-uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight)
+uint32_t sfi_grid_turn(sfi_cursor* c, sfi_eight* eight)
 {
-    const sf_grid* g = c->grid;
+    const sfi_grid* g = c->grid;
     uint32_t p = 0;
-    if (g->width >= SF_BLOCK_PATCHES && c->y + 1 < g->rows) {
+    if (g->width >= SFI_BLOCK_PATCHES && c->y + 1 < g->rows) {
         turn_once(c, eight);
-        return eight->count = SF_BLOCK_PATCHES;
+        return eight->count = SFI_BLOCK_PATCHES;
     }
-    for (; p < SF_BLOCK_PATCHES && c->y < g->rows; p++) {
+    for (; p < SFI_BLOCK_PATCHES && c->y < g->rows; p++) {
         eight->patches[p] = c->patch;
         eight->at[p] = c->at;
         c->patch += g->across;
@@ -44,30 +44,30 @@ uint32_t sf_grid_turn(sf_cursor* c, sf_eight* eight)
         }
     }
     eight->count = p;
-    for (; p < SF_BLOCK_PATCHES; p++) {
+    for (; p < SFI_BLOCK_PATCHES; p++) {
         eight->patches[p] = eight->patches[0];
         eight->at[p] = eight->at[0];
     }
     return eight->count;
 }
 
-void sf_store_few(sf_panel_outputs few, uint32_t count, int8_t* y, const size_t* at)
+void sfi_store_few(sfi_panel_outputs few, uint32_t count, int8_t* y, const size_t* at)
 {
-    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++) {
+    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++) {
         const int8_t* from = few[p];
         int8_t* to = y + at[p];
         if (count & 8) {
-            sf_copy(to, from, 8);
+            sfi_copy(to, from, 8);
             from += 8;
             to += 8;
         }
         if (count & 4) {
-            sf_copy(to, from, 4);
+            sfi_copy(to, from, 4);
             from += 4;
             to += 4;
         }
         if (count & 2) {
-            sf_copy(to, from, 2);
+            sfi_copy(to, from, 2);
             from += 2;
             to += 2;
         }

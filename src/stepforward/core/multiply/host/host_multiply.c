@@ -11,106 +11,106 @@
 #include "multiply/rows.h"
 
 /* Panels of the next call: threes, but rather two and two than three and one. */
-static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sf_min_u32(left, SF_BLOCK_PANELS); }
+static uint32_t next_panels(uint32_t left) { return left == 4 ? 2 : sfi_min_u32(left, SFI_BLOCK_PANELS); }
 
 /* Rows that are fused: one group of panels after the other, each at all positions. */
-static void multiply_fused(const sf_host_tile* t, sf_block* b, const sf_grid* grid, int8_t* y)
+static void multiply_fused(const sfi_host_tile* t, sfi_block* b, const sfi_grid* grid, int8_t* y)
 {
-    const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    const uint32_t panels = (t->count + SFI_PANEL - 1) / SFI_PANEL;
     if (t->few && t->kernels->grid_few != NULL) {
         b->words = t->words + b->panel;
         t->kernels->grid_few(b, grid, &t->rows, t->count, y);
         return;
     }
-    const sf_grid_kernel kernel = t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot;
+    const sfi_grid_kernel kernel = t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
-        const sf_rows rows = sf_rows_from(&t->rows, j * SF_PANEL);
+        const sfi_rows rows = sfi_rows_from(&t->rows, j * SFI_PANEL);
         b->words = t->words + j * b->panel;
-        kernel(b, grid, &rows, sf_min_u32(some * SF_PANEL, t->count - j * SF_PANEL), y + j * SF_PANEL);
+        kernel(b, grid, &rows, sfi_min_u32(some * SFI_PANEL, t->count - j * SFI_PANEL), y + j * SFI_PANEL);
     }
 }
 
-/* The sums of all rows in int32: every row is proven to stay inside (sf_rows_prepare), or is one of bytes. */
-static void multiply_rows(const sf_host_tile* t, sf_block* b, const sf_eight* eight, int32_t* acc)
+/* The sums of all rows in int32: every row is proven to stay inside (sfi_rows_prepare), or is one of bytes. */
+static void multiply_rows(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, int32_t* acc)
 {
-    const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    const uint32_t panels = (t->count + SFI_PANEL - 1) / SFI_PANEL;
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         b->words = t->words + j * b->panel;
-        (t->bytes ? t->kernels->bytes : t->kernels->dot)(b, eight->patches, some, acc + j * SF_PANEL, t->capacity);
+        (t->bytes ? t->kernels->bytes : t->kernels->dot)(b, eight->patches, some, acc + j * SFI_PANEL, t->capacity);
     }
 }
 
-static void multiply_narrow(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
+static void multiply_narrow(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, void* y)
 {
     int32_t* acc = (int32_t*)t->acc;
     multiply_rows(t, b, eight, acc);
     t->kernels->rows(&t->rows, acc, t->capacity, t->count, eight->count, y, eight->at);
 }
 
-SF_CLONES
+SFI_CLONES
 static void add_parts(int64_t* acc, const int32_t* part, uint32_t capacity)
 {
-    for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
-        for (uint32_t r = 0; r < SF_PANEL; r++)
-            acc[(size_t)p * capacity + r] += part[p * SF_PANEL + r];
+    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+        for (uint32_t r = 0; r < SFI_PANEL; r++)
+            acc[(size_t)p * capacity + r] += part[p * SFI_PANEL + r];
 }
 
-/* At most SF_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64. */
-static void add_panel(const sf_host_tile* t, const int16_t* const* patches, const int16_t* words, int64_t* acc)
+/* At most SFI_BLOCK products in int32 (256 * 32768 * 255 < 2^31; contract, section 3), summed in int64. */
+static void add_panel(const sfi_host_tile* t, const int16_t* const* patches, const int16_t* words, int64_t* acc)
 {
-    const int16_t* from[SF_BLOCK_PATCHES];
-    int32_t part[SF_BLOCK_PATCHES * SF_PANEL];
-    const uint32_t most = SF_BLOCK / 2, together = sf_max_u32(1, most / t->pairs);
+    const int16_t* from[SFI_BLOCK_PATCHES];
+    int32_t part[SFI_BLOCK_PATCHES * SFI_PANEL];
+    const uint32_t most = SFI_BLOCK / 2, together = sfi_max_u32(1, most / t->pairs);
     for (uint32_t s = 0; s < t->segments; s += together)
         for (uint32_t k = 0; k < t->pairs; k += most) {
-            const sf_block b = {words + ((size_t)s * t->pairs + k) * 2 * SF_PANEL, 0, t->offsets + s,
-                                sf_min_u32(together, t->segments - s), sf_min_u32(most, t->pairs - k)};
-            for (uint32_t p = 0; p < SF_BLOCK_PATCHES; p++)
+            const sfi_block b = {words + ((size_t)s * t->pairs + k) * 2 * SFI_PANEL, 0, t->offsets + s,
+                                sfi_min_u32(together, t->segments - s), sfi_min_u32(most, t->pairs - k)};
+            for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
                 from[p] = patches[p] + 2 * (size_t)k;
-            t->kernels->dot(&b, from, 1, part, SF_PANEL);
+            t->kernels->dot(&b, from, 1, part, SFI_PANEL);
             add_parts(acc, part, t->capacity);
         }
 }
 
-/* Sums of bytes fit into int32 whatever the row (SF_BYTE_PRODUCTS); widened in place, from the last to the first. */
-static void widen_sums(const sf_host_tile* t, sf_block* b, const sf_eight* eight, int64_t* acc)
+/* Sums of bytes fit into int32 whatever the row (SFI_BYTE_PRODUCTS); widened in place, from the last to the first. */
+static void widen_sums(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, int64_t* acc)
 {
     multiply_rows(t, b, eight, (int32_t*)t->acc);
-    for (size_t p = SF_BLOCK_PATCHES; p-- > 0;)
+    for (size_t p = SFI_BLOCK_PATCHES; p-- > 0;)
         for (size_t r = t->count; r-- > 0;) {
             int32_t sum;
-            sf_copy(&sum, (const uint8_t*)t->acc + (p * t->capacity + r) * sizeof sum, sizeof sum);
+            sfi_copy(&sum, (const uint8_t*)t->acc + (p * t->capacity + r) * sizeof sum, sizeof sum);
             const int64_t wide = (int64_t)sum - t->packed_rows->surplus[r];
-            sf_copy(acc + p * t->capacity + r, &wide, sizeof wide);
+            sfi_copy(acc + p * t->capacity + r, &wide, sizeof wide);
         }
 }
 
-static void multiply_wide(const sf_host_tile* t, sf_block* b, const sf_eight* eight, void* y)
+static void multiply_wide(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, void* y)
 {
     int64_t* acc = (int64_t*)t->acc;
     if (t->bytes) {
         widen_sums(t, b, eight, acc);
     } else {
-        sf_fill(acc, 0, (size_t)SF_BLOCK_PATCHES * t->capacity * sizeof *acc);
-        for (uint32_t row = 0; row < t->count; row += SF_PANEL)
-            add_panel(t, eight->patches, t->words + row / SF_PANEL * b->panel, acc + row);
+        sfi_fill(acc, 0, (size_t)SFI_BLOCK_PATCHES * t->capacity * sizeof *acc);
+        for (uint32_t row = 0; row < t->count; row += SFI_PANEL)
+            add_panel(t, eight->patches, t->words + row / SFI_PANEL * b->panel, acc + row);
     }
     for (uint32_t p = 0; p < eight->count; p++)
-        sf_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
+        sfi_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
 }
 
 /* Rows as they are. */
-static void multiply_plain(const sf_host_tile* t, const sf_grid* grid, void* y)
+static void multiply_plain(const sfi_host_tile* t, const sfi_grid* grid, void* y)
 {
-    sf_block b = {t->words, sf_host_panel_words(t), t->offsets, t->segments, t->pairs};
-    sf_cursor cursor = sf_grid_start(grid);
-    sf_eight eight;
+    sfi_block b = {t->words, sfi_host_panel_words(t), t->offsets, t->segments, t->pairs};
+    sfi_cursor cursor = sfi_grid_start(grid);
+    sfi_eight eight;
     if (t->rows.fused && (t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot) != NULL)
         multiply_fused(t, &b, grid, (int8_t*)y);
     else
-        while (sf_grid_next(&cursor, &eight)) {
+        while (sfi_grid_next(&cursor, &eight)) {
             if (t->rows.narrow)
                 multiply_narrow(t, &b, &eight, y);
             else
@@ -119,19 +119,19 @@ static void multiply_plain(const sf_host_tile* t, const sf_grid* grid, void* y)
 }
 
 /* Panels first .. end-1 of a tile as a tile. */
-static sf_host_tile some_panels(const sf_host_tile* t, uint32_t first, uint32_t end)
+static sfi_host_tile some_panels(const sfi_host_tile* t, uint32_t first, uint32_t end)
 {
-    sf_host_tile part = *t;
-    part.words += first * sf_host_panel_words(t);
-    part.rows = sf_rows_from(&t->rows, first * SF_PANEL);
-    part.count = sf_min_u32(end * SF_PANEL, t->count) - first * SF_PANEL;
+    sfi_host_tile part = *t;
+    part.words += first * sfi_host_panel_words(t);
+    part.rows = sfi_rows_from(&t->rows, first * SFI_PANEL);
+    part.count = sfi_min_u32(end * SFI_PANEL, t->count) - first * SFI_PANEL;
     return part;
 }
 
-void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
+void sfi_host_tile_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y)
 {
     const uint8_t* transformed = t->packed_rows->transformed;
-    const uint32_t panels = (t->count + SF_PANEL - 1) / SF_PANEL;
+    const uint32_t panels = (t->count + SFI_PANEL - 1) / SFI_PANEL;
     if (!t->winograd) {
         multiply_plain(t, grid, y);
         return;
@@ -139,11 +139,11 @@ void sf_host_tile_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
     for (uint32_t first = 0, end; first < panels; first = end) {
         for (end = first + 1; end < panels && transformed[end] == transformed[first];)
             end++;
-        const sf_host_tile part = some_panels(t, first, end);
-        sf_grid behind = *grid;
-        behind.at += first * SF_PANEL;
+        const sfi_host_tile part = some_panels(t, first, end);
+        sfi_grid behind = *grid;
+        behind.at += first * SFI_PANEL;
         if (transformed[first])
-            sf_winograd_multiply(&part, &behind, y);
+            sfi_winograd_multiply(&part, &behind, y);
         else
             multiply_plain(&part, &behind, y);
     }

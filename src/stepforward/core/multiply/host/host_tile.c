@@ -11,89 +11,89 @@ static uint32_t round_up(uint32_t v, uint32_t to) { return (v + to - 1) / to * t
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-static void shape(sf_host_tile* t, uint32_t row_tile, const sf_host_shape* shape)
+static void shape(sfi_host_tile* t, uint32_t row_tile, const sfi_host_shape* shape)
 {
-    t->capacity = sf_min_u32(row_tile, round_up(shape->rows, SF_PANEL));
+    t->capacity = sfi_min_u32(row_tile, round_up(shape->rows, SFI_PANEL));
     t->segments = shape->segments;
     t->segment = shape->segment;
     t->bytes = shape->bytes;
     t->winograd = shape->winograd;
     t->pairs = shape->bytes ? (shape->segment + 3) / 4 : (shape->segment + 1) / 2;
-    t->few = shape->rows <= SF_FEW_ROWS && !shape->bytes;
+    t->few = shape->rows <= SFI_FEW_ROWS && !shape->bytes;
 }
 
 /* A panel that may be transformed has room for its sixteen points. */
-size_t sf_host_panel_words(const sf_host_tile* t)
+size_t sfi_host_panel_words(const sfi_host_tile* t)
 {
-    return t->winograd ? sf_winograd_words(sf_winograd_channels(t)) : (size_t)t->segments * t->pairs * 2 * SF_PANEL;
+    return t->winograd ? sfi_winograd_words(sfi_winograd_channels(t)) : (size_t)t->segments * t->pairs * 2 * SFI_PANEL;
 }
 
 /* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */
-uint64_t sf_host_word_bytes(const sf_host_tile* t)
+uint64_t sfi_host_word_bytes(const sfi_host_tile* t)
 {
-    return (uint64_t)(t->capacity / SF_PANEL + t->few) * sf_host_panel_words(t) * sizeof(int16_t);
+    return (uint64_t)(t->capacity / SFI_PANEL + t->few) * sfi_host_panel_words(t) * sizeof(int16_t);
 }
 
-static uint64_t line_bytes(const sf_host_tile* t)
+static uint64_t line_bytes(const sfi_host_tile* t)
 {
-    return cache_lines((uint64_t)SF_PANEL * t->segments * t->segment * sizeof(int16_t));
+    return cache_lines((uint64_t)SFI_PANEL * t->segments * t->segment * sizeof(int16_t));
 }
 
-static uint64_t point_bytes(const sf_host_tile* t) { return t->winograd ? sf_host_panel_words(t) * sizeof(int16_t) : 0; }
+static uint64_t point_bytes(const sfi_host_tile* t) { return t->winograd ? sfi_host_panel_words(t) * sizeof(int16_t) : 0; }
 
-static uint64_t acc_bytes(const sf_host_tile* t) { return (uint64_t)SF_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
+static uint64_t acc_bytes(const sfi_host_tile* t) { return (uint64_t)SFI_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
 
-static uint64_t packed_bytes(const sf_host_tile* t) { return sf_host_word_bytes(t) + SF_GAP + sf_packed_rows_bytes(t->capacity) + SF_GAP; }
+static uint64_t packed_bytes(const sfi_host_tile* t) { return sfi_host_word_bytes(t) + SFI_GAP + sfi_packed_rows_bytes(t->capacity) + SFI_GAP; }
 
 /* A tile that is packed on the way, or one panel's rows for a twin: those are staged in 16 bits, also where words are bytes. */
-static uint64_t spare_bytes(const sf_host_tile* t)
+static uint64_t spare_bytes(const sfi_host_tile* t)
 {
     const uint64_t packed = packed_bytes(t), line = line_bytes(t);
     return packed > line ? packed : line;
 }
 
-static uint64_t offset_bytes(const sf_host_tile* t) { return cache_lines(t->segments * sizeof(size_t)); }
+static uint64_t offset_bytes(const sfi_host_tile* t) { return cache_lines(t->segments * sizeof(size_t)); }
 
-uint64_t sf_host_tile_packed_bytes(uint32_t row_tile, const sf_host_shape* of)
+uint64_t sfi_host_tile_packed_bytes(uint32_t row_tile, const sfi_host_shape* of)
 {
-    sf_host_tile t;
+    sfi_host_tile t;
     shape(&t, row_tile, of);
     return packed_bytes(&t);
 }
 
-#define ROOMS 5u /* of working memory, in sf_host_tile_open() */
+#define ROOMS 5u /* of working memory, in sfi_host_tile_open() */
 
-uint64_t sf_host_tile_bytes(uint32_t row_tile, const sf_host_shape* of)
+uint64_t sfi_host_tile_bytes(uint32_t row_tile, const sfi_host_shape* of)
 {
-    sf_host_tile t;
+    sfi_host_tile t;
     shape(&t, row_tile, of);
-    return spare_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + offset_bytes(&t) + (uint64_t)ROOMS * SF_GAP;
+    return spare_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + offset_bytes(&t) + (uint64_t)ROOMS * SFI_GAP;
 }
 
-void sf_host_tile_point(sf_host_tile* t, void* packed)
+void sfi_host_tile_point(sfi_host_tile* t, void* packed)
 {
     t->words = (int16_t*)packed;
-    t->packed_rows = (sf_packed_rows*)(void*)((uint8_t*)packed + (size_t)sf_host_word_bytes(t) + SF_GAP);
+    t->packed_rows = (sfi_packed_rows*)(void*)((uint8_t*)packed + (size_t)sfi_host_word_bytes(t) + SFI_GAP);
 }
 
-/* Lay a tile out in sf_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
-uint8_t* sf_host_tile_open(sf_host_tile* t, const sf_kernels* kernels, void* memory, uint32_t row_tile, const sf_host_shape* of)
+/* Lay a tile out in sfi_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
+uint8_t* sfi_host_tile_open(sfi_host_tile* t, const sfi_kernels* kernels, void* memory, uint32_t row_tile, const sfi_host_shape* of)
 {
     uint8_t* at = (uint8_t*)memory;
     shape(t, row_tile, of);
-    t->spare = sf_room(&at, spare_bytes(t));
-    t->line = sf_room(&at, line_bytes(t));
-    t->points = sf_room(&at, point_bytes(t));
-    t->acc = sf_room(&at, acc_bytes(t));
-    t->offsets = sf_room(&at, offset_bytes(t));
+    t->spare = sfi_room(&at, spare_bytes(t));
+    t->line = sfi_room(&at, line_bytes(t));
+    t->points = sfi_room(&at, point_bytes(t));
+    t->acc = sfi_room(&at, acc_bytes(t));
+    t->offsets = sfi_room(&at, offset_bytes(t));
     t->kernels = kernels;
-    sf_host_tile_point(t, t->spare);
+    sfi_host_tile_point(t, t->spare);
     return at;
 }
 
-void sf_host_tile_select(sf_host_tile* t, void* packed)
+void sfi_host_tile_select(sfi_host_tile* t, void* packed)
 {
-    sf_host_tile_point(t, packed);
+    sfi_host_tile_point(t, packed);
     t->rows = t->packed_rows->rows;
     t->count = t->packed_rows->count;
 }

@@ -7,35 +7,35 @@
 
 static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
 
-uint64_t sf_packed_rows_bytes(uint32_t capacity)
+uint64_t sfi_packed_rows_bytes(uint32_t capacity)
 {
-    return cache_lines(cache_lines(sizeof(sf_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) + capacity / SF_PANEL +
-                       sf_rows_bytes(capacity));
+    return cache_lines(cache_lines(sizeof(sfi_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) + capacity / SFI_PANEL +
+                       sfi_rows_bytes(capacity));
 }
 
-void sf_packed_rows_open(sf_packed_rows* p, uint32_t capacity, uint32_t count)
+void sfi_packed_rows_open(sfi_packed_rows* p, uint32_t capacity, uint32_t count)
 {
     uint8_t* at = (uint8_t*)p + cache_lines(sizeof *p);
     p->count = count;
     p->reach = (int64_t*)(void*)at;
-    at = sf_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
+    at = sfi_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
     p->surplus = (int32_t*)(void*)at;
     p->transformed = at + capacity * sizeof(int32_t);
-    sf_fill(p->surplus, 0, capacity * sizeof *p->surplus);
+    sfi_fill(p->surplus, 0, capacity * sizeof *p->surplus);
 }
 
-static void scale(sf_packed_rows* p, const sf_call* call, uint32_t first_row)
+static void scale(sfi_packed_rows* p, const sfi_call* call, uint32_t first_row)
 {
-    sf_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
-    sf_rows_scale(&p->rows, call, first_row, p->count, 1);
+    sfi_copy(p->rows.reach, p->reach, p->count * sizeof *p->reach);
+    sfi_rows_scale(&p->rows, call, first_row, p->count, 1);
     /* modulo 2^32; the sum of a narrow row with its surplus and this bias is back inside int32 */
     for (uint32_t r = 0; p->rows.narrow && r < p->count; r++)
         p->rows.bias[r] = (int32_t)((uint32_t)p->rows.bias[r] - (uint32_t)p->surplus[r]);
 }
 
-void sf_packed_rows_prepare(sf_packed_rows* p, sf_packed_rows* twin, const sf_call* call, uint32_t first_row)
+void sfi_packed_rows_prepare(sfi_packed_rows* p, sfi_packed_rows* twin, const sfi_call* call, uint32_t first_row)
 {
-    sf_stage_twins_s32(call->pass, (uint32_t)call->op->bias, first_row, p->count, p->rows.bias, twin != NULL ? twin->rows.bias : NULL);
+    sfi_stage_twins_s32(call->pass, (uint32_t)call->op->bias, first_row, p->count, p->rows.bias, twin != NULL ? twin->rows.bias : NULL);
     scale(p, call, first_row);
     if (twin != NULL)
         scale(twin, call, first_row);

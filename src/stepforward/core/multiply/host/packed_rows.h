@@ -1,6 +1,6 @@
 /* What a host keeps of a tile's rows besides their words. */
-#ifndef SF_PACKED_ROWS_H
-#define SF_PACKED_ROWS_H
+#ifndef SFI_PACKED_ROWS_H
+#define SFI_PACKED_ROWS_H
 
 #include "base/machine.h"
 #include "base/pass.h"
@@ -9,33 +9,33 @@
 /* The largest magnitude that a sum of a row, without its bias, can have on the way: X = x - zero lies in [-below, above] with
  * below, above >= 0, so with the sums `up` of the positive and `down` of the negative weights' magnitudes every partial sum is at most
  * up*above + down*below and at least -(up*below + down*above). */
-SF_INLINE int64_t sf_reach(int64_t up, int64_t down, int64_t zero)
+SFI_INLINE int64_t sfi_reach(int64_t up, int64_t down, int64_t zero)
 {
     const int64_t below = 128 + zero, above = 127 - zero, high = up * above + down * below, low = up * below + down * above;
     return high > low ? high : low;
 }
 
 /* The rows of a tile as they lie in its packed memory. */
-typedef struct sf_packed_rows {
-    sf_rows rows;
-    int64_t* reach;   /* of the words alone (sf_reach), which sf_rows_scale() starts from */
+typedef struct sfi_packed_rows {
+    sfi_rows rows;
+    int64_t* reach;   /* of the words alone (sfi_reach), which sfi_rows_scale() starts from */
     uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
     int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x - zero; else 0 */
     uint32_t count;
-} sf_packed_rows;
+} sfi_packed_rows;
 
-uint64_t sf_packed_rows_bytes(uint32_t capacity);
+uint64_t sfi_packed_rows_bytes(uint32_t capacity);
 
 /* Lay the arrays out behind the structure, for `count` rows. */
-void sf_packed_rows_open(sf_packed_rows* packed, uint32_t capacity, uint32_t count);
+void sfi_packed_rows_open(sfi_packed_rows* packed, uint32_t capacity, uint32_t count);
 
 /* Biases and scales; the bounds in reach[] stay as they are. twin: NULL, or the rows of the probe of opposite sign. */
-void sf_packed_rows_prepare(sf_packed_rows* packed, sf_packed_rows* twin, const sf_call* call, uint32_t first_row);
+void sfi_packed_rows_prepare(sfi_packed_rows* packed, sfi_packed_rows* twin, const sfi_call* call, uint32_t first_row);
 
 /* Rows from row `first` on. */
-SF_INLINE sf_rows sf_rows_from(const sf_rows* rows, uint32_t first)
+SFI_INLINE sfi_rows sfi_rows_from(const sfi_rows* rows, uint32_t first)
 {
-    sf_rows r = *rows;
+    sfi_rows r = *rows;
     r.bias += first;
     r.mult += first;
     r.half += first;

@@ -8,13 +8,13 @@
  *
  * Why it is exact:
  *   u fits s16, because no |u| is more than the sum of the nine |g| of its channel, and only panels where that is at most 32767 are
- *     transformed (sf_winograd_transform);
+ *     transformed (sfi_winograd_transform);
  *   v fits s16: |d0-d2| <= 255 and |d1+d2| <= 510, so |v| <= 510 along rows and <= 4*510 after columns;
  *   sums of products and of m are modulo 2^32, and 4*y is back inside s32 because only panels whose |y| are proven to stay below
- *     2^29 are transformed (SF_WINOGRAD_REACH).
+ *     2^29 are transformed (SFI_WINOGRAD_REACH).
  * Panels that fail either test are multiplied as they are. */
-#ifndef SF_WINOGRAD_H
-#define SF_WINOGRAD_H
+#ifndef SFI_WINOGRAD_H
+#define SFI_WINOGRAD_H
 
 #include "base/machine.h"
 #include "base/pass.h"
@@ -22,39 +22,39 @@
 #include "multiply/host/host_tile.h"
 #include "multiply/host/kernels.h"
 
-#define SF_WINOGRAD_TILES SF_BLOCK_PATCHES /* multiplied together */
-#define SF_WINOGRAD_REACH ((int64_t)1 << 29)
-#define SF_WINOGRAD_CHANNELS 4096u /* at most: 9 * 4096 * 2^15 < 2^31 */
+#define SFI_WINOGRAD_TILES SFI_BLOCK_PATCHES /* multiplied together */
+#define SFI_WINOGRAD_REACH ((int64_t)1 << 29)
+#define SFI_WINOGRAD_CHANNELS 4096u /* at most: 9 * 4096 * 2^15 < 2^31 */
 
 /* Channels of a tile of weight rows whose panels may be transformed, and words of such a panel: sixteen points. */
-SF_INLINE uint32_t sf_winograd_channels(const sf_host_tile* tile) { return tile->segment / 3; }
-SF_INLINE size_t sf_winograd_words(uint32_t channels) { return (size_t)16 * channels * SF_PANEL; }
+SFI_INLINE uint32_t sfi_winograd_channels(const sfi_host_tile* tile) { return tile->segment / 3; }
+SFI_INLINE size_t sfi_winograd_words(uint32_t channels) { return (size_t)16 * channels * SFI_PANEL; }
 
 /* Whether tiles save products: a 3x3 convolution of stride one, with channels enough to pay for the transforms, and without
  * too many positions that only fill up tiles. Few rows have a layout of their own. channels and rows: of one group. quantization/winograd.py
  * gives up bits of such weights; a test holds the two equal. */
-uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
+uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
                            uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h, uint32_t out_w);
 
 /* Eight tiles; what fills up the last eight is the first of them once more. */
-struct sf_tiles {
-    const int16_t* patches[SF_WINOGRAD_TILES]; /* 4x4 positions of the picture */
-    size_t at[4][SF_WINOGRAD_TILES];           /* outputs: top left, top right, bottom left, bottom right */
-    uint8_t inside[4][SF_WINOGRAD_TILES];      /* whether the grid has that position */
+struct sfi_tiles {
+    const int16_t* patches[SFI_WINOGRAD_TILES]; /* 4x4 positions of the picture */
+    size_t at[4][SFI_WINOGRAD_TILES];           /* outputs: top left, top right, bottom left, bottom right */
+    uint8_t inside[4][SFI_WINOGRAD_TILES];      /* whether the grid has that position */
     int whole;                                 /* it has all of them */
 };
 
-/* The rows of a panel, transformed (sf_winograd_row); those beyond `rows` zero. Returns whether all may be transformed. */
-int sf_winograd_transform(sf_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
+/* The rows of a panel, transformed (sfi_winograd_row); those beyond `rows` zero. Returns whether all may be transformed. */
+int sfi_winograd_transform(sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
                           int64_t* positive);
 
-/* The words [column][row][pair][SF_PANEL][2] of a panel. */
-void sf_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words);
+/* The words [column][row][pair][SFI_PANEL][2] of a panel. */
+void sfi_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words);
 
 /* m[column][row][tile][row of the panel] by any dot kernel. */
-void sf_winograd_points(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m);
+void sfi_winograd_points(sfi_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m);
 
 /* sums[output][tile][row] of a panel by any dot kernel. */
-void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums);
+void sfi_winograd_sums(sfi_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums);
 
 #endif

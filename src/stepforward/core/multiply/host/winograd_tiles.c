@@ -14,7 +14,7 @@ typedef struct place {
     uint32_t x, y;
 } place;
 
-static void put_tile(const sf_grid* g, place p, uint32_t t, sf_tiles* tiles)
+static void put_tile(const sfi_grid* g, place p, uint32_t t, sfi_tiles* tiles)
 {
     const size_t x = 2 * (size_t)p.x, y = 2 * (size_t)p.y;
     const int right = x + 1 < g->width, below = y + 1 < g->rows;
@@ -28,12 +28,12 @@ static void put_tile(const sf_grid* g, place p, uint32_t t, sf_tiles* tiles)
 }
 
 /* Returns 0 at the end. */
-static int next_tiles(const sf_grid* g, place* p, sf_tiles* tiles)
+static int next_tiles(const sfi_grid* g, place* p, sfi_tiles* tiles)
 {
     const uint32_t across = (g->width + 1) / 2, down = (g->rows + 1) / 2;
     const place first = *p;
     tiles->whole = 1;
-    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++) {
+    for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++) {
         const int any = p->y < down;
         put_tile(g, any ? *p : first, t, tiles);
         if (any && ++p->x == across) {
@@ -45,42 +45,42 @@ static int next_tiles(const sf_grid* g, place* p, sf_tiles* tiles)
 }
 
 /* Rows that are not fused, or have no kernel for it: from sums. */
-static void finish_sums(const sf_host_tile* t, const sf_rows* rows, uint32_t count, const int32_t* sums, const sf_tiles* tiles,
+static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t count, const int32_t* sums, const sfi_tiles* tiles,
                         uint32_t row, void* y)
 {
     for (uint32_t q = 0; q < 4; q++)
-        for (uint32_t i = 0; i < SF_WINOGRAD_TILES; i++, sums += SF_PANEL) {
+        for (uint32_t i = 0; i < SFI_WINOGRAD_TILES; i++, sums += SFI_PANEL) {
             const size_t at = tiles->at[q][i] + row;
-            int64_t wide[SF_PANEL];
+            int64_t wide[SFI_PANEL];
             if (!tiles->inside[q][i])
                 continue;
             if (rows->narrow) {
-                t->kernels->rows(rows, sums, SF_PANEL, count, 1, y, &at);
+                t->kernels->rows(rows, sums, SFI_PANEL, count, 1, y, &at);
                 continue;
             }
-            for (uint32_t r = 0; r < SF_PANEL; r++)
+            for (uint32_t r = 0; r < SFI_PANEL; r++)
                 wide[r] = sums[r];
-            sf_rows_wide(rows, wide, SF_PANEL, count, 1, y, at, 0);
+            sfi_rows_wide(rows, wide, SFI_PANEL, count, 1, y, at, 0);
         }
 }
 
-void sf_winograd_multiply(const sf_host_tile* t, const sf_grid* grid, void* y)
+void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y)
 {
-    const uint32_t channels = sf_winograd_channels(t);
-    const size_t panel = sf_winograd_words(channels);
-    int32_t sums[4 * SF_WINOGRAD_TILES * SF_PANEL];
+    const uint32_t channels = sfi_winograd_channels(t);
+    const size_t panel = sfi_winograd_words(channels);
+    int32_t sums[4 * SFI_WINOGRAD_TILES * SFI_PANEL];
     place from = {0, 0};
-    sf_tiles tiles;
+    sfi_tiles tiles;
     while (next_tiles(grid, &from, &tiles)) {
         t->kernels->picture(tiles.patches, grid->across, grid->down, channels, t->points);
-        for (uint32_t row = 0; row < t->count; row += SF_PANEL) {
-            const sf_rows rows = sf_rows_from(&t->rows, row);
-            const uint32_t count = sf_min_u32(SF_PANEL, t->count - row);
-            const int16_t* words = t->words + row / SF_PANEL * panel;
+        for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
+            const sfi_rows rows = sfi_rows_from(&t->rows, row);
+            const uint32_t count = sfi_min_u32(SFI_PANEL, t->count - row);
+            const int16_t* words = t->words + row / SFI_PANEL * panel;
             if (rows.fused_four && t->kernels->winograd != NULL) {
                 t->kernels->winograd(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
             } else {
-                sf_winograd_sums(t->kernels->dot, words, t->points, channels, sums);
+                sfi_winograd_sums(t->kernels->dot, words, t->points, channels, sums);
                 finish_sums(t, &rows, count, sums, &tiles, row, y);
             }
         }

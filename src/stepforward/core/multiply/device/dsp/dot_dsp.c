@@ -4,12 +4,12 @@
 #include "multiply/device/device.h"
 #include "stepforward.h"
 
-#if SF_DSP
+#if SFI_DSP
 #include <arm_acle.h>
 
 typedef int32_t __attribute__((may_alias)) pair; /* two s16 */
 
-void sf_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count, int32_t acc[SF_DEVICE_ROWS])
+void sfi_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count, int32_t acc[SF_DEVICE_ROWS])
 {
     const pair *wa = (const pair*)(const void*)w, *wb = wa + stride / 2, *wc = wb + stride / 2, *wd = wc + stride / 2;
     const pair *px = (const pair*)(const void*)x, *end = px + (count & ~(size_t)3) / 2;

@@ -3,10 +3,10 @@
 #include "base/machine.h"
 #include "multiply/device/device.h"
 
-#if SF_DSP
+#if SFI_DSP
 #include <arm_acle.h>
 
-static void sum_four(const sf_device_window* v, uint32_t c, int32_t less, int32_t* acc)
+static void sum_four(const sfi_device_window* v, uint32_t c, int32_t less, int32_t* acc)
 {
     const int16_t* w_line = v->w + c;
     const int8_t* x_line = v->x + c;
@@ -16,9 +16,9 @@ static void sum_four(const sf_device_window* v, uint32_t c, int32_t less, int32_
         const int8_t* x = x_line;
         for (int32_t kx = 0; kx < v->taps_x; kx++, w += v->w_step, x += v->x_step) {
             int32_t bytes, even, odd, w01, w23; /* unaligned */
-            sf_copy(&bytes, x, sizeof bytes);
-            sf_copy(&w01, w, sizeof w01);
-            sf_copy(&w23, w + 2, sizeof w23);
+            sfi_copy(&bytes, x, sizeof bytes);
+            sfi_copy(&w01, w, sizeof w01);
+            sfi_copy(&w23, w + 2, sizeof w23);
             __asm__("sxtab16 %0, %1, %2" : "=r"(even) : "r"(less), "r"(bytes));
             __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(odd) : "r"(less), "r"(bytes));
             s0 = __smlabb(w01, even, s0);
@@ -33,7 +33,7 @@ static void sum_four(const sf_device_window* v, uint32_t c, int32_t less, int32_
     acc[3] = s3;
 }
 
-static int32_t sum_one(const sf_device_window* v, uint32_t c)
+static int32_t sum_one(const sfi_device_window* v, uint32_t c)
 {
     int32_t sum = 0;
     for (int32_t ky = 0; ky < v->taps_y; ky++)
@@ -43,7 +43,7 @@ static int32_t sum_one(const sf_device_window* v, uint32_t c)
     return sum;
 }
 
-void sf_device_window_sum(const sf_device_window* v, uint32_t count, int32_t* acc)
+void sfi_device_window_sum(const sfi_device_window* v, uint32_t count, int32_t* acc)
 {
     const uint32_t half = (uint32_t)-v->zero & 0xffffu;
     uint32_t c = 0;

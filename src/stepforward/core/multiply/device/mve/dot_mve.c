@@ -4,9 +4,9 @@
 #include "multiply/device/device.h"
 #include "stepforward.h"
 
-#if SF_MVE
+#if SFI_MVE
 
-void sf_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count, int32_t acc[SF_DEVICE_ROWS])
+void sfi_dot_rows(const int16_t* w, size_t stride, const int16_t* x, size_t count, int32_t acc[SF_DEVICE_ROWS])
 {
     const int16_t *wa = w, *wb = wa + stride, *wc = wb + stride, *wd = wc + stride;
     int32_t a = 0, b = 0, c = 0, d = 0;

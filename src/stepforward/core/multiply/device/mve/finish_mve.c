@@ -4,10 +4,10 @@
 #include "multiply/rows.h"
 #include "stepforward.h"
 
-#if SF_MVE
+#if SFI_MVE
 
 /* Four rows; those after the last one are whatever the scratch holds there. */
-static inline int32x4_t narrow(const sf_rows* rows, uint32_t r, const int32_t* acc)
+static inline int32x4_t narrow(const sfi_rows* rows, uint32_t r, const int32_t* acc)
 {
     const int32x4_t mult = vldrwq_s32(rows->mult + r);
     const int32x4_t a = vaddq_s32(vldrwq_s32(acc + r), vldrwq_s32(rows->bias + r));
@@ -20,7 +20,7 @@ static inline int32x4_t narrow(const sf_rows* rows, uint32_t r, const int32_t* a
     return vminq_s32(vmaxq_s32(v, vdupq_n_s32(rows->lo)), vdupq_n_s32(rows->hi));
 }
 
-__attribute__((noinline)) static void finish_any(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+__attribute__((noinline)) static void finish_any(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
 {
     for (uint32_t r = 0; r < count; r += 4) {
         const int32x4_t v = narrow(rows, r, acc);
@@ -31,7 +31,7 @@ __attribute__((noinline)) static void finish_any(const sf_rows* rows, const int3
     }
 }
 
-void sf_rows_finish(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
 {
     if (count == 4 && rows->dtype == SF_S8) /* of all calls nearly all */
         vstrbq_s32((int8_t*)y + at, narrow(rows, 0, acc));

@@ -2,9 +2,9 @@
 #include "base/machine.h"
 #include "multiply/device/device.h"
 
-#if SF_MVE
+#if SFI_MVE
 
-void sf_widen_runs(const sf_widening* how, const int8_t* x, int16_t* out)
+void sfi_widen_runs(const sfi_widening* how, const int8_t* x, int16_t* out)
 {
     const size_t x_step = how->x_step, out_step = how->out_step;
     const uint32_t rest = how->count % 8, whole = how->count - rest;

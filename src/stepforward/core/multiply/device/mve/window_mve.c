@@ -3,9 +3,9 @@
 #include "base/machine.h"
 #include "multiply/device/device.h"
 
-#if SF_MVE
+#if SFI_MVE
 
-static void sum_eight(const sf_device_window* v, uint32_t c, uint32_t count, int32_t* acc)
+static void sum_eight(const sfi_device_window* v, uint32_t c, uint32_t count, int32_t* acc)
 {
     const mve_pred16_t lanes = vctp16q(count);
     const int16x8_t zero = vdupq_n_s16((int16_t)v->zero);
@@ -28,7 +28,7 @@ static void sum_eight(const sf_device_window* v, uint32_t c, uint32_t count, int
         acc[c + i] = sums[i];
 }
 
-void sf_device_window_sum(const sf_device_window* v, uint32_t count, int32_t* acc)
+void sfi_device_window_sum(const sfi_device_window* v, uint32_t count, int32_t* acc)
 {
     for (uint32_t c = 0; c < count; c += 8)
         sum_eight(v, c, count - c, acc);

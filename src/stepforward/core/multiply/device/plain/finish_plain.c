@@ -6,18 +6,18 @@
 #include "multiply/rows.h"
 #include "stepforward.h"
 
-#if !SF_MVE
+#if !SFI_MVE
 
-SF_INLINE int32_t narrow(const sf_rows* rows, uint32_t r, int32_t acc, int32_t zero_point, int32_t lo, int32_t hi)
+SFI_INLINE int32_t narrow(const sfi_rows* rows, uint32_t r, int32_t acc, int32_t zero_point, int32_t lo, int32_t hi)
 {
     const int32_t a = acc + rows->bias[r], mult = rows->mult[r];
     const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult) >> 16);
-    return sf_clamp((((a >> 16) * mult + low + rows->half[r]) >> (rows->shift[r] - 16)) + zero_point, lo, hi);
+    return sfi_clamp((((a >> 16) * mult + low + rows->half[r]) >> (rows->shift[r] - 16)) + zero_point, lo, hi);
 }
 
-void sf_rows_finish(const sf_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
 {
-    const sf_rows local = *rows; /* y may not alias it, for all the compiler knows */
+    const sfi_rows local = *rows; /* y may not alias it, for all the compiler knows */
     if (local.dtype == SF_S16) {
         int16_t* out = (int16_t*)y + at;
         for (uint32_t r = 0; r < count; r++)
@@ -31,10 +31,10 @@ void sf_rows_finish(const sf_rows* rows, const int32_t* acc, uint32_t count, voi
 
 #endif
 
-void sf_rows_finish_wide(const sf_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
+void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
 {
     for (uint32_t r = 0; r < count; r++)
-        sf_store(y, rows->dtype, at + r,
-                 sf_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+        sfi_store(y, rows->dtype, at + r,
+                 sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
                                     rows->hi));
 }

@@ -2,9 +2,9 @@
 #include "base/machine.h"
 #include "multiply/device/device.h"
 
-#if !SF_DSP && !SF_MVE
+#if !SFI_DSP && !SFI_MVE
 
-void sf_device_window_sum(const sf_device_window* v, uint32_t count, int32_t* acc)
+void sfi_device_window_sum(const sfi_device_window* v, uint32_t count, int32_t* acc)
 {
     for (uint32_t c = 0; c < count; c++) {
         const int16_t* w_line = v->w + c;

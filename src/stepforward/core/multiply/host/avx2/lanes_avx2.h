@@ -1,69 +1,69 @@
 /* From accumulators to bytes in registers, sixteen rows at a time: what the kernels for AVX2 end with. */
-#ifndef SF_LANES_AVX2_H
-#define SF_LANES_AVX2_H
+#ifndef SFI_LANES_AVX2_H
+#define SFI_LANES_AVX2_H
 
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
 #include "multiply/rows.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
-#define SF_AVX2 __attribute__((target("avx2")))
-#define SF_AVX2_INLINE SF_AVX2 static inline __attribute__((always_inline))
+#define SFI_AVX2 __attribute__((target("avx2")))
+#define SFI_AVX2_INLINE SFI_AVX2 static inline __attribute__((always_inline))
 
-/* Sixteen fused rows (sf_rows_prepare): eight and eight. */
-typedef struct sf_lanes {
+/* Sixteen fused rows (sfi_rows_prepare): eight and eight. */
+typedef struct sfi_lanes {
     __m256i bias[2], mult[2], half[2], shift[2];
     __m256i lo, hi;
     uint32_t count;
-} sf_lanes;
+} sfi_lanes;
 
-SF_AVX2_INLINE __m256i sf_load(const void* at) { return _mm256_loadu_si256((const __m256i_u*)at); }
+SFI_AVX2_INLINE __m256i sfi_load(const void* at) { return _mm256_loadu_si256((const __m256i_u*)at); }
 
 /* The arrays behind `rows` go on to the end of the panel. */
-SF_AVX2_INLINE sf_lanes sf_lanes_load(const sf_rows* rows, uint32_t first, uint32_t count)
+SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, uint32_t count)
 {
     const __m256i zero_point = _mm256_set1_epi32(rows->zero_point);
-    sf_lanes l;
+    sfi_lanes l;
     for (uint32_t i = 0; i < 2; i++) {
         const uint32_t r = first + 8 * i;
-        l.bias[i] = sf_load(rows->bias + r);
-        l.mult[i] = sf_load(rows->mult + r);
-        l.shift[i] = _mm256_sub_epi32(sf_load(rows->shift + r), _mm256_set1_epi32(16));
-        l.half[i] = _mm256_add_epi32(sf_load(rows->half + r), _mm256_sllv_epi32(zero_point, l.shift[i]));
+        l.bias[i] = sfi_load(rows->bias + r);
+        l.mult[i] = sfi_load(rows->mult + r);
+        l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + r), _mm256_set1_epi32(16));
+        l.half[i] = _mm256_add_epi32(sfi_load(rows->half + r), _mm256_sllv_epi32(zero_point, l.shift[i]));
     }
     l.lo = _mm256_set1_epi8((char)rows->lo);
     l.hi = _mm256_set1_epi8((char)rows->hi);
-    l.count = sf_min_u32(count, SF_PANEL);
+    l.count = sfi_min_u32(count, SFI_PANEL);
     return l;
 }
 
-/* The formula of sf_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
+/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
  * (l*mult) >> 16 there and 0 in the high half. */
-SF_AVX2_INLINE __m256i sf_lanes_rescaled(const sf_lanes* l, const int i, __m256i a)
+SFI_AVX2_INLINE __m256i sfi_lanes_rescaled(const sfi_lanes* l, const int i, __m256i a)
 {
     const __m256i high = _mm256_mullo_epi32(_mm256_srai_epi32(a, 16), l->mult[i]), low = _mm256_mulhi_epu16(a, l->mult[i]);
     return _mm256_srav_epi32(_mm256_add_epi32(_mm256_add_epi32(high, low), l->half[i]), l->shift[i]);
 }
 
 /* Two patches, the first one's bytes in front. Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
-SF_AVX2_INLINE __m256i sf_lanes_bytes(const sf_lanes* l, const __m256i a[2], const __m256i b[2])
+SFI_AVX2_INLINE __m256i sfi_lanes_bytes(const sfi_lanes* l, const __m256i a[2], const __m256i b[2])
 {
-    const __m256i first = _mm256_packs_epi32(sf_lanes_rescaled(l, 0, a[0]), sf_lanes_rescaled(l, 1, a[1]));
-    const __m256i second = _mm256_packs_epi32(sf_lanes_rescaled(l, 0, b[0]), sf_lanes_rescaled(l, 1, b[1]));
+    const __m256i first = _mm256_packs_epi32(sfi_lanes_rescaled(l, 0, a[0]), sfi_lanes_rescaled(l, 1, a[1]));
+    const __m256i second = _mm256_packs_epi32(sfi_lanes_rescaled(l, 0, b[0]), sfi_lanes_rescaled(l, 1, b[1]));
     const __m256i fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing works within halves */
     const __m256i v = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), fours);
     return _mm256_min_epi8(_mm256_max_epi8(v, l->lo), l->hi);
 }
 
 /* Four patches: sixteen bytes to each of `out`. */
-SF_AVX2_INLINE void sf_lanes_store(const sf_lanes* l, __m256i sum[4][2], int8_t* const out[4])
+SFI_AVX2_INLINE void sfi_lanes_store(const sfi_lanes* l, __m256i sum[4][2], int8_t* const out[4])
 {
     _Pragma("GCC unroll 2") for (int p = 0; p < 4; p += 2)
     {
-        const __m256i v = sf_lanes_bytes(l, sum[p], sum[p + 1]);
+        const __m256i v = sfi_lanes_bytes(l, sum[p], sum[p + 1]);
         _mm_storeu_si128((__m128i_u*)(void*)out[p], _mm256_castsi256_si128(v));
         _mm_storeu_si128((__m128i_u*)(void*)out[p + 1], _mm256_extracti128_si256(v, 1));
     }

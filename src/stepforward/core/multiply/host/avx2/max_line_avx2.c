@@ -4,13 +4,13 @@
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/max_line.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
 #define AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
 
-AVX2_INLINE void wide(const sf_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
+AVX2_INLINE void wide(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
 {
     __m256i most = _mm256_set1_epi8(v->lo);
     for (int32_t ky = 0; ky < taps_y; ky++)
@@ -20,7 +20,7 @@ AVX2_INLINE void wide(const sf_max_line* v, const int8_t* x, int32_t taps_y, int
     _mm256_storeu_si256((__m256i_u*)(void*)y, _mm256_min_epi8(most, _mm256_set1_epi8(v->hi)));
 }
 
-AVX2_INLINE void half(const sf_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
+AVX2_INLINE void half(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
 {
     __m128i most = _mm_set1_epi8(v->lo);
     for (int32_t ky = 0; ky < taps_y; ky++)
@@ -32,7 +32,7 @@ AVX2_INLINE void half(const sf_max_line* v, const int8_t* x, int32_t taps_y, int
 
 /* The last register of a position overlaps the one before, or, with fewer channels than it holds, the next position, which is
  * written after it. */
-AVX2_INLINE void positions(const sf_max_line* v, int32_t taps_y, int32_t taps_x)
+AVX2_INLINE void positions(const sfi_max_line* v, int32_t taps_y, int32_t taps_x)
 {
     const uint32_t channels = v->channels;
     const int8_t* x = v->x;
@@ -40,7 +40,7 @@ AVX2_INLINE void positions(const sf_max_line* v, int32_t taps_y, int32_t taps_x)
     for (uint32_t i = 0; i < v->positions; i++, x += v->stride, y += channels)
         if (channels >= 32) {
             for (uint32_t c = 0; c < channels; c += 32) {
-                const uint32_t at = sf_min_u32(c, channels - 32);
+                const uint32_t at = sfi_min_u32(c, channels - 32);
                 wide(v, x + at, taps_y, taps_x, y + at);
             }
         } else {
@@ -50,10 +50,10 @@ AVX2_INLINE void positions(const sf_max_line* v, int32_t taps_y, int32_t taps_x)
         }
 }
 
-AVX2 void sf_max_line_avx2(const sf_max_line* v)
+AVX2 void sfi_max_line_avx2(const sfi_max_line* v)
 {
     if (v->channels < 16 && !v->loose)
-        sf_max_line_any(v);
+        sfi_max_line_any(v);
     else if (v->taps_y == 2 && v->taps_x == 2)
         positions(v, 2, 2);
     else

@@ -7,21 +7,21 @@
 #include "multiply/host/winograd.h"
 #include "multiply/rows.h"
 
-#if SF_X86
+#if SFI_X86
 
 #define UNROLL _Pragma("GCC unroll 4")
-#define SUMS (SF_WINOGRAD_TILES * SF_PANEL)
+#define SUMS (SFI_WINOGRAD_TILES * SFI_PANEL)
 
 /* Four times the sums of four outputs and eight rows. m: [column][row] of one tile. */
-SF_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
+SFI_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
 {
     __m256i up[4], low[4];
     UNROLL for (int j = 0; j < 4; j++)
     {
         const int32_t* column = m + (size_t)(4 * j) * SUMS;
-        const __m256i plus = sf_load(column + SUMS), minus = sf_load(column + 2 * SUMS);
-        up[j] = _mm256_add_epi32(_mm256_add_epi32(sf_load(column), plus), minus);
-        low[j] = _mm256_add_epi32(_mm256_sub_epi32(plus, minus), sf_load(column + 3 * SUMS));
+        const __m256i plus = sfi_load(column + SUMS), minus = sfi_load(column + 2 * SUMS);
+        up[j] = _mm256_add_epi32(_mm256_add_epi32(sfi_load(column), plus), minus);
+        low[j] = _mm256_add_epi32(_mm256_sub_epi32(plus, minus), sfi_load(column + 3 * SUMS));
     }
     y[0] = _mm256_add_epi32(_mm256_add_epi32(up[0], up[1]), up[2]);
     y[1] = _mm256_add_epi32(_mm256_sub_epi32(up[1], up[2]), up[3]);
@@ -31,7 +31,7 @@ SF_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
 }
 
 /* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
-SF_AVX2_INLINE sf_lanes of_fours(sf_lanes l)
+SFI_AVX2_INLINE sfi_lanes of_fours(sfi_lanes l)
 {
     for (int i = 0; i < 2; i++) {
         l.bias[i] = _mm256_slli_epi32(l.bias[i], 2);
@@ -41,28 +41,28 @@ SF_AVX2_INLINE sf_lanes of_fours(sf_lanes l)
     return l;
 }
 
-SF_AVX2 void sf_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
-                              const sf_tiles* tiles, int8_t* y)
+SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
+                              const sfi_tiles* tiles, int8_t* y)
 {
     int32_t m[16 * SUMS];
-    const sf_lanes lanes = of_fours(sf_lanes_load(rows, 0, count));
-    const int direct = tiles->whole && count >= SF_PANEL;
-    sf_winograd_points(sf_block_dot_avx2, words, v, channels, m);
-    for (size_t t = 0; t < SF_WINOGRAD_TILES; t++) {
+    const sfi_lanes lanes = of_fours(sfi_lanes_load(rows, 0, count));
+    const int direct = tiles->whole && count >= SFI_PANEL;
+    sfi_winograd_points(sfi_block_dot_avx2, words, v, channels, m);
+    for (size_t t = 0; t < SFI_WINOGRAD_TILES; t++) {
         __m256i sum[4][2];
-        int8_t spare[4][SF_PANEL], *out[4];
+        int8_t spare[4][SFI_PANEL], *out[4];
         for (size_t half = 0; half < 2; half++) {
             __m256i four[4];
-            combine(m + t * SF_PANEL + 8 * half, lanes.bias[half], four);
+            combine(m + t * SFI_PANEL + 8 * half, lanes.bias[half], four);
             for (size_t q = 0; q < 4; q++)
                 sum[q][half] = four[q];
         }
         for (size_t q = 0; q < 4; q++)
             out[q] = direct ? y + tiles->at[q][t] : spare[q];
-        sf_lanes_store(&lanes, sum, out);
+        sfi_lanes_store(&lanes, sum, out);
         for (size_t q = 0; q < 4; q++)
             if (!direct && tiles->inside[q][t])
-                sf_copy(y + tiles->at[q][t], spare[q], lanes.count);
+                sfi_copy(y + tiles->at[q][t], spare[q], lanes.count);
     }
 }
 

@@ -1,4 +1,4 @@
-/* sf_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a whole tile; other
+/* sfi_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a whole tile; other
  * numbers of channels go the plain way. */
 #include "base/machine.h"
 #include "multiply/host/avx2/avx2.h"
@@ -6,7 +6,7 @@
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX2_INLINE __attribute__((target("avx2"), always_inline)) static inline
@@ -33,14 +33,14 @@ AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const siz
 /* A tile has two columns in common with its left neighbour. */
 AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
-    const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
+    const size_t point = (size_t)SFI_WINOGRAD_TILES * channels;
     if (channels % 16 != 0) {
-        sf_winograd_picture(patches, across, down, channels, v);
+        sfi_winograd_picture(patches, across, down, channels, v);
         return;
     }
     for (uint32_t c = 0; c < channels; c += 16) {
         __m256i between[4][4];
-        for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++) {
+        for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++) {
             const int16_t* d = patches[t] + c;
             int16_t* to = v + (size_t)t * channels + c;
             if (t > 0 && patches[t] == patches[t - 1] + 2 * across) {
@@ -65,13 +65,13 @@ AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t do
     }
 }
 
-__attribute__((target("avx2"))) void sf_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down,
+__attribute__((target("avx2"))) void sfi_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down,
                                                               uint32_t channels, int16_t* v)
 {
     picture(patches, across, down, channels, v);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_winograd_picture_avx512(const int16_t* const* patches, size_t across,
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_winograd_picture_avx512(const int16_t* const* patches, size_t across,
                                                                                      size_t down, uint32_t channels, int16_t* v)
 {
     picture(patches, across, down, channels, v);

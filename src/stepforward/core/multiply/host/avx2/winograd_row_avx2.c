@@ -1,10 +1,10 @@
-/* sf_winograd_row with AVX2, sixteen channels at a time; other numbers of channels go the plain way. */
+/* sfi_winograd_row with AVX2, sixteen channels at a time; other numbers of channels go the plain way. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/plain/plain.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX2 __attribute__((target("avx2")))
@@ -44,10 +44,10 @@ AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
 }
 
 /* Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above 32767. */
-AVX2 uint32_t sf_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive)
+AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive)
 {
     if (channels % 16 != 0)
-        return sf_winograd_row(line, channels, step, u, sum, positive);
+        return sfi_winograd_row(line, channels, step, u, sum, positive);
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i most = _mm256_setzero_si256(), all = most, sizes = most;
     for (uint32_t c = 0; c < channels; c += 16) {
@@ -68,7 +68,7 @@ AVX2 uint32_t sf_winograd_row_avx2(const int16_t* line, uint32_t channels, size_
     uint32_t largest = 0;
     _mm256_storeu_si256((__m256i_u*)(void*)lanes, most);
     for (int i = 0; i < 16; i++)
-        largest = sf_max_u32(largest, lanes[i]);
+        largest = sfi_max_u32(largest, lanes[i]);
     *sum = total;
     *positive = (sum_of(sizes) + total) / 2;
     return largest;

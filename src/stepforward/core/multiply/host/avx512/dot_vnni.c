@@ -7,16 +7,16 @@
 #include "multiply/host/grid.h"
 #include "multiply/rows.h"
 
-#if SF_X86
+#if SFI_X86
 
-SF_VNNI void sf_block_dot_vnni(const sf_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
+SFI_VNNI void sfi_block_dot_vnni(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
-    sf_dot_store_panels(b, patches, panels, 0, acc, acc_stride);
+    sfi_dot_store_panels(b, patches, panels, 0, acc, acc_stride);
 }
 
-SF_VNNI void sf_grid_dot_vnni(const sf_block* b, const sf_grid* grid, const sf_rows* rows, uint32_t count, int8_t* y)
+SFI_VNNI void sfi_grid_dot_vnni(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count, int8_t* y)
 {
-    sf_dot_finish_rows(b, grid, rows, count, 0, y);
+    sfi_dot_finish_rows(b, grid, rows, count, 0, y);
 }
 
 #endif

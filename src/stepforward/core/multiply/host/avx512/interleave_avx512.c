@@ -1,12 +1,12 @@
-/* sf_interleave with AVX-512: the bytes are put in order before they are widened, sixteen of both rows at a time. */
+/* sfi_interleave with AVX-512: the bytes are put in order before they are widened, sixteen of both rows at a time. */
 #include "base/machine.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx512/avx512.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_interleave_avx512(const int8_t* a, const int8_t* b, size_t count,
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_interleave_avx512(const int8_t* a, const int8_t* b, size_t count,
                                                                                int32_t zero, int16_t* out)
 {
     const __m512i less = _mm512_set1_epi16((int16_t)zero);
@@ -18,7 +18,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_interleave_avx512(c
         _mm512_storeu_si512(out + 2 * i, _mm512_sub_epi16(_mm512_cvtepi8_epi16(both), less));
     }
     if (i < count)
-        sf_interleave_avx2(a + i, b + i, count - i, zero, out + 2 * i);
+        sfi_interleave_avx2(a + i, b + i, count - i, zero, out + 2 * i);
 }
 
 #endif

@@ -1,36 +1,36 @@
 /* From accumulators to bytes in registers, sixteen rows at a time: what the kernels for AVX-512 end with. */
-#ifndef SF_LANES_AVX512_H
-#define SF_LANES_AVX512_H
+#ifndef SFI_LANES_AVX512_H
+#define SFI_LANES_AVX512_H
 
 #include "base/integers.h"
 #include "base/machine.h"
 #include "multiply/rows.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
-#define SF_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-#define SF_VNNI_INLINE SF_VNNI static inline __attribute__((always_inline))
+#define SFI_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define SFI_VNNI_INLINE SFI_VNNI static inline __attribute__((always_inline))
 
 /* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn of the loop that
  * sums it, so as to have it at hand after the loop. */
-#if !defined(SF_KEEP)
-#define SF_KEEP(v) __asm__("" : "+v"(v))
+#if !defined(SFI_KEEP)
+#define SFI_KEEP(v) __asm__("" : "+v"(v))
 #endif
 
-/* Sixteen fused rows (sf_rows_prepare). */
-typedef struct sf_lanes {
+/* Sixteen fused rows (sfi_rows_prepare). */
+typedef struct sfi_lanes {
     __m512i bias, low, high, half, shift;
     __mmask32 product;
     __m128i lo, hi;
     uint32_t count;
     uint32_t clamps; /* whether lo and hi ask for more than to saturate, which a ReLU's seldom do */
-} sf_lanes;
+} sfi_lanes;
 
-SF_VNNI_INLINE sf_lanes sf_lanes_load(const sf_rows* rows, uint32_t first, uint32_t count)
+SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, uint32_t count)
 {
     const __mmask16 used = (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
-    sf_lanes l;
+    sfi_lanes l;
     l.bias = _mm512_maskz_loadu_epi32(used, rows->bias + first);
     l.low = _mm512_maskz_loadu_epi32(used, rows->mult + first);
     l.high = _mm512_slli_epi32(l.low, 16);
@@ -41,26 +41,26 @@ SF_VNNI_INLINE sf_lanes sf_lanes_load(const sf_rows* rows, uint32_t first, uint3
     l.clamps = rows->lo > -128 || rows->hi < 127;
     l.lo = _mm_set1_epi8((char)rows->lo);
     l.hi = _mm_set1_epi8((char)rows->hi);
-    l.count = sf_min_u32(count, 16);
+    l.count = sfi_min_u32(count, 16);
     return l;
 }
 
-/* The formula of sf_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult + (l*mult >> 16) +
+/* The formula of sfi_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult + (l*mult >> 16) +
  * half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then the h*2^16 that is missing is the
  * upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15 the mask lets it put a zero there (h times the
  * zero of `low`). */
-SF_VNNI_INLINE __m512i sf_lanes_rescaled(const sf_lanes* l, __m512i a)
+SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
 {
     const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high), low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
     return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);
 }
 
-SF_VNNI_INLINE __m128i sf_lanes_saturated(const sf_lanes* l, __m512i a) { return _mm512_cvtsepi32_epi8(sf_lanes_rescaled(l, a)); }
+SFI_VNNI_INLINE __m128i sfi_lanes_saturated(const sfi_lanes* l, __m512i a) { return _mm512_cvtsepi32_epi8(sfi_lanes_rescaled(l, a)); }
 
 /* Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
-SF_VNNI_INLINE __m128i sf_lanes_bytes(const sf_lanes* l, __m512i a)
+SFI_VNNI_INLINE __m128i sfi_lanes_bytes(const sfi_lanes* l, __m512i a)
 {
-    return _mm_min_epi8(_mm_max_epi8(sf_lanes_saturated(l, a), l->lo), l->hi);
+    return _mm_min_epi8(_mm_max_epi8(sfi_lanes_saturated(l, a), l->lo), l->hi);
 }
 
 #endif

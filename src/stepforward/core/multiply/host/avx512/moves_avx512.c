@@ -3,7 +3,7 @@
 #include "base/machine.h"
 #include "multiply/host/avx512/avx512.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
@@ -17,7 +17,7 @@ AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512
     return _mm512_mask_blend_epi16(upper, _mm512_mask_blend_epi16(odd, first, second), _mm512_mask_blend_epi16(odd, third, last));
 }
 
-AVX512 void sf_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256])
+AVX512 void sfi_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256])
 {
     __m512i table[8];
     uint32_t i = 0;
@@ -29,7 +29,7 @@ AVX512 void sf_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const i
         _mm512_storeu_si512(w + i, _mm512_max_epi16(moved, _mm512_set1_epi16(-32767)));
     }
     for (; i < count; i++)
-        w[i] = (int16_t)sf_clamp(w[i] - move[(uint8_t)z[i]], -32767, 32767);
+        w[i] = (int16_t)sfi_clamp(w[i] - move[(uint8_t)z[i]], -32767, 32767);
 }
 
 #endif

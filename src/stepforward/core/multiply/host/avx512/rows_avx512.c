@@ -1,11 +1,11 @@
-/* sf_rows_narrow with AVX-512: sixteen rows at a time, their scales in registers for all positions. */
+/* sfi_rows_narrow with AVX-512: sixteen rows at a time, their scales in registers for all positions. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/rows.h"
 #include "stepforward.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
@@ -14,7 +14,7 @@ typedef struct lanes {
     __m512i bias, mult, half, shift, zero_point, lo, hi;
 } lanes;
 
-/* The formula of sf_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
+/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
  * (l*mult) >> 16 there and 0 in the high half. */
 AVX512 static inline __attribute__((always_inline)) __m512i rescaled(const lanes* l, __m512i acc)
 {
@@ -29,7 +29,7 @@ static void store_few(const int8_t* from, uint32_t bytes, int8_t* to)
 {
     for (uint32_t size = 32, at = 0; size > 0; size /= 2)
         if (bytes & size) {
-            sf_copy(to + at, from + at, size);
+            sfi_copy(to + at, from + at, size);
             at += size;
         }
 }
@@ -45,11 +45,11 @@ AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_
     } else {
         int8_t all[32];
         _mm256_storeu_si256((__m256i_u*)(void*)all, _mm512_cvtepi32_epi16(v));
-        store_few(all, 2 * sf_min_u32(count, 16), (int8_t*)((int16_t*)y + at));
+        store_few(all, 2 * sfi_min_u32(count, 16), (int8_t*)((int16_t*)y + at));
     }
 }
 
-AVX512 void sf_rows_avx512(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
                            void* y, const size_t* at)
 {
     lanes l;

@@ -1,11 +1,11 @@
-/* sf_sum_s8 with AVX-512 VNNI: VPDPWSSD multiplies a pair (a, b) with both multipliers at once. They may exceed a signed word, so each
+/* sfi_sum_s8 with AVX-512 VNNI: VPDPWSSD multiplies a pair (a, b) with both multipliers at once. They may exceed a signed word, so each
  * goes in as two halves; those of 65535 do not fit. */
 #include "base/machine.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/sum.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
 #define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
@@ -13,7 +13,7 @@
 /* Two multipliers as one pair of words for every lane. */
 VNNI static inline __m512i pair(int32_t a, int32_t b) { return _mm512_set1_epi32((int32_t)((uint32_t)b << 16 | (uint32_t)a)); }
 
-VNNI void sf_sum_vnni(const sf_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
+VNNI void sfi_sum_vnni(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
     const __m512i first = pair(s->mult_a / 2, s->mult_b / 2), second = pair((s->mult_a + 1) / 2, (s->mult_b + 1) / 2);
     const __m512i rest = _mm512_set1_epi32(s->rest), shift = _mm512_set1_epi32(s->shift);
@@ -32,7 +32,7 @@ VNNI void sf_sum_vnni(const sf_sum* s, const int8_t* a, const int8_t* b, size_t 
         const __m256i v = _mm256_set_m128i(_mm_unpackhi_epi64(part[0], part[1]), _mm_unpacklo_epi64(part[0], part[1]));
         _mm256_storeu_si256((__m256i_u*)(void*)(y + i), _mm256_min_epi8(_mm256_max_epi8(v, lo), hi));
     }
-    sf_sum_s8(s, a + i, b + i, count - i, y + i);
+    sfi_sum_s8(s, a + i, b + i, count - i, y + i);
 }
 
 #endif

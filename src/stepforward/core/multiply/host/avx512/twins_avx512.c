@@ -1,4 +1,4 @@
-/* sf_twins with AVX-512, 32 weights at a time, in 16 bits.
+/* sfi_twins with AVX-512, 32 weights at a time, in 16 bits.
  *
  * With k = max(0, 17 - shift) and n = shift + k >= 17, delta = (z*mult + 2^(shift-1)) >> shift is (z*2^k*mult + 2^(n-1)) >> n, which is
  * (high + 2^(n-17)) >> (n-16) with high = (z*2^k*mult) >> 16, because 2^(n-1) is a multiple of 2^16 and a floor of a floor is a floor.
@@ -11,14 +11,14 @@
 #include "multiply/host/plain/plain.h"
 #include "stepforward.h"
 
-#if SF_X86
+#if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count,
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count,
                                                                           const sf_scaler* scaler, int32_t q_max, int16_t* up,
                                                                           int16_t* down)
 {
-    const uint32_t shift = sf_min_u32(scaler->perturb_shift, 24), k = shift < 17 ? 17 - shift : 0, n = shift + k;
+    const uint32_t shift = sfi_min_u32(scaler->perturb_shift, 24), k = shift < 17 ? 17 - shift : 0, n = shift + k;
     uint32_t i = 0;
     if (shift >= 9 && count >= 32) {
         const __m512i mult = _mm512_set1_epi16((int16_t)(uint16_t)scaler->perturb_mult), half = _mm512_set1_epi16((int16_t)(1 << (n - 17)));
@@ -36,7 +36,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) void sf_twins_avx512(const 
         }
     }
     if (i < count)
-        sf_twins(w + i, z + i, count - i, scaler, q_max, up + i, down + i);
+        sfi_twins(w + i, z + i, count - i, scaler, q_max, up + i, down + i);
 }
 
 #endif

@@ -9,25 +9,25 @@
 #include "multiply/host/winograd.h"
 #include "multiply/rows.h"
 
-#if SF_X86
+#if SFI_X86
 
-/* Each in a register of its own: without SF_KEEP, all would begin as copies of one. */
-SF_VNNI_INLINE void begin(__m512i v[8], __m512i with)
+/* Each in a register of its own: without SFI_KEEP, all would begin as copies of one. */
+SFI_VNNI_INLINE void begin(__m512i v[8], __m512i with)
 {
     UNROLL for (int t = 0; t < 8; t++)
     {
         v[t] = with;
-        SF_KEEP(v[t]);
+        SFI_KEEP(v[t]);
     }
 }
 
 /* Point p: sum[tile] += words * v. x: v of the first point, tile by tile. */
-SF_VNNI_INLINE void multiply(const int16_t* words, const int16_t* const* x, size_t p, uint32_t channels, __m512i sum[1][8])
+SFI_VNNI_INLINE void multiply(const int16_t* words, const int16_t* const* x, size_t p, uint32_t channels, __m512i sum[1][8])
 {
-    const size_t at = p * SF_WINOGRAD_TILES * channels;
-    const sf_block b = {words + p * SF_PANEL * channels, 0, &at, 1, channels / 2};
-    sf_dot(&b, x, 1, 0, sum);
-    UNROLL for (int t = 0; t < 8; t++) SF_KEEP(sum[0][t]);
+    const size_t at = p * SFI_WINOGRAD_TILES * channels;
+    const sfi_block b = {words + p * SFI_PANEL * channels, 0, &at, 1, channels / 2};
+    sfi_dot(&b, x, 1, 0, sum);
+    UNROLL for (int t = 0; t < 8; t++) SFI_KEEP(sum[0][t]);
 }
 
 /* Upper and lower sums of the four columns. */
@@ -36,7 +36,7 @@ typedef struct columns {
 } columns;
 
 /* four_bias goes into the point that every output has with a plus: the second one of the second column. */
-SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, __m512i four_bias, columns* sums)
+SFI_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_t channels, __m512i four_bias, columns* sums)
 {
     const __m512i zero = _mm512_setzero_si512();
     const int16_t* x[8];
@@ -66,7 +66,7 @@ SF_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32_
 }
 
 /* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
-SF_VNNI_INLINE sf_lanes of_fours(sf_lanes l)
+SFI_VNNI_INLINE sfi_lanes of_fours(sfi_lanes l)
 {
     l.bias = _mm512_slli_epi32(l.bias, 2);
     l.half = _mm512_slli_epi32(l.half, 2);
@@ -75,25 +75,25 @@ SF_VNNI_INLINE sf_lanes of_fours(sf_lanes l)
 }
 
 /* Left and right output of a sum of columns. */
-SF_VNNI_INLINE void finish(const sf_lanes* l, const __m512i (*column)[8], int tile, const int clamps, __m128i* out)
+SFI_VNNI_INLINE void finish(const sfi_lanes* l, const __m512i (*column)[8], int tile, const int clamps, __m128i* out)
 {
     const __m512i plus = column[1][tile], minus = column[2][tile];
     const __m512i left = _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus);
     const __m512i right = _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]);
-    out[0] = clamps ? sf_lanes_bytes(l, left) : sf_lanes_saturated(l, left);
-    out[1] = clamps ? sf_lanes_bytes(l, right) : sf_lanes_saturated(l, right);
+    out[0] = clamps ? sfi_lanes_bytes(l, left) : sfi_lanes_saturated(l, left);
+    out[1] = clamps ? sfi_lanes_bytes(l, right) : sfi_lanes_saturated(l, right);
 }
 
-SF_VNNI_INLINE void store(__m128i bytes, int8_t* y) { _mm_storeu_si128((__m128i_u*)(void*)y, bytes); }
+SFI_VNNI_INLINE void store(__m128i bytes, int8_t* y) { _mm_storeu_si128((__m128i_u*)(void*)y, bytes); }
 
-SF_VNNI void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sf_rows* rows, uint32_t count,
-                              const sf_tiles* tiles, int8_t* y)
+SFI_VNNI void sfi_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
+                              const sfi_tiles* tiles, int8_t* y)
 {
-    const sf_lanes lanes = of_fours(sf_lanes_load(rows, 0, count));
+    const sfi_lanes lanes = of_fours(sfi_lanes_load(rows, 0, count));
     columns sums;
     __m128i out[4];
     multiply_columns(words, v, channels, lanes.bias, &sums);
-    if (count >= SF_PANEL && tiles->whole && !lanes.clamps) {
+    if (count >= SFI_PANEL && tiles->whole && !lanes.clamps) {
         for (int t = 0; t < 8; t++) {
             finish(&lanes, sums.up, t, 0, out);
             finish(&lanes, sums.low, t, 0, out + 2);
@@ -106,9 +106,9 @@ SF_VNNI void sf_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t c
         finish(&lanes, sums.low, t, 1, out + 2);
         for (int q = 0; q < 4; q++)
             if (tiles->inside[q][t]) {
-                int8_t bytes[SF_PANEL];
+                int8_t bytes[SFI_PANEL];
                 store(out[q], bytes);
-                sf_copy(y + tiles->at[q][t], bytes, lanes.count);
+                sfi_copy(y + tiles->at[q][t], bytes, lanes.count);
             }
     }
 }

@@ -1,7 +1,7 @@
 /* Two rows of bytes side by side, widened. */
 #include "multiply/host/plain/plain.h"
 
-void sf_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
+void sfi_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
 {
     for (size_t i = 0; i < count; i++) {
         out[2 * i] = (int16_t)(a[i] - zero);

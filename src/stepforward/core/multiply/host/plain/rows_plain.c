@@ -9,18 +9,18 @@
 #define LANES 16
 
 /* `lanes` rows from r on. A constant number of lanes keeps the vectors as wide as int32 needs them, however few bytes leave. */
-SF_INLINE void narrow_lanes(const sf_rows* rows, const int32_t* acc, uint32_t r, const uint32_t lanes, int32_t* out)
+SFI_INLINE void narrow_lanes(const sfi_rows* rows, const int32_t* acc, uint32_t r, const uint32_t lanes, int32_t* out)
 {
     const int32_t *bias = rows->bias + r, *mult = rows->mult + r, *half = rows->half + r, *shift = rows->shift + r;
     for (uint32_t i = 0; i < lanes; i++) {
         const int32_t a = (int32_t)((uint32_t)acc[i] + (uint32_t)bias[i]); /* rows of bytes: packed_rows.c */
         const int32_t low = (int32_t)((((uint32_t)a & 0xffffu) * (uint32_t)mult[i]) >> 16);
         const int32_t v = (((a >> 16) * mult[i] + low + half[i]) >> (shift[i] - 16)) + rows->zero_point;
-        out[i] = sf_clamp(v, rows->lo, rows->hi);
+        out[i] = sfi_clamp(v, rows->lo, rows->hi);
     }
 }
 
-SF_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at, const uint32_t lanes)
+SFI_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at, const uint32_t lanes)
 {
     if (dtype == SF_S16)
         for (uint32_t i = 0; i < lanes; i++)
@@ -32,11 +32,11 @@ SF_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at, 
 
 /* Outputs of the first `count` rows at some positions: position p reads acc[p * capacity ..], without bias, and writes
  * y[at + p*step ..]. */
-SF_CLONES
-void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+SFI_CLONES
+void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                     size_t at, size_t step)
 {
-    const sf_rows local = *rows; /* y may not alias it, for all the compiler knows */
+    const sfi_rows local = *rows; /* y may not alias it, for all the compiler knows */
     int32_t v[LANES];
     for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step) {
         uint32_t r = 0;
@@ -52,19 +52,19 @@ void sf_rows_narrow(const sf_rows* rows, const int32_t* acc, uint32_t capacity, 
 }
 
 /* The same in 64 bits, for any accumulator of the contract. */
-void sf_rows_wide(const sf_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   size_t at, size_t step)
 {
     for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step)
         for (uint32_t r = 0; r < count; r++)
-            sf_store(y, rows->dtype, at + r,
-                     sf_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+            sfi_store(y, rows->dtype, at + r,
+                     sfi_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
                                    rows->hi));
 }
 
-void sf_rows_each(const sf_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
+void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
                   const size_t* at)
 {
     for (uint32_t p = 0; p < positions; p++)
-        sf_rows_narrow(rows, acc + (size_t)p * capacity, capacity, count, 1, y, at[p], 0);
+        sfi_rows_narrow(rows, acc + (size_t)p * capacity, capacity, count, 1, y, at[p], 0);
 }

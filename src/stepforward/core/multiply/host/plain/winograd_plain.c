@@ -8,33 +8,33 @@
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
 
-uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
+uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
                            uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h, uint32_t out_w)
 {
     const uint64_t tiles = ((uint64_t)out_w + 1) / 2 * (((uint64_t)out_h + 1) / 2), positions = (uint64_t)out_w * out_h;
     return kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1 && channels % 2 == 0 &&
-           channels >= 8 && channels <= SF_WINOGRAD_CHANNELS && rows > SF_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+           channels >= 8 && channels <= SFI_WINOGRAD_CHANNELS && rows > SFI_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
 }
 
 typedef struct four {
     int16_t a, b, c, d;
 } four;
 
-SF_INLINE int16_t s16(int32_t v) { return (int16_t)(uint16_t)v; }
+SFI_INLINE int16_t s16(int32_t v) { return (int16_t)(uint16_t)v; }
 
-SF_INLINE four of_weights(int16_t a, int16_t b, int16_t c)
+SFI_INLINE four of_weights(int16_t a, int16_t b, int16_t c)
 {
     const four u = {a, s16(a + b + c), s16(a - b + c), c};
     return u;
 }
 
-SF_INLINE four of_inputs(int16_t a, int16_t b, int16_t c, int16_t d)
+SFI_INLINE four of_inputs(int16_t a, int16_t b, int16_t c, int16_t d)
 {
     const four v = {s16(2 * (a - c)), s16(b + c), s16(c - b), s16(2 * (d - b))};
     return v;
 }
 
-SF_INLINE void put(int16_t* to, size_t step, four v)
+SFI_INLINE void put(int16_t* to, size_t step, four v)
 {
     to[0] = v.a;
     to[step] = v.b;
@@ -42,8 +42,8 @@ SF_INLINE void put(int16_t* to, size_t step, four v)
     to[3 * step] = v.d;
 }
 
-SF_CLONES
-uint32_t sf_winograd_row(const int16_t* restrict line, uint32_t channels, size_t step, int16_t* restrict u, int64_t* sum,
+SFI_CLONES
+uint32_t sfi_winograd_row(const int16_t* restrict line, uint32_t channels, size_t step, int16_t* restrict u, int64_t* sum,
                          int64_t* positive)
 {
     const size_t n = channels;
@@ -71,29 +71,29 @@ uint32_t sf_winograd_row(const int16_t* restrict line, uint32_t channels, size_t
     return (uint32_t)most;
 }
 
-int sf_winograd_transform(sf_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
+int sfi_winograd_transform(sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
                           int64_t* positive)
 {
-    const size_t point = (size_t)SF_PANEL * channels;
+    const size_t point = (size_t)SFI_PANEL * channels;
     for (uint32_t r = 0; r < rows; r++)
         if (row(line + (size_t)r * 9 * channels, channels, point, u + (size_t)r * channels, sum + r, positive + r) > 32767)
             return 0;
-    for (uint32_t p = 0; rows < SF_PANEL && p < 16; p++)
-        sf_fill(u + p * point + (size_t)rows * channels, 0, (SF_PANEL - rows) * channels * sizeof *u);
+    for (uint32_t p = 0; rows < SFI_PANEL && p < 16; p++)
+        sfi_fill(u + p * point + (size_t)rows * channels, 0, (SFI_PANEL - rows) * channels * sizeof *u);
     return 1;
 }
 
-void sf_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words)
+void sfi_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words)
 {
-    const size_t point = (size_t)SF_PANEL * channels;
+    const size_t point = (size_t)SFI_PANEL * channels;
     for (uint32_t p = 0; p < 16; p++)
-        sf_pack_pairs(u + p * point, channels, channels / 2, words + p * point);
+        sfi_pack_pairs(u + p * point, channels, channels / 2, words + p * point);
 }
 
 #define CHANNELS 64u /* transformed together, so that what lies between rows and columns stays at hand */
 
 /* Rows of a tile's transform, then its columns. */
-SF_CLONES
+SFI_CLONES
 static void transform_tile(const int16_t* restrict d, size_t across, size_t down, uint32_t channels, size_t step,
                            int16_t* restrict v)
 {
@@ -112,18 +112,18 @@ static void transform_tile(const int16_t* restrict d, size_t across, size_t down
             put(v + c, 4 * step, of_inputs(between[i][0][c], between[i][1][c], between[i][2][c], between[i][3][c]));
 }
 
-void sf_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+void sfi_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
-    const size_t point = (size_t)SF_WINOGRAD_TILES * channels;
-    for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++, v += channels)
+    const size_t point = (size_t)SFI_WINOGRAD_TILES * channels;
+    for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++, v += channels)
         for (uint32_t c = 0; c < channels; c += CHANNELS)
-            transform_tile(patches[t] + c, across, down, sf_min_u32(CHANNELS, channels - c), point, v + c);
+            transform_tile(patches[t] + c, across, down, sfi_min_u32(CHANNELS, channels - c), point, v + c);
 }
 
-#define SUMS (SF_WINOGRAD_TILES * SF_PANEL)
+#define SUMS (SFI_WINOGRAD_TILES * SFI_PANEL)
 
 /* m[column][row] to 4*y to y. Unsigned: modulo 2^32. */
-SF_CLONES
+SFI_CLONES
 static void combine(const int32_t* restrict m, int32_t* restrict sums)
 {
     for (uint32_t i = 0; i < SUMS; i++) {
@@ -141,21 +141,21 @@ static void combine(const int32_t* restrict m, int32_t* restrict sums)
     }
 }
 
-void sf_winograd_points(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m)
+void sfi_winograd_points(sfi_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* m)
 {
-    const int16_t* patches[SF_WINOGRAD_TILES];
-    const size_t none = 0, point = (size_t)SF_PANEL * channels;
+    const int16_t* patches[SFI_WINOGRAD_TILES];
+    const size_t none = 0, point = (size_t)SFI_PANEL * channels;
     for (uint32_t p = 0; p < 16; p++) {
-        const sf_block b = {words + p * point, 0, &none, 1, channels / 2};
-        for (uint32_t t = 0; t < SF_WINOGRAD_TILES; t++)
-            patches[t] = v + (size_t)(p * SF_WINOGRAD_TILES + t) * channels;
-        dot(&b, patches, 1, m + (size_t)p * SUMS, SF_PANEL);
+        const sfi_block b = {words + p * point, 0, &none, 1, channels / 2};
+        for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++)
+            patches[t] = v + (size_t)(p * SFI_WINOGRAD_TILES + t) * channels;
+        dot(&b, patches, 1, m + (size_t)p * SUMS, SFI_PANEL);
     }
 }
 
-void sf_winograd_sums(sf_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums)
+void sfi_winograd_sums(sfi_block_kernel dot, const int16_t* words, const int16_t* v, uint32_t channels, int32_t* sums)
 {
     int32_t m[16 * SUMS];
-    sf_winograd_points(dot, words, v, channels, m);
+    sfi_winograd_points(dot, words, v, channels, m);
     combine(m, sums);
 }
