@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := $(shell find src/stepforward -name '*.[ch]') setup.py pyproject.toml
+CSOURCES := $(shell find src tests/core firmware benchmarks -name '*.[ch]')
 PARSER := all
 RUNS   := 10000
 SEED   := 0
@@ -21,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SLOW := tests/firmware tests/bench tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
         tests/frontend/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
 
-.PHONY: demo check test lint core-test python-test bench fuzz tools ask-tools clean
+.PHONY: demo check test lint format core-test python-test bench fuzz tools ask-tools clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/stepforward demo --out stepforward-demo --overwrite
@@ -37,6 +38,12 @@ lint: $(VENV)/.installed-dev
 	@$(QUIET) lint $(BIN)/ruff check .
 	@$(QUIET) format $(BIN)/ruff format --check .
 	@$(QUIET) types $(BIN)/python -m mypy
+	@$(QUIET) format-c $(BIN)/clang-format --dry-run -Werror $(CSOURCES)
+
+# Writes what lint checks.
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CSOURCES)
 
 core-test: $(VENV)/.installed-dev
 	@$(QUIET) core-test $(CORE) test
@@ -70,7 +77,7 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python $(SOURCES) constraints.txt
-	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff mypy
+	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff mypy clang-format
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -45,7 +45,8 @@ int main(int count, char** words)
     const uint32_t samples = (uint32_t)atoi(words[4]);
     sf_program program;
     sf_plan plan;
-    if (sf_program_open(&program, sfp, program_bytes) != SF_OK || sf_plan_open(&plan, &program, sft, plan_bytes) != SF_OK)
+    if (sf_program_open(&program, sfp, program_bytes) != SF_OK ||
+        sf_plan_open(&plan, &program, sft, plan_bytes) != SF_OK)
         fail("the core refuses the files");
 
     void* weights = reserve(plan.weights_bytes);

@@ -1,6 +1,6 @@
 /* Start-up of a Cortex-M without an assembler file: vector table, memory, SysTick, stack paint, then main().
- * The floating-point unit stays off, so a float instruction anywhere in this firmware would end in a fault; only Helium, which
- * shares its registers, turns it on. */
+ * The floating-point unit stays off, so a float instruction anywhere in this firmware would end in a fault; only
+ * Helium, which shares its registers, turns it on. */
 #include "board.h"
 #include "semihost.h"
 

@@ -17,7 +17,8 @@
 static void blocks(sfi_block_kernel plain, sfi_block_kernel fast, size_t pairs)
 {
     static int16_t words[SFI_BLOCK_PANELS * SEGMENTS * PAIRS * SFI_PANEL * 2], picture[PICTURE];
-    static int32_t expected[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL], got[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL];
+    static int32_t expected[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL],
+        got[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL];
     size_t offsets[SEGMENTS];
     const sfi_block b = {words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
     const int16_t* patches[SFI_BLOCK_PATCHES];
@@ -38,7 +39,8 @@ static void blocks(sfi_block_kernel plain, sfi_block_kernel fast, size_t pairs)
     }
 }
 
-/* Sums of s8 weights and of bytes that hold x ^ flip: with a flip of 128 every row has 128 times the sum of its weights too much. */
+/* Sums of s8 weights and of bytes that hold x ^ flip: with a flip of 128 every row has 128 times the sum of its weights
+ * too much. */
 static void byte_blocks(sfi_block_kernel fast, uint32_t flip, size_t pairs)
 {
     enum { ROWS_HERE = SFI_BLOCK_PANELS * SFI_PANEL };
@@ -74,8 +76,8 @@ static void byte_blocks(sfi_block_kernel fast, uint32_t flip, size_t pairs)
     }
 }
 
-/* Rows as sfi_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays below
- * 2^30 * 1.001, half below 2^28, and the zero point below 2^29. */
+/* Rows as sfi_rows_prepare() finds them fused: |acc + bias| <= 2^30 + 2^20, so the product without its low half stays
+ * below 2^30 * 1.001, half below 2^28, and the zero point below 2^29. */
 static void fused_rows(sfi_rows* rows, uint32_t count)
 {
     rows->dtype = SF_S8;
@@ -101,11 +103,12 @@ static void pack_few(const sfi_block* b, int16_t* few)
     for (size_t s = 0; s < b->segments; s++, few += fours * 4 * SFI_FEW_ROWS)
         for (size_t k = 0; k < 2 * b->pairs; k++)
             for (size_t r = 0; r < SFI_FEW_ROWS; r++)
-                few[k / 4 * 4 * SFI_FEW_ROWS + r * 4 + k % 4] = b->words[((s * b->pairs + k / 2) * SFI_PANEL + r) * 2 + k % 2];
+                few[k / 4 * 4 * SFI_FEW_ROWS + r * 4 + k % 4] =
+                    b->words[((s * b->pairs + k / 2) * SFI_PANEL + r) * 2 + k % 2];
 }
 
-/* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights, outputs with and
- * without gaps. Weights are small enough for SEGMENTS * 2 * PAIRS products to stay below 2^30. */
+/* A grid kernel against the plain kernels one after the other: every count of rows, grids that do not fill eights,
+ * outputs with and without gaps. Weights are small enough for SEGMENTS * 2 * PAIRS products to stay below 2^30. */
 static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, uint32_t most)
 {
     static int16_t few[SEGMENTS * (PAIRS + 1) * 2 * SFI_FEW_ROWS];
@@ -124,7 +127,8 @@ static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, ui
     for (uint32_t count = 1; fast != NULL && count <= most; count++) {
         const uint32_t width = (uint32_t)draw(1, 28), rows_down = (uint32_t)draw(1, 5), padding = (uint32_t)draw(0, 2);
         const size_t step = count + padding;
-        const sfi_grid grid = {width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
+        const sfi_grid grid = {
+            width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
         sfi_cursor cursor = sfi_grid_start(&grid);
         sfi_eight eight;
         sfi_rows rows;
@@ -134,7 +138,8 @@ static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, ui
         memset(got, 1, sizeof got);
         while (sfi_grid_next(&cursor, &eight)) {
             for (uint32_t j = 0; j < (count + SFI_PANEL - 1) / SFI_PANEL; j += SFI_BLOCK_PANELS) {
-                const uint32_t left = (count + SFI_PANEL - 1) / SFI_PANEL - j, some = left < SFI_BLOCK_PANELS ? left : SFI_BLOCK_PANELS;
+                const uint32_t left = (count + SFI_PANEL - 1) / SFI_PANEL - j,
+                               some = left < SFI_BLOCK_PANELS ? left : SFI_BLOCK_PANELS;
                 sfi_block part = b;
                 part.words += j * b.panel;
                 sfi_eight shifted = eight;
@@ -251,7 +256,8 @@ static void adds(sfi_add_kernel fast)
 {
     int8_t a[200], b[200], expected[200], got[200];
     for (size_t count = 0; count <= 200; count++) {
-        const sfi_sum s = {draw(0, 65535), draw(0, 65535), 2 * draw(-(1 << 29), 1 << 29), draw(0, 23), draw(-128, 0), draw(0, 127)};
+        const sfi_sum s = {draw(0, 65535), draw(0, 65535), 2 * draw(-(1 << 29), 1 << 29),
+                           draw(0, 23),    draw(-128, 0),  draw(0, 127)};
         for (size_t i = 0; i < 200; i++) {
             a[i] = (int8_t)draw(-128, 127);
             b[i] = (int8_t)draw(-128, 127);
@@ -269,8 +275,18 @@ static void windows(sfi_max_line_kernel kernel)
 {
     for (int trial = 0; trial < 3000; trial++) {
         const uint32_t channels = (uint32_t)draw(1, trial % 2 ? 100 : 17), width = 12;
-        sfi_max_line v = {NULL, NULL, (uint32_t)draw(1, 5), channels, (size_t)draw(1, 2) * channels, draw(0, 3), draw(1, 3),
-                         width * channels, (size_t)draw(1, 2) * channels, (int8_t)draw(-128, 0), (int8_t)draw(0, 127), 0};
+        sfi_max_line v = {NULL,
+                          NULL,
+                          (uint32_t)draw(1, 5),
+                          channels,
+                          (size_t)draw(1, 2) * channels,
+                          draw(0, 3),
+                          draw(1, 3),
+                          width * channels,
+                          (size_t)draw(1, 2) * channels,
+                          (int8_t)draw(-128, 0),
+                          (int8_t)draw(0, 127),
+                          0};
         const size_t last_tap = v.taps_y > 0 ? (size_t)(v.taps_y - 1) * v.row + (size_t)(v.taps_x - 1) * v.step : 0;
         size_t x_bytes = last_tap + (v.positions - 1) * v.stride + channels, y_bytes = v.positions * channels;
         v.loose = v.taps_y > 0 && draw(0, 1);

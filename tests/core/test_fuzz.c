@@ -1,8 +1,9 @@
-/* Programs, plans and the calls that write a journal, changed at random with checksums made right again: whatever is accepted runs in
- * buffers exactly as large as promised (the sanitizers watch), and a journal holds what was written although its sink fails.
+/* Programs, plans and the calls that write a journal, changed at random with checksums made right again: whatever is
+ * accepted runs in buffers exactly as large as promised (the sanitizers watch), and a journal holds what was written
+ * although its sink fails.
  *
- * Usage: test_fuzz FOLDER [RUNS [SEED [program|plan|journal [FIRST]]]], FOLDER written by make_example.py. The n-th input of a seed is
- * always the same; a failure names it. */
+ * Usage: test_fuzz FOLDER [RUNS [SEED [program|plan|journal [FIRST]]]], FOLDER written by make_example.py. The n-th
+ * input of a seed is always the same; a failure names it. */
 #include "bytes.h"
 #include "stepforward.h"
 
@@ -28,9 +29,10 @@ static uint32_t below(uint32_t n) { return (uint32_t)(draw() % n); }
 /* A word at some edge, near what it was, or anything. */
 static uint32_t changed(uint32_t v)
 {
-    static const uint32_t edges[] = {0,     1,     2,     3,          4,          7,           8,           16,          47,         48,
-                                     127,   128,   255,   256,        32767,      32768,       65535,       65536,       1u << 22,   1u << 24,
-                                     1u << 28, 1u << 30, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu};
+    static const uint32_t edges[] = {0,        1,           2,           3,           4,          7,        8,
+                                     16,       47,          48,          127,         128,        255,      256,
+                                     32767,    32768,       65535,       65536,       1u << 22,   1u << 24, 1u << 28,
+                                     1u << 30, 0x7fffffffu, 0x80000000u, 0xfffffffeu, 0xffffffffu};
     switch (below(6)) {
     case 0: return v + below(9) - 4;
     case 1: return v ^ 1u << below(32);
@@ -44,8 +46,8 @@ static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_
 {
     const uint32_t n = 2, block = row_tile == SF_DEVICE_ROWS ? 1 : 2;
     const size_t bytes = sf_scratch_bytes(program, block, row_tile);
-    if (bytes == 0 || bytes > LARGEST || program->input_bytes > LARGEST || program->classes > LARGEST / 8 || plan->weights_bytes > LARGEST ||
-        plan->momentum_elements > LARGEST || plan->directions > 4)
+    if (bytes == 0 || bytes > LARGEST || program->input_bytes > LARGEST || program->classes > LARGEST / 8 ||
+        plan->weights_bytes > LARGEST || plan->momentum_elements > LARGEST || plan->directions > 4)
         return;
     sf_trainer trainer = {0};
     trainer.program = program;
@@ -85,7 +87,8 @@ static int try_both(blob sfp, blob sft)
 {
     sf_program program;
     sf_plan plan;
-    const int accepted = sf_program_open(&program, sfp.bytes, sfp.size) == SF_OK && sf_plan_open(&plan, &program, sft.bytes, sft.size) == SF_OK;
+    const int accepted = sf_program_open(&program, sfp.bytes, sfp.size) == SF_OK &&
+                         sf_plan_open(&plan, &program, sft.bytes, sft.size) == SF_OK;
     if (accepted)
         run_accepted(&program, &plan, below(2) ? SF_DEVICE_ROWS : 16 * (1 + below(3)));
     return accepted;
@@ -102,7 +105,8 @@ static int fuzz_program(blob sfp, blob sft)
     if (below(20) == 0)
         b.size -= below((uint32_t)b.size);
     if (b.size >= 96) {
-        const uint32_t offsets[2] = {word(b.bytes + 48), word(b.bytes + 56)}, sizes[2] = {word(b.bytes + 52), word(b.bytes + 60)};
+        const uint32_t offsets[2] = {word(b.bytes + 48), word(b.bytes + 56)},
+                       sizes[2] = {word(b.bytes + 52), word(b.bytes + 60)};
         for (int i = 0; i < 2; i++)
             if ((uint64_t)offsets[i] + sizes[i] <= b.size)
                 put(b.bytes + 16 + 4 * i, sf_crc32(0, b.bytes + offsets[i], sizes[i]));
@@ -170,7 +174,9 @@ static uint32_t read_back(const kept* k, size_t at, uint32_t check, uint32_t dir
         CHECK(word(payload + sizes[type]) == check);
         for (uint32_t i = 0; type <= 3 && i < n; i++) {
             const uint32_t two = payload[i / 4] >> (2 * (i % 4)) & 3u;
-            const int vote = type == 1 ? (payload[i / 8] >> (i % 8) & 1 ? -1 : 1) : type == 2 ? (two == 3 ? -1 : (int)two) : (int8_t)payload[i];
+            const int vote = type == 1   ? (payload[i / 8] >> (i % 8) & 1 ? -1 : 1)
+                             : type == 2 ? (two == 3 ? -1 : (int)two)
+                                         : (int8_t)payload[i];
             CHECK(vote == votes[seen + i]);
         }
         seen += type <= 3 ? n : 0;
@@ -184,7 +190,8 @@ static int fuzz_journal(void)
 {
     static kept k;
     static int8_t votes[MOST_VOTES + 255];
-    const uint32_t directions = below(4) == 0 ? 1 + below(255) : 1 + below(8), per_record = 1 + below(below(4) == 0 ? 255 : 9);
+    const uint32_t directions = below(4) == 0 ? 1 + below(255) : 1 + below(8),
+                   per_record = 1 + below(below(4) == 0 ? 255 : 9);
     const uint32_t largest = below(3);
     uint8_t* buffer = malloc(sf_journal_buffer_bytes(directions, per_record));
     CHECK(buffer != NULL);
@@ -204,7 +211,9 @@ static int fuzz_journal(void)
             sf_journal_evaluation(&journal, (uint32_t)draw(), (int64_t)draw());
         else {
             for (uint32_t i = 0; i < directions; i++)
-                votes[taken + i] = (int8_t)(largest == 2 ? (int)draw() : largest == 1 ? (int)below(3) - 1 : 1 - 2 * (int)below(2));
+                votes[taken + i] = (int8_t)(largest == 2   ? (int)draw()
+                                            : largest == 1 ? (int)below(3) - 1
+                                                           : 1 - 2 * (int)below(2));
             if (sf_journal_votes(&journal, votes + taken) == SF_OK)
                 taken += directions;
         }

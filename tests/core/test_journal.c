@@ -54,7 +54,8 @@ static void records(void)
     CHECK(sf_journal_votes(&journal, raw) == SF_OK && sf_journal_evaluation(&journal, 7, -2) == SF_OK);
     CHECK(f.bytes[at] == 3 && f.bytes[at + 2] == 5 && f.bytes[at + 3] == 0xfd && f.bytes[at + 4] == 0);
     at += 2 + 3 + 4;
-    CHECK(f.bytes[at] == 4 && f.bytes[at + 1] == 0 && f.bytes[at + 2] == 7 && f.bytes[at + 6] == 0xfe && f.bytes[at + 13] == 0xff);
+    CHECK(f.bytes[at] == 4 && f.bytes[at + 1] == 0 && f.bytes[at + 2] == 7 && f.bytes[at + 6] == 0xfe &&
+          f.bytes[at + 13] == 0xff);
     at = f.size;
     CHECK(sf_journal_end(&journal, 4, 1) == SF_OK);
     CHECK(f.bytes[at] == 5 && f.bytes[at + 2] == 4 && f.bytes[at + 6] == 1 && f.size == at + 2 + 5 + 4);
@@ -94,13 +95,15 @@ static void go_on(sf_journal* journal, uint32_t step)
     int8_t votes[DIRECTIONS];
     for (; step < STEPS; step++) {
         votes_of(step, votes);
-        if (sf_journal_votes(journal, votes) != SF_OK || (step % 7 == 6 && sf_journal_evaluation(journal, step, -(int64_t)step) != SF_OK))
+        if (sf_journal_votes(journal, votes) != SF_OK ||
+            (step % 7 == 6 && sf_journal_evaluation(journal, step, -(int64_t)step) != SF_OK))
             return;
     }
     (void)sf_journal_end(journal, STEPS, 0);
 }
 
-/* The complete records: where they end, with which check, and how many steps and validations they hold. 0: not even a header. */
+/* The complete records: where they end, with which check, and how many steps and validations they hold. 0: not even a
+ * header. */
 static size_t walk(const file* f, uint32_t* check, uint32_t* steps, uint32_t* evaluations)
 {
     const size_t header = 12 + 2;
@@ -111,7 +114,11 @@ static size_t walk(const file* f, uint32_t* check, uint32_t* steps, uint32_t* ev
     for (*check = word(f->bytes + header);;) {
         const uint8_t *record = f->bytes + at, type = record[0];
         const size_t votes = (size_t)record[1] * DIRECTIONS;
-        const size_t payload = type == 1 ? (votes + 7) / 8 : type == 2 ? (votes + 3) / 4 : type == 3 ? votes : type == 4 ? 12 : 5;
+        const size_t payload = type == 1   ? (votes + 7) / 8
+                               : type == 2 ? (votes + 3) / 4
+                               : type == 3 ? votes
+                               : type == 4 ? 12
+                                           : 5;
         if (at + 2 > f->size || at + 2 + payload + 4 > f->size)
             return at;
         const uint32_t sum = sf_crc32(*check, record, 2 + payload);
@@ -124,7 +131,8 @@ static size_t walk(const file* f, uint32_t* check, uint32_t* steps, uint32_t* ev
     }
 }
 
-/* Power lost after any byte: cut to what is complete, resumed and continued, the file is that of an uninterrupted run. */
+/* Power lost after any byte: cut to what is complete, resumed and continued, the file is that of an uninterrupted run.
+ */
 static void power_lost_anywhere(void)
 {
     file whole = {{0}, 0, -1};
@@ -145,7 +153,8 @@ static void power_lost_anywhere(void)
         } else {
             CHECK(sf_journal_resume(&journal, DIRECTIONS, TOGETHER, buffer, check, append, &f) == SF_OK);
             resumed++;
-            if (steps > 0 && steps % 7 == 0 && evaluations < steps / 7) /* lost with power, but the steps before it are there */
+            if (steps > 0 && steps % 7 == 0 &&
+                evaluations < steps / 7) /* lost with power, but the steps before it are there */
                 CHECK(sf_journal_evaluation(&journal, steps - 1, -(int64_t)(steps - 1)) == SF_OK);
         }
         if (steps == STEPS)

@@ -1,5 +1,5 @@
-/* A whole program from files: training on it as a device does gives the reference's votes, weights and logits; damaged copies
- * of it never lead a kernel out of its buffers (the sanitizer build watches).
+/* A whole program from files: training on it as a device does gives the reference's votes, weights and logits; damaged
+ * copies of it never lead a kernel out of its buffers (the sanitizer build watches).
  *
  * Usage: test_program FOLDER, written by make_example.py. */
 #include "bytes.h"
@@ -12,7 +12,8 @@ typedef struct example {
 } example;
 
 /* Train with every buffer exactly as large as promised. Returns the first status that is not SF_OK. */
-static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, const int32_t* y, uint32_t n, uint32_t steps, const example* expected)
+static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, const int32_t* y, uint32_t n,
+                       uint32_t steps, const example* expected)
 {
     sf_program program;
     sf_plan plan;
@@ -83,7 +84,8 @@ static void hostile_programs(const example* e, const int32_t* y)
         for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
             memcpy(copy.bytes, e->sfp.bytes, copy.size);
             put(copy.bytes + at, values[v]);
-            const uint32_t covered = word(copy.bytes + 48) > 16 && word(copy.bytes + 48) <= copy.size ? word(copy.bytes + 48) : end;
+            const uint32_t covered =
+                word(copy.bytes + 48) > 16 && word(copy.bytes + 48) <= copy.size ? word(copy.bytes + 48) : end;
             put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, covered - 16));
             if (train(SF_DEVICE_ROWS, copy, e->sft, NULL, y, 1, 1, NULL) == SF_OK)
                 accepted++;
@@ -140,8 +142,8 @@ static void what_is_refused(const example* e)
     int32_t logits[4];
     CHECK(sf_program_open(&program, e->sfp.bytes + 1, e->sfp.size) == SF_MISALIGNED);
     CHECK(sf_program_open(&program, e->sfp.bytes, e->sfp.size) == SF_OK);
-    CHECK(sf_logits(&program, NULL, sf_program_weights(&program), &scratch, (const int8_t*)e->samples.bytes, 1, logits) ==
-          SF_SCRATCH_TOO_SMALL);
+    CHECK(sf_logits(&program, NULL, sf_program_weights(&program), &scratch, (const int8_t*)e->samples.bytes, 1,
+                    logits) == SF_SCRATCH_TOO_SMALL);
     CHECK(sf_scratch_bytes(&program, 0, 4) == 0 && sf_scratch_bytes(&program, 1, 5) == 0);
     CHECK(sf_scratch_bytes(&program, 4, 16) > sf_scratch_bytes(&program, 1, 4));
     const uint32_t most = (uint32_t)INT32_MAX / program.arena_bytes;

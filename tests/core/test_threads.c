@@ -1,5 +1,5 @@
-/* Threads, crews and packed weights change nothing: the threaded calls give what the plain ones give, with buffers exactly as large as
- * promised (the sanitizer builds watch).
+/* Threads, crews and packed weights change nothing: the threaded calls give what the plain ones give, with buffers
+ * exactly as large as promised (the sanitizer builds watch).
  *
  * Usage: test_threads FOLDER, written by make_example.py. */
 #define _POSIX_C_SOURCE 200112L
@@ -29,14 +29,15 @@ typedef struct task {
     int32_t* logits;
 } task;
 
-/* A few steps and what they computed on the way: losses of every step, then logits and weights. With z of `directions` kept, each
- * direction has a call of its own, after one that left other packed weights. */
+/* A few steps and what they computed on the way: losses of every step, then logits and weights. With z of `directions`
+ * kept, each direction has a call of its own, after one that left other packed weights. */
 static void train(task* t, uint32_t threads, uint32_t probes, uint32_t directions, int64_t losses[STEPS][MOST_PROBES])
 {
     const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63;
     const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes, directions) : 0;
     const sf_scratch scratch = {aligned(slice * threads), slice * threads, BLOCK, ROWS};
-    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, directions, 0, 0, 0}, *given = probes > 0 ? &packs : NULL;
+    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, directions, 0, 0, 0},
+             *given = probes > 0 ? &packs : NULL;
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
     sf_plan_weights(&t->plan, &t->program, t->weights);
@@ -46,14 +47,15 @@ static void train(task* t, uint32_t threads, uint32_t probes, uint32_t direction
         const int8_t votes[2] = {1, -1};
         const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first probe, probes */
         for (uint32_t i = 0; directions > 0 && i < 3; i++)
-            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some + calls[i][0],
-                                     calls[i][1], losses[step] + calls[i][0]) == SF_OK);
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
+                                     some + calls[i][0], calls[i][1], losses[step] + calls[i][0]) == SF_OK);
         if (directions == 0)
-            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES, some, MOST_PROBES,
-                                     losses[step]) == SF_OK);
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
+                                     some, MOST_PROBES, losses[step]) == SF_OK);
         if (directions > 0 && probes % 2 == 0 && probes > 0)
             CHECK(packs.drawn == 1 + step && packs.held == (directions < 2 ? directions : 2));
-        CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) == SF_OK);
+        CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) ==
+              SF_OK);
         CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew, given) == SF_OK);
     }
     sf_crew_close(crew);
@@ -72,7 +74,8 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_PROBES])
     for (uint32_t step = 0; step < STEPS; step++) {
         const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
         const int8_t votes[2] = {1, -1};
-        CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x, t->y, SAMPLES, some, MOST_PROBES, losses[step]) == SF_OK);
+        CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x, t->y, SAMPLES, some, MOST_PROBES,
+                        losses[step]) == SF_OK);
         CHECK(sf_logits(&t->program, &t->plan, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
         CHECK(sf_update(&t->program, &t->plan, t->weights, t->momentum, step, votes) == SF_OK);
     }
@@ -100,23 +103,25 @@ static void refusals(const task* t)
 {
     const sf_perturbation none = {0, 0, 0};
     int64_t loss;
-    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63, need = sf_packs_bytes(&t->program, ROWS, 1, 0);
+    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63,
+                 need = sf_packs_bytes(&t->program, ROWS, 1, 0);
     sf_scratch scratch = {aligned(slice), slice, BLOCK, ROWS};
     sf_packs packs = {aligned(need), need - 1, 1, 0, 0, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1, 0) == 0 && sf_packs_bytes(&t->program, ROWS, 0, 0) == 0);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==
-          SF_SCRATCH_TOO_SMALL);
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1,
+                             &loss) == SF_SCRATCH_TOO_SMALL);
     packs.bytes = need;
     packs.memory = (uint8_t*)packs.memory + 8;
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1, &loss) ==
-          SF_MISALIGNED);
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1,
+                             &loss) == SF_MISALIGNED);
     packs.memory = (uint8_t*)packs.memory - 8;
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 0) == SF_BAD_ARGUMENT);
-    CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT && sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
+    CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT &&
+          sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 2) == SF_OK);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, &none, 1, &loss) ==
-          SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, &none, 1,
+                             &loss) == SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
     sf_crew_close(crew);
     free(crew);
     free(packs.memory);
@@ -128,7 +133,8 @@ static void compare(const char* folder, const char* program, const char* plan)
     task t = {0};
     const blob sfp = read_file(folder, program), sft = read_file(folder, plan);
     const blob x = read_file(folder, "samples"), y = read_file(folder, "labels");
-    CHECK(sf_program_open(&t.program, sfp.bytes, sfp.size) == SF_OK && sf_plan_open(&t.plan, &t.program, sft.bytes, sft.size) == SF_OK);
+    CHECK(sf_program_open(&t.program, sfp.bytes, sfp.size) == SF_OK &&
+          sf_plan_open(&t.plan, &t.program, sft.bytes, sft.size) == SF_OK);
     t.x = (const int8_t*)x.bytes;
     t.y = (const int32_t*)(const void*)y.bytes;
     t.weights = aligned(t.plan.weights_bytes);
@@ -145,7 +151,8 @@ static void compare(const char* folder, const char* program, const char* plan)
     memcpy(weights, t.weights, t.plan.weights_bytes);
     memcpy(logits, t.logits, logits_bytes);
     for (uint32_t threads = 1; threads <= 4; threads++)
-        for (uint32_t probes = 0, directions = 0; probes <= MOST_PROBES; probes += directions == 3, directions = (directions + 1) % 4) {
+        for (uint32_t probes = 0, directions = 0; probes <= MOST_PROBES;
+             probes += directions == 3, directions = (directions + 1) % 4) {
             train(&t, threads, probes, directions, losses);
             CHECK(memcmp(losses, expected, sizeof losses) == 0);
             CHECK(memcmp(t.logits, logits, logits_bytes) == 0);
@@ -167,9 +174,9 @@ int main(int argc, char** argv)
 {
     CHECK(argc == 2);
     compare(argv[1], "program.sfp", "plan.sft");
-    compare(argv[1], "head.sfp", "head.sft"); /* operators before the cut */
-    compare(argv[1], "bytes.sfp", "bytes.sft"); /* 8-bit weights */
-    compare(argv[1], "wide.sfp", "wide.sft"); /* and rows longer than what they are packed into */
+    compare(argv[1], "head.sfp", "head.sft");     /* operators before the cut */
+    compare(argv[1], "bytes.sfp", "bytes.sft");   /* 8-bit weights */
+    compare(argv[1], "wide.sfp", "wide.sft");     /* and rows longer than what they are packed into */
     compare(argv[1], "padded.sfp", "padded.sft"); /* windows that see nothing of the image */
     fork_with_a_crew();
     puts("threads: ok");

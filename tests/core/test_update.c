@@ -1,5 +1,5 @@
-/* Moves of the weights against the contract, section 8, element by element in 64 bits: every type of weight, rounding, shift and
- * layout of scalers, with numbers at their limits. */
+/* Moves of the weights against the contract, section 8, element by element in 64 bits: every type of weight, rounding,
+ * shift and layout of scalers, with numbers at their limits. */
 #include <string.h>
 
 #include "check.h"
@@ -19,7 +19,10 @@ static uint32_t below(uint32_t n)
     return (state >> 8) % n;
 }
 
-static int32_t limit_of(int32_t dtype) { return dtype == SF_S32 ? INT32_MAX : dtype == SF_S16 ? 32767 : dtype == SF_S8 ? 127 : 7; }
+static int32_t limit_of(int32_t dtype)
+{
+    return dtype == SF_S32 ? INT32_MAX : dtype == SF_S16 ? 32767 : dtype == SF_S8 ? 127 : 7;
+}
 
 static int32_t get(const uint8_t* data, int32_t dtype, uint32_t e)
 {
@@ -65,12 +68,14 @@ static void check(const sf_plan* plan, const sf_tensor* t, const int8_t* votes, 
     for (uint32_t e = 0; e < count; e++) {
         uint32_t run;
         if (plan->beta > 0) {
-            const int64_t v = ((momentum_before[e] * (int64_t)plan->beta + 16384) >> 15) + g[e] * (1 << plan->fraction_bits);
+            const int64_t v =
+                ((momentum_before[e] * (int64_t)plan->beta + 16384) >> 15) + g[e] * (1 << plan->fraction_bits);
             g[e] = v < -32767 ? -32767 : v > 32767 ? 32767 : v;
             CHECK(momentum[e] == g[e]);
         }
         const sf_scaler* s = sfi_scaler_at(plan, plan->trainables, t, e, 1, &run);
-        const int64_t limit = limit_of(t->dtype), w = get(before, t->dtype, e) - expected_move(plan, s, g[e], u[e], rate);
+        const int64_t limit = limit_of(t->dtype),
+                      w = get(before, t->dtype, e) - expected_move(plan, s, g[e], u[e], rate);
         CHECK(get(after, t->dtype, e) == (w < -limit ? -limit : w > limit ? limit : w));
     }
 }

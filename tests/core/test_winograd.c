@@ -1,4 +1,5 @@
-/* Winograd's transforms against a convolution as it is defined, with every dot kernel, and each fast piece against the plain one. */
+/* Winograd's transforms against a convolution as it is defined, with every dot kernel, and each fast piece against the
+ * plain one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ typedef struct panel {
     sfi_tiles tiles;
 } panel;
 
-/* Weights whose nine magnitudes add up to at most 32767, and so that no output reaches 2^29: 9 * 80 * 2900 * 255 < 2^29. */
+/* Weights whose nine magnitudes add up to at most 32767, and so that no output reaches 2^29: 9 * 80 * 2900 * 255 <
+ * 2^29. */
 static void fill(panel* p)
 {
     const int32_t largest = p->channels <= 64 ? 3640 : 2900;
@@ -69,7 +71,8 @@ static void sums(panel* p, const sfi_kernels* kernels)
     kernels->picture(p->tiles.patches, p->channels, SIDE * p->channels, p->channels, p->v);
     sfi_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
     for (uint32_t i = 0; i < SUMS; i++) {
-        const uint32_t row = i % SFI_PANEL, t = i / SFI_PANEL % SFI_WINOGRAD_TILES, q = i / SFI_PANEL / SFI_WINOGRAD_TILES;
+        const uint32_t row = i % SFI_PANEL, t = i / SFI_PANEL % SFI_WINOGRAD_TILES,
+                       q = i / SFI_PANEL / SFI_WINOGRAD_TILES;
         CHECK(got[i] == (row < p->rows ? direct(p, q, t, row) : 0));
     }
 }

@@ -1,5 +1,5 @@
-/* Multiply-accumulates per second of 16-bit integers that one core can reach: chains of the widest multiply-add it has, on
- * registers only. Prints the instruction and the rate; the rate is 0 where this file knows no such instruction. */
+/* Multiply-accumulates per second of 16-bit integers that one core can reach: chains of the widest multiply-add it has,
+ * on registers only. Prints the instruction and the rate; the rate is 0 where this file knows no such instruction. */
 #define _POSIX_C_SOURCE 199309L
 #include <stdint.h>
 #include <stdio.h>
@@ -25,19 +25,24 @@ static double seconds(void)
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) static int run_vnni(void)
 {
     __m512i sum[CHAINS], a = _mm512_set1_epi16(3), b = _mm512_set1_epi16(5);
-    UNROLL for (int i = 0; i < CHAINS; i++) sum[i] = _mm512_setzero_si512();
-    for (int round = 0; round < ROUNDS; round++)
-        UNROLL for (int i = 0; i < CHAINS; i++) __asm__ volatile("vpdpwssd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
+    UNROLL for (int i = 0; i < CHAINS; i++)
+        sum[i] = _mm512_setzero_si512();
+    for (int round = 0; round < ROUNDS; round++) UNROLL
+        for (int i = 0; i < CHAINS; i++)
+            __asm__ volatile("vpdpwssd %2, %1, %0" : "+v"(sum[i]) : "v"(a), "v"(b));
     return _mm512_reduce_add_epi32(sum[0]);
 }
 
 __attribute__((target("avx2"))) static int run_avx2(void)
 {
     __m256i sum[CHAINS], product, a = _mm256_set1_epi16(3), b = _mm256_set1_epi16(5);
-    UNROLL for (int i = 0; i < CHAINS; i++) sum[i] = _mm256_setzero_si256();
-    for (int round = 0; round < ROUNDS; round++)
-        UNROLL for (int i = 0; i < CHAINS; i++)
-            __asm__ volatile("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(sum[i]), "=&x"(product) : "x"(a), "x"(b));
+    UNROLL for (int i = 0; i < CHAINS; i++)
+        sum[i] = _mm256_setzero_si256();
+    for (int round = 0; round < ROUNDS; round++) UNROLL
+        for (int i = 0; i < CHAINS; i++)
+            __asm__ volatile("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0"
+                             : "+x"(sum[i]), "=&x"(product)
+                             : "x"(a), "x"(b));
     return _mm256_extract_epi32(sum[0], 0);
 }
 

@@ -1,5 +1,6 @@
-/* AVX-512 for machines without it: found in front of the compiler's own header, this one makes every intrinsic a function
- * of SIMDe (libsimde-dev), so that the kernels of such machines run under tests everywhere; see `emulated` in the core's Makefile. */
+/* AVX-512 for machines without it: found in front of the compiler's own header, this one makes every intrinsic a
+ * function of SIMDe (libsimde-dev), so that the kernels of such machines run under tests everywhere; see `emulated` in
+ * the core's Makefile. */
 #ifndef EMULATED_IMMINTRIN_H
 #define EMULATED_IMMINTRIN_H
 
@@ -15,12 +16,18 @@
 #include <string.h>
 
 /* What SIMDe 0.7 lacks. */
-typedef struct lanes8 { uint8_t v[64]; } lanes8;
-typedef struct lanes16 { uint16_t v[32]; } lanes16;
-typedef struct lanes32 { int32_t v[16]; } lanes32;
+typedef struct lanes8 {
+    uint8_t v[64];
+} lanes8;
+typedef struct lanes16 {
+    uint16_t v[32];
+} lanes16;
+typedef struct lanes32 {
+    int32_t v[16];
+} lanes32;
 
 #define TO(type, name, from) \
-    type name;               \
+    type name; \
     memcpy(&name, &(from), sizeof name)
 
 static inline __m128i emulated_cvtepi32_epi8(__m512i a)
@@ -62,7 +69,10 @@ static inline __m512i emulated_mask_mulhi_epu16(__m512i from, uint32_t mask, __m
     return _mm512_loadu_si512(&z);
 }
 
-static inline __m512i emulated_mulhi_epu16(__m512i a, __m512i b) { return emulated_mask_mulhi_epu16(a, 0xffffffffu, a, b); }
+static inline __m512i emulated_mulhi_epu16(__m512i a, __m512i b)
+{
+    return emulated_mask_mulhi_epu16(a, 0xffffffffu, a, b);
+}
 
 static inline __m512i emulated_mask_shuffle_epi32(__m512i from, uint16_t mask, __m512i a, int order)
 {
@@ -92,7 +102,10 @@ static inline __m512i emulated_srav_epi32(__m512i a, __m512i b)
     return _mm512_loadu_si512(&x);
 }
 
-static inline __m512i emulated_srai_epi32(__m512i a, unsigned count) { return emulated_srav_epi32(a, _mm512_set1_epi32((int)count)); }
+static inline __m512i emulated_srai_epi32(__m512i a, unsigned count)
+{
+    return emulated_srav_epi32(a, _mm512_set1_epi32((int)count));
+}
 
 #define _mm512_cvtepi32_epi8(a) emulated_cvtepi32_epi8(a)
 #define _mm512_cvtepi32_epi16(a) emulated_cvtepi32_epi16(a)

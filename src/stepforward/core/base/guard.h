@@ -1,5 +1,6 @@
-/* Rooms carved out of one caller's buffer lie side by side, where no address sanitizer sees what runs from one into the next. Sanitizer
- * builds therefore leave a forbidden gap after every room; other builds have neither the gap nor a trace of it. */
+/* Rooms carved out of one caller's buffer lie side by side, where no address sanitizer sees what runs from one into the
+ * next. Sanitizer builds therefore leave a forbidden gap after every room; other builds have neither the gap nor a
+ * trace of it. */
 #ifndef SFI_GUARD_H
 #define SFI_GUARD_H
 

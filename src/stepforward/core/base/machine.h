@@ -16,8 +16,8 @@
 
 #define SFI_INLINE static inline __attribute__((always_inline))
 
-/* SF_PLAIN builds only the plain kernels, SF_NO_CLONES leaves the choice of instruction sets to the compiler's flags; both for
- * tests and sanitizers. */
+/* SF_PLAIN builds only the plain kernels, SF_NO_CLONES leaves the choice of instruction sets to the compiler's flags;
+ * both for tests and sanitizers. */
 #if defined(__x86_64__) && defined(__linux__) && __STDC_HOSTED__ && defined(__GNUC__) && !defined(SF_PLAIN)
 #define SFI_X86 1
 #include <features.h>

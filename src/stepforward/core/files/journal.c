@@ -1,4 +1,5 @@
-/* Writing a journal (docs/file-formats.md, section 3): one sink call per record, so that a record is kept whole or not at all. */
+/* Writing a journal (docs/file-formats.md, section 3): one sink call per record, so that a record is kept whole or not
+ * at all. */
 #include "base/machine.h"
 #include "stepforward.h"
 
@@ -25,8 +26,8 @@ static sf_status emit(sf_journal* journal, uint8_t* record, uint32_t type, uint3
     return SF_OK;
 }
 
-/* The buffer: a record of raw votes, in which they also wait, and behind it room to pack the same votes into 2 bits or 1. A
- * failed write so loses nothing that is held. */
+/* The buffer: a record of raw votes, in which they also wait, and behind it room to pack the same votes into 2 bits
+ * or 1. A failed write so loses nothing that is held. */
 static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + 4; }
 
 size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record)

@@ -1,5 +1,5 @@
-/* Opening a .sfp file in place (docs/file-formats.md, section 1). Everything a kernel relies on is checked here, once, so
- * that a hostile file cannot make one leave its buffers. */
+/* Opening a .sfp file in place (docs/file-formats.md, section 1). Everything a kernel relies on is checked here, once,
+ * so that a hostile file cannot make one leave its buffers. */
 #include "base/machine.h"
 #include "base/tensors.h"
 #include "operators/check.h"
@@ -43,7 +43,8 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
     if (p->file_bytes > bytes)
         return SF_TRUNCATED;
 
-    const uint32_t tensors = word(file + 24), ops = word(file + 32), constants = word(file + 40), constant_bytes = word(file + 44);
+    const uint32_t tensors = word(file + 24), ops = word(file + 32), constants = word(file + 40),
+                   constant_bytes = word(file + 44);
     uint64_t end = HEADER_BYTES;
     p->tensor_count = word(file + 28);
     p->op_count = word(file + 36);
@@ -75,8 +76,8 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
     p->loss_shift = word(file + 84);
     p->parameter_count = word(file + 88);
     if (p->parameter_count >= p->tensor_count || p->input < p->parameter_count || p->input >= p->tensor_count ||
-        p->output < p->parameter_count || p->output >= p->tensor_count || p->input == p->output || p->cut > p->op_count ||
-        p->op_count == 0 || p->loss_mult > 65535 || p->loss_shift > 47)
+        p->output < p->parameter_count || p->output >= p->tensor_count || p->input == p->output ||
+        p->cut > p->op_count || p->op_count == 0 || p->loss_mult > 65535 || p->loss_shift > 47)
         return SF_BAD_HEADER;
     return p->arena_bytes > (uint32_t)INT32_MAX ? SF_TOO_LARGE : SF_OK;
 }
@@ -98,8 +99,11 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
     if (t->elements != elements || t->bytes != (elements * bits_of(t->dtype) + 7) / 8)
         return SF_BAD_TENSOR;
     if (parameter) {
-        const int placed = t->offset >= 0 && t->offset % 4 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->weights_bytes;
-        return placed && t->zero_point == 0 && sfi_within(t->channel_rule, 0, 2) && t->channel_divisor >= 1 ? SF_OK : SF_BAD_TENSOR;
+        const int placed =
+            t->offset >= 0 && t->offset % 4 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->weights_bytes;
+        return placed && t->zero_point == 0 && sfi_within(t->channel_rule, 0, 2) && t->channel_divisor >= 1
+                   ? SF_OK
+                   : SF_BAD_TENSOR;
     }
     if (t->dtype != SF_S8 && t->dtype != SF_S16)
         return SF_BAD_TENSOR;
@@ -107,7 +111,9 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
         return SF_BAD_TENSOR;
     if (index == p->input)
         return t->offset != -1 ? SF_BAD_TENSOR : t->dtype != SF_S8 ? SF_UNSUPPORTED : SF_OK;
-    return t->offset >= 0 && t->offset % 8 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->arena_bytes ? SF_OK : SF_BAD_TENSOR;
+    return t->offset >= 0 && t->offset % 8 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->arena_bytes
+               ? SF_OK
+               : SF_BAD_TENSOR;
 }
 
 /* Whether operators before `position` (or the caller) have written the tensor. */
@@ -126,13 +132,15 @@ static int inputs_stay(const sf_program* p, const sf_op* op, const sf_tensor* ou
 {
     for (int32_t i = 0; i < op->input_count; i++) {
         const sf_tensor* in = p->tensors + op->inputs[i];
-        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > out->offset && (int64_t)out->offset + out->bytes > in->offset)
+        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > out->offset &&
+            (int64_t)out->offset + out->bytes > in->offset)
             return 0;
     }
     return 1;
 }
 
-/* Working memory is in the arena, and touches neither what the operator reads nor what it writes: the kernels rely on what lies there. */
+/* Working memory is in the arena, and touches neither what the operator reads nor what it writes: the kernels rely on
+ * what lies there. */
 static int work_fits(const sf_program* p, const sf_op* op)
 {
     if (op->work == 0)

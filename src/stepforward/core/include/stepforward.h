@@ -11,7 +11,8 @@
  *     sf_plan_open(&plan, &program, sft, sft_bytes);
  *     sf_plan_weights(&plan, &program, weights);                             // RAM, plan.weights_bytes, 4-byte aligned
  *
- *     // bytes: sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS). momentum: plan.momentum_elements zeros, or NULL without momentum.
+ *     // bytes: sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS)
+ *     // momentum: plan.momentum_elements zeros, or NULL without momentum
  *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};
  *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, NULL, 0, {0}};
  *     while (trainer.step < plan.steps)
@@ -30,10 +31,13 @@
 extern "C" {
 #endif
 #ifdef __GNUC__
-#pragma GCC visibility push(default) /* the library is built with -fvisibility=hidden: it shows what is declared here */
+/* The library is built with -fvisibility=hidden: it shows what is declared here. */
+#pragma GCC visibility push(default)
 #endif
 
-#define SF_INTERFACE 2u       /* raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time compare it */
+/* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
+ * compare it. */
+#define SF_INTERFACE 2u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_INPUTS 8       /* inputs of one operator */
 #define SF_MAX_DIRECTIONS 255 /* directions of one step */
@@ -149,13 +153,14 @@ typedef struct sf_program {
     uint32_t cut;         /* leading operators that no perturbation touches */
     uint32_t loss_mult;
     uint32_t loss_shift;
-    uint32_t classes;      /* elements of the output tensor */
-    uint32_t input_bytes;  /* bytes of one sample, s8 */
+    uint32_t classes;     /* elements of the output tensor */
+    uint32_t input_bytes; /* bytes of one sample, s8 */
 } sf_program;
 
 /* Parse and check a .sfp file in place. Every index, offset and shape is checked here, so that nothing a file contains
  * can make a later call read or write outside the caller's buffers.
- * file: 4-byte aligned, stays readable and unchanged as long as the program is used. bytes: at least the file's size. */
+ * file: 4-byte aligned, stays readable and unchanged as long as the program is used. bytes: at least the file's size.
+ */
 sf_status sf_program_open(sf_program* program, const void* file, size_t bytes);
 
 /* The weights section inside the file: program->weights_bytes bytes. */
@@ -203,7 +208,7 @@ typedef struct sf_plan {
     uint32_t first_op;
     uint32_t delta_mult;
     uint32_t delta_shift;
-    uint32_t share_batch; /* 1: each direction is tried on its own share of the batch */
+    uint32_t share_batch;       /* 1: each direction is tried on its own share of the batch */
     uint32_t momentum_elements; /* int16 elements of the momentum buffer; 0 without momentum */
     uint32_t weights_bytes;     /* size of the weights buffer a caller provides: the trainable tensors alone */
 } sf_plan;
@@ -214,36 +219,40 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
 
 /* Weights: what the calls below take as `weights` depends on what they take as `plan`.
  *
- * - With a plan, `weights` holds the tensors that it trains and nothing else: plan->weights_bytes of RAM, 4-byte aligned, the tensors in
- *   the plan's order, each beginning at a multiple of 4. All others are read where they are: in the program's file, which may be flash.
- * - Without a plan (NULL), `weights` is a whole weights section: that of the file, sf_program_weights(), or a copy of it. */
+ * - With a plan, `weights` holds the tensors that it trains and nothing else: plan->weights_bytes of RAM, 4-byte
+ * aligned, the tensors in the plan's order, each beginning at a multiple of 4. All others are read where they are: in
+ * the program's file, which may be flash.
+ * - Without a plan (NULL), `weights` is a whole weights section: that of the file, sf_program_weights(), or a copy of
+ * it. */
 
 /* Fill `weights` with the trained tensors as they are in the program's file, to start from. */
 void sf_plan_weights(const sf_plan* plan, const sf_program* program, void* weights);
 
 /* ----------------------------------------------------------------------------------------------- forward passes */
 
-/* Working memory of one caller (or one thread): holds no state between calls. */
+/* Working memory of one caller (or one thread): holds no state between calls. Results depend on none of its fields. */
 typedef struct sf_scratch {
     void* memory;      /* 8-byte aligned; 64 bytes are faster on a host */
     size_t bytes;      /* at least sf_scratch_bytes(program, block, row_tile) */
-    uint32_t block;    /* samples run together; 1 on a device. Results do not depend on it */
-    uint32_t row_tile; /* weight rows staged together: SF_DEVICE_ROWS, or a multiple of 16. Results do not depend on it */
+    uint32_t block;    /* samples run together; 1 on a device */
+    uint32_t row_tile; /* rows of weights staged together: SF_DEVICE_ROWS, or a multiple of 16 */
 } sf_scratch;
 
-/* Add sign * eps * z(plan seed, step, direction) to the trainable weights. sign is +1 or -1; 0 leaves them as they are. */
+/* Add sign * eps * z(plan seed, step, direction) to the trainable weights. sign is +1 or -1; 0 leaves them as they are.
+ */
 typedef struct sf_perturbation {
     uint32_t step;
     uint32_t direction;
     int32_t sign;
 } sf_perturbation;
 
-/* Bytes of working memory for every call below. More bytes make a device faster where it would otherwise stage weights in pieces; they
- * change no result. 0 when block or row_tile is not allowed, the activations of a block take 2 GiB or more, or the sum does not fit into size_t. */
+/* Bytes of working memory for every call below. More bytes make a device faster where it would otherwise stage weights
+ * in pieces; they change no result. 0 when block or row_tile is not allowed, the activations of a block take 2 GiB or
+ * more, or the sum does not fit into size_t. */
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile);
 
-/* Bytes with which sf_logits() is content on a device (row_tile SF_DEVICE_ROWS): without room for weights of 16 bits, which it reads in
- * place. */
+/* Bytes with which sf_logits() is content on a device (row_tile SF_DEVICE_ROWS): without room for weights of 16 bits,
+ * which it reads in place. */
 size_t sf_inference_bytes(const sf_program* program, uint32_t block);
 
 /* Run operators first .. last-1 on n <= scratch->block samples.
@@ -252,14 +261,14 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
                      const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation);
 
 /* Integer logits of n samples (any number): logits[n * classes]. */
-sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                    uint32_t n, int32_t* logits);
+sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                    const int8_t* x, uint32_t n, int32_t* logits);
 
 /* Summed loss of n samples under each of `count` perturbations: losses[count], in 2^-16 bit. Operators before
  * program->cut run once per block. labels[n] in 0 .. classes-1. plan may be NULL if every sign is 0. */
 sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
-                    int64_t* losses);
+                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
+                    uint32_t count, int64_t* losses);
 
 /* Integer cross-entropy of one sample: logits[classes], the program's loss multiplier and shift. */
 int64_t sf_cross_entropy(const int32_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
@@ -270,8 +279,8 @@ int64_t sf_cross_entropy(const int32_t* logits, uint32_t classes, uint32_t label
 void sf_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t words[4]);
 
 /* z for elements first .. first+count-1 of one parameter tensor, into z[count]. */
-void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
-                   uint32_t count, int8_t* z);
+void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor,
+                   uint32_t first, uint32_t count, int8_t* z);
 
 /* The uniform half-words under the same elements (stochastic rounding uses direction 0xFFFFFFFF), into u[count]. */
 void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first, uint32_t count,
@@ -311,11 +320,11 @@ sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t ste
                           const void* settings, uint32_t settings_bytes, sf_sink sink, void* context);
 
 /* Continue a journal after its last complete record, without a header: the way back after power was lost.
- * check: what that record ends with. Walk the file from its start (docs/file-formats.md, section 3): the header ends with
- * sf_crc32(0, header), and every record with sf_crc32(the check before it, the record without its own four bytes). The first
- * record that is cut short or does not end with that number, and all after it, never happened: cut the file there, pass the
- * check before it, apply the votes of the records that are left with sf_update(), step by step, and set trainer.step to their
- * number. */
+ * check: what that record ends with. Walk the file from its start (docs/file-formats.md, section 3): the header ends
+ * with sf_crc32(0, header), and every record with sf_crc32(the check before it, the record without its own four bytes).
+ * The first record that is cut short or does not end with that number, and all after it, never happened: cut the file
+ * there, pass the check before it, apply the votes of the records that are left with sf_update(), step by step, and set
+ * trainer.step to their number. */
 sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
                             uint32_t check, sf_sink sink, void* context);
 
@@ -345,9 +354,9 @@ typedef struct sf_trainer {
     int8_t votes[SF_MAX_DIRECTIONS + 1]; /* of the last step */
 } sf_trainer;
 
-/* One whole step on n samples: for each direction two forward passes over the samples, or over its share of them, and one
- * vote; then the update and the journal. The journal is written first: a step that is not in the journal did not happen, and on SF_SINK_FAILED the
- * weights are as they were. */
+/* One whole step on n samples: for each direction two forward passes over the samples, or over its share of them, and
+ * one vote; then the update and the journal. The journal is written first: a step that is not in the journal did not
+ * happen, and on SF_SINK_FAILED the weights are as they were. */
 sf_status sf_train_step(sf_trainer* trainer, const int8_t* x, const int32_t* labels, uint32_t n);
 
 /* ---------------------------------------------------------------------------------------------------- checksums */

@@ -1,5 +1,5 @@
-/* stepforward_host.h - stepforward.h on many threads, for hosts with an operating system: a crew of threads that wait between calls, and
- * weights packed once for all of them. */
+/* stepforward_host.h - stepforward.h on many threads, for hosts with an operating system: a crew of threads that wait
+ * between calls, and weights packed once for all of them. */
 #ifndef STEPFORWARD_HOST_H
 #define STEPFORWARD_HOST_H
 
@@ -12,15 +12,18 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/* Weights packed for a host's kernels, in every call once for all threads and blocks of samples: those of the operators before
- * program->cut, and the others once per probe. The caller provides the memory and keeps it between calls, so that what the plan does
- * not move is packed only in the first. For one program, one plan and one row_tile. */
+/* Weights packed for a host's kernels, in every call once for all threads and blocks of samples: those of the operators
+ * before program->cut, and the others once per probe. The caller provides the memory and keeps it between calls, so
+ * that what the plan does not move is packed only in the first. For one program, one plan and one row_tile. */
 typedef struct sf_packs {
     void* memory;    /* 64-byte aligned */
     size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes, directions) */
-    uint32_t probes; /* packed at once, 1 or more; an even number lets the two probes of a direction share the drawing of z */
-    uint32_t directions; /* whose z is kept for sf_update_threaded(), as packing draws it: any number, of the first ones of a step */
-    uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the core */
+    uint32_t probes; /* packed at once, 1 or more; an even number lets the two probes of a direction share the drawing
+                        of z */
+    uint32_t directions; /* whose z is kept for sf_update_threaded(), as packing draws it: any number, of the first ones
+                            of a step */
+    uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the
+                        core */
     uint32_t drawn;  /* 0 at first; kept by the core: 1 + the step whose z is there, of directions 0 .. held-1 */
     uint32_t held;
 } sf_packs;
@@ -32,23 +35,26 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
 typedef struct sf_crew sf_crew;
 size_t sf_crew_bytes(void);
 
-/* crew: sf_crew_bytes() of memory, 8-byte aligned, that stay where they are until the crew is closed. threads: 1 to 64, the calling one
- * among them. Where the operating system gives fewer, the crew is smaller. */
+/* crew: sf_crew_bytes() of memory, 8-byte aligned, that stay where they are until the crew is closed. threads: 1 to 64,
+ * the calling one among them. Where the operating system gives fewer, the crew is smaller. */
 sf_status sf_crew_open(sf_crew* crew, size_t bytes, uint32_t threads);
 void sf_crew_close(sf_crew* crew);
 
-/* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL. scratch->memory holds one
- * working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the other; scratch->bytes counts all of them.
- * packs may be NULL: weights are then packed by every thread for every block of samples, tile by tile. An update finds z there if the losses
- * of its step were computed before, one direction after the other, both probes of a direction in one call; it draws again what is not there.
- * plan: the plan by which the weights move, or NULL if they never do. The results depend on none of this. */
-sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
-                             const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
-sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits);
-sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                             const int8_t* votes, sf_crew* crew, const sf_packs* packs);
+/* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL.
+ * scratch->memory holds one working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the
+ * other; scratch->bytes counts all of them. packs may be NULL: weights are then packed by every thread for every block
+ * of samples, tile by tile. An update finds z there if the losses of its step were computed before, one direction after
+ * the other, both probes of a direction in one call; it draws again what is not there. plan: the plan by which the
+ * weights move, or NULL if they never do. The results depend on none of this. */
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                             const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                             int64_t* losses);
+sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
+                             int32_t* logits);
+sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum,
+                             uint32_t step, const int8_t* votes, sf_crew* crew, const sf_packs* packs);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -24,21 +24,21 @@ static int64_t log2_of(int64_t s)
 }
 
 /* One function per type of the logits, so that nobody needs a copy of them. */
-#define SFI_CROSS_ENTROPY(name, type)                                                                              \
-    int64_t name(const type* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift)             \
-    {                                                                                                             \
-        int64_t half = shift > 0 ? (int64_t)1 << (shift - 1) : 0, sum = 0, at_label = 0;                          \
-        type top = logits[0];                                                                                     \
-        for (uint32_t j = 1; j < classes; j++)                                                                    \
-            if (logits[j] > top)                                                                                  \
-                top = logits[j];                                                                                  \
-        for (uint32_t j = 0; j < classes; j++) {                                                                  \
-            int64_t t = (((int64_t)top - logits[j]) * (int64_t)mult + half) >> shift;                             \
-            sum += exp2_negative(t);                                                                              \
-            if (j == label)                                                                                       \
-                at_label = t;                                                                                     \
-        }                                                                                                         \
-        return log2_of(sum) + at_label;                                                                           \
+#define SFI_CROSS_ENTROPY(name, type) \
+    int64_t name(const type* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift) \
+    { \
+        int64_t half = shift > 0 ? (int64_t)1 << (shift - 1) : 0, sum = 0, at_label = 0; \
+        type top = logits[0]; \
+        for (uint32_t j = 1; j < classes; j++) \
+            if (logits[j] > top) \
+                top = logits[j]; \
+        for (uint32_t j = 0; j < classes; j++) { \
+            int64_t t = (((int64_t)top - logits[j]) * (int64_t)mult + half) >> shift; \
+            sum += exp2_negative(t); \
+            if (j == label) \
+                at_label = t; \
+        } \
+        return log2_of(sum) + at_label; \
     }
 
 SFI_CROSS_ENTROPY(sf_cross_entropy, int32_t)

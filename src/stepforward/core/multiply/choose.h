@@ -18,7 +18,8 @@ enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
 /* choose.c: the plain kernels, and the fastest ones of this machine's instruction sets up to `level`. */
 sfi_kernels sfi_choose(int level);
 
-SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
+SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction,
+                                    uint32_t tensor)
 {
     const sfi_stream s = {seed, step, direction, tensor, &kernels->draw};
     return s;
@@ -36,7 +37,8 @@ SFI_INLINE sfi_kernels sfi_choose(int level)
     return none;
 }
 
-SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor)
+SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction,
+                                    uint32_t tensor)
 {
     const sfi_stream s = {seed, step, direction, tensor};
     (void)kernels;

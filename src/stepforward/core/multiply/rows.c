@@ -21,13 +21,13 @@ uint8_t* sfi_rows_carve(sfi_rows* rows, uint8_t* memory, uint32_t count)
 /* The biases and scales of rows first_row .. first_row+count-1. On entry reach[] holds the sum of |w| of each row,
  * or another bound of its accumulators in units of the largest |X|.
  *
- * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product, which
- * is formed without its low half: with acc = h*2^16 + l, 0 <= l < 2^16, and shift >= 17,
- *     (acc*mult + 2^(shift-1)) >> shift  =  (h*mult + ((l*mult) >> 16) + 2^(shift-17)) >> (shift-16)
- * because 2^(shift-1) is a multiple of 2^16. The bracket is floor(acc*mult / 2^16) + 2^(shift-17).
+ * A row is narrow when everything fits into int32: the accumulator with its bias (reach), and the rounded product,
+ * which is formed without its low half: with acc = h*2^16 + l, 0 <= l < 2^16, and shift >= 17, (acc*mult + 2^(shift-1))
+ * >> shift  =  (h*mult + ((l*mult) >> 16) + 2^(shift-17)) >> (shift-16) because 2^(shift-1) is a multiple of 2^16. The
+ * bracket is floor(acc*mult / 2^16) + 2^(shift-17).
  *
- * Narrow rows are fused when their outputs are bytes and zero_point * 2^(shift-16), a multiple of the divisor, can be added inside
- * the bracket as well: then kernels for hosts need no step after the shift but to saturate. */
+ * Narrow rows are fused when their outputs are bytes and zero_point * 2^(shift-16), a multiple of the divisor, can be
+ * added inside the bracket as well: then kernels for hosts need no step after the shift but to saturate. */
 void sfi_rows_prepare(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count)
 {
     const int32_t zero = call->in->zero_point;
@@ -35,11 +35,13 @@ void sfi_rows_prepare(sfi_rows* rows, const sfi_call* call, uint32_t first_row, 
     sfi_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
 }
 
-/* Whether sums up to `reach` can be rescaled and get their zero point, of at most `magnitude`, within int32; shift >= 17. */
+/* Whether sums up to `reach` can be rescaled and get their zero point, of at most `magnitude`, within int32; shift
+ * >= 17. */
 static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
     return reach <= INT32_MAX && /* at most 2^31 + 2^30 + 127 * 2^33 */
-           ((reach * mult) >> 16) + ((int64_t)1 << (shift - 17)) + ((int64_t)magnitude << (shift - 16)) + 65538 <= INT32_MAX;
+           ((reach * mult) >> 16) + ((int64_t)1 << (shift - 17)) + ((int64_t)magnitude << (shift - 16)) + 65538 <=
+               INT32_MAX;
 }
 
 /* magnitude: of the output's zero point. */
@@ -58,7 +60,8 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
 {
     const sf_op* op = call->op;
     const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
-    const int shared = op->rescale_count == 1, once = __STDC_HOSTED__ && shared; /* the row with the largest reach decides for all */
+    const int shared = op->rescale_count == 1,
+              once = __STDC_HOSTED__ && shared; /* the row with the largest reach decides for all */
     int64_t most = 0;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;

@@ -40,8 +40,8 @@ static void draw(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
-const sf_scaler* sfi_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e, uint32_t count,
-                              uint32_t* run)
+const sf_scaler* sfi_scaler_at(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t e,
+                               uint32_t count, uint32_t* run)
 {
     const sf_scaler* scalers = plan->scalers + entry->scaler_first;
     const uint32_t divisor = (uint32_t)t->channel_divisor;
@@ -57,7 +57,8 @@ const sf_scaler* sfi_scaler_at(const sf_plan* plan, const sf_trainable* entry, c
 }
 
 SFI_CLONES
-static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign, int32_t q_max)
+static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* s, int32_t sign,
+                              int32_t q_max)
 {
     const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sfi_min_u32(s->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
@@ -68,7 +69,8 @@ static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const
 static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int32_t sign, int64_t q_max)
 {
     const int64_t half = plan->delta_shift > 0 ? (int64_t)1 << (plan->delta_shift - 1) : 0;
-    int64_t v = ((w * ONE_Z + sign * (int64_t)s->perturb_mult * z) * (int64_t)plan->delta_mult + half) >> plan->delta_shift;
+    int64_t v =
+        ((w * ONE_Z + sign * (int64_t)s->perturb_mult * z) * (int64_t)plan->delta_mult + half) >> plan->delta_shift;
     return v < -q_max ? -q_max : v > q_max ? q_max : v;
 }
 
@@ -89,8 +91,8 @@ static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint3
 }
 
 /* w + sign * eps * z. */
-static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
-                        const int8_t* z, int32_t sign, int16_t* w)
+static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first,
+                        uint32_t count, const int8_t* z, int32_t sign, int16_t* w)
 {
     const int32_t q_max = largest(t);
     for (uint32_t at = 0, run; at < count; at += run) {
@@ -123,14 +125,16 @@ void sfi_stage_s16(const sfi_source* source, uint32_t first, uint32_t count, int
 
 #if __STDC_HOSTED__
 
-#define PIECE (8 * SFI_CHUNK) /* elements drawn together: preparing a generator takes as long as drawing some dozens */
+/* Elements drawn together: preparing a generator takes as long as drawing some dozens. */
+#define PIECE (8 * SFI_CHUNK)
 
 /* Channels that follow one another, each with a scaler of its own. */
-static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scalers, int32_t q_max,
-                              int16_t* restrict up, int16_t* restrict down)
+static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict z, uint32_t count,
+                              const sf_scaler* scalers, int32_t q_max, int16_t* restrict up, int16_t* restrict down)
 {
     for (uint32_t i = 0; i < count; i++) {
-        const int32_t shift = (int32_t)sfi_min_u32(scalers[i].perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
+        const int32_t shift = (int32_t)sfi_min_u32(scalers[i].perturb_shift, 24),
+                      half = shift > 0 ? 1 << (shift - 1) : 0;
         const int32_t delta = sfi_exact_delta(z[i], (int32_t)scalers[i].perturb_mult, half, shift), at = w[i];
         up[i] = (int16_t)sfi_clamp(at + delta, -q_max, q_max);
         down[i] = (int16_t)sfi_clamp(at - delta, -q_max, q_max);
@@ -138,13 +142,15 @@ static void twins_of_channels(const int16_t* restrict w, const int8_t* restrict 
 }
 
 /* Both twins from one z. */
-static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int16_t* out,
+                       int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + entry->tensor;
     const uint8_t* data = weight_at(pass, entry->tensor);
     const sfi_twins_kernel twins = pass->kernels->twins;
     const int32_t q_max = largest(t);
-    int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out, wide[PIECE];
+    int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out,
+            wide[PIECE];
     int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sfi_kept_z(t) + first : NULL;
     for (uint32_t at = 0, some; at < count; at += some) {
         int8_t* z = kept != NULL ? kept + at : drawn;
@@ -158,7 +164,8 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
         for (uint32_t i = 0, run; i < some; i += run) {
             const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
             if (entry->scaler_count > 1 && t->channel_rule == 2) {
-                run = sfi_min_u32(some - i, (uint32_t)t->channel_divisor - (first + at + i) % (uint32_t)t->channel_divisor);
+                run = sfi_min_u32(some - i,
+                                  (uint32_t)t->channel_divisor - (first + at + i) % (uint32_t)t->channel_divisor);
                 twins_of_channels(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
             } else {
                 twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
@@ -168,7 +175,8 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
 }
 
 /* Any count, drawing z once for both. */
-void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out, int16_t* twin)
+void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int16_t* out,
+                         int16_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
@@ -191,8 +199,8 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
 
 /* The same for 32 bits: |delta| < 2^23. */
 SFI_CLONES
-static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t* restrict up,
-                      int32_t* restrict down)
+static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler,
+                      int32_t* restrict up, int32_t* restrict down)
 {
     const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sfi_min_u32(scaler->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
@@ -203,7 +211,8 @@ static void twins_s32(const int32_t* restrict w, const int8_t* restrict z, uint3
     }
 }
 
-void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out, int32_t* twin)
+void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out,
+                         int32_t* twin)
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);

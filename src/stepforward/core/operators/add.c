@@ -8,13 +8,14 @@
 #include "operators/operator.h"
 #include "stepforward.h"
 
-/* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the zero
- * points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the output's zero point:
- * 2^25 + 2^22 + 128 * 2^23 < 2^31. */
+/* |A*mult_a + B*mult_b| <= 2 * 255 * 65535 < 2^25: from shift 26 up the rounded result is 0, as it is with 26. What the
+ * zero points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the
+ * output's zero point: 2^25 + 2^22 + 128 * 2^23 < 2^31. */
 enum { LARGEST_SHIFT = 26, ZERO_SHIFT = 23 };
 
 SFI_CLONES
-static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype, void* y)
+static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype,
+                    void* y)
 {
     const sfi_sum local = *s;
     for (size_t i = 0; i < count; i++)
@@ -27,15 +28,18 @@ static void run(const sfi_call* call)
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const size_t count = (size_t)call->n * (size_t)a->elements;
-    sfi_sum s = {pairs[0], pairs[2], half - a->zero_point * pairs[0] - b->zero_point * pairs[2], shift, call->op->lo, call->op->hi};
+    sfi_sum s = {pairs[0], pairs[2],     half - a->zero_point * pairs[0] - b->zero_point * pairs[2],
+                 shift,    call->op->lo, call->op->hi};
 #if __STDC_HOSTED__
     if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
         s.rest += call->out->zero_point * (1 << shift);
-        call->pass->kernels->add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, (int8_t*)call->y);
+        call->pass->kernels->add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count,
+                                 (int8_t*)call->y);
         return;
     }
 #endif
-    add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point, call->out->dtype, call->y);
+    add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point,
+            call->out->dtype, call->y);
 }
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)

@@ -9,10 +9,10 @@
 
 #define LANES 16
 
-/* Sums `lanes` channels of one window in int32: at most 2^22 samples of at most 255 (checked when the program is opened).
- * Hosts add four samples in 16 bits first. */
-SFI_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t row, size_t step, const uint32_t lanes,
-                         int32_t* sum)
+/* Sums `lanes` channels of one window in int32: at most 2^22 samples of at most 255 (checked when the program is
+ * opened). Hosts add four samples in 16 bits first. */
+SFI_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_t row, size_t step,
+                          const uint32_t lanes, int32_t* sum)
 {
     for (uint32_t i = 0; i < lanes; i++)
         sum[i] = 0;
@@ -31,7 +31,8 @@ SFI_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_
 }
 
 SFI_CLONES
-static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair, size_t at)
+static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair,
+                   size_t at)
 {
     const uint32_t channels = (uint32_t)call->in->dims[2];
     const size_t step = (size_t)call->op->dilation_w * channels;
@@ -49,8 +50,9 @@ static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_
         else
             sum_lanes(x + c, taps_y, taps_x, row, step, lanes, sum);
         for (uint32_t i = 0; i < lanes; i++)
-            sfi_store(call->y, call->out->dtype, at + c + i,
-                     sfi_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
+            sfi_store(
+                call->y, call->out->dtype, at + c + i,
+                sfi_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
     }
 }
 
@@ -72,9 +74,11 @@ static void run(const sfi_call* call)
                 const int8_t* from = x;
                 if (n > 0)
                     from += ((size_t)(y0 + ky0 * op->dilation_h) * (size_t)in->dims[1] +
-                             (size_t)(x0 + kx0 * op->dilation_w)) * channels;
+                             (size_t)(x0 + kx0 * op->dilation_w)) *
+                            channels;
                 const uint32_t which = op->rescale_count > 1 ? (uint32_t)n - 1 : 0;
-                window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sfi_rescale_pair(call->pass->program, op, which), at);
+                window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sfi_rescale_pair(call->pass->program, op, which),
+                       at);
             }
     }
 }
@@ -87,7 +91,8 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
     if (op->rescale_count == 1)
         return 1;
     return op->rescale_count == op->kernel_h * op->kernel_w && op->dilation_h == 1 && op->dilation_w == 1 &&
-           op->pad_top < op->kernel_h && op->pad_bottom < op->kernel_h && op->pad_left < op->kernel_w && op->pad_right < op->kernel_w;
+           op->pad_top < op->kernel_h && op->pad_bottom < op->kernel_h && op->pad_left < op->kernel_w &&
+           op->pad_right < op->kernel_w;
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)

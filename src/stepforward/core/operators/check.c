@@ -15,7 +15,8 @@ int sfi_has_dims(const sf_tensor* t, int32_t rank, int64_t a, int64_t b, int64_t
     return t->rank == rank && t->dims[0] == a && t->dims[1] == b && t->dims[2] == c && t->dims[3] == d;
 }
 
-static int window_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation, int64_t before, int64_t after)
+static int window_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t dilation, int64_t before,
+                       int64_t after)
 {
     if (!sfi_within(kernel, 1, 65536) || !sfi_within(stride, 1, 65536) || !sfi_within(dilation, 1, 65536) ||
         !sfi_within(before, 0, 65536) || !sfi_within(after, 0, 65536))
@@ -27,8 +28,10 @@ static int window_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, 
 int sfi_window_fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
     return in->rank == 3 && out->rank == 3 &&
-           window_axis(in->dims[0], out->dims[0], op->kernel_h, op->stride_h, op->dilation_h, op->pad_top, op->pad_bottom) &&
-           window_axis(in->dims[1], out->dims[1], op->kernel_w, op->stride_w, op->dilation_w, op->pad_left, op->pad_right) &&
+           window_axis(in->dims[0], out->dims[0], op->kernel_h, op->stride_h, op->dilation_h, op->pad_top,
+                       op->pad_bottom) &&
+           window_axis(in->dims[1], out->dims[1], op->kernel_w, op->stride_w, op->dilation_w, op->pad_left,
+                       op->pad_right) &&
            (int64_t)op->kernel_h * op->kernel_w <= SFI_MAX_LENGTH;
 }
 

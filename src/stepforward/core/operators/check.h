@@ -1,5 +1,5 @@
-/* What the checks of operators share, when a program is opened. Nothing that a file contains can make a kernel leave its buffers:
- * each check looks at every number that its operator's kernels rely on. */
+/* What the checks of operators share, when a program is opened. Nothing that a file contains can make a kernel leave
+ * its buffers: each check looks at every number that its operator's kernels rely on. */
 #ifndef SFI_CHECK_H
 #define SFI_CHECK_H
 
@@ -22,7 +22,10 @@ SFI_INLINE sf_status sfi_checked(int fits, int supported)
 }
 
 /* Whether the operator has no weights, and so many inputs. */
-SFI_INLINE int sfi_is_bare(const sf_op* op, int32_t inputs) { return op->weight == -1 && op->bias == -1 && op->input_count == inputs; }
+SFI_INLINE int sfi_is_bare(const sf_op* op, int32_t inputs)
+{
+    return op->weight == -1 && op->bias == -1 && op->input_count == inputs;
+}
 
 int sfi_same_shape(const sf_tensor* a, const sf_tensor* b);
 int sfi_has_dims(const sf_tensor* t, int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d);

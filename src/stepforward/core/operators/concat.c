@@ -23,8 +23,8 @@ static void run(const sfi_call* call)
         const int8_t* x = (const int8_t*)call->inputs[i];
         const size_t length = (size_t)in->dims[op->axis] * inner;
         for (size_t o = 0; o < outer; o++)
-            sfi_rescale_elements(x + o * length, length, in->zero_point, sfi_rescale_pair(call->pass->program, op, (uint32_t)i), call,
-                                o * out_run + before);
+            sfi_rescale_elements(x + o * length, length, in->zero_point,
+                                 sfi_rescale_pair(call->pass->program, op, (uint32_t)i), call, o * out_run + before);
         before += length;
     }
 }
@@ -48,7 +48,8 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* out)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    return sfi_checked(sfi_is_bare(op, op->input_count) && fits(p, op, p->tensors + op->output), sfi_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, op->input_count) && fits(p, op, p->tensors + op->output),
+                       sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_concat = {check, NULL, run, NULL};

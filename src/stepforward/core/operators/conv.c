@@ -7,7 +7,8 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    if (!sfi_window_fits(op, in, out) || op->groups < 1 || in->dims[2] % op->groups != 0 || out->dims[2] % op->groups != 0)
+    if (!sfi_window_fits(op, in, out) || op->groups < 1 || in->dims[2] % op->groups != 0 ||
+        out->dims[2] % op->groups != 0)
         return 0;
     const int64_t channels = in->dims[2] / op->groups;
     return sfi_has_dims(p->tensors + op->weight, 4, out->dims[2], op->kernel_h, op->kernel_w, channels) &&
@@ -20,7 +21,8 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
+                     int plain)
 {
     if (!sfi_for_device(row_tile))
         return sfi_conv_host_bytes(kernels, program, op, row_tile);

@@ -1,6 +1,6 @@
-/* Convolution on a device: four output channels at a time, every output position gathers its patch. Where working memory is short and
- * rows are longer than there are positions, rows are taken a piece at a time (some channels of one kernel row), and the sums of all
- * positions are kept in 64 bits. */
+/* Convolution on a device: four output channels at a time, every output position gathers its patch. Where working
+ * memory is short and rows are longer than there are positions, rows are taken a piece at a time (some channels of one
+ * kernel row), and the sums of all positions are kept in 64 bits. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
@@ -23,14 +23,16 @@ typedef struct span {
     int32_t origin, first, last;
 } span;
 
-/* One kernel row of the patch at one output position, with zeros in the padding. line: the input row, from the channel of the group
- * or piece on. */
-SFI_INLINE void gather_row(const geometry* g, const sfi_widening* inside, const int8_t* line, const span* h, int16_t* out)
+/* One kernel row of the patch at one output position, with zeros in the padding. line: the input row, from the channel
+ * of the group or piece on. */
+SFI_INLINE void gather_row(const geometry* g, const sfi_widening* inside, const int8_t* line, const span* h,
+                           int16_t* out)
 {
     const size_t c = inside->out_step;
     if (h->first > 0)
         sfi_fill(out, 0, (size_t)h->first * c * sizeof *out);
-    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c, out + (size_t)h->first * c);
+    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c,
+                   out + (size_t)h->first * c);
     if (h->last < g->op->kernel_w)
         sfi_fill(out + (size_t)h->last * c, 0, (size_t)(g->op->kernel_w - h->last) * c * sizeof *out);
 }
@@ -41,7 +43,7 @@ static sfi_widening inside_of(const geometry* g, const span* h, size_t channels)
     const uint32_t taps = (uint32_t)(h->last - h->first);
     const int joined = g->joined && channels == (size_t)g->in_c;
     const sfi_widening inside = {(size_t)g->op->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
-                                joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
+                                 joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
     return inside;
 }
 
@@ -60,13 +62,14 @@ static void gather(const geometry* g, const int8_t* x, const span* v, const span
 }
 
 /* All output positions of one sample, y[at] being the first output. */
-static void run_windows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x, size_t at)
+static void run_windows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x,
+                        size_t at)
 {
     const sf_op* op = call->op;
     const size_t out_c = (size_t)call->out->dims[2], c = (size_t)g->group_in;
     const ptrdiff_t step = (ptrdiff_t)op->stride_w * g->in_c;
     const sfi_widening whole = {(size_t)op->dilation_h * g->line, (size_t)op->kernel_w * c, (uint32_t)op->kernel_h,
-                               (uint32_t)op->kernel_w * (uint32_t)c, g->zero};
+                                (uint32_t)op->kernel_w * (uint32_t)c, g->zero};
     for (int32_t oy = 0; oy < call->out->dims[0]; oy++) {
         span v = {oy * op->stride_h - op->pad_top, 0, 0}, h = {-op->pad_left, 0, 0};
         sfi_taps(v.origin, op->dilation_h, op->kernel_h, g->in_h, &v.first, &v.last);
@@ -87,7 +90,8 @@ static void run_windows(const sfi_call* call, const geometry* g, const sfi_devic
 /* The same for a 1x1 kernel that visits every position: the patch is the position. */
 static void run_points(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x, size_t at)
 {
-    const size_t positions = (size_t)g->in_h * (size_t)g->in_w, in_c = (size_t)g->in_c, out_c = (size_t)call->out->dims[2];
+    const size_t positions = (size_t)g->in_h * (size_t)g->in_w, in_c = (size_t)g->in_c,
+                 out_c = (size_t)call->out->dims[2];
     const sfi_widening one = {0, 0, 1, (uint32_t)in_c, g->zero};
     for (size_t p = 0; p < positions; p++, x += in_c, at += out_c) {
         sfi_widen_runs(&one, x, tile->patch);
@@ -95,11 +99,12 @@ static void run_points(const sfi_call* call, const geometry* g, const sfi_device
     }
 }
 
-static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, size_t channel, size_t first_row)
+static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, size_t channel,
+                     size_t first_row)
 {
     const sf_op* op = call->op;
-    const int points = op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 && op->groups == 1 &&
-                       (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0;
+    const int points = op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 &&
+                       op->groups == 1 && (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0;
     const int8_t* x = (const int8_t*)call->x + channel;
     size_t at = first_row;
     for (uint32_t s = 0; s < call->n; s++, x += call->in->elements, at += (size_t)call->out->elements)
@@ -112,9 +117,10 @@ typedef struct piece {
     uint32_t first, count;
 } piece;
 
-/* sums[position] += the piece times its part of every patch of one sample. x: the first channel of the piece in that sample. */
-static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_tensor* out, const piece* p, const int8_t* x,
-                      int64_t (*sums)[SF_DEVICE_ROWS])
+/* sums[position] += the piece times its part of every patch of one sample. x: the first channel of the piece in that
+ * sample. */
+static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_tensor* out, const piece* p,
+                      const int8_t* x, int64_t (*sums)[SF_DEVICE_ROWS])
 {
     const sf_op* op = g->op;
     const span all = {0, 0, op->kernel_w};
@@ -149,8 +155,8 @@ static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_t
 }
 
 /* Four rows of one sample, piece by piece. x: the first channel of the group. */
-static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile* tile, uint32_t channels, uint32_t first_row, uint32_t count,
-                       const int8_t* x, size_t at, int64_t (*sums)[SF_DEVICE_ROWS])
+static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile* tile, uint32_t channels,
+                       uint32_t first_row, uint32_t count, const int8_t* x, size_t at, int64_t (*sums)[SF_DEVICE_ROWS])
 {
     const sf_op* op = call->op;
     const uint32_t c = (uint32_t)g->group_in, row = (uint32_t)op->kernel_w * c;
@@ -160,7 +166,8 @@ static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile*
     for (piece p = {0, 0, 0}; p.ky < op->kernel_h; p.ky++)
         for (p.first = 0; p.first < c; p.first += p.count) {
             p.count = sfi_min_u32(channels, c - p.first);
-            const sfi_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count, (uint32_t)op->kernel_w, c};
+            const sfi_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count,
+                                         (uint32_t)op->kernel_w, c};
             sfi_device_tile_stage_columns(tile, call, first_row, count, &columns);
             tile->patch[tile->stride - 1] = 0; /* stays so where the number of columns is odd */
             add_piece(g, tile, call->out, &p, x + p.first, sums);
@@ -189,8 +196,8 @@ uint64_t sfi_conv_device_bytes(const sf_program* program, const sf_op* op, int p
     const uint32_t channels = (uint32_t)weight->dims[3], length = (uint32_t)op->kernel_h * kernel_w * channels;
     const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
     const uint64_t whole = sfi_device_tile_bytes(length), patch = sfi_device_patch_bytes(length);
-    const uint64_t pieces =
-        sfi_device_tile_bytes(piece_channels(channels, kernel_w, SFI_PIECE) * kernel_w) + sums_bytes(program->tensors + op->output);
+    const uint64_t pieces = sfi_device_tile_bytes(piece_channels(channels, kernel_w, SFI_PIECE) * kernel_w) +
+                            sums_bytes(program->tensors + op->output);
     const uint64_t staged = whole / 2 < pieces ? whole : pieces; /* pieces are slower: they have to be worth it */
     return in_place && patch < staged ? patch : staged;
 }
@@ -202,8 +209,14 @@ void sfi_conv_device(const sfi_call* call)
     const uint32_t groups = (uint32_t)op->groups, rows = (uint32_t)out->dims[2] / groups;
     const size_t positions = (size_t)out->dims[0] * (size_t)out->dims[1];
     const int32_t group_in = in->dims[2] / op->groups;
-    const geometry g = {op,       in->dims[0], in->dims[1], in->dims[2], in->zero_point,
-                        group_in, op->groups == 1 && op->dilation_w == 1, (size_t)in->dims[1] * (size_t)in->dims[2]};
+    const geometry g = {op,
+                        in->dims[0],
+                        in->dims[1],
+                        in->dims[2],
+                        in->zero_point,
+                        group_in,
+                        op->groups == 1 && op->dilation_w == 1,
+                        (size_t)in->dims[1] * (size_t)in->dims[2]};
     const uint32_t length = (uint32_t)(op->kernel_h * op->kernel_w * group_in);
     const int in_place = sfi_device_in_place(call, rows, length);
     sfi_device_tile tile;
@@ -217,16 +230,18 @@ void sfi_conv_device(const sfi_call* call)
             }
         return;
     }
-    int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])call->work;
+    int64_t (*sums)[SF_DEVICE_ROWS] = (int64_t (*)[SF_DEVICE_ROWS])call->work;
     uint8_t* memory = (uint8_t*)call->work + sums_bytes(out);
     const size_t room = call->work_bytes - (size_t)(sums_bytes(out) + sfi_rows_bytes(SF_DEVICE_ROWS));
-    const uint32_t channels = piece_channels((uint32_t)group_in, (uint32_t)op->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
+    const uint32_t channels =
+        piece_channels((uint32_t)group_in, (uint32_t)op->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
     sfi_device_tile_open(&tile, memory, channels * (uint32_t)op->kernel_w);
     for (uint32_t s = 0, count; s < call->n; s++)
         for (uint32_t group = 0; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
                 const uint32_t first = sfi_device_group(group * rows, r, rows, 0, &count);
-                const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements + (size_t)group * (size_t)group_in;
+                const int8_t* x =
+                    (const int8_t*)call->x + (size_t)s * (size_t)in->elements + (size_t)group * (size_t)group_in;
                 run_pieces(call, &g, &tile, channels, first, count, x, (size_t)s * (size_t)out->elements + first, sums);
             }
 }

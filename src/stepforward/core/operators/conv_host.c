@@ -43,7 +43,8 @@ uint64_t sfi_conv_host_bytes(const sfi_kernels* kernels, const sf_program* progr
     return sfi_bands_bytes(&g, row_tile, (uint32_t)(out->dims[2] / op->groups));
 }
 
-sfi_packing sfi_conv_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sfi_packing sfi_conv_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op,
+                                  uint32_t row_tile)
 {
     const sf_tensor* out = program->tensors + op->output;
     const sfi_bands g = bands_of(kernels, program, op, 1);

@@ -1,8 +1,9 @@
-/* Depthwise convolution on a host. Two input rows lie side by side in the widened picture, [row pair][column][channel][2], so that
- * one multiply-add takes two taps of sixteen channels. An output row that begins with the second row of a pair has words of its own,
- * with zeros in front; rows that begin alike are done together, eight positions at a time whatever the width.
- * Channels that do not fill panels are joined with those of the next positions where the stride is one: a row of the picture is then
- * a run of elements without gaps, whose weights repeat. */
+/* Depthwise convolution on a host. Two input rows lie side by side in the widened picture, [row
+ * pair][column][channel][2], so that one multiply-add takes two taps of sixteen channels. An output row that begins
+ * with the second row of a pair has words of its own, with zeros in front; rows that begin alike are done together,
+ * eight positions at a time whatever the width. Channels that do not fill panels are joined with those of the next
+ * positions where the stride is one: a row of the picture is then a run of elements without gaps, whose weights repeat.
+ */
 #include "base/guard.h"
 #include "base/integers.h"
 #include "base/machine.h"
@@ -20,23 +21,24 @@ typedef struct geometry {
     uint32_t in_h, in_w, out_h, out_w, channels;
     int32_t pad_top, pad_left;
     uint32_t stride_h, stride_w, dilation_w, kernel_h, kernel_w;
-    uint32_t width; /* columns of the picture */
+    uint32_t width;  /* columns of the picture */
     uint32_t joined; /* neighbouring positions that are one position of joined * channels channels */
     uint32_t column; /* channels from a column of the picture to the next */
-    uint32_t taps;  /* pairs of taps: (kernel_h/2 + 1) * kernel_w hold a window from either row of a pair on */
+    uint32_t taps;   /* pairs of taps: (kernel_h/2 + 1) * kernel_w hold a window from either row of a pair on */
     int32_t zero;
 } geometry;
 
 typedef struct tile {
     sfi_rows rows;
-    int16_t* words;   /* [first row of the pair, or second][panel][tap pair][SFI_PANEL][2] */
+    int16_t* words;               /* [first row of the pair, or second][panel][tap pair][SFI_PANEL][2] */
     sfi_packed_rows* packed_rows; /* behind the words */
-    int16_t* line;    /* the weights as they are stored, [tap][channel of the tile] */
-    int16_t* second;  /* those of a twin */
-    int32_t* acc;     /* [SFI_BLOCK_PATCHES][capacity] */
-    size_t* offsets;  /* [tap pair] */
-    int16_t* picture; /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
-    int8_t* blank;    /* [capacity] zero points */
+    int16_t* line;                /* the weights as they are stored, [tap][channel of the tile] */
+    int16_t* second;              /* those of a twin */
+    int32_t* acc;                 /* [SFI_BLOCK_PATCHES][capacity] */
+    size_t* offsets;              /* [tap pair] */
+    /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
+    int16_t* picture;
+    int8_t* blank; /* [capacity] zero points */
     uint32_t capacity, count;
     const sfi_kernels* kernels;
 } tile;
@@ -88,7 +90,10 @@ static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const s
 static int applies(const sf_op* op) { return op->dilation_h == 1; }
 
 /* Row pairs under `rows` output rows; the last output row may begin with the second row of a pair. */
-static uint32_t row_pairs(const geometry* g, uint32_t rows) { return (rows - 1) * g->stride_h / 2 + g->kernel_h / 2 + 1; }
+static uint32_t row_pairs(const geometry* g, uint32_t rows)
+{
+    return (rows - 1) * g->stride_h / 2 + g->kernel_h / 2 + 1;
+}
 
 static uint64_t pair_bytes(const geometry* g) { return (uint64_t)g->width * g->column * 2 * sizeof(int16_t); }
 
@@ -105,7 +110,10 @@ static uint64_t picture_bytes(const geometry* g)
     return least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES;
 }
 
-static uint64_t word_bytes(const geometry* g, uint32_t capacity) { return (uint64_t)g->taps * capacity * 4 * sizeof(int16_t); }
+static uint64_t word_bytes(const geometry* g, uint32_t capacity)
+{
+    return (uint64_t)g->taps * capacity * 4 * sizeof(int16_t);
+}
 
 static uint64_t packed_bytes(const geometry* g, uint32_t capacity)
 {
@@ -125,8 +133,8 @@ static uint64_t offset_bytes(const geometry* g) { return cache_lines(g->taps * s
 
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
-    return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + acc_bytes(capacity) + offset_bytes(g) + picture_bytes(g) + capacity +
-           (uint64_t)ROOMS * SFI_GAP;
+    return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + acc_bytes(capacity) + offset_bytes(g) +
+           picture_bytes(g) + capacity + (uint64_t)ROOMS * SFI_GAP;
 }
 
 uint64_t sfi_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
@@ -135,7 +143,8 @@ uint64_t sfi_depthwise_host_bytes(const sf_program* program, const sf_op* op, ui
     return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
-sfi_packing sfi_depthwise_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sfi_packing sfi_depthwise_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op,
+                                       uint32_t row_tile)
 {
     (void)kernels;
     const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
@@ -176,8 +185,10 @@ static void open_tile(tile* t, const geometry* g, const sfi_kernels* kernels, vo
     t->kernels = kernels;
 }
 
-/* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way. */
-static void read_lines(const tile* t, const geometry* g, const sfi_call* call, uint32_t first, uint32_t count, int16_t* twin)
+/* Channels first .. first+count-1 of every tap, from t->line on; twin: NULL, or receives them perturbed the other way.
+ */
+static void read_lines(const tile* t, const geometry* g, const sfi_call* call, uint32_t first, uint32_t count,
+                       int16_t* twin)
 {
     const uint32_t taps = g->kernel_h * g->kernel_w, weight = (uint32_t)call->op->weight;
     if (count == g->channels) {
@@ -186,11 +197,12 @@ static void read_lines(const tile* t, const geometry* g, const sfi_call* call, u
     }
     for (uint32_t tap = 0; tap < taps; tap++)
         sfi_stage_twins_s16(call->pass, weight, tap * g->channels + first, count, t->line + (size_t)tap * count,
-                           twin != NULL ? twin + (size_t)tap * count : NULL);
+                            twin != NULL ? twin + (size_t)tap * count : NULL);
 }
 
 /* A panel of two taps' channels, side by side. Apart, because GCC 12 makes vectors of it only there. */
-__attribute__((noinline)) static void pair_up(const int16_t* restrict first, const int16_t* restrict second, int16_t* restrict out)
+__attribute__((noinline)) static void pair_up(const int16_t* restrict first, const int16_t* restrict second,
+                                              int16_t* restrict out)
 {
     for (uint32_t i = 0; i < SFI_PANEL; i++) {
         out[2 * i] = first[i];
@@ -199,19 +211,22 @@ __attribute__((noinline)) static void pair_up(const int16_t* restrict first, con
 }
 
 /* The channels of a tap from channel c on; a tap outside the kernel is zero. */
-static const int16_t* tap_at(const geometry* g, const int16_t* line, uint32_t count, uint32_t row, uint32_t kx, uint32_t c)
+static const int16_t* tap_at(const geometry* g, const int16_t* line, uint32_t count, uint32_t row, uint32_t kx,
+                             uint32_t c)
 {
     static const int16_t none[SFI_PANEL] = {0};
     return row < g->kernel_h ? line + (size_t)(row * g->kernel_w + kx) * count + c : none;
 }
 
-/* Pairs of taps for windows that begin with row `parity` of a pair. Channels of joined positions repeat those of the first. */
+/* Pairs of taps for windows that begin with row `parity` of a pair. Channels of joined positions repeat those of the
+ * first. */
 static void pack_pairs(const tile* t, const geometry* g, const int16_t* line, uint32_t count, uint32_t parity)
 {
     const uint32_t all = count * g->joined;
     int16_t* words = t->words + (size_t)parity * g->taps * t->capacity * 2;
     for (uint32_t tap = 0; tap < g->taps; tap++) {
-        const uint32_t above = tap / g->kernel_w * 2 - parity, below = above + 1, kx = tap % g->kernel_w; /* rows; may wrap */
+        const uint32_t above = tap / g->kernel_w * 2 - parity, below = above + 1,
+                       kx = tap % g->kernel_w; /* rows; may wrap */
         for (uint32_t c = 0; c < all; c += SFI_PANEL) {
             int16_t* out = words + ((size_t)(c / SFI_PANEL) * g->taps + tap) * SFI_PANEL * 2;
             if (c + SFI_PANEL <= count) {
@@ -288,8 +303,8 @@ void sfi_depthwise_host_pack(const sfi_call* call, const sfi_call* twin, uint32_
     pack(&t, &g, call, first, count, twin != NULL ? &other : NULL);
 }
 
-/* Row pairs from input row `top` on, channels of the tile; x: the tile's first channel in one sample. A row outside the image reads
- * the blank column everywhere. */
+/* Row pairs from input row `top` on, channels of the tile; x: the tile's first channel in one sample. A row outside the
+ * image reads the blank column everywhere. */
 static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_t top, uint32_t pairs)
 {
     const size_t line = (size_t)g->in_w * g->channels, column = (size_t)g->column * 2;
@@ -307,7 +322,8 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
             t->kernels->interleave(a, b, inside * g->channels, g->zero, out);
             out += inside * column;
         } else {
-            for (uint32_t c = 0; c < inside; c++, out += column, a += has_a ? g->channels : 0, b += has_b ? g->channels : 0)
+            for (uint32_t c = 0; c < inside;
+                 c++, out += column, a += has_a ? g->channels : 0, b += has_b ? g->channels : 0)
                 t->kernels->interleave(a, b, t->count, g->zero, out);
         }
         if (right > 0)
@@ -329,17 +345,22 @@ static void multiply(const tile* t, const sfi_block* b, const sfi_grid* grid, ui
         }
 }
 
-/* `rows` output rows of a band, every `each`th from row `first` on: all begin with the same row of a pair. at: the band's first
- * output. */
+/* `rows` output rows of a band, every `each`th from row `first` on: all begin with the same row of a pair. at: the
+ * band's first output. */
 static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t each, uint32_t rows, void* y, size_t at)
 {
     const size_t pair = (size_t)g->width * g->column * 2, line = (size_t)g->out_w * g->channels;
     const uint32_t parity = (first * g->stride_h) & 1u, rest = g->out_w % g->joined;
-    const sfi_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SFI_PANEL * 2, t->offsets,
-                        (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
-    sfi_grid grid = {g->out_w / g->joined, rows, t->picture + (size_t)(first * g->stride_h / 2) * pair,
-                    (size_t)g->joined * g->stride_w * g->column * 2, (size_t)(each * g->stride_h / 2) * pair, at + first * line,
-                    (size_t)g->joined * g->channels, each * line};
+    const sfi_block b = {t->words + (size_t)parity * g->taps * t->capacity * 2, (size_t)g->taps * SFI_PANEL * 2,
+                         t->offsets, (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
+    sfi_grid grid = {g->out_w / g->joined,
+                     rows,
+                     t->picture + (size_t)(first * g->stride_h / 2) * pair,
+                     (size_t)g->joined * g->stride_w * g->column * 2,
+                     (size_t)(each * g->stride_h / 2) * pair,
+                     at + first * line,
+                     (size_t)g->joined * g->channels,
+                     each * line};
     if (grid.width > 0)
         multiply(t, &b, &grid, t->count * g->joined, y);
     if (rest > 0) { /* the end of every row */

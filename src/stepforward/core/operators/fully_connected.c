@@ -17,7 +17,8 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
-static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
+                     int plain)
 {
     if (!sfi_for_device(row_tile))
         return sfi_fully_connected_host_bytes(kernels, program, op, row_tile);

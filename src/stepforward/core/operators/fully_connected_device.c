@@ -1,6 +1,6 @@
-/* Fully connected on a device. Every weight is used once per sample: it is read where it lies if it may be, without a proof that
- * its row is narrow, which would cost more than the multiplication. Where working memory is short, rows are taken some columns at
- * a time, their sums in 64 bits. */
+/* Fully connected on a device. Every weight is used once per sample: it is read where it lies if it may be, without a
+ * proof that its row is narrow, which would cost more than the multiplication. Where working memory is short, rows are
+ * taken some columns at a time, their sums in 64 bits. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
@@ -25,7 +25,8 @@ uint64_t sfi_fully_connected_device_bytes(const sf_program* program, const sf_op
 {
     const sf_tensor* weight = program->tensors + op->weight;
     const uint32_t rows = (uint32_t)weight->dims[0], length = (uint32_t)weight->dims[1];
-    const uint64_t piece = sfi_device_tile_bytes(sfi_min_u32(length, SFI_PIECE)), patch = sfi_device_patch_bytes(length);
+    const uint64_t piece = sfi_device_tile_bytes(sfi_min_u32(length, SFI_PIECE)),
+                   patch = sfi_device_patch_bytes(length);
     const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
     return in_place && patch < piece ? patch : piece;
 }
@@ -51,8 +52,8 @@ static int take_scales(sfi_rows* rows, const sfi_call* call, uint32_t first_row)
     return fits;
 }
 
-/* A row needs no proof where its sum is known: with |acc|, |bias| < 2^29 and half <= 2^29, acc + bias stays below 2^30, and the
- * bracket of rows.c below 2^30 + 2^29 + 2^16. */
+/* A row needs no proof where its sum is known: with |acc|, |bias| < 2^29 and half <= 2^29, acc + bias stays below 2^30,
+ * and the bracket of rows.c below 2^30 + 2^29 + 2^16. */
 static int are_small(const int32_t* acc, const int32_t* bias)
 {
     uint32_t any = 0;
@@ -88,8 +89,10 @@ static void run_stored(const sample* s, sfi_rows* rows, const int16_t* w, const 
 static void run_stored_pieces(const sample* s, sfi_rows* rows, const int16_t* w, const int32_t* bias)
 {
     const sfi_call* call = s->call;
-    const size_t room = call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS) - TOGETHER * SF_DEVICE_ROWS * sizeof(int64_t);
-    int64_t(*sums)[SF_DEVICE_ROWS] = (int64_t(*)[SF_DEVICE_ROWS])(void*)((uint8_t*)call->work + sfi_rows_bytes(SF_DEVICE_ROWS));
+    const size_t room =
+        call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS) - TOGETHER * SF_DEVICE_ROWS * sizeof(int64_t);
+    int64_t (*sums)[SF_DEVICE_ROWS] =
+        (int64_t (*)[SF_DEVICE_ROWS])(void*)((uint8_t*)call->work + sfi_rows_bytes(SF_DEVICE_ROWS));
     int16_t* x = (int16_t*)(void*)(sums + TOGETHER);
     const uint32_t most = (uint32_t)(room / sizeof *x) & ~7u;
     uint32_t unused;
@@ -117,7 +120,8 @@ static void run_stored_pieces(const sample* s, sfi_rows* rows, const int16_t* w,
 static void run_columns(const sample* s)
 {
     const sfi_call* call = s->call;
-    const size_t room = (call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS)) / (SF_DEVICE_ROWS + 1) / sizeof(int16_t);
+    const size_t room =
+        (call->work_bytes - (size_t)sfi_rows_bytes(SF_DEVICE_ROWS)) / (SF_DEVICE_ROWS + 1) / sizeof(int16_t);
     const uint32_t most = (uint32_t)room & ~31u;
     sfi_device_tile tile;
     sfi_device_tile_open(&tile, call->work, most);
@@ -141,7 +145,8 @@ static void run_columns(const sample* s)
 static void run(const sample* s)
 {
     const sfi_call* call = s->call;
-    const int in_place = sfi_device_in_place(call, s->rows, s->length), fits = sfi_device_patch_bytes(s->length) <= call->work_bytes;
+    const int in_place = sfi_device_in_place(call, s->rows, s->length),
+              fits = sfi_device_patch_bytes(s->length) <= call->work_bytes;
     const int32_t* bias = sfi_stored_s32(call->pass, (uint32_t)call->op->bias, 0);
     sfi_device_tile tile;
     if (!(in_place && fits) && !(in_place && bias != NULL) && sfi_device_tile_bytes(s->length) > call->work_bytes) {

@@ -14,13 +14,15 @@ static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program,
     return g;
 }
 
-uint64_t sfi_fully_connected_host_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+uint64_t sfi_fully_connected_host_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op,
+                                        uint32_t row_tile)
 {
     const sfi_bands g = bands_of(kernels, program, op, 1);
     return sfi_bands_bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
 }
 
-sfi_packing sfi_fully_connected_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile)
+sfi_packing sfi_fully_connected_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op,
+                                             uint32_t row_tile)
 {
     const sfi_bands g = bands_of(kernels, program, op, 1);
     return sfi_bands_packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);

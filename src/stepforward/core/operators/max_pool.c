@@ -26,7 +26,8 @@ static int is_loose(const sfi_call* call, const sfi_max_line* v)
 {
     const size_t x = (size_t)(v->x - (const int8_t*)call->x), y = (size_t)(v->y - (const int8_t*)call->y);
     const size_t last_tap = (size_t)(v->taps_y - 1) * v->row + (size_t)(v->taps_x - 1) * v->step;
-    return v->taps_y > 0 && x + last_tap + (size_t)(v->positions - 1) * v->stride + 16 <= call->n * (size_t)call->in->elements &&
+    return v->taps_y > 0 &&
+           x + last_tap + (size_t)(v->positions - 1) * v->stride + 16 <= call->n * (size_t)call->in->elements &&
            y + (size_t)(v->positions - 1) * v->channels + 16 <= call->n * (size_t)call->out->elements;
 }
 #endif
@@ -79,7 +80,7 @@ static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
     return sfi_checked(sfi_is_bare(op, 1) && sfi_window_fits(op, in, out) && in->dims[2] == out->dims[2],
-                      sfi_reads_bytes(p, op) && out->dtype == SF_S8);
+                       sfi_reads_bytes(p, op) && out->dtype == SF_S8);
 }
 
 const sfi_operator sfi_max_pool = {check, NULL, run, NULL};

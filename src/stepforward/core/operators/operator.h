@@ -5,8 +5,8 @@
 #include "base/pass.h"
 #include "stepforward.h"
 
-/* On hosts, operators with rows of weights: how many tiles they are packed in, and packing one of them into call->packed. twin: NULL, or the
- * same call for the probe of opposite sign, which draws no z of its own. */
+/* On hosts, operators with rows of weights: how many tiles they are packed in, and packing one of them into
+ * call->packed. twin: NULL, or the same call for the probe of opposite sign, which draws no z of its own. */
 typedef struct sfi_packable {
     sfi_packing (*packing)(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile);
     void (*pack)(const sfi_call* call, const sfi_call* twin, uint32_t tile);
@@ -15,16 +15,19 @@ typedef struct sfi_packable {
 typedef struct sfi_operator {
     /* when a program is opened: every number, shape and constant; indices are in range by then */
     sf_status (*check)(const sf_program* program, const sf_op* op);
-    /* bytes of working memory behind the activations; NULL: none. plain: on a device, for weights that are never perturbed */
-    uint64_t (*work)(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain);
+    /* bytes of working memory behind the activations; NULL: none. plain: on a device, for weights that are never
+     * perturbed */
+    uint64_t (*work)(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
+                     int plain);
     void (*run)(const sfi_call* call);
     const sfi_packable* packable; /* NULL: nothing is packed */
 } sfi_operator;
 
-extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool, sfi_average_pool, sfi_pad, sfi_concat,
-    sfi_transpose, sfi_reshape;
+extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool,
+    sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape;
 
-/* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table (firmware/README.md). */
+/* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table
+ * (firmware/README.md). */
 const sfi_operator* sfi_operator_of(int32_t kind);
 
 #endif

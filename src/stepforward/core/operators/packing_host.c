@@ -1,4 +1,5 @@
-/* Packed weights of a whole program, for hosts: which operators have any, where they lie, and packing them piece by piece. */
+/* Packed weights of a whole program, for hosts: which operators have any, where they lie, and packing them piece by
+ * piece. */
 #include "base/guard.h"
 #include "base/pass.h"
 #include "operators/operator.h"
@@ -12,7 +13,8 @@ static sfi_packing packing_of(const sfi_kernels* kernels, const sf_program* prog
     return packable != NULL ? packable->packing(kernels, program, op, row_tile) : none;
 }
 
-uint64_t sfi_packed_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint64_t sfi_packed_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first,
+                          uint32_t last)
 {
     uint64_t bytes = 0;
     for (uint32_t i = first; i < last; i++) {
@@ -22,7 +24,8 @@ uint64_t sfi_packed_bytes(const sfi_kernels* kernels, const sf_program* program,
     return bytes;
 }
 
-uint32_t sfi_packed_tiles(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first, uint32_t last)
+uint32_t sfi_packed_tiles(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t first,
+                          uint32_t last)
 {
     uint32_t tiles = 0;
     for (uint32_t i = first; i < last; i++)
@@ -54,11 +57,13 @@ static sfi_call make_call(const sfi_pass* pass, const sf_op* op, const sf_scratc
 static int are_twins(const sfi_pass* a, const sfi_pass* b)
 {
     const sf_perturbation *p = a->perturbation, *q = b->perturbation;
-    return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign && p->sign != 0;
+    return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign &&
+           p->sign != 0;
 }
 
 /* Walk to the operator of a tile. */
-static void find(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t tile, sfi_place* place)
+static void find(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t tile,
+                 sfi_place* place)
 {
     while (tile < place->tiles) {
         const sfi_packing p = packing_of(kernels, program, program->ops + --place->op, row_tile);
@@ -74,15 +79,17 @@ static void find(const sfi_kernels* kernels, const sf_program* program, uint32_t
     }
 }
 
-void sfi_pack_tile(const sfi_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sfi_place* place, const sf_scratch* scratch,
-                  void* work)
+void sfi_pack_tile(const sfi_pass* passes, const uint32_t* kept, uint32_t count, uint32_t tile, sfi_place* place,
+                   const sf_scratch* scratch, void* work)
 {
     find(passes[0].kernels, passes[0].program, scratch->row_tile, tile, place);
     const sf_op* op = passes[0].program->ops + place->op;
-    const int words_frozen = is_frozen(passes[0].plan, op->weight), all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
+    const int words_frozen = is_frozen(passes[0].plan, op->weight),
+              all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
     for (uint32_t j = 0; j < count; j++) {
         /* twins always go together: packing one alone would not keep z */
-        const uint32_t pair = j + 1 < count && are_twins(passes + j, passes + j + 1), are_kept = kept[j] && kept[j + pair];
+        const uint32_t pair = j + 1 < count && are_twins(passes + j, passes + j + 1),
+                       are_kept = kept[j] && kept[j + pair];
         sfi_call call = make_call(passes + j, op, scratch, work, place->bytes);
         call.words_kept = words_frozen && are_kept;
         if (!(all_frozen && are_kept)) {

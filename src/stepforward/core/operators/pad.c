@@ -22,7 +22,8 @@ static void run(const sfi_call* call)
     const sf_tensor *in = call->in, *out = call->out;
     const size_t size = sfi_element_bytes(in), wide = (size_t)out->dims[2] * size, line = (size_t)out->dims[1] * wide;
     const size_t first = (size_t)op->pad_top * line + (size_t)op->pad_left * wide + (size_t)op->kernel_h * size;
-    size_t bytes = (size_t)in->dims[2] * size; /* that stay together: a position or, without channels around it, a row */
+    size_t bytes =
+        (size_t)in->dims[2] * size; /* that stay together: a position or, without channels around it, a row */
     int32_t runs = in->dims[1];
     if (op->kernel_h + op->kernel_w == 0) {
         bytes *= (size_t)runs;
@@ -45,8 +46,8 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
             return 0;
     return in->rank == 3 && in->dtype == out->dtype && sfi_fits_type(out, op->value) &&
            sfi_has_dims(out, 3, (int64_t)in->dims[0] + op->pad_top + op->pad_bottom,
-                    (int64_t)in->dims[1] + op->pad_left + op->pad_right,
-                    (int64_t)in->dims[2] + op->kernel_h + op->kernel_w, 1);
+                        (int64_t)in->dims[1] + op->pad_left + op->pad_right,
+                        (int64_t)in->dims[2] + op->kernel_h + op->kernel_w, 1);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)

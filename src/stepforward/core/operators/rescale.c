@@ -10,7 +10,8 @@
 
 /* |X*mult| <= 255 * 65535 < 2^24: from shift 25 up the rounded result is 0, as it is with 25. */
 SFI_CLONES
-void sfi_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sfi_call* call, size_t at)
+void sfi_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const int32_t* pair, const sfi_call* call,
+                          size_t at)
 {
     const int32_t mult = pair[0], shift = pair[1] > 25 ? 25 : pair[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const int32_t rest = half - zero_x * mult;
@@ -31,7 +32,7 @@ void sfi_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const i
 static void run(const sfi_call* call)
 {
     sfi_rescale_elements((const int8_t*)call->x, (size_t)call->n * (size_t)call->in->elements, call->in->zero_point,
-                        sfi_rescale_pair(call->pass->program, call->op, 0), call, 0);
+                         sfi_rescale_pair(call->pass->program, call->op, 0), call, 0);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)

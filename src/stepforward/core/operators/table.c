@@ -16,7 +16,4 @@ static const sfi_operator* const table[] = {
     [SF_RESHAPE] = &sfi_reshape,
 };
 
-const sfi_operator* sfi_operator_of(int32_t kind)
-{
-    return kind >= SF_CONV && kind <= SF_RESHAPE ? table[kind] : NULL;
-}
+const sfi_operator* sfi_operator_of(int32_t kind) { return kind >= SF_CONV && kind <= SF_RESHAPE ? table[kind] : NULL; }

@@ -4,8 +4,8 @@
 
 #include "base/machine.h"
 
-/* Elements that are widened, perturbed or updated together; a multiple of a Philox block of every distribution on hosts.
- * Devices keep it small because it lives on the stack. */
+/* Elements that are widened, perturbed or updated together; a multiple of a Philox block of every distribution on
+ * hosts. Devices keep it small because it lives on the stack. */
 #if __STDC_HOSTED__
 #define SFI_CHUNK 128u
 #else
@@ -14,7 +14,8 @@
 
 #define SFI_DRAW 64u /* elements of a group: the half-words of eight Philox blocks */
 
-/* Keeps a loop a loop: unrolled, its constants would be loaded ahead of it and stored, which does not pay for a few groups. */
+/* Keeps a loop a loop: unrolled, its constants would be loaded ahead of it and stored, which does not pay for a few
+ * groups. */
 #define SFI_ROLLED _Pragma("GCC unroll 1")
 
 /* `groups` groups from block counter[0] on; keys: two for each round. */

@@ -1,4 +1,5 @@
-/* Directions with AVX2: eight Philox blocks side by side in two registers a word; the alias tables by sixteen entries. */
+/* Directions with AVX2: eight Philox blocks side by side in two registers a word; the alias tables by sixteen entries.
+ */
 #include "base/machine.h"
 #include "base/tables.h"
 #include "random/draw.h"
@@ -23,8 +24,9 @@ AVX2_INLINE void gather(__m256i a, __m256i b, __m256i c, __m256i d, __m256i* eve
     *odd = _mm256_unpackhi_epi64(front, back);
 }
 
-/* The half-words of eight blocks from counter[0] on: u[0] of 0, 2; u[1] of 1, 3; u[2] of 4, 6; u[3] of 5, 7. A word is the lower
- * half of 64 bits: that is what a multiplication reads and where it leaves the low word, so the upper halves may hold anything. */
+/* The half-words of eight blocks from counter[0] on: u[0] of 0, 2; u[1] of 1, 3; u[2] of 4, 6; u[3] of 5, 7. A word is
+ * the lower half of 64 bits: that is what a multiplication reads and where it leaves the low word, so the upper halves
+ * may hold anything. */
 AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256i u[4])
 {
     const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
@@ -32,7 +34,8 @@ AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256
     __m256i b = _mm256_set1_epi32((int32_t)counter[1]), c = _mm256_set1_epi32((int32_t)counter[2]);
     __m256i d = _mm256_set1_epi32((int32_t)counter[3]);
     __m256i e = _mm256_add_epi32(a, _mm256_set1_epi64x(4)), f = b, g = c, h = d;
-    SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) {
+    SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2)
+    {
         const __m256i first = _mm256_set1_epi32((int32_t)key[0]), second = _mm256_set1_epi32((int32_t)key[1]);
         const __m256i p = _mm256_mul_epu32(a, m0), q = _mm256_mul_epu32(c, m1);
         const __m256i r = _mm256_mul_epu32(e, m0), s = _mm256_mul_epu32(g, m1);
@@ -55,12 +58,13 @@ AVX2_INLINE __m256i step_of(const uint8_t table[256], int i)
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i_u*)(const void*)(table + 16 * i)));
 }
 
-/* Adds eight steps of both tables for indices 0 .. 127; others are negative and give nothing. A shuffle reads the low four bits
- * of an index that is still too large, so the differences add up until the index is below sixteen. */
+/* Adds eight steps of both tables for indices 0 .. 127; others are negative and give nothing. A shuffle reads the low
+ * four bits of an index that is still too large, so the differences add up until the index is below sixteen. */
 AVX2_INLINE void look_up(int first, const __m256i index[2], __m256i keep[2], __m256i other[2])
 {
     __m256i x = index[0], y = index[1];
-    SFI_ROLLED for (int i = first; i < first + 8; i++) {
+    SFI_ROLLED for (int i = first; i < first + 8; i++)
+    {
         const __m256i k = step_of(sfi_table_keep_steps, i), o = step_of(sfi_table_alias_steps, i);
         keep[0] = _mm256_xor_si256(keep[0], _mm256_shuffle_epi8(k, x));
         keep[1] = _mm256_xor_si256(keep[1], _mm256_shuffle_epi8(k, y));

@@ -9,8 +9,8 @@
 #define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
 #define VBMI_INLINE static inline __attribute__((target("avx512f,avx512bw,avx512vbmi"), always_inline))
 
-/* Eight Philox blocks: word j of block i in the lower half of lane i. A word is the lower half of 64 bits: that is what a multiplication
- * reads and where it leaves the low word, so the upper halves may hold anything. */
+/* Eight Philox blocks: word j of block i in the lower half of lane i. A word is the lower half of 64 bits: that is what
+ * a multiplication reads and where it leaves the low word, so the upper halves may hold anything. */
 typedef struct blocks {
     __m512i a, b, c, d;
 } blocks;
@@ -25,7 +25,8 @@ VBMI_INLINE blocks start(const uint32_t counter[4], uint32_t block)
 
 VBMI_INLINE void turn(blocks* s, const uint32_t key[2])
 {
-    const __m512i p = _mm512_mul_epu32(s->a, _mm512_set1_epi64(0xD2511F53)), q = _mm512_mul_epu32(s->c, _mm512_set1_epi64(0xCD9E8D57));
+    const __m512i p = _mm512_mul_epu32(s->a, _mm512_set1_epi64(0xD2511F53)),
+                  q = _mm512_mul_epu32(s->c, _mm512_set1_epi64(0xCD9E8D57));
     /* 0x96: exclusive or of the three */
     s->a = _mm512_ternarylogic_epi32(_mm512_srli_epi64(q, 32), s->b, _mm512_set1_epi32((int32_t)key[0]), 0x96);
     s->c = _mm512_ternarylogic_epi32(_mm512_srli_epi64(p, 32), s->d, _mm512_set1_epi32((int32_t)key[1]), 0x96);
@@ -40,32 +41,35 @@ VBMI_INLINE blocks draw(const uint32_t counter[4], uint32_t block, const uint32_
     return s;
 }
 
-/* The half-words of eight blocks in the order of their elements: the first four of each in `front`, the others in `back`. */
+/* The half-words of eight blocks in the order of their elements: the first four of each in `front`, the others in
+ * `back`. */
 VBMI_INLINE void halves_of(const blocks* s, __m512i* front, __m512i* back)
 {
     *front = _mm512_mask_shuffle_epi32(s->a, 0xaaaa, s->b, _MM_PERM_CCAA);
     *back = _mm512_mask_shuffle_epi32(s->c, 0xaaaa, s->d, _MM_PERM_CCAA);
 }
 
-/* The alias table's low bytes (KEEP) and high bytes (ALIAS + 128, less 128 for a signed result), 256 each; and where the low bytes of
- * half-words are, of which the high bytes are the next. */
+/* The alias table's low bytes (KEEP) and high bytes (ALIAS + 128, less 128 for a signed result), 256 each; and where
+ * the low bytes of half-words are, of which the high bytes are the next. */
 typedef struct tables {
     __m512i keep[4], other[4], low;
 } tables;
 
 VBMI_INLINE tables load_tables(void)
 {
-    const __m512i bytes = _mm512_setr_epi64(0x0e0c0a0806040200, 0x1e1c1a1816141210, 0x2e2c2a2826242220, 0x3e3c3a3836343230,
-                                            0x4e4c4a4846444240, 0x5e5c5a5856545250, 0x6e6c6a6866646260, 0x7e7c7a7876747270);
+    const __m512i bytes =
+        _mm512_setr_epi64(0x0e0c0a0806040200, 0x1e1c1a1816141210, 0x2e2c2a2826242220, 0x3e3c3a3836343230,
+                          0x4e4c4a4846444240, 0x5e5c5a5856545250, 0x6e6c6a6866646260, 0x7e7c7a7876747270);
     const __m512i high = _mm512_add_epi8(bytes, _mm512_set1_epi8(1));
     tables t;
     for (int i = 0; i < 4; i++) {
-        const __m512i a = _mm512_loadu_si512(sfi_table_alias + 64 * i), b = _mm512_loadu_si512(sfi_table_alias + 64 * i + 32);
+        const __m512i a = _mm512_loadu_si512(sfi_table_alias + 64 * i),
+                      b = _mm512_loadu_si512(sfi_table_alias + 64 * i + 32);
         t.keep[i] = _mm512_permutex2var_epi8(a, bytes, b);
         t.other[i] = _mm512_add_epi8(_mm512_permutex2var_epi8(a, high, b), _mm512_set1_epi8(-128));
     }
-    t.low = _mm512_setr_epi64(0x4644424006040200, 0x4e4c4a480e0c0a08, 0x5654525016141210, 0x5e5c5a581e1c1a18, 0x6664626026242220,
-                              0x6e6c6a682e2c2a28, 0x7674727036343230, 0x7e7c7a783e3c3a38);
+    t.low = _mm512_setr_epi64(0x4644424006040200, 0x4e4c4a480e0c0a08, 0x5654525016141210, 0x5e5c5a581e1c1a18,
+                              0x6664626026242220, 0x6e6c6a682e2c2a28, 0x7674727036343230, 0x7e7c7a783e3c3a38);
     return t;
 }
 
@@ -132,7 +136,8 @@ VBMI static void binomial(const uint32_t counter[4], const uint32_t keys[20], ui
 
 VBMI static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
 {
-    const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
+                  second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
     __m512i front, back;
     for (uint32_t block = counter[0]; groups > 0; groups--, u += 64, block += 8) {
         const blocks s = draw(counter, block, keys);

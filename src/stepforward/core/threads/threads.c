@@ -1,4 +1,5 @@
-/* The samples of a batch, the packing of weights and their update, shared out over threads. Sums of integers do not depend on who adds them. */
+/* The samples of a batch, the packing of weights and their update, shared out over threads. Sums of integers do not
+ * depend on who adds them. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200112L
 #endif
@@ -17,8 +18,9 @@
 
 #define AT_ONCE 64u /* probes of one phase: their losses lie on the stack of a thread */
 
-/* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that runs all blocks
- * of samples, for as many probes as fit, then the same for the next ones. A phase begins when every unit of the last one is done. */
+/* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that
+ * runs all blocks of samples, for as many probes as fit, then the same for the next ones. A phase begins when every
+ * unit of the last one is done. */
 typedef struct job {
     sfi_pass pass; /* of plain weights */
     const int8_t* x;
@@ -28,14 +30,14 @@ typedef struct job {
     uint32_t count;
     int64_t* losses; /* NULL: logits are wanted */
     int32_t* logits;
-    sf_packs* packs; /* NULL: packed on the way */
+    sf_packs* packs;           /* NULL: packed on the way */
     const sf_scratch* scratch; /* of thread 0; the others' follow */
     size_t slice;
     uint32_t block;
     uint32_t row_tile;
-    uint32_t together; /* probes of a phase */
-    sfi_packed packed;  /* where packed weights lie */
-    uint32_t keeps_z;  /* of the probes' directions, for the update */
+    uint32_t together;                   /* probes of a phase */
+    sfi_packed packed;                   /* where packed weights lie */
+    uint32_t keeps_z;                    /* of the probes' directions, for the update */
     uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
@@ -48,12 +50,21 @@ static uint32_t blocks(const job* j) { return j->n / j->block + (j->n % j->block
 static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL && phase % 2 == 0; }
 
 /* First probe of a phase, and how many it has. */
-static uint32_t first_probe(const job* j, uint32_t phase) { return (j->packs != NULL ? phase / 2 : phase) * j->together; }
-static uint32_t probes(const job* j, uint32_t phase) { return sfi_min_u32(j->together, j->count - first_probe(j, phase)); }
+static uint32_t first_probe(const job* j, uint32_t phase)
+{
+    return (j->packs != NULL ? phase / 2 : phase) * j->together;
+}
+static uint32_t probes(const job* j, uint32_t phase)
+{
+    return sfi_min_u32(j->together, j->count - first_probe(j, phase));
+}
 
-/* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two threads then
- * tend to run one probe each, and read half as many of the weights that the other one has just packed. */
-static int is_apart(const job* j) { return j->losses != NULL && j->pass.program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE; }
+/* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two
+ * threads then tend to run one probe each, and read half as many of the weights that the other one has just packed. */
+static int is_apart(const job* j)
+{
+    return j->losses != NULL && j->pass.program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE;
+}
 
 static uint32_t units_of(const job* j, uint32_t phase)
 {
@@ -69,7 +80,8 @@ static void packed(job* j)
     j->packs->filled = sfi_max_u32(j->packs->filled, 1 + probes(j, j->phase));
     if (j->keeps_z) {
         j->packs->drawn = 1 + j->perturbations->step;
-        j->packs->held = sfi_min_u32(j->packs->directions, j->perturbations->direction + (first_probe(j, j->phase) + probes(j, j->phase)) / 2);
+        j->packs->held = sfi_min_u32(j->packs->directions, j->perturbations->direction +
+                                                               (first_probe(j, j->phase) + probes(j, j->phase)) / 2);
     }
 }
 
@@ -117,7 +129,8 @@ static int continues(const job* j)
     if (j->count % 2 != 0 || (p->direction > 0 && (j->packs->drawn != 1 + p->step || j->packs->held != p->direction)))
         return 0;
     for (uint32_t i = 0; i < j->count; i++)
-        if (p[i].sign == 0 || p[i].sign != (i % 2 == 0 ? 1 : -1) * p[i & ~1u].sign || p[i].step != p->step || p[i].direction != p->direction + i / 2)
+        if (p[i].sign == 0 || p[i].sign != (i % 2 == 0 ? 1 : -1) * p[i & ~1u].sign || p[i].step != p->step ||
+            p[i].direction != p->direction + i / 2)
             return 0;
     return 1;
 }
@@ -125,10 +138,12 @@ static int continues(const job* j)
 /* Whether packing draws all of z that an update wants of these probes, both of a direction at once. */
 static int keeps_z(const job* j)
 {
-    if (j->packs->directions == 0 || j->together % 2 != 0 || j->pass.plan == NULL || j->pass.plan->perturbation != SF_EXACT || !continues(j))
+    if (j->packs->directions == 0 || j->together % 2 != 0 || j->pass.plan == NULL ||
+        j->pass.plan->perturbation != SF_EXACT || !continues(j))
         return 0;
     for (uint32_t i = j->pass.program->cut; i < j->pass.program->op_count; i++)
-        if (j->pass.program->ops[i].weight >= 0 && sfi_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, i, i + 1) == 0)
+        if (j->pass.program->ops[i].weight >= 0 &&
+            sfi_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, i, i + 1) == 0)
             return 0;
     return 1;
 }
@@ -183,8 +198,7 @@ static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_
     const uint32_t first = unit / apart * j->block, size = sfi_min_u32(j->block, j->n - first);
     const int8_t* x = j->x + (size_t)first * j->pass.program->input_bytes;
     if (j->losses == NULL) {
-        sfi_block_logits(&j->pass, scratch, x, size, &j->packed,
-                        j->logits + (size_t)first * j->pass.program->classes);
+        sfi_block_logits(&j->pass, scratch, x, size, &j->packed, j->logits + (size_t)first * j->pass.program->classes);
         return;
     }
     int64_t part[AT_ONCE] = {0};
@@ -215,23 +229,27 @@ static void work(void* shared, uint32_t index)
     }
 }
 
-static size_t packs_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t probe_count,
-                          uint32_t directions)
+static size_t packs_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile,
+                          uint32_t probe_count, uint32_t directions)
 {
-    if (program == NULL || probe_count == 0 || sfi_for_device(row_tile) || sfi_scratch_need(kernels, program, 1, row_tile) == 0)
+    if (program == NULL || probe_count == 0 || sfi_for_device(row_tile) ||
+        sfi_scratch_need(kernels, program, 1, row_tile) == 0)
         return 0;
     const uint64_t prefix = sfi_packed_bytes(kernels, program, row_tile, 0, program->cut);
     const uint64_t suffix = sfi_packed_bytes(kernels, program, row_tile, program->cut, program->op_count);
-    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count || (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
+    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count ||
+        (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
         return 0;
-    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) + 64; /* a program may have no weights at all */
+    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) +
+           64; /* a program may have no weights at all */
 }
 
 static sf_status check_packs(const job* j)
 {
     if (j->packs == NULL)
         return SF_OK;
-    const size_t need = packs_bytes(j->pass.kernels, j->pass.program, j->row_tile, j->packs->probes, j->packs->directions);
+    const size_t need =
+        packs_bytes(j->pass.kernels, j->pass.program, j->row_tile, j->packs->probes, j->packs->directions);
     if (j->packs->memory == NULL || need == 0)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)j->packs->memory & 63u) != 0)
@@ -242,7 +260,8 @@ static sf_status check_packs(const job* j)
 /* Runs the job, whose arguments are checked. */
 static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 {
-    j->slice = (sfi_scratch_need(j->pass.kernels, j->pass.program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
+    j->slice =
+        (sfi_scratch_need(j->pass.kernels, j->pass.program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
     if (j->slice > scratch->bytes / sfi_crew_size(crew))
         return SF_SCRATCH_TOO_SMALL;
     j->scratch = scratch;
@@ -268,9 +287,10 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t pro
     return packs_bytes(&kernels, program, row_tile, probe_count, directions);
 }
 
-sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             sf_crew* crew, sf_packs* packs, const int8_t* x, const int32_t* labels, uint32_t n,
-                             const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                             const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                             int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
@@ -291,8 +311,9 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     return run(&j, scratch, crew);
 }
 
-sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                             sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n, int32_t* logits)
+sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
+                             int32_t* logits)
 {
     static const sf_perturbation plain = {0, 0, 0};
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
@@ -340,13 +361,14 @@ static void move(void* shared, uint32_t index)
         if (entry == m->plan->trainable_count)
             return;
         const sf_trainable* t = m->plan->trainables + entry;
-        const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements, first = (unit - before) * SF_UPDATE_UNIT;
+        const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements,
+                       first = (unit - before) * SF_UPDATE_UNIT;
         sfi_update_elements(m, t, first, sfi_min_u32(SF_UPDATE_UNIT, elements - first));
     }
 }
 
-sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
-                             const int8_t* votes, sf_crew* crew, const sf_packs* packs)
+sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum,
+                             uint32_t step, const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     update u = {{&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}}, 0};
@@ -357,7 +379,8 @@ sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, voi
     }
     uint32_t units = 0;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
-        units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements / SF_UPDATE_UNIT; /* what is less does not pay */
+        units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements /
+                 SF_UPDATE_UNIT; /* what is less does not pay */
     if (status == SF_OK)
         sfi_crew_run(crew, units / 2, move, &u);
     return status;

@@ -4,8 +4,8 @@
 #include "random/draw.h"
 #include "stepforward.h"
 
-void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor, uint32_t first,
-                   uint32_t count, int8_t* z)
+void sf_directions(uint32_t distribution, uint64_t seed, uint32_t step, uint32_t direction, uint32_t tensor,
+                   uint32_t first, uint32_t count, int8_t* z)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_stream s = sfi_stream_of(&kernels, seed, step, direction, tensor);

@@ -10,7 +10,8 @@
 #include "train/forward.h"
 
 /* plain: on a device, for weights that are never perturbed. */
-static uint64_t work_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile, int plain)
+static uint64_t work_bytes(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
+                           int plain)
 {
     const sfi_operator* o = sfi_operator_of(op->kind);
     return o->work != NULL ? o->work(kernels, program, op, row_tile, plain) : 0;
@@ -23,14 +24,15 @@ static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t ro
     return ((size_t)program->arena_bytes * block + align - 1) & ~(align - 1);
 }
 
-/* Where the working memory of an operator begins: on a device behind the last activation that is alive while it runs, if the
- * program says where that is. */
+/* Where the working memory of an operator begins: on a device behind the last activation that is alive while it runs,
+ * if the program says where that is. */
 static size_t work_at(const sf_program* program, const sf_op* op, uint32_t block, uint32_t row_tile)
 {
     return sfi_for_device(row_tile) && op->work > 0 ? (size_t)op->work * block : arena_bytes(program, block, row_tile);
 }
 
-static size_t bytes_for(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile, int plain)
+static size_t bytes_for(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile,
+                        int plain)
 {
     if (program == NULL || block == 0 || row_tile == 0 || row_tile > 65536 ||
         (row_tile != SF_DEVICE_ROWS && (sfi_for_device(row_tile) || row_tile % SFI_PANEL != 0)))
@@ -93,7 +95,8 @@ void* sfi_work(const sf_program* program, const sf_scratch* scratch)
     return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
 }
 
-/* Sanitizer builds: of the activations only an operator's own and what lies behind its work may be touched, and no gap of the working memory stays forbidden. */
+/* Sanitizer builds: of the activations only an operator's own and what lies behind its work may be touched, and no gap
+ * of the working memory stays forbidden. */
 static void guard(const sfi_call* call, const sf_scratch* scratch)
 {
     const sf_program* program = call->pass->program;
@@ -105,7 +108,8 @@ static void guard(const sfi_call* call, const sf_scratch* scratch)
     sfi_allow(call->work, call->work_bytes);
 }
 
-void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last)
+void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first,
+             uint32_t last)
 {
     const sf_program* program = pass->program;
     sfi_call call = {0};
@@ -151,13 +155,14 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
 
 static int32_t logit(const sf_program* program, const void* data, size_t index)
 {
-    return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
+    return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index]
+                                                             : ((const int8_t*)data)[index];
 }
 
 static const sfi_packed on_the_way = {NULL, NULL, 0};
 
-void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sfi_packed* packed,
-                     int32_t* logits)
+void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                      const sfi_packed* packed, int32_t* logits)
 {
     const sf_program* program = plain->program;
     sfi_pass pass = *plain;
@@ -176,8 +181,8 @@ sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, cons
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
 }
 
-sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch, const int8_t* x,
-                    uint32_t n, int32_t* logits)
+sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
+                    const int8_t* x, uint32_t n, int32_t* logits)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
@@ -185,7 +190,7 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
     for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
         count = sfi_min_u32(scratch->block, n - at);
         sfi_block_logits(&plain, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
-                        logits + (size_t)at * program->classes);
+                         logits + (size_t)at * program->classes);
     }
     return status;
 }
@@ -198,15 +203,16 @@ static int64_t block_loss(const sf_program* program, const void* data, const int
         const size_t first = (size_t)s * program->classes;
         loss += program->tensors[program->output].dtype == SF_S16
                     ? sfi_cross_entropy_s16((const int16_t*)data + first, program->classes, (uint32_t)labels[s],
-                                           program->loss_mult, program->loss_shift)
+                                            program->loss_mult, program->loss_shift)
                     : sfi_cross_entropy_s8((const int8_t*)data + first, program->classes, (uint32_t)labels[s],
-                                          program->loss_mult, program->loss_shift);
+                                           program->loss_mult, program->loss_shift);
     }
     return loss;
 }
 
-void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed, int64_t* losses)
+void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
+                      uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
+                      int64_t* losses)
 {
     const sf_program* program = plain->program;
     sfi_pass pass = *plain;
@@ -220,8 +226,8 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
     }
 }
 
-sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                          const sf_perturbation* perturbations, uint32_t count, const int64_t* losses)
+sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
+                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, const int64_t* losses)
 {
     const sf_status status = check(pass, scratch, x, 0);
     if (status != SF_OK)
@@ -232,14 +238,15 @@ sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, cons
         if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
             return SF_BAD_LABEL;
     for (uint32_t j = 0; j < count; j++)
-        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && pass->plan == NULL))
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 ||
+            (perturbations[j].sign != 0 && pass->plan == NULL))
             return SF_BAD_ARGUMENT;
     return SF_OK;
 }
 
 sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
-                    int64_t* losses)
+                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
+                    uint32_t count, int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
@@ -250,8 +257,8 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
         losses[j] = 0;
     for (uint32_t at = 0, size; at < n; at += size) {
         size = sfi_min_u32(scratch->block, n - at);
-        sfi_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations, count, &on_the_way,
-                        losses);
+        sfi_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations,
+                         count, &on_the_way, losses);
     }
     return SF_OK;
 }

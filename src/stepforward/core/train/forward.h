@@ -6,12 +6,14 @@
 #include "stepforward.h"
 
 /* A block of samples through operators first .. last-1; nothing is checked. pass->packed: of operator `first`. */
-void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last);
+void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first,
+             uint32_t last);
 
 /* Working memory of the operators, behind the activations. */
 void* sfi_work(const sf_program* program, const sf_scratch* scratch);
 
-/* Where packed weights lie: those of the operators before the cut, and of the others once per probe. All NULL: packed on the way. */
+/* Where packed weights lie: those of the operators before the cut, and of the others once per probe. All NULL: packed
+ * on the way. */
 typedef struct sfi_packed {
     uint8_t* prefix;
     uint8_t* suffix;
@@ -19,13 +21,14 @@ typedef struct sfi_packed {
 } sfi_packed;
 
 /* What sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
-sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                          const sf_perturbation* perturbations, uint32_t count, const int64_t* losses);
+sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
+                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, const int64_t* losses);
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
-void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed, int64_t* losses);
-void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n, const sfi_packed* packed,
-                     int32_t* logits);
+void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
+                      uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
+                      int64_t* losses);
+void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n,
+                      const sfi_packed* packed, int32_t* logits);
 
 /* sf_scratch_bytes() with kernels that are chosen. */
 size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);

@@ -6,10 +6,10 @@
 /* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
 #define TOGETHER 8u
 
-/* Losses summed over the samples from, from + stride, ...: all of them in one call, a share of them one by one, since its
- * samples do not lie together. */
-static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from, uint32_t stride,
-                           const sf_perturbation* probes, uint32_t count, int64_t* losses)
+/* Losses summed over the samples from, from + stride, ...: all of them in one call, a share of them one by one, since
+ * its samples do not lie together. */
+static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from,
+                           uint32_t stride, const sf_perturbation* probes, uint32_t count, int64_t* losses)
 {
     if (stride == 1)
         return sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, count, losses);

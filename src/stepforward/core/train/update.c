@@ -99,8 +99,8 @@ static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t co
     }
 }
 
-/* Whether moves can be made in 32 bits: |g| <= 32767 whatever z is, every shift is at least 2, and weights have 16 bits at most.
- * Devices multiply 64 bits as fast, and save the second copy. */
+/* Whether moves can be made in 32 bits: |g| <= 32767 whatever z is, every shift is at least 2, and weights have 16 bits
+ * at most. Devices multiply 64 bits as fast, and save the second copy. */
 static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, const int8_t* votes)
 {
     if (!__STDC_HOSTED__ || t->dtype == SF_S32)
@@ -114,8 +114,9 @@ static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_te
     return plan->beta > 0 || sum * 127 <= 32767;
 }
 
-/* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a floor;
- * high < 2^15 and low < 2^16, so that no product leaves 32 bits, and a shift of p by 17 or more leaves moves below 2^30. */
+/* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a
+ * floor; high < 2^15 and low < 2^16, so that no product leaves 32 bits, and a shift of p by 17 or more leaves moves
+ * below 2^30. */
 SFI_CLONES
 static void scale_moves_narrow(int32_t* g, const uint16_t* u, uint32_t count, const sf_scaler* s, uint32_t rate,
                                uint32_t rounding)
@@ -170,8 +171,8 @@ static sfi_stream stream_of(const sfi_moving* m, const sf_trainable* entry, uint
 }
 
 /* z of some elements of one direction: where it was kept, or drawn into `room`. */
-static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction, uint32_t first,
-                          uint32_t count, int8_t* room)
+static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction,
+                          uint32_t first, uint32_t count, int8_t* room)
 {
     if (direction < m->drawn.directions && t->dtype == SF_S16)
         return m->drawn.z + direction * m->drawn.bytes + sfi_kept_z(t) + first;
@@ -181,7 +182,8 @@ static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const 
 }
 
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
-static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count, piece* p)
+static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
+                   piece* p)
 {
     const sf_plan* plan = m->plan;
     int8_t z[PIECE];
@@ -212,16 +214,17 @@ static uint32_t only_direction(const sf_plan* plan, const int8_t* votes)
     return found;
 }
 
-/* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made as all others
- * are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
-static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count,
-                         uint32_t rate)
+/* Where one direction moves the weights, without momentum or random numbers, a move depends on z alone: 256 moves, made
+ * as all others are, serve the whole tensor. Returns 0, with nothing moved, where that is not so or does not pay. */
+static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint8_t* data,
+                         uint32_t first, uint32_t count, uint32_t rate)
 {
     const sf_plan* plan = m->plan;
     const sfi_moves_kernel moves = m->kernels->moves;
     const uint32_t direction = only_direction(plan, m->votes);
-    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->rounding == SF_STOCHASTIC ||
-        direction == plan->directions || count < 2 * SFI_CHUNK || !is_narrow(plan, entry, t, m->votes))
+    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 ||
+        plan->rounding == SF_STOCHASTIC || direction == plan->directions || count < 2 * SFI_CHUNK ||
+        !is_narrow(plan, entry, t, m->votes))
         return 0;
     int32_t g[256];
     int16_t move[256];
@@ -229,7 +232,8 @@ static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const s
     for (int32_t i = 0; i < 256; i++)
         g[i] = m->votes[direction] * (i < 128 ? i : i - 256);
     scale_moves_narrow(g, NULL, 256, plan->scalers + entry->scaler_first, rate, plan->rounding);
-    if (g[127] < -32767 || g[127] > 32767 || g[128] < -32767 || g[128] > 32767) /* moves grow or fall with z: these are the outermost */
+    if (g[127] < -32767 || g[127] > 32767 || g[128] < -32767 ||
+        g[128] > 32767) /* moves grow or fall with z: these are the outermost */
         return 0;
     for (uint32_t i = 0; i < 256; i++)
         move[i] = (int16_t)g[i];
@@ -246,7 +250,8 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
 {
     const sf_plan* plan = m->plan;
     const sf_tensor* t = m->program->tensors + entry->tensor;
-    uint8_t* data = (uint8_t*)(uintptr_t)sfi_weight_at(m->program, plan, m->weights, entry->tensor); /* of `weights`, not of the file */
+    uint8_t* data = (uint8_t*)(uintptr_t)sfi_weight_at(m->program, plan, m->weights,
+                                                       entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, m->step), end = first + count;
     const int narrow = is_narrow(plan, entry, t, m->votes);
     piece p;

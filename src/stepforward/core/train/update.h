@@ -25,8 +25,8 @@ typedef struct sfi_moving {
 
 sf_status sfi_check_update(const sfi_moving* moving);
 
-/* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SFI_CHUNK. Pieces of a tensor may be moved in any
- * order, and at the same time. */
+/* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SFI_CHUNK. Pieces of a tensor
+ * may be moved in any order, and at the same time. */
 void sfi_update_elements(const sfi_moving* moving, const sf_trainable* entry, uint32_t first, uint32_t count);
 
 #endif

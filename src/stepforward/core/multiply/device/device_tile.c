@@ -1,5 +1,5 @@
-/* Four weight rows on a device: staged only where that is needed, whole or some columns at a time, and multiplied with one patch after
- * the other. */
+/* Four weight rows on a device: staged only where that is needed, whole or some columns at a time, and multiplied with
+ * one patch after the other. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
@@ -33,7 +33,8 @@ void sfi_device_tile_open(sfi_device_tile* tile, void* memory, uint32_t length)
 
 int sfi_device_in_place(const sfi_call* call, uint32_t rows, uint32_t length)
 {
-    return rows >= SF_DEVICE_ROWS && length % 2 == 0 && sfi_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
+    return rows >= SF_DEVICE_ROWS && length % 2 == 0 &&
+           sfi_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
 }
 
 /* Elements are fetched in pieces that share their random numbers; a piece may span rows. */
@@ -134,8 +135,8 @@ void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32
     }
 }
 
-void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length, uint32_t count,
-                           void* y, size_t at)
+void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length,
+                            uint32_t count, void* y, size_t at)
 {
     int64_t sum[SF_DEVICE_ROWS] = {0};
     sfi_dot_rows_wide(w, stride, x, length, sum);
@@ -143,7 +144,7 @@ void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t strid
 }
 
 void sfi_device_tile_stage_columns(sfi_device_tile* tile, const sfi_call* call, uint32_t first_row, uint32_t count,
-                                  const sfi_columns* columns)
+                                   const sfi_columns* columns)
 {
     const sfi_source source = sfi_source_of(call->pass, (uint32_t)call->op->weight);
     tile->count = count;

@@ -24,8 +24,8 @@ void sfi_bands_rows_only(sfi_bands* g, uint32_t rows, uint32_t length)
 
 static uint32_t suits_winograd(const sfi_bands* g, uint32_t rows)
 {
-    return sfi_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w, g->group_in, rows, g->out_h,
-                             g->out_w);
+    return sfi_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w,
+                              g->group_in, rows, g->out_h, g->out_w);
 }
 
 /* Patches must begin with a word of the picture. */
@@ -55,9 +55,13 @@ static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ?
 static uint64_t line_words(const sfi_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
 
 /* Input rows under `rows` output rows. */
-static uint32_t in_rows(const sfi_bands* g, uint32_t rows) { return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1; }
+static uint32_t in_rows(const sfi_bands* g, uint32_t rows)
+{
+    return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
+}
 
-/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in twos. */
+/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in
+ * twos. */
 static uint32_t band_rows(const sfi_bands* g)
 {
     const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
@@ -65,8 +69,8 @@ static uint32_t band_rows(const sfi_bands* g)
     return g->winograd ? rows + rows % 2 : rows;
 }
 
-/* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours, and with
- * Winograd's tiles the position that would follow the last. */
+/* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
+ * and with Winograd's tiles the position that would follow the last. */
 static uint64_t picture_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
@@ -103,7 +107,8 @@ SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* picture)
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
 SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
 {
-    const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width), inside = sfi_min_u32(g->width - left, g->in_w);
+    const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width),
+                   inside = sfi_min_u32(g->width - left, g->in_w);
     const size_t column = (size_t)words(g, c);
     put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)
@@ -121,7 +126,8 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
     const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
-    const int64_t last = inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
+    const int64_t last =
+        inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
     if (first > top)
         put_padding(g, (size_t)(first - top) * line, picture);
     picture += (size_t)(first - top) * step;
@@ -137,11 +143,17 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
 }
 
 /* All positions of a band. at: the first position's first output. */
-static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* picture, void* y, size_t at,
-                     size_t step)
+static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* picture, void* y,
+                     size_t at, size_t step)
 {
-    sfi_grid grid = {g->out_w, rows, picture, (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
-                    (size_t)(g->stride_h * line_words(g)), at, step, step * g->out_w};
+    sfi_grid grid = {g->out_w,
+                     rows,
+                     picture,
+                     (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
+                     (size_t)(g->stride_h * line_words(g)),
+                     at,
+                     step,
+                     step * g->out_w};
     if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
         grid.width = rows;
         grid.rows = 1;
@@ -151,11 +163,12 @@ static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t row
     sfi_host_tile_multiply(tile, &grid, y);
 }
 
-/* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing evenly: up to three
- * panels, about the same number in each. */
+/* Rows of a tile, of `rows` in all. Packed ones are what is multiplied together, so that threads share their packing
+ * evenly: up to three panels, about the same number in each. */
 static uint32_t tile_rows(uint32_t row_tile, int packed, uint32_t rows)
 {
-    const uint32_t panels = (rows + SFI_PANEL - 1) / SFI_PANEL, tiles = (panels + SFI_BLOCK_PANELS - 1) / SFI_BLOCK_PANELS;
+    const uint32_t panels = (rows + SFI_PANEL - 1) / SFI_PANEL,
+                   tiles = (panels + SFI_BLOCK_PANELS - 1) / SFI_BLOCK_PANELS;
     return packed ? sfi_min_u32(row_tile, (panels + tiles - 1) / tiles * SFI_PANEL) : row_tile;
 }
 
@@ -173,14 +186,17 @@ static int16_t* open_tile(sfi_host_tile* tile, const sfi_bands* g, const sfi_cal
 {
     const size_t line = (size_t)line_words(g), column = (size_t)words(g, g->group_in);
     const sfi_host_shape of = shape(g, rows);
-    uint8_t* end = sfi_host_tile_open(tile, call->pass->kernels, call->work, tile_rows(call->row_tile, call->packed != NULL, rows), &of);
+    uint8_t* end = sfi_host_tile_open(tile, call->pass->kernels, call->work,
+                                      tile_rows(call->row_tile, call->packed != NULL, rows), &of);
     for (uint32_t s = 0; s < segments(g); s++)
-        tile->offsets[s] = g->joined ? s * g->dilation_h * line
-                                     : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
+        tile->offsets[s] = g->joined
+                               ? s * g->dilation_h * line
+                               : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
     return sfi_room(&end, picture_bytes(g));
 }
 
-void sfi_bands_pack(const sfi_bands* g, const sfi_call* call, const sfi_call* twin, uint32_t groups, uint32_t out_c, uint32_t index)
+void sfi_bands_pack(const sfi_bands* g, const sfi_call* call, const sfi_call* twin, uint32_t groups, uint32_t out_c,
+                    uint32_t index)
 {
     const uint32_t rows = out_c / groups;
     const sfi_packing p = sfi_bands_packing(g, call->row_tile, groups, out_c);
@@ -205,8 +221,8 @@ typedef struct stretch {
 } stretch;
 
 /* All samples: a band is put into the picture once for all tiles. */
-static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* picture, const stretch* rows,
-                        uint32_t out_c)
+static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* picture,
+                        const stretch* rows, uint32_t out_c)
 {
     const uint32_t most = band_rows(g);
     const int8_t* x = (const int8_t*)call->x + (size_t)rows->group * g->group_in;

@@ -3,7 +3,8 @@
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
 
-/* Eight positions of which the last ones, or none, lie in the next row: without a branch, for where a row ends differs every time. */
+/* Eight positions of which the last ones, or none, lie in the next row: without a branch, for where a row ends differs
+ * every time. */
 static void turn_once(sfi_cursor* c, sfi_eight* eight)
 {
     const sfi_grid* g = c->grid;

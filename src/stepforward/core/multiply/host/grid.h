@@ -9,9 +9,9 @@
 /* The output positions of a band, and their patches. */
 typedef struct sfi_grid {
     uint32_t width, rows;
-    const int16_t* patch;    /* of the first position */
-    size_t across, down;     /* from one patch to the next in a row, and from a row to the next, in elements */
-    size_t at;               /* first output of the first position */
+    const int16_t* patch; /* of the first position */
+    size_t across, down;  /* from one patch to the next in a row, and from a row to the next, in elements */
+    size_t at;            /* first output of the first position */
     size_t out_across, out_down;
 } sfi_grid;
 

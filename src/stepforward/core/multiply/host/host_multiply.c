@@ -66,7 +66,7 @@ static void add_panel(const sfi_host_tile* t, const int16_t* const* patches, con
     for (uint32_t s = 0; s < t->segments; s += together)
         for (uint32_t k = 0; k < t->pairs; k += most) {
             const sfi_block b = {words + ((size_t)s * t->pairs + k) * 2 * SFI_PANEL, 0, t->offsets + s,
-                                sfi_min_u32(together, t->segments - s), sfi_min_u32(most, t->pairs - k)};
+                                 sfi_min_u32(together, t->segments - s), sfi_min_u32(most, t->pairs - k)};
             for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
                 from[p] = patches[p] + 2 * (size_t)k;
             t->kernels->dot(&b, from, 1, part, SFI_PANEL);

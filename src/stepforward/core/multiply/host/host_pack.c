@@ -8,10 +8,16 @@
 #include "multiply/stage.h"
 
 /* One panel of rows from a line, into the tile `to`. */
-static void pack_panel(const sfi_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int32_t zero, const sfi_host_tile* to)
+static void pack_panel(const sfi_host_tile* t, const int16_t* line, uint32_t row, uint32_t rows, int32_t zero,
+                       const sfi_host_tile* to)
 {
     sfi_packed_rows* packed = to->packed_rows;
-    sfi_panel panel = {line, rows, zero, to->words + row / SFI_PANEL * sfi_host_panel_words(t), packed->reach + row, packed->surplus + row};
+    sfi_panel panel = {line,
+                       rows,
+                       zero,
+                       to->words + row / SFI_PANEL * sfi_host_panel_words(t),
+                       packed->reach + row,
+                       packed->surplus + row};
     const int transformed = t->winograd && sfi_lay_winograd(t, &panel);
     packed->transformed[row / SFI_PANEL] = (uint8_t)transformed;
     if (transformed)

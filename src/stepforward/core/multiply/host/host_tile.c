@@ -39,13 +39,23 @@ static uint64_t line_bytes(const sfi_host_tile* t)
     return cache_lines((uint64_t)SFI_PANEL * t->segments * t->segment * sizeof(int16_t));
 }
 
-static uint64_t point_bytes(const sfi_host_tile* t) { return t->winograd ? sfi_host_panel_words(t) * sizeof(int16_t) : 0; }
+static uint64_t point_bytes(const sfi_host_tile* t)
+{
+    return t->winograd ? sfi_host_panel_words(t) * sizeof(int16_t) : 0;
+}
 
-static uint64_t acc_bytes(const sfi_host_tile* t) { return (uint64_t)SFI_BLOCK_PATCHES * t->capacity * sizeof(int64_t); }
+static uint64_t acc_bytes(const sfi_host_tile* t)
+{
+    return (uint64_t)SFI_BLOCK_PATCHES * t->capacity * sizeof(int64_t);
+}
 
-static uint64_t packed_bytes(const sfi_host_tile* t) { return sfi_host_word_bytes(t) + SFI_GAP + sfi_packed_rows_bytes(t->capacity) + SFI_GAP; }
+static uint64_t packed_bytes(const sfi_host_tile* t)
+{
+    return sfi_host_word_bytes(t) + SFI_GAP + sfi_packed_rows_bytes(t->capacity) + SFI_GAP;
+}
 
-/* A tile that is packed on the way, or one panel's rows for a twin: those are staged in 16 bits, also where words are bytes. */
+/* A tile that is packed on the way, or one panel's rows for a twin: those are staged in 16 bits, also where words are
+ * bytes. */
 static uint64_t spare_bytes(const sfi_host_tile* t)
 {
     const uint64_t packed = packed_bytes(t), line = line_bytes(t);
@@ -67,7 +77,8 @@ uint64_t sfi_host_tile_bytes(uint32_t row_tile, const sfi_host_shape* of)
 {
     sfi_host_tile t;
     shape(&t, row_tile, of);
-    return spare_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + offset_bytes(&t) + (uint64_t)ROOMS * SFI_GAP;
+    return spare_bytes(&t) + line_bytes(&t) + point_bytes(&t) + acc_bytes(&t) + offset_bytes(&t) +
+           (uint64_t)ROOMS * SFI_GAP;
 }
 
 void sfi_host_tile_point(sfi_host_tile* t, void* packed)
@@ -77,7 +88,8 @@ void sfi_host_tile_point(sfi_host_tile* t, void* packed)
 }
 
 /* Lay a tile out in sfi_host_tile_bytes() of memory; the caller fills offsets. Returns what follows. */
-uint8_t* sfi_host_tile_open(sfi_host_tile* t, const sfi_kernels* kernels, void* memory, uint32_t row_tile, const sfi_host_shape* of)
+uint8_t* sfi_host_tile_open(sfi_host_tile* t, const sfi_kernels* kernels, void* memory, uint32_t row_tile,
+                            const sfi_host_shape* of)
 {
     uint8_t* at = (uint8_t*)memory;
     shape(t, row_tile, of);

@@ -11,33 +11,39 @@
 #include "random/draw.h"
 #include "stepforward.h"
 
-/* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sfi_rows_prepare), at every position
- * of a grid. dot takes at most SFI_BLOCK_PANELS panels, window any number. */
-typedef void (*sfi_grid_kernel)(const sfi_block* block, const sfi_grid* grid, const sfi_rows* rows, uint32_t count, int8_t* y);
+/* A block kernel and the end of its rows together: the first `count` of `rows`, which are fused (sfi_rows_prepare), at
+ * every position of a grid. dot takes at most SFI_BLOCK_PANELS panels, window any number. */
+typedef void (*sfi_grid_kernel)(const sfi_block* block, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
+                                int8_t* y);
 
-/* Outputs of `count` narrow rows at `positions` positions: position p reads acc[p * capacity ..] and writes y[at[p] ..]. */
-typedef void (*sfi_rows_kernel)(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
-                               void* y, const size_t* at);
+/* Outputs of `count` narrow rows at `positions` positions: position p reads acc[p * capacity ..] and writes y[at[p]
+ * ..]. */
+typedef void (*sfi_rows_kernel)(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count,
+                                uint32_t positions, void* y, const size_t* at);
 
 /* out[2*i] = a[i] - zero, out[2*i + 1] = b[i] - zero */
 typedef void (*sfi_interleave_kernel)(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
-/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused with fours, at eight tiles. */
+/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused with fours, at eight tiles.
+ */
 typedef struct sfi_tiles sfi_tiles;
-typedef void (*sfi_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
-                                   const sfi_tiles* tiles, int8_t* y);
+typedef void (*sfi_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows,
+                                    uint32_t count, const sfi_tiles* tiles, int8_t* y);
 
 /* A transformed row of weights, and the transformed inputs of eight tiles (winograd.h). */
-typedef uint32_t (*sfi_row_kernel)(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive);
-typedef void (*sfi_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+typedef uint32_t (*sfi_row_kernel)(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                                   int64_t* positive);
+typedef void (*sfi_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
+                                   int16_t* v);
 
 /* Of each row of a packed panel of `pairs` pairs in all: the sum of its weights, and of those that are positive. */
-typedef void (*sfi_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL], int64_t positive[SFI_PANEL]);
+typedef void (*sfi_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL],
+                                int64_t positive[SFI_PANEL]);
 
-/* up = clamp(w + delta), down = clamp(w - delta) with delta of the contract, section 7, for its exact perturbation, and the limits
- * -q_max and q_max. No two of the arrays overlap. */
-typedef void (*sfi_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
-                                int16_t* down);
+/* up = clamp(w + delta), down = clamp(w - delta) with delta of the contract, section 7, for its exact perturbation, and
+ * the limits -q_max and q_max. No two of the arrays overlap. */
+typedef void (*sfi_twins_kernel)(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler,
+                                 int32_t q_max, int16_t* up, int16_t* down);
 
 /* w = clamp(w - move[z as a byte]) to -32767 .. 32767. */
 typedef void (*sfi_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
@@ -47,12 +53,12 @@ typedef void (*sfi_add_kernel)(const sfi_sum* s, const int8_t* a, const int8_t* 
 struct sfi_kernels {
     sfi_block_kernel dot;
     sfi_block_kernel window;
-    sfi_block_kernel bytes;      /* NULL where 8-bit weights are widened */
-    uint32_t byte_flip;         /* of bytes: a picture holds x ^ byte_flip: s8 (0), or u8 (128) */
-    sfi_grid_kernel grid_dot;    /* NULL, like the next three, where nothing is gained by it */
+    sfi_block_kernel bytes;   /* NULL where 8-bit weights are widened */
+    uint32_t byte_flip;       /* of bytes: a picture holds x ^ byte_flip: s8 (0), or u8 (128) */
+    sfi_grid_kernel grid_dot; /* NULL, like the next three, where nothing is gained by it */
     sfi_grid_kernel grid_bytes;
     sfi_grid_kernel grid_window;
-    sfi_grid_kernel grid_few;    /* dot for at most SFI_FEW_ROWS rows, whose words are [segment][four][SFI_FEW_ROWS][4] */
+    sfi_grid_kernel grid_few; /* dot for at most SFI_FEW_ROWS rows, whose words are [segment][four][SFI_FEW_ROWS][4] */
     sfi_row_kernel row;
     sfi_picture_kernel picture;
     sfi_winograd_kernel winograd; /* NULL: by way of dot and rows */

@@ -9,8 +9,8 @@ static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)6
 
 uint64_t sfi_packed_rows_bytes(uint32_t capacity)
 {
-    return cache_lines(cache_lines(sizeof(sfi_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) + capacity / SFI_PANEL +
-                       sfi_rows_bytes(capacity));
+    return cache_lines(cache_lines(sizeof(sfi_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) +
+                       capacity / SFI_PANEL + sfi_rows_bytes(capacity));
 }
 
 void sfi_packed_rows_open(sfi_packed_rows* p, uint32_t capacity, uint32_t count)
@@ -35,7 +35,8 @@ static void scale(sfi_packed_rows* p, const sfi_call* call, uint32_t first_row)
 
 void sfi_packed_rows_prepare(sfi_packed_rows* p, sfi_packed_rows* twin, const sfi_call* call, uint32_t first_row)
 {
-    sfi_stage_twins_s32(call->pass, (uint32_t)call->op->bias, first_row, p->count, p->rows.bias, twin != NULL ? twin->rows.bias : NULL);
+    sfi_stage_twins_s32(call->pass, (uint32_t)call->op->bias, first_row, p->count, p->rows.bias,
+                        twin != NULL ? twin->rows.bias : NULL);
     scale(p, call, first_row);
     if (twin != NULL)
         scale(twin, call, first_row);

@@ -6,21 +6,23 @@
 #include "base/pass.h"
 #include "multiply/rows.h"
 
-/* The largest magnitude that a sum of a row, without its bias, can have on the way: X = x - zero lies in [-below, above] with
- * below, above >= 0, so with the sums `up` of the positive and `down` of the negative weights' magnitudes every partial sum is at most
- * up*above + down*below and at least -(up*below + down*above). */
+/* The largest magnitude that a sum of a row, without its bias, can have on the way: X = x - zero lies in [-below,
+ * above] with below, above >= 0, so with the sums `up` of the positive and `down` of the negative weights' magnitudes
+ * every partial sum is at most up*above + down*below and at least -(up*below + down*above). */
 SFI_INLINE int64_t sfi_reach(int64_t up, int64_t down, int64_t zero)
 {
-    const int64_t below = 128 + zero, above = 127 - zero, high = up * above + down * below, low = up * below + down * above;
+    const int64_t below = 128 + zero, above = 127 - zero, high = up * above + down * below,
+                  low = up * below + down * above;
     return high > low ? high : low;
 }
 
 /* The rows of a tile as they lie in its packed memory. */
 typedef struct sfi_packed_rows {
     sfi_rows rows;
-    int64_t* reach;   /* of the words alone (sfi_reach), which sfi_rows_scale() starts from */
+    int64_t* reach;       /* of the words alone (sfi_reach), which sfi_rows_scale() starts from */
     uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
-    int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x - zero; else 0 */
+    int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x -
+                         zero; else 0 */
     uint32_t count;
 } sfi_packed_rows;
 

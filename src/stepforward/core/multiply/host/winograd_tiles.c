@@ -45,8 +45,8 @@ static int next_tiles(const sfi_grid* g, place* p, sfi_tiles* tiles)
 }
 
 /* Rows that are not fused, or have no kernel for it: from sums. */
-static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t count, const int32_t* sums, const sfi_tiles* tiles,
-                        uint32_t row, void* y)
+static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t count, const int32_t* sums,
+                        const sfi_tiles* tiles, uint32_t row, void* y)
 {
     for (uint32_t q = 0; q < 4; q++)
         for (uint32_t i = 0; i < SFI_WINOGRAD_TILES; i++, sums += SFI_PANEL) {

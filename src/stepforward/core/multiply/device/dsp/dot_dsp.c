@@ -1,5 +1,6 @@
-/* Four rows times one patch with the DSP instructions of Cortex-M4, M7, M33: SMLAD adds two products in one step. Its 32-bit sum
- * wraps without saturation; the caller's bound (contract, section 3) is on the sum of magnitudes, so no partial sum wraps. */
+/* Four rows times one patch with the DSP instructions of Cortex-M4, M7, M33: SMLAD adds two products in one step. Its
+ * 32-bit sum wraps without saturation; the caller's bound (contract, section 3) is on the sum of magnitudes, so no
+ * partial sum wraps. */
 #include "base/machine.h"
 #include "multiply/device/device.h"
 #include "stepforward.h"

@@ -1,5 +1,5 @@
-/* The sums of a depthwise convolution at one position with the DSP instructions: four channels are widened by two SXTAB16 and
- * multiplied by SMLAxy straight from the halves. The rows are proven narrow, so no partial sum wraps. */
+/* The sums of a depthwise convolution at one position with the DSP instructions: four channels are widened by two
+ * SXTAB16 and multiplied by SMLAxy straight from the halves. The rows are proven narrow, so no partial sum wraps. */
 #include "base/machine.h"
 #include "multiply/device/device.h"
 

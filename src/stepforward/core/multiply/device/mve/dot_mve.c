@@ -1,5 +1,5 @@
-/* Four rows times one patch with Helium (Cortex-M55, M85): VMLADAVA adds eight products to a 32-bit sum, which wraps. The
- * caller's bound (contract, section 3) is on the sum of magnitudes, so no partial sum wraps. */
+/* Four rows times one patch with Helium (Cortex-M55, M85): VMLADAVA adds eight products to a 32-bit sum, which wraps.
+ * The caller's bound (contract, section 3) is on the sum of magnitudes, so no partial sum wraps. */
 #include "base/machine.h"
 #include "multiply/device/device.h"
 #include "stepforward.h"

@@ -20,7 +20,8 @@ static inline int32x4_t narrow(const sfi_rows* rows, uint32_t r, const int32_t* 
     return vminq_s32(vmaxq_s32(v, vdupq_n_s32(rows->lo)), vdupq_n_s32(rows->hi));
 }
 
-__attribute__((noinline)) static void finish_any(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
+__attribute__((noinline)) static void finish_any(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y,
+                                                 size_t at)
 {
     for (uint32_t r = 0; r < count; r += 4) {
         const int32x4_t v = narrow(rows, r, acc);

@@ -1,5 +1,5 @@
-/* The sums of a depthwise convolution at one position with Helium: eight channels, the even and the odd ones apart. The rows are
- * proven narrow, so no partial sum wraps. */
+/* The sums of a depthwise convolution at one position with Helium: eight channels, the even and the odd ones apart. The
+ * rows are proven narrow, so no partial sum wraps. */
 #include "base/machine.h"
 #include "multiply/device/device.h"
 

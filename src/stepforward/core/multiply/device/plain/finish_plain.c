@@ -35,6 +35,6 @@ void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t cou
 {
     for (uint32_t r = 0; r < count; r++)
         sfi_store(y, rows->dtype, at + r,
-                 sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
-                                    rows->hi));
+                  sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+                                      rows->hi));
 }

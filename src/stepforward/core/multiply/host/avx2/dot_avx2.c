@@ -1,5 +1,5 @@
-/* sfi_block_dot with the multiply-add of AVX2: 4 patches x 16 rows at a time, every accumulator in a register until it is stored, or
- * until it has become a byte. */
+/* sfi_block_dot with the multiply-add of AVX2: 4 patches x 16 rows at a time, every accumulator in a register until it
+ * is stored, or until it has become a byte. */
 #include "base/machine.h"
 #include "base/pass.h"
 #include "multiply/host/avx2/avx2.h"
@@ -13,17 +13,18 @@
 #define UNROLL _Pragma("GCC unroll 4")
 
 /* halves: 1 for at most eight rows. */
-SFI_AVX2_INLINE void dot(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const int halves, __m256i sum[4][2])
+SFI_AVX2_INLINE void dot(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const int halves,
+                         __m256i sum[4][2])
 {
     const int16_t* x[4];
-    UNROLL for (int p = 0; p < 4; p++) x[p] = patches[p];
+    UNROLL for (int p = 0; p < 4; p++)
+        x[p] = patches[p];
     for (size_t s = 0; s < b->segments; s++) {
         size_t at = b->offsets[s];
         const int16_t* end = w + b->pairs * 2 * SFI_PANEL;
         for (; w != end; w += 2 * SFI_PANEL, at += 2) {
             const __m256i words = sfi_load(w), more = sfi_load(w + SFI_PANEL);
-            UNROLL for (int p = 0; p < 4; p++)
-            {
+            UNROLL for (int p = 0; p < 4; p++) {
                 int32_t pair;
                 sfi_copy(&pair, x[p] + at, sizeof pair);
                 const __m256i both = _mm256_set1_epi32(pair);
@@ -35,32 +36,33 @@ SFI_AVX2_INLINE void dot(const sfi_block* b, const int16_t* const* patches, cons
     }
 }
 
-SFI_AVX2 static void four(const sfi_block* b, const int16_t* const* patches, const int16_t* w, int32_t* acc, size_t acc_stride)
+SFI_AVX2 static void four(const sfi_block* b, const int16_t* const* patches, const int16_t* w, int32_t* acc,
+                          size_t acc_stride)
 {
     __m256i sum[4][2];
-    UNROLL for (int p = 0; p < 4; p++) sum[p][0] = sum[p][1] = _mm256_setzero_si256();
-    dot(b, patches, w, 2, sum);
     UNROLL for (int p = 0; p < 4; p++)
-    {
+        sum[p][0] = sum[p][1] = _mm256_setzero_si256();
+    dot(b, patches, w, 2, sum);
+    UNROLL for (int p = 0; p < 4; p++) {
         __m256i_u* out = (__m256i_u*)(void*)(acc + (size_t)p * acc_stride);
         _mm256_storeu_si256(out, sum[p][0]);
         _mm256_storeu_si256(out + 1, sum[p][1]);
     }
 }
 
-void sfi_block_dot_avx2(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sfi_block_dot_avx2(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                        size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (uint32_t first = 0; first < SFI_BLOCK_PATCHES; first += 4)
             four(b, patches + first, b->words + j * b->panel, acc + first * acc_stride + j * SFI_PANEL, acc_stride);
 }
 
-SFI_AVX2_INLINE void finish(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l, const int halves,
-                           int8_t* const out[4])
+SFI_AVX2_INLINE void finish(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l,
+                            const int halves, int8_t* const out[4])
 {
     __m256i sum[4][2];
-    UNROLL for (int p = 0; p < 4; p++)
-    {
+    UNROLL for (int p = 0; p < 4; p++) {
         sum[p][0] = l->bias[0];
         sum[p][1] = l->bias[1];
     }
@@ -68,17 +70,20 @@ SFI_AVX2_INLINE void finish(const sfi_block* b, const int16_t* const* patches, c
     sfi_lanes_store(l, sum, out);
 }
 
-SFI_AVX2 static void whole(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l, int8_t* const out[4])
+SFI_AVX2 static void whole(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l,
+                           int8_t* const out[4])
 {
     finish(b, patches, w, l, 2, out);
 }
 
-SFI_AVX2 static void half(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l, int8_t* const out[4])
+SFI_AVX2 static void half(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l,
+                          int8_t* const out[4])
 {
     finish(b, patches, w, l, 1, out);
 }
 
-SFI_AVX2 void sfi_grid_dot_avx2(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count, int8_t* y)
+SFI_AVX2 void sfi_grid_dot_avx2(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
+                                int8_t* y)
 {
     sfi_lanes lanes[SFI_BLOCK_PANELS];
     sfi_cursor cursor = sfi_grid_start(grid);
@@ -90,7 +95,8 @@ SFI_AVX2 void sfi_grid_dot_avx2(const sfi_block* b, const sfi_grid* grid, const 
         for (uint32_t r = 0; r < count; r += SFI_PANEL) {
             const sfi_lanes* l = &lanes[r / SFI_PANEL];
             const int16_t* w = b->words + r / SFI_PANEL * b->panel;
-            for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight.count || l->count < SFI_PANEL); first += 4) {
+            for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight.count || l->count < SFI_PANEL);
+                 first += 4) {
                 int8_t* out[4];
                 for (uint32_t p = 0; p < 4; p++)
                     out[p] = l->count == SFI_PANEL ? y + eight.at[first + p] + r : few[first + p];

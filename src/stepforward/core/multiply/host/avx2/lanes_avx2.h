@@ -40,15 +40,17 @@ SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
     return l;
 }
 
-/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
- * (l*mult) >> 16 there and 0 in the high half. */
+/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit
+ * multiplication gives (l*mult) >> 16 there and 0 in the high half. */
 SFI_AVX2_INLINE __m256i sfi_lanes_rescaled(const sfi_lanes* l, const int i, __m256i a)
 {
-    const __m256i high = _mm256_mullo_epi32(_mm256_srai_epi32(a, 16), l->mult[i]), low = _mm256_mulhi_epu16(a, l->mult[i]);
+    const __m256i high = _mm256_mullo_epi32(_mm256_srai_epi32(a, 16), l->mult[i]),
+                  low = _mm256_mulhi_epu16(a, l->mult[i]);
     return _mm256_srav_epi32(_mm256_add_epi32(_mm256_add_epi32(high, low), l->half[i]), l->shift[i]);
 }
 
-/* Two patches, the first one's bytes in front. Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
+/* Two patches, the first one's bytes in front. Saturation to s8 before the clamp changes nothing, for lo and hi are
+ * bytes. */
 SFI_AVX2_INLINE __m256i sfi_lanes_bytes(const sfi_lanes* l, const __m256i a[2], const __m256i b[2])
 {
     const __m256i first = _mm256_packs_epi32(sfi_lanes_rescaled(l, 0, a[0]), sfi_lanes_rescaled(l, 1, a[1]));

@@ -16,7 +16,7 @@ AVX2_INLINE void wide(const sfi_max_line* v, const int8_t* x, int32_t taps_y, in
     for (int32_t ky = 0; ky < taps_y; ky++)
         for (int32_t kx = 0; kx < taps_x; kx++)
             most = _mm256_max_epi8(most, _mm256_loadu_si256((const __m256i_u*)(const void*)(x + (size_t)ky * v->row +
-                                                                                             (size_t)kx * v->step)));
+                                                                                            (size_t)kx * v->step)));
     _mm256_storeu_si256((__m256i_u*)(void*)y, _mm256_min_epi8(most, _mm256_set1_epi8(v->hi)));
 }
 
@@ -25,13 +25,13 @@ AVX2_INLINE void half(const sfi_max_line* v, const int8_t* x, int32_t taps_y, in
     __m128i most = _mm_set1_epi8(v->lo);
     for (int32_t ky = 0; ky < taps_y; ky++)
         for (int32_t kx = 0; kx < taps_x; kx++)
-            most = _mm_max_epi8(most, _mm_loadu_si128((const __m128i_u*)(const void*)(x + (size_t)ky * v->row +
-                                                                                      (size_t)kx * v->step)));
+            most = _mm_max_epi8(
+                most, _mm_loadu_si128((const __m128i_u*)(const void*)(x + (size_t)ky * v->row + (size_t)kx * v->step)));
     _mm_storeu_si128((__m128i_u*)(void*)y, _mm_min_epi8(most, _mm_set1_epi8(v->hi)));
 }
 
-/* The last register of a position overlaps the one before, or, with fewer channels than it holds, the next position, which is
- * written after it. */
+/* The last register of a position overlaps the one before, or, with fewer channels than it holds, the next position,
+ * which is written after it. */
 AVX2_INLINE void positions(const sfi_max_line* v, int32_t taps_y, int32_t taps_x)
 {
     const uint32_t channels = v->channels;

@@ -1,5 +1,5 @@
-/* A panel of eight Winograd tiles with AVX2, from products to bytes: sixteen registers hold the sums of one point at a time, so those
- * of all points lie in the first-level cache in between. */
+/* A panel of eight Winograd tiles with AVX2, from products to bytes: sixteen registers hold the sums of one point at a
+ * time, so those of all points lie in the first-level cache in between. */
 #include "base/machine.h"
 #include "base/pass.h"
 #include "multiply/host/avx2/avx2.h"
@@ -16,8 +16,7 @@
 SFI_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
 {
     __m256i up[4], low[4];
-    UNROLL for (int j = 0; j < 4; j++)
-    {
+    UNROLL for (int j = 0; j < 4; j++) {
         const int32_t* column = m + (size_t)(4 * j) * SUMS;
         const __m256i plus = sfi_load(column + SUMS), minus = sfi_load(column + 2 * SUMS);
         up[j] = _mm256_add_epi32(_mm256_add_epi32(sfi_load(column), plus), minus);
@@ -27,7 +26,8 @@ SFI_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
     y[1] = _mm256_add_epi32(_mm256_sub_epi32(up[1], up[2]), up[3]);
     y[2] = _mm256_add_epi32(_mm256_add_epi32(low[0], low[1]), low[2]);
     y[3] = _mm256_add_epi32(_mm256_sub_epi32(low[1], low[2]), low[3]);
-    UNROLL for (int q = 0; q < 4; q++) y[q] = _mm256_add_epi32(y[q], four_bias);
+    UNROLL for (int q = 0; q < 4; q++)
+        y[q] = _mm256_add_epi32(y[q], four_bias);
 }
 
 /* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
@@ -41,8 +41,8 @@ SFI_AVX2_INLINE sfi_lanes of_fours(sfi_lanes l)
     return l;
 }
 
-SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
-                              const sfi_tiles* tiles, int8_t* y)
+SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows,
+                                uint32_t count, const sfi_tiles* tiles, int8_t* y)
 {
     int32_t m[16 * SUMS];
     const sfi_lanes lanes = of_fours(sfi_lanes_load(rows, 0, count));

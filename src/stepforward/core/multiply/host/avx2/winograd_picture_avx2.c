@@ -1,5 +1,5 @@
-/* sfi_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a whole tile; other
- * numbers of channels go the plain way. */
+/* sfi_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a
+ * whole tile; other numbers of channels go the plain way. */
 #include "base/machine.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx512/avx512.h"
@@ -25,9 +25,11 @@ AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
 AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const size_t x, __m256i between[4][4])
 {
     __m256i in[4], out[4];
-    UNROLL for (size_t y = 0; y < 4; y++) in[y] = _mm256_loadu_si256((const __m256i_u*)(const void*)(d + x * across + y * down));
+    UNROLL for (size_t y = 0; y < 4; y++)
+        in[y] = _mm256_loadu_si256((const __m256i_u*)(const void*)(d + x * across + y * down));
     of_inputs(in, out);
-    UNROLL for (size_t i = 0; i < 4; i++) between[i][x] = out[i];
+    UNROLL for (size_t i = 0; i < 4; i++)
+        between[i][x] = out[i];
 }
 
 /* A tile has two columns in common with its left neighbour. */
@@ -44,8 +46,7 @@ AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t do
             const int16_t* d = patches[t] + c;
             int16_t* to = v + (size_t)t * channels + c;
             if (t > 0 && patches[t] == patches[t - 1] + 2 * across) {
-                UNROLL for (size_t i = 0; i < 4; i++)
-                {
+                UNROLL for (size_t i = 0; i < 4; i++) {
                     between[i][0] = between[i][2];
                     between[i][1] = between[i][3];
                 }
@@ -55,24 +56,24 @@ AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t do
             }
             go_down(d, across, down, 2, between);
             go_down(d, across, down, 3, between);
-            UNROLL for (size_t i = 0; i < 4; i++)
-            {
+            UNROLL for (size_t i = 0; i < 4; i++) {
                 __m256i out[4];
                 of_inputs(between[i], out);
-                UNROLL for (size_t j = 0; j < 4; j++) _mm256_storeu_si256((__m256i_u*)(void*)(to + (4 * j + i) * point), out[j]);
+                UNROLL for (size_t j = 0; j < 4; j++)
+                    _mm256_storeu_si256((__m256i_u*)(void*)(to + (4 * j + i) * point), out[j]);
             }
         }
     }
 }
 
-__attribute__((target("avx2"))) void sfi_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down,
-                                                              uint32_t channels, int16_t* v)
+__attribute__((target("avx2"))) void sfi_winograd_picture_avx2(const int16_t* const* patches, size_t across,
+                                                               size_t down, uint32_t channels, int16_t* v)
 {
     picture(patches, across, down, channels, v);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_winograd_picture_avx512(const int16_t* const* patches, size_t across,
-                                                                                     size_t down, uint32_t channels, int16_t* v)
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void
+sfi_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     picture(patches, across, down, channels, v);
 }

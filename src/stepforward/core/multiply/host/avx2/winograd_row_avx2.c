@@ -33,18 +33,21 @@ AVX2_INLINE int64_t sum_of(__m256i v)
 AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
 {
     __m256i between[3][4];
-    UNROLL for (int i = 0; i < 3; i++) of_weights(g + 3 * i, between[i]);
-    UNROLL for (size_t j = 0; j < 4; j++)
-    {
+    UNROLL for (int i = 0; i < 3; i++)
+        of_weights(g + 3 * i, between[i]);
+    UNROLL for (size_t j = 0; j < 4; j++) {
         const __m256i column[3] = {between[0][j], between[1][j], between[2][j]};
         __m256i out[4];
         of_weights(column, out);
-        UNROLL for (size_t i = 0; i < 4; i++) _mm256_storeu_si256((__m256i_u*)(void*)(u + (4 * j + i) * step), out[i]);
+        UNROLL for (size_t i = 0; i < 4; i++)
+            _mm256_storeu_si256((__m256i_u*)(void*)(u + (4 * j + i) * step), out[i]);
     }
 }
 
-/* Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above 32767. */
-AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive)
+/* Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above
+ * 32767. */
+AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                                    int64_t* positive)
 {
     if (channels % 16 != 0)
         return sfi_winograd_row(line, channels, step, u, sum, positive);
@@ -52,8 +55,7 @@ AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size
     __m256i most = _mm256_setzero_si256(), all = most, sizes = most;
     for (uint32_t c = 0; c < channels; c += 16) {
         __m256i g[9], nine = _mm256_setzero_si256(), size = nine;
-        UNROLL for (size_t tap = 0; tap < 9; tap++)
-        {
+        UNROLL for (size_t tap = 0; tap < 9; tap++) {
             g[tap] = _mm256_loadu_si256((const __m256i_u*)(const void*)(line + tap * channels + c));
             nine = _mm256_add_epi16(nine, g[tap]);
             size = _mm256_adds_epu16(size, _mm256_abs_epi16(g[tap]));

@@ -6,8 +6,8 @@
 #if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_interleave_avx512(const int8_t* a, const int8_t* b, size_t count,
-                                                                               int32_t zero, int16_t* out)
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void
+sfi_interleave_avx512(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
 {
     const __m512i less = _mm512_set1_epi16((int16_t)zero);
     size_t i = 0;

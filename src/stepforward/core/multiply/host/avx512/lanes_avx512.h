@@ -12,8 +12,8 @@
 #define SFI_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
 #define SFI_VNNI_INLINE SFI_VNNI static inline __attribute__((always_inline))
 
-/* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn of the loop that
- * sums it, so as to have it at hand after the loop. */
+/* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn
+ * of the loop that sums it, so as to have it at hand after the loop. */
 #if !defined(SFI_KEEP)
 #define SFI_KEEP(v) __asm__("" : "+v"(v))
 #endif
@@ -45,17 +45,21 @@ SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
     return l;
 }
 
-/* The formula of sfi_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult + (l*mult >> 16) +
- * half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then the h*2^16 that is missing is the
- * upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15 the mask lets it put a zero there (h times the
- * zero of `low`). */
+/* The formula of sfi_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult +
+ * (l*mult >> 16) + half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then
+ * the h*2^16 that is missing is the upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15
+ * the mask lets it put a zero there (h times the zero of `low`). */
 SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
 {
-    const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high), low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
+    const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high),
+                  low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
     return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);
 }
 
-SFI_VNNI_INLINE __m128i sfi_lanes_saturated(const sfi_lanes* l, __m512i a) { return _mm512_cvtsepi32_epi8(sfi_lanes_rescaled(l, a)); }
+SFI_VNNI_INLINE __m128i sfi_lanes_saturated(const sfi_lanes* l, __m512i a)
+{
+    return _mm512_cvtsepi32_epi8(sfi_lanes_rescaled(l, a));
+}
 
 /* Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
 SFI_VNNI_INLINE __m128i sfi_lanes_bytes(const sfi_lanes* l, __m512i a)

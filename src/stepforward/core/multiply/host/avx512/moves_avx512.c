@@ -1,4 +1,5 @@
-/* Weights of 16 bits on their way through the update with AVX-512: moves from a table in eight registers, 32 weights at a time. */
+/* Weights of 16 bits on their way through the update with AVX-512: moves from a table in eight registers, 32 weights at
+ * a time. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "multiply/host/avx512/avx512.h"
@@ -11,10 +12,14 @@
 /* table[index] for indices of 0 .. 255; an instruction looks up in 64 entries. */
 AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512i table[8], __m512i index)
 {
-    const __mmask32 odd = _mm512_test_epi16_mask(index, _mm512_set1_epi16(64)), upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(128));
-    const __m512i first = _mm512_permutex2var_epi16(table[0], index, table[1]), second = _mm512_permutex2var_epi16(table[2], index, table[3]);
-    const __m512i third = _mm512_permutex2var_epi16(table[4], index, table[5]), last = _mm512_permutex2var_epi16(table[6], index, table[7]);
-    return _mm512_mask_blend_epi16(upper, _mm512_mask_blend_epi16(odd, first, second), _mm512_mask_blend_epi16(odd, third, last));
+    const __mmask32 odd = _mm512_test_epi16_mask(index, _mm512_set1_epi16(64)),
+                    upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(128));
+    const __m512i first = _mm512_permutex2var_epi16(table[0], index, table[1]),
+                  second = _mm512_permutex2var_epi16(table[2], index, table[3]);
+    const __m512i third = _mm512_permutex2var_epi16(table[4], index, table[5]),
+                  last = _mm512_permutex2var_epi16(table[6], index, table[7]);
+    return _mm512_mask_blend_epi16(upper, _mm512_mask_blend_epi16(odd, first, second),
+                                   _mm512_mask_blend_epi16(odd, third, last));
 }
 
 AVX512 void sfi_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256])

@@ -14,8 +14,8 @@ typedef struct lanes {
     __m512i bias, mult, half, shift, zero_point, lo, hi;
 } lanes;
 
-/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit multiplication gives
- * (l*mult) >> 16 there and 0 in the high half. */
+/* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit
+ * multiplication gives (l*mult) >> 16 there and 0 in the high half. */
 AVX512 static inline __attribute__((always_inline)) __m512i rescaled(const lanes* l, __m512i acc)
 {
     const __m512i a = _mm512_add_epi32(acc, l->bias), low = _mm512_mulhi_epu16(a, l->mult);
@@ -34,7 +34,8 @@ static void store_few(const int8_t* from, uint32_t bytes, int8_t* to)
         }
 }
 
-AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_t dtype, uint32_t count, void* y, size_t at)
+AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_t dtype, uint32_t count, void* y,
+                                                               size_t at)
 {
     if (dtype == SF_S8 && count >= 16) {
         _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + at), _mm512_cvtepi32_epi8(v));
@@ -49,8 +50,8 @@ AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_
     }
 }
 
-AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
-                           void* y, const size_t* at)
+AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count,
+                            uint32_t positions, void* y, const size_t* at)
 {
     lanes l;
     l.zero_point = _mm512_set1_epi32(rows->zero_point);
@@ -63,7 +64,8 @@ AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t c
         l.half = _mm512_maskz_loadu_epi32(mask, rows->half + r);
         l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(mask, rows->shift + r), _mm512_set1_epi32(16));
         for (uint32_t p = 0; p < positions; p++)
-            store(rescaled(&l, _mm512_loadu_si512(acc + (size_t)p * capacity + r)), rows->dtype, count - r, y, at[p] + r);
+            store(rescaled(&l, _mm512_loadu_si512(acc + (size_t)p * capacity + r)), rows->dtype, count - r, y,
+                  at[p] + r);
     }
 }
 

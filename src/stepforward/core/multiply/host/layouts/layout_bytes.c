@@ -11,7 +11,8 @@
 #include <emmintrin.h>
 #endif
 
-/* Fours of a whole panel's rows, `length` elements apart, row by row of a four. Returns how many: sixteen bytes of a row at a time. */
+/* Fours of a whole panel's rows, `length` elements apart, row by row of a four. Returns how many: sixteen bytes of a
+ * row at a time. */
 static uint32_t pack_fours(const int16_t* from, size_t length, uint32_t fours, int8_t* words)
 {
     uint32_t k = 0;

@@ -6,8 +6,8 @@
 #include "multiply/host/packed_rows.h"
 #include "multiply/host/winograd.h"
 
-/* Whether the transformed weights of a panel fit, and its sums leave the two bits that the transforms take. The weights lie transformed in
- * the working memory before they go into the panel. */
+/* Whether the transformed weights of a panel fit, and its sums leave the two bits that the transforms take. The weights
+ * lie transformed in the working memory before they go into the panel. */
 int sfi_lay_winograd(const sfi_host_tile* t, const sfi_panel* p)
 {
     const uint32_t channels = sfi_winograd_channels(t);

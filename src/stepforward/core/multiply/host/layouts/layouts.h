@@ -8,10 +8,10 @@
 typedef struct sfi_panel {
     const int16_t* line; /* `rows` rows, one after the other */
     uint32_t rows;
-    int32_t zero;        /* of the input */
+    int32_t zero; /* of the input */
     int16_t* words;
-    int64_t* bounds;     /* of the rows (sfi_reach) */
-    int32_t* surplus;    /* of rows of bytes */
+    int64_t* bounds;  /* of the rows (sfi_reach) */
+    int32_t* surplus; /* of rows of bytes */
 } sfi_panel;
 
 /* The layouts of a panel: each fills the words, and all but `few` the bounds.

@@ -4,8 +4,8 @@
 #include "multiply/host/block.h"
 #include "multiply/host/plain/plain.h"
 
-/* The elements of every pair apart, so that a compiler sees rows side by side; all patches take them. Sums are modulo 2^32, as
- * Winograd's may be (winograd.h). */
+/* The elements of every pair apart, so that a compiler sees rows side by side; all patches take them. Sums are modulo
+ * 2^32, as Winograd's may be (winograd.h). */
 SFI_CLONES
 void sfi_block_dot(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
 {
@@ -32,7 +32,8 @@ void sfi_block_dot(const sfi_block* b, const int16_t* const* patches, uint32_t p
 }
 
 SFI_CLONES
-void sfi_block_bytes(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sfi_block_bytes(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                     size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++) {
         const int8_t* w = (const int8_t*)(b->words + j * b->panel);
@@ -50,7 +51,8 @@ void sfi_block_bytes(const sfi_block* b, const int16_t* const* patches, uint32_t
 }
 
 SFI_CLONES
-void sfi_block_window(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride)
+void sfi_block_window(const sfi_block* b, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                      size_t acc_stride)
 {
     for (uint32_t j = 0; j < panels; j++)
         for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++) {

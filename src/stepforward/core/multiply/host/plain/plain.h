@@ -8,27 +8,32 @@
 #include "multiply/sum.h"
 #include "stepforward.h"
 
-void sfi_block_dot(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sfi_block_window(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
-void sfi_block_bytes(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc, size_t acc_stride);
+void sfi_block_dot(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                   size_t acc_stride);
+void sfi_block_window(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                      size_t acc_stride);
+void sfi_block_bytes(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
+                     size_t acc_stride);
 
 /* Outputs of the first `count` rows at some positions: position p reads acc[p * capacity ..], without bias, and writes
  * y[at + p*step ..]; of narrow rows, and of any. */
-void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                    size_t at, size_t step);
-void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                  size_t at, size_t step);
+void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                     void* y, size_t at, size_t step);
+void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                   void* y, size_t at, size_t step);
 
-void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                  const size_t* at);
+void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                   void* y, const size_t* at);
 void sfi_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 void sfi_sums(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL], int64_t positive[SFI_PANEL]);
-void sfi_twins(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up, int16_t* down);
+void sfi_twins(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max, int16_t* up,
+               int16_t* down);
 
-/* u[column][row of the kernel] of one row of 9*channels weights, tap by tap, `step` elements from one to the next. Returns
- * the largest sum of magnitudes of a channel's nine; if that is at most 32767, u is right, and so are the sums of all weights and of
- * those that are positive (sfi_reach). */
-uint32_t sfi_winograd_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum, int64_t* positive);
+/* u[column][row of the kernel] of one row of 9*channels weights, tap by tap, `step` elements from one to the next.
+ * Returns the largest sum of magnitudes of a channel's nine; if that is at most 32767, u is right, and so are the sums
+ * of all weights and of those that are positive (sfi_reach). */
+uint32_t sfi_winograd_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                          int64_t* positive);
 
 /* v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the picture to the next. */
 void sfi_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);

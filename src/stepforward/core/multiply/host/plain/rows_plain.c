@@ -8,7 +8,8 @@
 
 #define LANES 16
 
-/* `lanes` rows from r on. A constant number of lanes keeps the vectors as wide as int32 needs them, however few bytes leave. */
+/* `lanes` rows from r on. A constant number of lanes keeps the vectors as wide as int32 needs them, however few bytes
+ * leave. */
 SFI_INLINE void narrow_lanes(const sfi_rows* rows, const int32_t* acc, uint32_t r, const uint32_t lanes, int32_t* out)
 {
     const int32_t *bias = rows->bias + r, *mult = rows->mult + r, *half = rows->half + r, *shift = rows->shift + r;
@@ -33,8 +34,8 @@ SFI_INLINE void store_lanes(const int32_t* v, int32_t dtype, void* y, size_t at,
 /* Outputs of the first `count` rows at some positions: position p reads acc[p * capacity ..], without bias, and writes
  * y[at + p*step ..]. */
 SFI_CLONES
-void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                    size_t at, size_t step)
+void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                     void* y, size_t at, size_t step)
 {
     const sfi_rows local = *rows; /* y may not alias it, for all the compiler knows */
     int32_t v[LANES];
@@ -52,18 +53,18 @@ void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity
 }
 
 /* The same in 64 bits, for any accumulator of the contract. */
-void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                  size_t at, size_t step)
+void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                   void* y, size_t at, size_t step)
 {
     for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step)
         for (uint32_t r = 0; r < count; r++)
             sfi_store(y, rows->dtype, at + r,
-                     sfi_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
-                                   rows->hi));
+                      sfi_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
+                                     rows->hi));
 }
 
-void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions, void* y,
-                  const size_t* at)
+void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                   void* y, const size_t* at)
 {
     for (uint32_t p = 0; p < positions; p++)
         sfi_rows_narrow(rows, acc + (size_t)p * capacity, capacity, count, 1, y, at[p], 0);

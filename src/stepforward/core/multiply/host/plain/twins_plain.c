@@ -6,8 +6,8 @@
 #include "stepforward.h"
 
 SFI_CLONES
-void sfi_twins(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler, int32_t q_max,
-              int16_t* restrict up, int16_t* restrict down)
+void sfi_twins(const int16_t* restrict w, const int8_t* restrict z, uint32_t count, const sf_scaler* scaler,
+               int32_t q_max, int16_t* restrict up, int16_t* restrict down)
 {
     const int32_t mult = (int32_t)scaler->perturb_mult, shift = (int32_t)sfi_min_u32(scaler->perturb_shift, 24);
     const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;

@@ -8,12 +8,14 @@
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
 
-uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w, uint32_t dilation_h,
-                           uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h, uint32_t out_w)
+uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w,
+                            uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
+                            uint32_t out_w)
 {
     const uint64_t tiles = ((uint64_t)out_w + 1) / 2 * (((uint64_t)out_h + 1) / 2), positions = (uint64_t)out_w * out_h;
-    return kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1 && channels % 2 == 0 &&
-           channels >= 8 && channels <= SFI_WINOGRAD_CHANNELS && rows > SFI_FEW_ROWS && 2 * tiles * 4 <= 3 * positions;
+    return kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1 &&
+           channels % 2 == 0 && channels >= 8 && channels <= SFI_WINOGRAD_CHANNELS && rows > SFI_FEW_ROWS &&
+           2 * tiles * 4 <= 3 * positions;
 }
 
 typedef struct four {
@@ -43,8 +45,8 @@ SFI_INLINE void put(int16_t* to, size_t step, four v)
 }
 
 SFI_CLONES
-uint32_t sfi_winograd_row(const int16_t* restrict line, uint32_t channels, size_t step, int16_t* restrict u, int64_t* sum,
-                         int64_t* positive)
+uint32_t sfi_winograd_row(const int16_t* restrict line, uint32_t channels, size_t step, int16_t* restrict u,
+                          int64_t* sum, int64_t* positive)
 {
     const size_t n = channels;
     int32_t most = 0, all = 0, sizes = 0;
@@ -71,12 +73,13 @@ uint32_t sfi_winograd_row(const int16_t* restrict line, uint32_t channels, size_
     return (uint32_t)most;
 }
 
-int sfi_winograd_transform(sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u, int64_t* sum,
-                          int64_t* positive)
+int sfi_winograd_transform(sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u,
+                           int64_t* sum, int64_t* positive)
 {
     const size_t point = (size_t)SFI_PANEL * channels;
     for (uint32_t r = 0; r < rows; r++)
-        if (row(line + (size_t)r * 9 * channels, channels, point, u + (size_t)r * channels, sum + r, positive + r) > 32767)
+        if (row(line + (size_t)r * 9 * channels, channels, point, u + (size_t)r * channels, sum + r, positive + r) >
+            32767)
             return 0;
     for (uint32_t p = 0; rows < SFI_PANEL && p < 16; p++)
         sfi_fill(u + p * point + (size_t)rows * channels, 0, (SFI_PANEL - rows) * channels * sizeof *u);
