@@ -34,6 +34,7 @@ from stepforward.engines.core import CoreEngine
 from stepforward.inputs import quantize_input
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.models import open_model, to_program
+from stepforward.moving.select import select
 from stepforward.program.arena import plan_arena
 from stepforward.program.temperature import at_temperature
 from stepforward.program.training_plan import plan_training
@@ -41,7 +42,6 @@ from stepforward.run.batches import batch_indices
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import prepare
 from stepforward.settings import METHODS, Settings
-from stepforward.trainable import select
 
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 """Learning rates of backpropagation, as in demo_methods.py."""

@@ -1,10 +1,10 @@
 """The program and the training plan of the measurements."""
 
+from stepforward.moving.select import select
 from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.settings import Settings
-from stepforward.trainable import select
 
 STEPS = 1 << 20
 """More than any measurement takes."""

@@ -21,6 +21,7 @@ from stepforward.lowering.weights import network_weights
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.models import Opened, open_model, to_program
+from stepforward.moving.select import select
 from stepforward.program.arena import plan_arena
 from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
@@ -41,7 +42,6 @@ from stepforward.run.same_run import check_evaluations, check_same_run, journal_
 from stepforward.run.training import train
 from stepforward.scores import NATS, Score, class_weights, score
 from stepforward.settings import Settings
-from stepforward.trainable import select
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
 

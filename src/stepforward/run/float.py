@@ -13,6 +13,7 @@ from stepforward.errors import StepforwardError
 from stepforward.memory import memory
 from stepforward.methods.backprop import SgdSettings, backprop
 from stepforward.models import to_program
+from stepforward.moving.select import select
 from stepforward.program.training_plan import plan_training
 from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batches_of
@@ -23,7 +24,6 @@ from stepforward.run.result import description, measured
 from stepforward.run.training import Taken, train
 from stepforward.scores import Score, class_weights, score_float
 from stepforward.settings import Settings
-from stepforward.trainable import select
 
 
 def adapt_float(

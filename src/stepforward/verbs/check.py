@@ -13,13 +13,13 @@ from stepforward.frontend.metadata import get_class_names, get_notes, get_prepro
 from stepforward.frontend.support import unsupported
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import Opened, load_graph, open_model, to_program
+from stepforward.moving.select import select
 from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.program.training_plan import fitting, plan_training
 from stepforward.quantization.qdq import quantize
 from stepforward.settings import Settings
-from stepforward.trainable import select
 
 
 def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict:

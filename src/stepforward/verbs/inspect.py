@@ -9,13 +9,13 @@ from stepforward.engines.host_memory import CHOICES, even_block, host_memory
 from stepforward.errors import StepforwardError
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import open_model, to_program
+from stepforward.moving.select import select
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
 from stepforward.program.training_plan import TrainingPlan, fitting, plan_training, quanta
 from stepforward.settings import Settings
-from stepforward.trainable import select
 
 
 def inspect(

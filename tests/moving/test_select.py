@@ -2,7 +2,7 @@ import pytest
 from small import small_program
 
 from stepforward.errors import StepforwardError
-from stepforward.trainable import select
+from stepforward.moving.select import select
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What may move: the words of `--train`, one kind in each file; `select.py` lists them."""
