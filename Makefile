@@ -13,13 +13,13 @@ CSOURCES := $(shell find src tests/core firmware benchmarks -name '*.[ch]')
 PARSER := all
 RUNS   := 10000
 SEED   := 0
-QUIET  := sh scripts/quiet.sh
+QUIET  := sh tools/quiet.sh
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CORE   := $(MAKE) --no-print-directory -C src/stepforward/core
 PYTEST := $(BIN)/python -m pytest -n 2
 
 # What make check leaves to make test: emulators, torch, benchmarks, proofs by many random programs, whole runs in processes of their own.
-SLOW := tests/firmware tests/bench tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
+SLOW := tests/firmware tests/bench tests/benchmarks tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
         tests/frontend/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
 
 .PHONY: demo check test lint format core-test python-test bench fuzz tools ask-tools clean
@@ -64,10 +64,10 @@ fuzz: $(VENV)/.installed-dev
 
 # Compilers and emulators for the tests of the firmware, of AArch64, with clang and with emulated AVX-512.
 tools:
-	@sh scripts/install_tools.sh --yes
+	@sh tools/install_tools.sh --yes
 
 ask-tools:
-	@sh scripts/install_tools.sh
+	@sh tools/install_tools.sh
 
 $(VENV)/bin/python:
 	@$(QUIET) venv $(PYTHON) -m venv $(VENV)

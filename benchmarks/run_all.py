@@ -12,7 +12,7 @@ SCRIPTS = [
     "instructions.py",
     "time_to_accuracy.py",
     "device_instructions.py",
-    "make_tables.py",
+    "fill_documents.py",
     "exactness.py",
     "equality.py",
     "demo_methods.py",

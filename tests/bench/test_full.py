@@ -10,9 +10,7 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
 from stepforward.bench.full import full
-from stepforward.bench.markdown import TABLES
 from stepforward.bench.peers import PEERS
-from stepforward.bench.plots import PLOTS
 from stepforward.bench.quick import quick
 from stepforward.bench.save import save
 from stepforward.bench.training import training
@@ -82,11 +80,14 @@ def test_the_step_that_is_timed_is_the_default_of_adapt():
 
 def test_what_is_saved_can_be_read_back(result, tmp_path):
     save(result, tmp_path / "out")
-    files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files == {"speed.json", "speed.md", *(f"speed-{name}.svg" for name in PLOTS)}
     saved = json.loads((tmp_path / "out" / "speed.json").read_text())
     assert saved["networks"]["lenet5"]["macs"] == 416520
-    text = (tmp_path / "out" / "speed.md").read_text()
-    for title, _ in TABLES.values():
-        assert f"## {title}" in text
-    assert re.search(r"\| lenet5 \| 1 \| 1 \|", text)
+
+
+def test_the_documents_can_be_filled_from_it(result):
+    from speed_plots import PLOTS
+    from speed_tables import TABLES
+
+    tables = {name: make(result) for name, (_, make) in TABLES.items()}
+    assert re.search(r"\| lenet5 \| 1 \| 1 \|", tables["comparison"])
+    assert all(draw(result).startswith(b"<?xml") for draw in PLOTS.values())

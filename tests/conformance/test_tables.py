@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_tables_in_c_are_up_to_date():
-    made = runpy.run_path(str(ROOT / "tools" / "make_tables.py"))["tables_source"]()
+    made = runpy.run_path(str(ROOT / "tools" / "make_constants.py"))["tables_source"]()
     assert (ROOT / "src" / "stepforward" / "core" / "base" / "tables.c").read_text() == made
 
 

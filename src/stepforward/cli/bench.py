@@ -42,12 +42,12 @@ def bench(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Also write speed.json, speed.md and plots there, over those of the last time.",
+            help="Also write speed.json there, every time and count, over that of the last time.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> Outcome:
-    """Time forward passes and steps beside torch, ONNX Runtime, backpropagation and MeZO, in turn.
+    """Time forward passes and steps next to torch, ONNX Runtime, backpropagation and MeZO, in turn.
 
     Needs the extras torch and ort. Close other programs first: every figure is a ratio of times from the same minutes,
     but a busy machine still favours whoever needs fewer threads.

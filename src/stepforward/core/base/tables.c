@@ -1,4 +1,4 @@
-/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */
+/* Written by tools/make_constants.py from stepforward.arithmetic.tables; do not edit. */
 #include "base/machine.h"
 #include "base/tables.h"
 

@@ -1,4 +1,4 @@
-/* The constant tables (tables.c, written by tools/make_tables.py). */
+/* The constant tables (tables.c, written by tools/make_constants.py). */
 #ifndef SFI_TABLES_H
 #define SFI_TABLES_H
 

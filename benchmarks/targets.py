@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from stepforward.bench.markdown import EXPLAINED, WITHIN, difference
+from speed_tables import EXPLAINED, WITHIN, difference
 
 PEER_NETWORKS = ("resnet20", "ds_cnn", "mobilenet_v1", "conv4")
 THREADS = 2

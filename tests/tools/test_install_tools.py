@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "install_tools.sh"
+SCRIPT = Path(__file__).parents[2] / "tools" / "install_tools.sh"
 PRESENT = ("sh", "uname", "cut", "sed", "cat", "mkdir", "tail", "id")
 
 

@@ -1,8 +1,7 @@
 """Targets from made-up results: what is met, what is not, and what is said about it."""
 
 import pytest
-
-from stepforward.bench.targets import targets
+from targets import targets
 
 
 def cell(batch, **changes):

@@ -1,4 +1,4 @@
-from stepforward.bench.markdown import kernel, speedup, trainable
+from speed_tables import kernel, speedup, trainable
 
 
 def test_speedup_is_from_the_fewest_threads_to_more():

@@ -1,4 +1,4 @@
-"""Writes the C core's constant tables from the reference: `python tools/make_tables.py` after the contract changes."""
+"""Writes the C core's constant tables from the definition: `python tools/make_constants.py`."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def tables_source() -> str:
         _array("uint8_t sfi_table_alias_steps[256]", _steps(alias + 128)) + "#endif\n",
     ]
     head = (
-        "/* Written by tools/make_tables.py from stepforward.arithmetic.tables; do not edit. */\n"
+        "/* Written by tools/make_constants.py from stepforward.arithmetic.tables; do not edit. */\n"
         '#include "base/machine.h"\n'
         '#include "base/tables.h"\n'
     )

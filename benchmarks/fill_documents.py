@@ -1,4 +1,4 @@
-"""Fill the tables of docs/performance.md, measurements.md and results.md from the files in benchmarks/results.
+"""Fill the tables of docs/performance.md, measurements.md and results.md, and draw the plots, from benchmarks/results.
 
 Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
 the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`;
@@ -10,10 +10,10 @@ import re
 import statistics
 
 from common import RESULTS, ROOT, percent, table
+from speed_plots import PLOTS
+from speed_tables import TABLES
+from targets import targets
 
-from stepforward.bench.markdown import TABLES
-from stepforward.bench.plots import PLOTS
-from stepforward.bench.targets import targets
 from stepforward.bench.timing import QUIET
 
 DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("performance", "measurements", "results")]
@@ -200,6 +200,8 @@ def main():
     else:
         speed = load("speed")
         tables = {name: lambda make=make: make(speed) for name, make in makers.items()}
+        for name, draw in PLOTS.items():
+            (RESULTS / f"speed-{name}.svg").write_bytes(draw(speed))
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
     for document in DOCUMENTS:
