@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 
 # What make check leaves to make test: emulators, torch, benchmarks, proofs by many random programs, whole runs in processes of their own.
 SLOW := tests/firmware tests/bench tests/benchmarks tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
-        tests/frontend/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
+        tests/sources/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
 
 .PHONY: demo check test lint format core-test python-test bench fuzz tools ask-tools clean
 

@@ -9,7 +9,7 @@ import stepforward as sf
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.models import open_model
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.qdq import quantize
+from stepforward.sources.qdq.write import quantize
 from stepforward.verbs.demo import OPTIONS
 
 CHOICES = {

@@ -26,9 +26,9 @@ from torch import nn
 
 import stepforward as sf
 from stepforward.engines.core import CoreEngine
+from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
-from stepforward.quantization.float_forward import run as run_float
 
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "examples"))

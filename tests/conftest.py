@@ -9,6 +9,6 @@ import pytest
 def exported():
     """exported(name): a network of tests/networks.py as torch exports it, once per session."""
     networks = pytest.importorskip("networks")
-    from stepforward.frontend.torch import from_torch
+    from stepforward.sources.torch import from_torch
 
     return functools.cache(lambda name: from_torch(networks.build(name), networks.sample(name, 2)))

@@ -7,8 +7,8 @@ import onnx
 import onnx_ir as ir
 import onnxruntime
 
-from stepforward.frontend.canonical import canonicalize
-from stepforward.quantization.float_forward import run
+from stepforward.graph.forward import run
+from stepforward.sources.onnx.canonical import canonicalize
 
 
 def parse(body, input_shape="N,2,6,6", output_shape="N,M", opset=21, **weights):

@@ -12,14 +12,14 @@ from stepforward.settings import Settings as Settings
 from stepforward.errors import StepforwardError as StepforwardError
 from stepforward.verbs.check import check as check
 from stepforward.verbs.evaluate import evaluate as evaluate
-from stepforward.frontend.torch import from_torch as from_torch
+from stepforward.sources.torch import from_torch as from_torch
 from stepforward.verbs.inspect import inspect as inspect
 from stepforward.data.load import load as load
-from stepforward.frontend.onnx import load_onnx as load_onnx
+from stepforward.sources.onnx.file import load_onnx as load_onnx
 from stepforward.verbs.predict import predict as predict
 from stepforward.verbs.quantize import quantize as quantize
 from stepforward.verbs.replay import replay as replay
-from stepforward.frontend.onnx import save_onnx as save_onnx
+from stepforward.sources.onnx.file import save_onnx as save_onnx
 from stepforward.verbs.metadata import set_class_names as set_class_names
 from stepforward.verbs.metadata import set_preprocessing as set_preprocessing
 

@@ -9,14 +9,14 @@ import onnx_ir as ir
 
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError, fits_together
-from stepforward.frontend.canonical import canonicalize
-from stepforward.frontend.graph import copy_model, present
-from stepforward.frontend.input_shape import give_input_shape, parse_input_shape
-from stepforward.frontend.metadata import BITS, get_class_names, get_preprocessing
-from stepforward.frontend.onnx import is_quantized, load_onnx
+from stepforward.graph.metadata import BITS, get_class_names, get_preprocessing
+from stepforward.graph.nodes import copy_model, is_quantized, present
 from stepforward.lowering.lower import lower
 from stepforward.program.model import Program
-from stepforward.quantization.read import read_quantized
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.onnx.file import load_onnx
+from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
+from stepforward.sources.qdq.read import read_quantized
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Opened:
 
 
 def open_model(model: Any, input_shape: str | Sequence[int] | None = None) -> Opened:
-    """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `frontend.torch.from_torch` gave.
+    """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
 
     Args:
         model: one of these; an `Opened` is returned as it is.

@@ -6,8 +6,8 @@ import torch
 
 from stepforward.bench.networks import NETWORKS, build, samples
 from stepforward.digits.clips import model_path
+from stepforward.graph.forward import run
 from stepforward.models import open_model
-from stepforward.quantization.float_forward import run
 
 CLASSES = {"lenet5": 10, "ds_cnn": 10, "resnet20": 10, "mobilenet_v1": 2, "conv4": 5}
 PARAMETERS = {"lenet5": 61706, "ds_cnn": 12298, "resnet20": 269034, "mobilenet_v1": 210850, "conv4": 120581}

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 from cli import stripes
 
-from stepforward.frontend.metadata import get_class_names, get_preprocessing
-from stepforward.frontend.onnx import load_onnx
+from stepforward.graph.metadata import get_class_names, get_preprocessing
 from stepforward.run.given import image_settings
+from stepforward.sources.onnx.file import load_onnx
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.quantize import quantize

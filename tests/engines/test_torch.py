@@ -10,11 +10,11 @@ from onnx_graphs import parse, ramp, run_ort, samples  # noqa: E402
 from stepforward.digits.clips import model_path  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.errors import StepforwardError  # noqa: E402
-from stepforward.frontend.canonical import canonicalize  # noqa: E402
-from stepforward.frontend.onnx import load_onnx  # noqa: E402
-from stepforward.quantization.dequantized import to_float  # noqa: E402
 from stepforward.quantization.formats import QuantizationSettings  # noqa: E402
-from stepforward.quantization.qdq import quantize  # noqa: E402
+from stepforward.sources.onnx.canonical import canonicalize  # noqa: E402
+from stepforward.sources.onnx.file import load_onnx  # noqa: E402
+from stepforward.sources.qdq.dequantized import to_float  # noqa: E402
+from stepforward.sources.qdq.write import quantize  # noqa: E402
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fuzz.of_onnx import change
 from fuzz.place import as_file
+from stepforward.graph.forward import run
 from stepforward.models import open_model
-from stepforward.quantization.float_forward import run
 from stepforward.verbs.check import check
 
 SUFFIX = ".onnx"

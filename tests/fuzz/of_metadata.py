@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from fuzz.mutate import json_bytes, mutated_json
 from stepforward.data import preprocessing as prep
-from stepforward.frontend.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.graph.metadata import get_class_names, get_notes, get_preprocessing
 
 SUFFIX = ".json"
 _IMAGE = {

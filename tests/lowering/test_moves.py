@@ -8,11 +8,11 @@ from onnx_graphs import parse, ramp, run_ort
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
-from stepforward.frontend.canonical import canonicalize
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
-from stepforward.quantization.qdq import quantize
-from stepforward.quantization.read import read_quantized
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.write import quantize
 
 SPLIT = {"a": np.array([0, 2, 4, 6, 4]), "b": np.array([-1, 8, 6, 4])}
 MANY = {"a": np.array([0, 2, 4, 3, 2, 2, 2]), "b": np.array([-1, 8, 6, 4])}

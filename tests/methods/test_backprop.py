@@ -5,10 +5,10 @@ torch = pytest.importorskip("torch")
 
 from stepforward.digits.clips import load_clips, model_path  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
-from stepforward.frontend.canonical import canonicalize  # noqa: E402
-from stepforward.frontend.metadata import get_preprocessing  # noqa: E402
-from stepforward.frontend.onnx import load_onnx  # noqa: E402
+from stepforward.graph.metadata import get_preprocessing  # noqa: E402
 from stepforward.methods.backprop import SgdSettings, backprop  # noqa: E402
+from stepforward.sources.onnx.canonical import canonicalize  # noqa: E402
+from stepforward.sources.onnx.file import load_onnx  # noqa: E402
 
 
 class Parabola:

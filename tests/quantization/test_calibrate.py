@@ -3,9 +3,9 @@ import pytest
 from onnx_graphs import parse, ramp
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import canonicalize
 from stepforward.quantization.calibrate import calibrate
 from stepforward.quantization.formats import QuantizationSettings
+from stepforward.sources.onnx.canonical import canonicalize
 
 
 def network(**weights):
@@ -77,8 +77,8 @@ def test_bad_data_is_refused(x, message):
 
 
 def test_data_of_zeros_gives_a_usable_format():
-    from stepforward.quantization.qdq import quantize
-    from stepforward.quantization.read import read_quantized
+    from stepforward.sources.qdq.read import read_quantized
+    from stepforward.sources.qdq.write import quantize
 
     for method in ("minmax", "percentile", "mse"):
         model = quantize(network(), np.zeros((4, 2, 6, 6), np.float32), QuantizationSettings(method=method))

@@ -8,14 +8,14 @@ from onnx_graphs import parse, run_ort
 
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import canonicalize
-from stepforward.frontend.onnx import load_onnx, save_onnx
+from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
-from stepforward.quantization.dequantized import to_float
-from stepforward.quantization.float_forward import run
-from stepforward.quantization.qdq import quantize
-from stepforward.quantization.read import read_quantized
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.onnx.file import load_onnx, save_onnx
+from stepforward.sources.qdq.dequantized import to_float
+from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.write import quantize
 
 SIZES = np.array([0.1, 1, 30, 1e4], np.float32)
 

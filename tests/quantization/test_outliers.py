@@ -3,13 +3,13 @@ import pytest
 from onnx_graphs import parse, run_ort
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import canonicalize
-from stepforward.frontend.metadata import get_notes
+from stepforward.graph.forward import run
+from stepforward.graph.metadata import get_notes
 from stepforward.models import open_model, to_program
-from stepforward.quantization.float_forward import run
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.outliers import far_out
-from stepforward.quantization.qdq import quantize
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.qdq.write import quantize
 
 
 def network(scale=1.0):

@@ -7,9 +7,9 @@ import pytest
 from onnx_graphs import parse, ramp
 
 from stepforward.core.bindings import library
-from stepforward.frontend.canonical import canonicalize
-from stepforward.quantization.qdq import quantize
 from stepforward.quantization.winograd import suits_winograd
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.qdq.write import quantize
 
 PAIRS = [(1, 1), (3, 3), (3, 1), (1, 3), (2, 2), (5, 5)]
 CHANNELS = [1, 2, 7, 8, 9, 10, 16, 4094, 4095, 4096, 4097, 4098]

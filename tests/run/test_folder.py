@@ -6,8 +6,8 @@ from small import small_program
 
 from stepforward import files
 from stepforward.errors import StepforwardError
-from stepforward.frontend.canonical import canonicalize
 from stepforward.run import folder as folders
+from stepforward.sources.onnx.canonical import canonicalize
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph,
         written.append(path.name)
         files.write_atomically(path, content)
 
-    for module in ("run.folder", "frontend.onnx", "program.fileformat", "report.html"):
+    for module in ("run.folder", "sources.onnx.file", "program.fileformat", "report.html"):
         monkeypatch.setattr(f"stepforward.{module}.write_atomically", full, raising=False)
     with pytest.raises(StepforwardError, match=r"report\.html") as caught:
         folders.write_run(tmp_path, {"kept": "step 1"}, graph, small_program())

@@ -7,7 +7,7 @@ from onnx_graphs import parse, ramp
 
 from stepforward.data.rows import BLOCK_BYTES
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import set_class_names, set_preprocessing
+from stepforward.graph.metadata import set_class_names, set_preprocessing
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
 from stepforward.run.fixed import quantized

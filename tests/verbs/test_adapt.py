@@ -107,7 +107,7 @@ def test_another_seed_is_another_run(learnt, task):
 
 
 def test_only_the_trainable_set_moves(task, tmp_path):
-    from stepforward.frontend.onnx import load_onnx
+    from stepforward.sources.onnx.file import load_onnx
 
     adapt(task.model, task.data, out=tmp_path / "run", train="head", **LEARN)
     before, after = (

@@ -8,8 +8,8 @@ from onnx_graphs import parse, ramp
 from PIL import Image
 
 from stepforward.cli.main import main
-from stepforward.frontend.metadata import set_class_names, set_preprocessing
-from stepforward.frontend.onnx import save_onnx
+from stepforward.graph.metadata import set_class_names, set_preprocessing
+from stepforward.sources.onnx.file import save_onnx
 
 SETTINGS = {"kind": "image", "height": 4, "width": 4, "channels": 1, "mean": [0.5], "std": [0.5]}
 

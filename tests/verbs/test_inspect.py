@@ -5,10 +5,10 @@ import pytest
 from onnx_graphs import parse, ramp
 
 from stepforward.files import plain
-from stepforward.frontend.canonical import canonicalize
 from stepforward.models import open_model, to_program
 from stepforward.program import fileformat
 from stepforward.settings import Settings
+from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.inspect import inspect
 from stepforward.verbs.quantize import quantize

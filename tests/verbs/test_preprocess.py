@@ -8,8 +8,8 @@ from onnx_graphs import parse, ramp
 
 from stepforward.cli.main import main
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import set_class_names, set_preprocessing
-from stepforward.frontend.onnx import load_onnx, save_onnx
+from stepforward.graph.metadata import set_class_names, set_preprocessing
+from stepforward.sources.onnx.file import load_onnx, save_onnx
 from stepforward.verbs.evaluate import evaluate
 
 STEPS = """

@@ -6,7 +6,7 @@ import onnx_ir as ir
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import get_notes
+from stepforward.graph.metadata import get_notes
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.inspect import inspect

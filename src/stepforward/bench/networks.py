@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stepforward.digits.clips import model_path
-from stepforward.frontend.graph import constant
-from stepforward.frontend.onnx import load_onnx
+from stepforward.graph.nodes import constant
+from stepforward.sources.onnx.file import load_onnx
 
 SEED = 7
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from stepforward.bench.networks import build, samples
 from stepforward.bench.ort import quantize_for_ort
-from stepforward.frontend.torch import from_torch
 from stepforward.inputs import quantize_input
 from stepforward.memory import multiply_accumulates
 from stepforward.models import open_model, to_program
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.qdq import quantize
+from stepforward.sources.qdq.write import quantize
+from stepforward.sources.torch import from_torch
 
 CALIBRATION_SAMPLES = 32
 

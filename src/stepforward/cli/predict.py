@@ -30,7 +30,7 @@ def predict(
 
     [bold]Example:[/bold] stepforward predict runs/digits-1/adapted.onnx recording.wav --top 3
     """
-    from stepforward.frontend.metadata import get_notes
+    from stepforward.graph.metadata import get_notes
     from stepforward.models import open_model
     from stepforward.report.predictions import predictions
     from stepforward.run.complete import complete

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import attribute, constant, copy_model
+from stepforward.graph.nodes import attribute, constant, copy_model
 
 try:
     import torch
@@ -24,7 +24,7 @@ class TorchEngine:
     """One network and its float32 weights.
 
     Args:
-        model: canonical float graph (`frontend.canonical.canonicalize`, or `quantization.dequantized.to_float`).
+        model: canonical float graph (`sources.onnx.canonical.canonicalize`, or `sources.qdq.dequantized.to_float`).
         trainable: names of the parameters that get gradients and may be moved.
 
     Raises:

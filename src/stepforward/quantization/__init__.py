@@ -1,1 +1,1 @@
-"""Choose a fixed-point format for every tensor; write and read it as a QDQ ONNX file."""
+"""Choose a fixed-point format for every tensor of a float graph."""

@@ -5,8 +5,8 @@ import onnx_ir as ir
 
 from stepforward.data.rows import finite_rows
 from stepforward.errors import StepforwardError
-from stepforward.frontend.graph import present
-from stepforward.quantization.float_forward import run
+from stepforward.graph.forward import run
+from stepforward.graph.nodes import present
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import quantized_values
 from stepforward.quantization.observers import Extremes, Histogram, mse_magnitude, percentile_magnitude

@@ -13,7 +13,8 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.frontend.graph import (
+from stepforward.graph.forward import run
+from stepforward.graph.nodes import (
     add_initializer,
     attribute,
     constant,
@@ -21,7 +22,6 @@ from stepforward.frontend.graph import (
     set_constant,
     value_names,
 )
-from stepforward.quantization.float_forward import run
 
 _RATIO = 8
 """Channels whose ranges differ by less share a scale: the smallest still has 16 of 127 steps."""

@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from stepforward.frontend.graph import constant, sole_consumer
+from stepforward.graph.nodes import constant, sole_consumer
 
 FORMAT_OF_INPUT = ("MaxPool", "Pad", "Reshape", "Flatten", "Transpose")
 """Operators that move integers: the output has its input's scale and zero point."""

@@ -15,9 +15,9 @@ from stepforward.data.function import Prepare, find_function, function_name, fun
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
 from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
 from stepforward.errors import StepforwardError
-from stepforward.frontend.channels import channels_last
-from stepforward.frontend.graph import copy_model
-from stepforward.frontend.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
+from stepforward.graph.channels import channels_last
+from stepforward.graph.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
+from stepforward.graph.nodes import copy_model
 from stepforward.models import Opened
 from stepforward.run.given import Classes, Image, class_list, classes_text, image_settings, image_text
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.engines.core import CoreEngine
+from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
 from stepforward.models import Opened
 from stepforward.program.model import Program
-from stepforward.quantization.float_forward import run
 from stepforward.scores import score, score_float
 
 _MOST_SAMPLES = 500

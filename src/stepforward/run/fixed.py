@@ -14,8 +14,7 @@ from stepforward import journal as journals
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import get_notes
-from stepforward.frontend.onnx import save_onnx
+from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
 from stepforward.lowering.weights import network_weights
 from stepforward.memory import memory
@@ -27,8 +26,6 @@ from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.qdq import quantize as quantize_graph
-from stepforward.quantization.write_back import with_weights
 from stepforward.run.batches import batches_of
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
@@ -42,6 +39,9 @@ from stepforward.run.same_run import check_evaluations, check_same_run, journal_
 from stepforward.run.training import train
 from stepforward.scores import NATS, Score, class_weights, score
 from stepforward.settings import Settings
+from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.qdq.weights import with_weights
+from stepforward.sources.qdq.write import quantize as quantize_graph
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
 

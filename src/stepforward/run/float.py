@@ -15,7 +15,6 @@ from stepforward.methods.backprop import SgdSettings, backprop
 from stepforward.models import to_program
 from stepforward.moving.select import select
 from stepforward.program.training_plan import plan_training
-from stepforward.quantization.dequantized import to_float
 from stepforward.run.batches import batches_of
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import Prepared
@@ -24,6 +23,7 @@ from stepforward.run.result import description, measured
 from stepforward.run.training import Taken, train
 from stepforward.scores import Score, class_weights, score_float
 from stepforward.settings import Settings
+from stepforward.sources.qdq.dequantized import to_float
 
 
 def adapt_float(

@@ -11,10 +11,10 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.files import clear_temporary, lock, plain, read_file, write_atomically
-from stepforward.frontend.onnx import save_onnx
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.html import write_report
+from stepforward.sources.onnx.file import save_onnx
 from stepforward.strict_json import parse_json
 
 JOURNAL, RESULT, REPORT = "journal", "result.json", "report.html"

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import get_notes
+from stepforward.graph.metadata import get_notes
 from stepforward.models import open_model
 from stepforward.program.model import Program
 from stepforward.report.progress import watch

@@ -9,8 +9,7 @@ import onnx_ir as ir
 
 from stepforward.engines.core import device_inference_bytes
 from stepforward.errors import StepforwardError
-from stepforward.frontend.metadata import get_class_names, get_notes, get_preprocessing
-from stepforward.frontend.support import unsupported
+from stepforward.graph.metadata import get_class_names, get_notes, get_preprocessing
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.models import Opened, load_graph, open_model, to_program
 from stepforward.moving.select import select
@@ -18,8 +17,9 @@ from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.program.training_plan import fitting, plan_training
-from stepforward.quantization.qdq import quantize
 from stepforward.settings import Settings
+from stepforward.sources.onnx.support import unsupported
+from stepforward.sources.qdq.write import quantize
 
 
 def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict:

@@ -6,11 +6,11 @@ from typing import Any
 
 from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
-from stepforward.frontend.metadata import get_notes
+from stepforward.graph.forward import run as run_float
+from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
 from stepforward.intervals import wilson
 from stepforward.models import open_model, to_program
-from stepforward.quantization.float_forward import run as run_float
 from stepforward.run.complete import complete, doubt, given
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import one_sided

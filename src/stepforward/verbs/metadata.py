@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from stepforward.data import preprocessing as prep
 from stepforward.errors import StepforwardError
-from stepforward.frontend import metadata
+from stepforward.graph import metadata
 from stepforward.run.given import class_list
 
 

@@ -12,9 +12,9 @@ from stepforward.data.arrays import check_samples, read_samples
 from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
+from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.models import Opened, open_model, to_program
-from stepforward.quantization.float_forward import run as run_float
 from stepforward.run.complete import complete, own_settings, settings_of
 from stepforward.run.given import Classes, Image
 

@@ -11,17 +11,17 @@ from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
-from stepforward.frontend.metadata import add_note, get_notes
-from stepforward.frontend.onnx import save_onnx
+from stepforward.graph.metadata import add_note, get_notes
 from stepforward.models import Opened, open_model, to_program
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.qdq import quantize as quantize_graph
 from stepforward.run.complete import complete
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.qdq.write import quantize as quantize_graph
 
 
 class Quantization(NamedTuple):

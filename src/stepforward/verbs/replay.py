@@ -9,12 +9,12 @@ from stepforward import journal as journals
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
-from stepforward.frontend.onnx import save_onnx
 from stepforward.lowering.weights import network_weights
 from stepforward.models import open_model, to_program
 from stepforward.program.training_plan import plan_training
-from stepforward.quantization.write_back import with_weights
 from stepforward.run.recorded import recorded_settings, trainable_indices
+from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.qdq.weights import with_weights
 
 
 def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:

@@ -8,10 +8,10 @@ import onnx_ir as ir
 from rich.console import Console
 
 from stepforward.errors import StepforwardError
-from stepforward.frontend.onnx import save_onnx
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.terminal import adaptation
+from stepforward.sources.onnx.file import save_onnx
 from stepforward.verbs.predict import predict
 
 _WIDTH = 110

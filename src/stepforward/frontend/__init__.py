@@ -1,1 +1,0 @@
-"""Read a trained network into one canonical float graph."""

@@ -1,0 +1,44 @@
+"""Which axis of the network's input counts channels: the first of a sample, or the last, as in Keras and TensorFlow."""
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from stepforward.graph.nodes import attribute
+
+_TO_FRONT = (0, 3, 1, 2)
+_PASSED = ("QuantizeLinear", "DequantizeLinear", "Sub", "Mul")
+
+
+def channels_last(model: ir.Model) -> bool:
+    """Whether the network begins by bringing the last axis of its input, (N, H, W, C), to the front."""
+    source = next((value for value in model.graph.inputs if value.name not in model.graph.initializers), None)
+    if source is None:
+        return False
+    shape, readers = source.shape, list(_readers(source))
+    if shape is None or len(shape) != 4 or not readers:
+        return False
+    return all(_brings_to_front(node, tuple(shape)[1:]) for node in readers)
+
+
+def channel_axis(model: ir.Model) -> int:
+    """The axis of a batch that counts channels, or the features of a vector."""
+    return 3 if channels_last(model) else 1
+
+
+def _readers(value: ir.Value) -> Iterator[ir.Node]:
+    """What reads the input after the steps that only change its scale or its format."""
+    for use in value.uses():
+        if use.node.op_type in _PASSED:
+            yield from _readers(use.node.outputs[0])
+        else:
+            yield use.node
+
+
+def _brings_to_front(node: ir.Node, sample: tuple) -> bool:
+    if node.op_type == "Transpose":
+        return tuple(attribute(node, "perm", ())) == _TO_FRONT
+    result = node.outputs[0].shape  # of a single channel the axes are only counted anew
+    if node.op_type != "Reshape" or result is None or sample[2] != 1:
+        return False
+    return tuple(result)[1:] == (1, *sample[:2]) != sample

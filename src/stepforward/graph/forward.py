@@ -1,0 +1,115 @@
+"""Run a canonical float graph in NumPy, one block of samples at a time.
+
+Sums are taken in float64 and rounded to float32 once. The order in which a library adds up then does not show in the
+result: the same calibration data give the same formats on every machine and with every version of NumPy.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.graph.nodes import attribute, constant
+
+Observer = Callable[[str, np.ndarray], None]
+
+
+def run(model: ir.Model, x: np.ndarray, observe: Observer | None = None, block: int = 32) -> np.ndarray:
+    """Logits (N, classes) float32 of a canonical graph.
+
+    Args:
+        x: float32 inputs (N, C, H, W).
+        observe: called with (value name, array) for the input and every node's output, block after block.
+        block: samples at a time.
+    """
+    parts = [_run_block(model.graph, x[start : start + block], observe) for start in range(0, len(x), block)]
+    return np.concatenate(parts)
+
+
+def _run_block(graph, x, observe):
+    values = {graph.inputs[0].name: x}
+    remaining = {value.name: len(value.uses()) for node in graph for value in node.outputs}
+    if observe is not None:
+        observe(graph.inputs[0].name, x)
+    for node in graph:
+        arrays = [
+            None if value is None else values[value.name] if value.name in values else constant(value)
+            for value in node.inputs
+        ]
+        result = _OPERATORS[node.op_type](node, *arrays)
+        values[node.outputs[0].name] = result
+        if observe is not None:
+            observe(node.outputs[0].name, result)
+        for value in node.inputs:
+            if value is not None and value.name in remaining:
+                remaining[value.name] -= 1
+                if remaining[value.name] == 0 and not value.is_graph_output():
+                    del values[value.name]
+    return values[graph.outputs[0].name]
+
+
+def _conv(node, x, weight, bias):
+    group, outputs = attribute(node, "group"), len(weight)
+    windows = _windows(node, x, 0.0)  # N, C, OH, OW, KH, KW
+    samples, channels, height, width = windows.shape[:4]
+    if group == channels and weight.shape[1] == 1 and outputs == channels:
+        result = np.einsum("nchwij,cij->nchw", windows, weight[:, 0], optimize=False, dtype=np.float64)
+    else:
+        columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(group, -1, samples * height * width)
+        result = weight.reshape(group, outputs // group, -1).astype(np.float64) @ columns.astype(np.float64)
+        result = result.reshape(outputs, samples, height, width).transpose(1, 0, 2, 3)
+    return np.ascontiguousarray(result + bias.reshape(-1, 1, 1), dtype=np.float32)
+
+
+def _gemm(node, x, weight, bias):
+    return (x.astype(np.float64) @ weight.T.astype(np.float64) + bias).astype(np.float32)
+
+
+def _windows(node, x, fill):
+    """A view (N, C, OH, OW, KH, KW) of the padded input."""
+    top, left, bottom, right = attribute(node, "pads")
+    if top or left or bottom or right:
+        x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
+    dilation = attribute(node, "dilations", (1, 1))
+    span = [d * (k - 1) + 1 for k, d in zip(attribute(node, "kernel_shape"), dilation, strict=True)]
+    view = np.lib.stride_tricks.sliding_window_view(x, span, axis=(2, 3))
+    stride = attribute(node, "strides")
+    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+
+
+def _average_pool(node, x):
+    total = _windows(node, x, 0.0).sum(axis=(4, 5), dtype=np.float64)
+    count = np.prod(attribute(node, "kernel_shape"))
+    if not attribute(node, "count_include_pad"):
+        count = _windows(node, np.ones((1, 1, *x.shape[2:])), 0.0).sum(axis=(4, 5))
+    return (total / count).astype(np.float32)
+
+
+def _pad(node, x, pads, value):
+    widths = list(zip(pads[: x.ndim], pads[x.ndim :], strict=True))
+    return np.pad(x, widths, constant_values=np.float32(value))
+
+
+def _clip(node, x, lo=None, hi=None):
+    return np.clip(x, lo, hi)
+
+
+_OPERATORS: dict[str, Callable[..., np.ndarray]] = {
+    "Conv": _conv,
+    "Gemm": _gemm,
+    "Relu": lambda node, x: np.maximum(x, np.float32(0)),
+    "Clip": _clip,
+    "Add": lambda node, a, b: a + b,
+    "Sub": lambda node, x, offset: x - offset,
+    "Mul": lambda node, x, factor: x * factor,
+    "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),
+    "AveragePool": _average_pool,
+    "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(
+        np.float32
+    ),
+    "Pad": _pad,
+    "Concat": lambda node, *arrays: np.concatenate(arrays, axis=attribute(node, "axis")),
+    "Reshape": lambda node, x, shape: x.reshape(len(x), *shape[1:]),
+    "Flatten": lambda node, x: x.reshape(len(x), -1),
+    "Transpose": lambda node, x: x.transpose(attribute(node, "perm")),
+}

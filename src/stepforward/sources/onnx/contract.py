@@ -1,0 +1,114 @@
+"""What every later package may rely on in a canonical graph, checked."""
+
+import math
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import attribute, constant, describe, dims, present
+
+_WINDOW = ("kernel_shape", "strides", "dilations", "pads")
+
+_MOST_STEPS = 65536
+"""As in the core."""
+
+
+def check_contract(graph: ir.Graph, batch: int) -> None:
+    """Hold a canonical graph to known shapes with the batch first, finite weights that fit, and computed inputs.
+
+    Raises:
+        StepforwardError: naming the node.
+    """
+    for node in graph:
+        shape = dims(node.outputs[0], node)
+        if shape[0] != batch:
+            raise StepforwardError(
+                f"{describe(node)} gives a tensor of shape {shape} whose first axis is not the batch",
+                "keep the batch as the first axis throughout the network",
+            )
+        if 0 in shape:
+            raise StepforwardError(
+                f"{describe(node)} gives an empty tensor of shape {shape}",
+                "check that the model runs in ONNX Runtime on one sample, then export it again",
+            )
+        if node.op_type in ("Reshape", "Flatten") and math.prod(shape) != math.prod(
+            dims(node.inputs[0], node)
+        ):
+            raise StepforwardError(
+                f"{describe(node)} changes the number of elements: {dims(node.inputs[0], node)} -> {shape}",
+                "check that the model runs in ONNX Runtime on one sample, then export it again",
+            )
+        if len(shape) > 5:
+            raise StepforwardError(
+                f"{describe(node)} works on a tensor of shape {shape}, which has more than four axes besides the batch",
+                "join axes with a reshape before it",
+            )
+        largest = max(max(attribute(node, name, (0,))) for name in _WINDOW)
+        if largest > _MOST_STEPS:
+            raise StepforwardError(
+                f"{describe(node)} has a window, stride, dilation or padding of {largest:,}; up to {_MOST_STEPS:,} can "
+                "be computed",
+                "export the model with the sizes it runs at",
+            )
+        if node.op_type in ("Conv", "MaxPool", "AveragePool"):
+            _check_window(node)
+        activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
+        if any(constant(value) is not None for value in activations):
+            raise StepforwardError(
+                f"{describe(node)} joins a tensor with a constant",
+                "only tensors computed from the input can be joined",
+            )
+        if node.op_type == "Add" and len({dims(value, node) for value in node.inputs}) > 1:
+            shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
+            raise StepforwardError(
+                f"{describe(node)} adds tensors of different shapes {shapes}", "add tensors of equal shape"
+            )
+        if node.op_type in ("Conv", "Gemm"):
+            _check_parameters(node)
+
+
+def _check_window(node):
+    """ONNX's rules round towards zero, and give a window that does not fit one position."""
+    image, pads = dims(node.inputs[0], node)[2:], attribute(node, "pads", (0, 0, 0, 0))
+    kernel, dilations = attribute(node, "kernel_shape"), attribute(node, "dilations", (1, 1))
+    padded = [size + pads[i] + pads[i + 2] for i, size in enumerate(image)]
+    if any(d * (k - 1) + 1 > size for d, k, size in zip(dilations, kernel, padded, strict=True)):
+        raise StepforwardError(
+            f"{describe(node)} has a window of {tuple(kernel)} on an image of {tuple(padded)}, padding included",
+            "feed larger images, or use a smaller window",
+        )
+
+
+def check_layers(graph: ir.Graph) -> None:
+    """Hold constant weights and biases of every Conv and Gemm (outputs first) to what the layer reads.
+
+    Raises:
+        StepforwardError: naming the node.
+    """
+    for node in graph:
+        if node.op_type in ("Conv", "Gemm") and constant(node.inputs[1]) is not None:
+            _check_parameters(node)
+
+
+def _check_parameters(node):
+    weight, bias = present(constant(node.inputs[1])), constant((*node.inputs, None)[2])
+    group, channels = attribute(node, "group", 1), dims(node.inputs[0], node)[1]
+    bias = np.zeros(weight.shape[:1], np.float32) if bias is None else bias
+    fits = weight.ndim > 1 and group > 0 and weight.shape[1] * group == channels and not len(weight) % group
+    if not fits or bias.shape != weight.shape[:1]:
+        raise StepforwardError(
+            f"the weight {weight.shape} and bias {bias.shape} of {describe(node)} do not fit its {channels} input "
+            f"channels in {group} group(s)",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    if weight.dtype.kind != "f" or bias.dtype.kind != "f":
+        raise StepforwardError(
+            f"the weight and bias of {describe(node)} are {weight.dtype} and {bias.dtype}, not float32",
+            "export the model with float32 weights",
+        )
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise StepforwardError(
+            f"the weight or bias of {describe(node)} contains NaN or Inf",
+            "the training diverged or the file is damaged: use an earlier checkpoint",
+        )

@@ -1,0 +1,147 @@
+"""ONNX files: read with every check a stranger's file needs, written so that nothing is ever half there."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError, fits_together
+from stepforward.files import regular_file, write_atomically
+from stepforward.graph.nodes import constant, describe, is_quantized
+from stepforward.sources.onnx.input_shape import give_input_shape
+from stepforward.sources.onnx.lenient import make_strict
+from stepforward.sources.onnx.opset import modernize, opset_of
+from stepforward.sources.other_files import refuse_other_files, unreadable
+
+_QUANTIZED_OPERATORS = {
+    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
+    *("ConvInteger", "MatMulInteger", "QGemm", "QLinearAdd", "QLinearGlobalAveragePool"),
+}
+
+
+def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> ir.Model:
+    """Read an ONNX file: a float network, or a quantized one that `quantize` wrote.
+
+    The model has one float input (batch first, everything else fixed) and one output. Opsets 7 to 12 are converted
+    to 13.
+
+    Args:
+        input_shape: of one sample, (C, H, W) or (features,), for a model that leaves sizes open and notes no
+            preprocessing that gives them.
+
+    Raises:
+        StepforwardError: the file is missing, damaged or not ONNX; its opset is older than 7 or cannot be converted;
+            it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
+            operators that stepforward did not write.
+    """
+    refuse_other_files(Path(path))
+    path = regular_file(path)
+    try:
+        proto = onnx.load(str(path))
+    except FileNotFoundError as error:
+        raise StepforwardError(f"cannot find {error.filename or path}", "check the path") from error
+    except OSError as error:
+        raise StepforwardError(f"cannot read {path}: {error.strerror or error}", "check the file") from error
+    except Exception as error:  # protobuf and the external-data reader raise many kinds
+        raise _damaged(path, error) from error
+    if not proto.HasField("graph") or opset_of(proto) is None:
+        raise _damaged(path, "it holds no graph, or no opset")
+    try:
+        make_strict(proto)
+        onnx.checker.check_model(proto, full_check=False)
+        # Writing it once more finds what parsing lets pass: names that are not UTF-8, unreadable tensors.
+        proto = ir.to_proto(ir.from_proto(proto))
+        for tensor in proto.graph.initializer:
+            onnx.numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise _damaged(path, error) from error
+    with fits_together(str(path)):
+        model = modernize(proto, str(path))
+        give_input_shape(model, input_shape, str(path))
+        check_interface(model, str(path))
+    return model
+
+
+def save_onnx(model: ir.Model, path: str | Path) -> None:
+    """Write a model to a file, all of it or nothing.
+
+    Raises:
+        StepforwardError: the place cannot be written.
+    """
+    write_atomically(path, ir.to_proto(model).SerializeToString())
+
+
+def check_interface(model: ir.Model, source: str) -> None:
+    """Refuse what no later step could handle: several inputs, dynamic axes, NaN weights, foreign integers.
+
+    Args:
+        source: how messages name the model, e.g. its path.
+
+    Raises:
+        StepforwardError: naming the tensor or node.
+    """
+    graph = model.graph
+    _check_values(graph, source)
+    inputs = [value for value in graph.inputs if value.name not in graph.initializers]
+    for kind, values in (("inputs", inputs), ("outputs", graph.outputs)):
+        if len(values) != 1:
+            names = ", ".join(repr(value.name) for value in values) or "none"
+            raise StepforwardError(
+                f"{source} has {len(values)} {kind} ({names}); stepforward adapts networks with one",
+                f"export the model with one of its {kind}",
+            )
+    _check_input(inputs[0], source)
+    foreign = next((node for node in graph if node.op_type in _QUANTIZED_OPERATORS), None)
+    if foreign is not None and not is_quantized(model):
+        raise StepforwardError(
+            f"{source} is already quantized by another tool ({describe(foreign)})",
+            "give the float model it was made from; `stepforward quantize` writes the integer model",
+        )
+
+
+def _check_input(value, source):
+    if value.dtype is not None and not value.dtype.is_floating_point():
+        raise StepforwardError(
+            f"input {value.name!r} of {source} is {value.dtype.name}, not FLOAT",
+            "export the model with a float32 input; preprocessing that turns bytes into floats belongs to the data",
+        )
+    shape = value.shape
+    if shape is None or not 2 <= len(shape) <= 4:
+        raise StepforwardError(
+            f"input {value.name!r} of {source} has shape {shape}; expected (N, C, H, W), or (N, features)",
+            "export the model with a batch axis and fixed sizes",
+        )
+    for axis, dim in enumerate(shape):
+        if axis > 0 and not isinstance(dim, int):
+            raise StepforwardError(
+                f"axis {axis} of input {value.name!r} of {source} is dynamic ({dim}); only the batch may be",
+                "give the size of one sample: --input-shape C,H,W (input_shape= in Python), or export it with fixed "
+                "channels, height and width",
+            )
+        if isinstance(dim, int) and dim < 1:
+            raise StepforwardError(
+                f"axis {axis} of input {value.name!r} of {source} has size {dim}",
+                "export the model with positive sizes",
+            )
+
+
+def _check_values(graph, source):
+    for name, value in graph.initializers.items():
+        array = constant(value)
+        if array is None:
+            continue
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            kind = "NaN" if np.isnan(array).any() else "Inf"
+            # -inf and +inf are how an unbounded Clip or a Pad of a max pool is written
+            if array.size == 1 and kind == "Inf":
+                continue
+            raise StepforwardError(
+                f"weight {name!r} of {source} contains {kind}",
+                "the training diverged or the file is damaged: use an earlier checkpoint",
+            )
+
+
+def _damaged(path, error):
+    first = str(error).strip().splitlines()
+    return unreadable(path, first[0] if first else type(error).__name__)

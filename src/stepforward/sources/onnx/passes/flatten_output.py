@@ -1,0 +1,28 @@
+"""A network that ends in (N, classes, 1, 1) is made to end in (N, classes)."""
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import dims, insert_after
+
+
+def flatten_output(graph: ir.Graph) -> None:
+    """Append a Flatten where the output has further axes of size 1.
+
+    Raises:
+        StepforwardError: the output is not one logit per class.
+    """
+    output = graph.outputs[0]
+    shape = dims(output)
+    if len(shape) == 2 or output.producer() is None:
+        return
+    if len(shape) < 2 or any(dim != 1 for dim in shape[2:]):
+        raise StepforwardError(
+            f"the output {output.name!r} has shape (N, {', '.join(map(str, shape[1:]))}), not (N, classes)",
+            "export a classifier: one logit per class for each sample",
+        )
+    name = output.name
+    node = insert_after(output, "Flatten", [output], {"axis": 1}, shape[:2], "flatten_output")
+    graph.outputs[0] = node.outputs[0]
+    output.name = f"{name}.unflattened"
+    node.outputs[0].name = name

@@ -1,0 +1,262 @@
+"""Which operators a network needs that stepforward does not have, all of them at once, and what to do about each."""
+
+from dataclasses import dataclass
+
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import copy_model, is_quantized, operator_name
+
+CANONICAL = (
+    *("Conv", "Gemm", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"),
+    *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
+)
+"""Operators of the canonical graph."""
+
+_REWRITTEN = {
+    *(
+        "BatchNormalization",
+        "Cast",
+        "CastLike",
+        "Constant",
+        "DepthToSpace",
+        "Div",
+        "Dropout",
+        "Expand",
+        "Gather",
+        "GatherND",
+        "GlobalMaxPool",
+    ),
+    *(
+        "Identity",
+        "MatMul",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "ReduceMax",
+        "ReduceMean",
+        "Shape",
+        "Size",
+        "Slice",
+        "SpaceToDepth",
+        "Squeeze",
+    ),
+    *("Split", "Sub", "Sum", "Tile", "Unsqueeze"),
+}
+"""Operators that a pass rewrites in canonical ones, where their operands allow it."""
+
+_TWO_COMPUTED = {"Div", "Gemm", "MatMul", "Max", "Min", "Mul", "Sub"}
+"""Operators of which one operand must be constant."""
+
+_OVER_CLASSES = {"LogSoftmax", "Sigmoid", "Softmax"}
+"""Operators that are dropped at the network's end, and only there."""
+
+_UNCHANGED_BY = {"Cast", "CastLike", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+"""Operators that may stand between one of `_OVER_CLASSES` and the output."""
+
+RANDOM = {
+    *("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+}
+"""Operators whose result is no constant although nothing they read changes."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """An operator that keeps a network from running.
+
+    Attributes:
+        operator: as the file names it, with its domain unless that is ONNX's own, e.g. "com.microsoft.FusedConv".
+        count: how many nodes use it.
+        node: the first of them.
+        remedy: what to do about it.
+    """
+
+    operator: str
+    count: int
+    node: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.operator} ({self.count} nodes, first {self.node!r})" if self.count > 1 else self.name
+
+    @property
+    def name(self) -> str:
+        """Operator and node, as messages name them."""
+        return f"{self.operator} node {self.node!r}"
+
+
+def unsupported(model: ir.Model) -> list[Unsupported]:
+    """Every operator of a loaded model that stepforward cannot run, in the order of the graph; [] if there is none.
+
+    No shape is looked at, so the list is complete whatever else is wrong with the model. An operator that is
+    supported may still be refused for how it is used, once shapes are known.
+
+    >>> body = "a = Erf(x) b = Tanh(a) y = Tanh(b)"
+    >>> head = '<ir_version: 10, opset_import: ["": 21]> net (float[N,4] x) => (float[N,4] y)'
+    >>> model = ir.from_onnx_text(f"{head} {{ {body} }}")
+    >>> [(found.operator, found.count) for found in unsupported(model)]
+    [('Erf', 1), ('Tanh', 2)]
+    """
+    if is_quantized(model):
+        return []
+    return _list(InlinePass()(copy_model(model)).model.graph, None)
+
+
+def refuse_unsupported(graph: ir.Graph, known: tuple[str, ...] | None = None) -> None:
+    """Raise one error that names every unsupported operator of a graph, each with its remedy.
+
+    Args:
+        known: the only operators allowed; by default all that are canonical or can be rewritten.
+
+    Raises:
+        StepforwardError: there is one.
+    """
+    found = _list(graph, known)
+    if len(found) == 1 and found[0].count == 1:
+        raise StepforwardError(f"{found[0].name} is not supported", found[0].remedy)
+    if found:
+        remedies = list(dict.fromkeys(entry.remedy for entry in found))
+        if len(remedies) > 1:
+            remedies = [_with_names(found, remedy) for remedy in remedies]
+        raise StepforwardError(
+            f"these operators are not supported: {', '.join(str(entry) for entry in found)}",
+            "; ".join(remedies),
+        )
+
+
+def _with_names(found, remedy):
+    return f"{', '.join(entry.operator for entry in found if entry.remedy == remedy)}: {remedy}"
+
+
+def _list(graph, known):
+    nodes: dict[tuple[str, str], list[ir.Node]] = {}
+    for node, computed in _computed(graph):
+        reason = _reason(node, computed, known)
+        if reason is not None:
+            nodes.setdefault((operator_name(node), reason), []).append(node)
+    return [
+        Unsupported(operator, len(users), users[0].name or str(users[0].outputs[0].name), remedy)
+        for (operator, remedy), users in nodes.items()
+    ]
+
+
+def _computed(graph):
+    """Nodes between input and output, each with the operands that depend on the input; others are folded or dropped."""
+    needed, fixed = set(), set(graph.initializers.values())
+    for node in reversed(list(graph)):
+        if any(result.is_graph_output() or result in needed for result in node.outputs):
+            needed.update(node.inputs)
+            needed.add(node)
+    for node in graph:
+        if node not in needed:
+            continue
+        inputs = [value for value in node.inputs if value is not None]
+        constant = node.op_type in ("Shape", "Size") or all(value in fixed for value in inputs)
+        if constant and _is_onnx(node) and node.op_type not in RANDOM:
+            fixed.update(node.outputs)
+        else:
+            yield node, [value for value in inputs if value not in fixed]
+
+
+def _is_onnx(node):
+    return node.domain in ("", "ai.onnx")
+
+
+def _reason(node, computed, known):
+    """What to do about a node that is not supported, or None."""
+    operator = node.op_type
+    if not _is_onnx(node):
+        return _DOMAINS.get(node.domain, _OTHER_DOMAIN)
+    if known is not None:
+        return None if operator in known else _remedy(node)
+    if operator in _TWO_COMPUTED and len(computed) > 1:
+        return _PRODUCT
+    if operator == "Div" and node.inputs[1] in computed:
+        return "only a division by constants is supported"
+    if operator in ("Gather", "GatherND") and node.inputs[1] in computed:
+        return _remedy(node)
+    if operator in _OVER_CLASSES and _ends(node):
+        return None
+    return None if operator in CANONICAL or operator in _REWRITTEN else _remedy(node)
+
+
+def _ends(node):
+    """Whether only changes of shape or type follow on the way to the output."""
+    value = node.outputs[0]
+    while not value.is_graph_output():
+        readers = value.uses()
+        if len(readers) != 1 or readers[0].node.op_type not in _UNCHANGED_BY:
+            return False
+        value = readers[0].node.outputs[0]
+    return True
+
+
+def _remedy(node):
+    if node.op_type == "Cast":
+        return "let the network compute in float32 throughout"
+    return _REMEDIES.get(node.op_type, f"replace it by operators among {', '.join(CANONICAL)}")
+
+
+_PRODUCT = (
+    "one of its operands must be constant: attention, gates and squeeze-and-excitation, which combine two "
+    "computed tensors, are not supported yet"
+)
+_OTHER_DOMAIN = "export the model with ONNX's own operators only"
+_RUNTIME = "an optimizer of ONNX Runtime wrote it: give the model as it was before, from the exporter"
+_DOMAINS = {
+    "com.microsoft": _RUNTIME,
+    "com.microsoft.nchwc": _RUNTIME,
+    "ai.onnx.ml": "only neural networks can be adapted, not trees or other classical models",
+}
+
+_BY_REMEDY = {
+    "train with ReLU, ReLU6 or Hardtanh as the activation": (
+        *("Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Selu"),
+        *("Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
+    ),
+    "a Sigmoid is supported only as the end of a network with one output; inside, train with ReLU or ReLU6": (
+        "Sigmoid",
+    ),
+    "train with BatchNorm, which is folded into the layer before it": (
+        *("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN", "LpNormalization"),
+        *("MeanVarianceNormalization", "RMSNormalization"),
+    ),
+    "replace recurrent layers by convolutions over time (Conv2d with height 1)": ("GRU", "LSTM", "RNN"),
+    "only a Softmax over the classes at the end is supported (it is dropped), not one inside": (
+        *("Hardmax", "LogSoftmax", "Softmax"),
+    ),
+    "attention is not supported yet": ("Attention", "Einsum", "RotaryEmbedding"),
+    "upsampling is not supported: give a classifier, and resize images in the preprocessing": (
+        *("ConvTranspose", "GridSample", "MaxUnpool", "Resize", "Upsample"),
+    ),
+    "cut detection post-processing off; stepforward adapts classifiers": (
+        *("MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"),
+    ),
+    "export the logits themselves, without the choice of a class": ("ArgMax", "ArgMin"),
+    "a look-up by computed numbers (an embedding) is not supported: feed the network floats": (
+        *("Gather", "GatherElements", "GatherND", "OneHot", "ScatterElements", "ScatterND"),
+    ),
+    "use Relu, Clip or max pooling where the network chooses by value": (
+        *("And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not"),
+        *("Or", "Where", "Xor"),
+    ),
+    "export one fixed path through the network: model.eval(), and no if or loop over data": (
+        *("If", "Loop", "Scan", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceInsert"),
+        *("SplitToSequence", "ConcatFromSequence"),
+    ),
+    "use AdaptiveAvgPool2d(1) or x.mean((2, 3)); other reductions are not supported": (
+        *("CumSum", "LpPool", "GlobalLpPool", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"),
+        *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"),
+    ),
+    "random numbers belong to training: export with model.eval()": tuple(sorted(RANDOM)),
+    "compute spectra and logarithms of the input in the preprocessing (kind log_mel)": (
+        *("DFT", "Log", "STFT", "MelWeightMatrix"),
+    ),
+    "give the float model it was made from; `stepforward quantize` writes the integer model": (
+        *("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv"),
+        *("QLinearMatMul", "QuantizeLinear"),
+    ),
+}
+_REMEDIES = {operator: remedy for remedy, operators in _BY_REMEDY.items() for operator in operators}

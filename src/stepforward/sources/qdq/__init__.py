@@ -1,0 +1,1 @@
+"""The quantized ONNX files that stepforward writes: ordinary QDQ."""

@@ -1,0 +1,235 @@
+"""A quantized (QDQ) graph as a list of nodes with their integers: what lowering walks."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import attribute, constant, copy_model, describe, dims, is_quantized, present
+from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
+from stepforward.quantization.fusion import FORMAT_OF_INPUT
+from stepforward.quantization.parameters import bias_scale
+from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
+from stepforward.sources.onnx.support import CANONICAL
+
+DTYPES = {
+    ir.DataType.INT16: "s16",
+    ir.DataType.INT8: "s8",
+    ir.DataType.INT4: "s4",
+    ir.DataType.INT32: "s32",
+}
+
+
+def read_quantized(model: ir.Model) -> Network:
+    """The integers, formats and operators of a model that `quantize` wrote.
+
+    Raises:
+        StepforwardError: the model is not quantized, or something in it does not fit together.
+    """
+    if not is_quantized(model):
+        raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
+    # Shapes are computed again: those noted in a file could claim anything.
+    model = copy_model(model)
+    fix_batch(model)
+    infer_shapes(model)
+    graph = model.graph
+    reader = _Reader(graph.inputs[0])
+    for node in graph:
+        try:
+            reader.take(node)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise damaged(f"{describe(node)} lacks an input or an attribute") from error
+    output = reader.activations.get(graph.outputs[0])
+    if output is None or reader.input is None:
+        raise damaged("its input or output is not quantized")
+    name = graph.name or "network"
+    return Network(reader.input, output, tuple(reader.nodes), name, reader.formats, **reader.scaling)
+
+
+class _Reader:
+    """What is known while walking the graph: activations by their float reading, operators not yet written."""
+
+    def __init__(self, graph_input):
+        self.source = graph_input
+        self.input = None
+        self.scaling = {}
+        self.parameters = {}
+        self.activations = {}
+        self.pending = {}
+        self.written = {}
+        self.formats = {}
+        self.nodes = []
+
+    def take(self, node):
+        if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer():
+            self.parameters[node.outputs[0]] = _parameter(node)
+        elif node.op_type == "DequantizeLinear":
+            self.read(node)
+        elif node.op_type == "QuantizeLinear":
+            self.write(node)
+        elif node.inputs and node.inputs[0] is self.source and node.op_type in _SCALING:
+            self.scale_input(node)
+        elif node.op_type in CANONICAL:
+            self.compute(node)
+        else:
+            raise damaged(f"{describe(node)} does not belong in it")
+
+    def scale_input(self, node):
+        """The Sub and Mul that `even_input` put in front, in this order and once each."""
+        field, array = _SCALING[node.op_type], constant(node.inputs[1])
+        shape = dims(self.source)[1:]
+        spread = {(shape[0], *(1,) * (len(shape) - 1)): 1}
+        if len(shape) == 3:
+            spread.setdefault((1, 1, shape[2]), 3)
+        axis = None if array is None or array.dtype != np.float32 else spread.get(array.shape)
+        if array is None or axis is None or self.scaling.setdefault("axis", axis) != axis:
+            raise damaged(f"{describe(node)} does not have one number per channel of the input")
+        good = np.isfinite(array).all() and (field == "offset" or np.all(array > 0))
+        if not good or "factor" in self.scaling or field in self.scaling or self.input is not None:
+            raise damaged(f"{describe(node)} is not a step that the input may go through")
+        self.scaling[field] = tuple(float(number) for number in array.reshape(-1))
+        self.source = node.outputs[0]
+
+    def compute(self, node):
+        source, result = node.inputs[0], node.outputs[0]
+        if node.op_type in ("Relu", "Clip"):
+            clip = _clip_bounds(node)
+            before = self.pending.pop(source, None)
+            if before is None:
+                before = Node("Clip", node.name, (self._activation(node, source),), "", {})
+            elif before.op_type not in ("Conv", "Gemm", "Add") or before.clip != (None, None):
+                raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
+            self.pending[result] = replace(before, clip=clip)
+            return
+        count = len(node.inputs) if node.op_type in ("Add", "Concat") else 1
+        inputs = tuple(self._activation(node, value) for value in node.inputs[:count])
+        weight = bias = None
+        if node.op_type in ("Conv", "Gemm"):
+            weight, bias = (self.parameters.get(value) for value in node.inputs[1:3])
+            _check_parameters(node, weight, bias, self.formats[inputs[0]])
+        self.pending[result] = Node(node.op_type, node.name, inputs, "", _attributes(node), weight, bias)
+
+    def write(self, node):
+        value, result = node.inputs[0], node.outputs[0]
+        name = result.name.removesuffix(".q")
+        if name in self.formats:
+            raise damaged(f"it quantizes {name!r} twice")
+        self.formats[name] = _format(node, value)
+        self.written[result] = name
+        if value is self.source:
+            self.input = name
+            return
+        before = self.pending.pop(value, None)
+        if before is None:
+            raise damaged(f"{describe(node)} does not follow an operator")
+        if before.op_type in FORMAT_OF_INPUT and _steps(self.formats[name]) != _steps(
+            self.formats[before.inputs[0]]
+        ):
+            raise damaged(f"{before.op_type} node {before.name!r} changes the format of the tensor it moves")
+        if before.op_type in ("Reshape", "Flatten") and math.prod(self.formats[name].shape) != math.prod(
+            self.formats[before.inputs[0]].shape
+        ):
+            raise damaged(f"{before.op_type} node {before.name!r} changes the number of elements")
+        self.nodes.append(replace(before, output=name))
+
+    def read(self, node):
+        name = self.written.get(node.inputs[0])
+        if name is None or _format(node, node.outputs[0]) != self.formats[name]:
+            raise damaged(f"{describe(node)} reads a tensor in another format than it was written in")
+        self.activations[node.outputs[0]] = name
+
+    def _activation(self, node, value):
+        name = self.activations.get(value)
+        if name is None:
+            raise damaged(f"{describe(node)} reads {getattr(value, 'name', None)!r}, which is not quantized")
+        return name
+
+
+def _steps(form):
+    return form.scale, form.zero_point, form.dtype
+
+
+def _parameter(node):
+    value = node.inputs[0]
+    dtype = DTYPES.get(value.dtype)
+    scale = constant(node.inputs[1])
+    zero_point = constant(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(())
+    if dtype is None or scale is None or zero_point is None or zero_point.any():
+        raise damaged(f"weight {value.name!r} is not a symmetric integer tensor")
+    q = present(constant(value)).astype(np.int64)
+    if (
+        scale.dtype != np.float32
+        or not (np.isfinite(scale) & (scale > 0)).all()
+        or scale.size not in (1, len(q))
+    ):
+        raise damaged(f"the scale of {value.name!r} is not positive, or not one per output")
+    if q.size and np.abs(q).max() > Q_MAX[dtype]:
+        raise damaged(f"weight {value.name!r} exceeds +-{Q_MAX[dtype]}")
+    return Parameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)))
+
+
+def _check_parameters(node, weight, bias, source):
+    """Hold the scales of bias, weight and input to each other: lowering and rounding rely on it."""
+    if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
+        raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
+    expected = bias_scale(source.scale, np.array(weight.scale))
+    group = attribute(node, "group", 1)
+    if weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group:
+        raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
+    if bias.q.shape != weight.q.shape[:1] or bias.scale != tuple(float(s) for s in expected):
+        raise damaged(f"bias {bias.name!r} does not have the scale of its input times its weight")
+
+
+def _format(node, value):
+    scale, zero_point = (constant(item) for item in node.inputs[1:3])
+    dtype = DTYPES.get(node.inputs[2].dtype)
+    if (
+        dtype not in ("s8", "s16")
+        or scale is None
+        or zero_point is None
+        or scale.size != 1
+        or scale.dtype != np.float32
+    ):
+        raise damaged(f"{describe(node)} does not have one scale and one s8 or s16 zero point")
+    step = float(scale.reshape(()))
+    if not (np.isfinite(step) and step > 0):
+        raise damaged(f"the scale of {describe(node)} is {step}")
+    return Format(step, int(zero_point.reshape(())), dtype, dims(value, node)[1:])
+
+
+def _clip_bounds(node):
+    if node.op_type == "Relu":
+        return 0.0, None
+    bounds = [
+        None if value is None else float(present(constant(value)).reshape(())) for value in node.inputs[1:]
+    ]
+    return (*bounds, None, None)[:2]
+
+
+def _attributes(node):
+    """Attributes as Python values; the pads and value of a Pad come from its initialisers."""
+    if node.op_type == "Pad":
+        pads, value = (present(constant(item)) for item in node.inputs[1:3])
+        return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
+    return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
+
+
+_SCALING = {"Sub": "offset", "Mul": "factor"}
+
+_ATTRIBUTES = {
+    "Conv": ("kernel_shape", "strides", "pads", "dilations", "group"),
+    "MaxPool": ("kernel_shape", "strides", "pads", "dilations"),
+    "AveragePool": ("kernel_shape", "strides", "pads", "count_include_pad"),
+    "Concat": ("axis",),
+    "Transpose": ("perm",),
+    "Flatten": ("axis",),
+}
+
+
+def damaged(why: str) -> StepforwardError:
+    """The error for a quantized model that was changed by something else, or damaged."""
+    return StepforwardError(
+        f"the quantized model does not fit together: {why}", "quantize the float model again with stepforward"
+    )
