@@ -68,8 +68,11 @@ def _imports(module) -> list[str]:
 
 
 def _keywords() -> list[str]:
-    entries = Settings.__dataclass_fields__.values()
-    return [f"{entry.name}: {inspect.formatannotation(entry.type)} = {entry.default!r}" for entry in entries]
+    hints = {name: kind | None if optional else kind for name, (kind, optional) in KINDS.items()}
+    return [
+        f"{name}: {inspect.formatannotation(hint)} = {getattr(Settings, name)!r}"
+        for name, hint in hints.items()
+    ]
 
 
 if __name__ == "__main__":

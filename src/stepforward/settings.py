@@ -5,7 +5,7 @@ come from here. A new setting is a row of this table and the code that uses it. 
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from types import MappingProxyType, NoneType, UnionType
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
+from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS
 
 BITS = ("16w8a", "8w8a", "4w8a")
-METHODS = ("qzo-ff", "backprop")
 CALIBRATIONS = ("minmax", "percentile", "mse")
 MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
@@ -32,7 +32,7 @@ class Row(NamedTuple):
         choices: the values of a text, if they are few.
         good: whether a value is in range, and `remedy` what to give instead.
         decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
-        by_method: defaults of methods whose default is not that of the field.
+        by_engine: defaults for methods by what they need of an engine, where the field itself has none.
         default: said in the help instead of the default.
         flags: options of the command, where they are not --name.
         basic: among the first options of the command.
@@ -40,18 +40,18 @@ class Row(NamedTuple):
 
     help: str
     metavar: str = ""
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     good: Callable[[Any], bool] = lambda value: True
     remedy: str = ""
     decides: bool = False
-    by_method: Mapping[str, Any] = MappingProxyType({})
+    by_engine: Mapping[str, Any] = MappingProxyType({})
     default: str | None = None
     flags: tuple[str, ...] = ()
     basic: bool = False
 
 
-def _row(value: Any, *told: str, **more: Any) -> Any:
-    return field(default=value, metadata={"row": Row(*told, **more)})
+def _row(value: Any, help_text: str, metavar: str = "", **more: Any) -> Any:
+    return field(default=value, metadata={"row": Row(help_text, metavar, **more)})
 
 
 def _from(low: float) -> dict[str, Any]:
@@ -73,6 +73,9 @@ _SMALL = "give a small positive number, such as 1e-3"
 class Settings:
     """Settings of `adapt`; each is described where it is defined, and in docs/settings.md.
 
+    What is left out, or None, gets its default when the settings are made; where the time decides the number of steps,
+    `steps` is 0 until it is measured.
+
     Raises:
         StepforwardError: a value of another type or out of range, by name, with what to give instead.
     """
@@ -85,13 +88,13 @@ class Settings:
         "SET",
         basic=True,
     )
-    steps: int | None = _row(
+    steps: int = _row(
         None,
         "Steps to take; the learning-rate schedule is stretched over them. Not with minutes.",
         "N",
         **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
         decides=True,
-        by_method={"qzo-ff": 2000, "backprop": 400},
+        by_engine={INTEGERS: 2000, GRADIENTS: 400},
         basic=True,
     )
     balance: bool = _row(
@@ -171,21 +174,21 @@ class Settings:
         **_positive(10, _SMALL),
         decides=True,
     )
-    lr: float | None = _row(
+    lr: float = _row(
         None,
         "Peak learning rate, in units of the weights: how far a step moves them. Fewer parameters that move take "
         "larger ones.",
         "R",
         **_positive(100, _SMALL),
         decides=True,
-        by_method={"qzo-ff": 2e-3, "backprop": 2e-3},
+        by_engine={INTEGERS: 2e-3, GRADIENTS: 2e-3},
     )
-    batch: int | None = _row(
+    batch: int = _row(
         None,
         "Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
         "B",
         **_from(1),
-        by_method={"qzo-ff": 128, "backprop": 32},
+        by_engine={INTEGERS: 128, GRADIENTS: 32},
     )
     seed: int = _row(
         0,
@@ -194,14 +197,14 @@ class Settings:
         **_between(0, 2**64 - 1, "give a number from 0 to 2^64 - 1"),
         decides=True,
     )
-    momentum: float | None = _row(
+    momentum: float = _row(
         None,
         "0 to below 1. 0.9 smooths steps; costs two bytes of RAM per trainable parameter.",
         "BETA",
         good=lambda value: 0 <= value < 1,
         remedy="give a number from 0 up to, not including, 1",
         decides=True,
-        by_method={"qzo-ff": 0.0, "backprop": 0.9},
+        by_engine={INTEGERS: 0.0, GRADIENTS: 0.9},
     )
     distribution: str = _row(
         "normal",
@@ -247,13 +250,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         need(self.method in METHODS, "method", self.method, f"choose one of {', '.join(METHODS)}")
-        if self.steps is not None and self.minutes is not None:
+        if self.steps and self.minutes is not None:
             raise StepforwardError("both steps and minutes are given", "give one of them")
         for name, row in TABLE.items():
-            if getattr(self, name) is None and not (name == "steps" and self.minutes is not None):
-                object.__setattr__(self, name, row.by_method.get(self.method))
-            object.__setattr__(self, name, _plain(name, getattr(self, name)))
-        most = 2**32 - 1 if self.steps is None else self.steps
+            given = getattr(self, name)
+            if given is None:
+                given = row.by_engine.get(METHODS[self.method].needs)
+            unmeasured = name == "steps" and self.minutes is not None
+            object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
+        most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
 
     def with_steps(self, steps: int) -> "Settings":
@@ -278,7 +283,7 @@ def need(condition: bool, name: str, value: object, remedy: str) -> None:
 def _plain(name: str, value: Any) -> Any:
     """A value in range as Python's own type, which JSON and `struct` take; NumPy's numbers are numbers."""
     row, (kind, optional) = TABLE[name], KINDS[name]
-    if value is None and optional:
+    if value is None and optional and not row.by_engine:
         return None
     accepts, remedy = {
         int: (Integral, "give a whole number"),
@@ -292,17 +297,17 @@ def _plain(name: str, value: Any) -> Any:
     return kind(value)
 
 
-def _kind(annotation: Any) -> tuple[type, bool]:
-    """The type of a setting, and whether it may be None."""
+def _kind(annotation: Any, row: Row) -> tuple[type, bool]:
+    """The type of a setting, and whether None may be given for it: it has no value, or a default by the method."""
     parts = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return parts[0], NoneType in parts
+    return parts[0], NoneType in parts or bool(row.by_engine)
 
 
 TABLE: dict[str, Row] = {entry.name: entry.metadata["row"] for entry in fields(Settings)}
 """What is said of every setting, by name."""
 
-KINDS = {name: _kind(annotation) for name, annotation in get_type_hints(Settings).items()}
-"""Type of every setting, and whether it may be None."""
+KINDS = {name: _kind(annotation, TABLE[name]) for name, annotation in get_type_hints(Settings).items()}
+"""Type of every setting, and whether None may be given for it."""
 
 DECIDING = tuple(name for name, row in TABLE.items() if row.decides)
 """The settings that decide bits of the weights whatever the data."""
@@ -312,19 +317,24 @@ def takes_settings(function: Callable) -> Callable:
     """Show every setting in the signature of a function that takes them as its last `**` argument."""
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    hints = {name: entry.type for name, entry in Settings.__dataclass_fields__.items()}
-    kind = inspect.Parameter.KEYWORD_ONLY
     made = [
-        inspect.Parameter(n, kind, default=getattr(Settings, n), annotation=hint) for n, hint in hints.items()
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(Settings, name),
+            annotation=kind | None if optional else kind,
+        )
+        for name, (kind, optional) in KINDS.items()
     ]
-    function.__signature__ = signature.replace(parameters=[*own, *made])
+    changed: Any = function
+    changed.__signature__ = signature.replace(parameters=[*own, *made])
     return function
 
 
 def default_text(name: str) -> str | None:
     """The default as a person reads it, where the default of the field does not say it."""
     row = TABLE[name]
-    if not row.by_method:
+    if not row.by_engine:
         return row.default
-    values = [f"{value:g}" for value in row.by_method.values()]
+    values = [f"{value:g}" for value in row.by_engine.values()]
     return values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"

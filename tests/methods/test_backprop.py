@@ -6,9 +6,14 @@ torch = pytest.importorskip("torch")
 from stepforward.digits.clips import load_clips, model_path  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.graph.metadata import get_preprocessing  # noqa: E402
-from stepforward.methods.backprop import SgdSettings, backprop  # noqa: E402
+from stepforward.methods.backprop import GRADIENT, SgdSettings, sgd  # noqa: E402
+from stepforward.methods.protocol import Method, take  # noqa: E402
 from stepforward.sources.onnx.canonical import canonicalize  # noqa: E402
 from stepforward.sources.onnx.file import load_onnx  # noqa: E402
+
+
+def backprop(engine, batches, steps, settings):
+    return take(Method(GRADIENT, sgd(settings)), engine, batches, steps)
 
 
 class Parabola:
@@ -42,7 +47,7 @@ def test_steps_are_those_of_torchs_sgd(schedule):
     for step in backprop(engine, lambda number: (None, np.zeros(4)), range(steps), settings):
         loss = (w**2 / 2).sum()
         assert step.loss == pytest.approx(loss.item(), rel=1e-3)
-        assert step.samples == 4
+        assert step.forward_passes == 4
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -50,13 +55,13 @@ def test_steps_are_those_of_torchs_sgd(schedule):
         assert engine.w[0] == pytest.approx(w.item(), rel=1e-3, abs=1e-3)
 
 
-def test_steps_are_numbered_and_warm_up():
+def test_the_rate_warms_up():
     engine = Parabola()
     settings = SgdSettings(4, lr=0.5, momentum=0.0, schedule="constant", warmup=2)
     moves = []
-    for step in backprop(engine, lambda number: (None, np.zeros(1)), range(4), settings):
-        moves.append((step.number, float(engine.w[0])))
-    assert moves == [(0, 6.0), (1, 3.0), (2, 1.5), (3, 0.75)]
+    for _ in backprop(engine, lambda number: (None, np.zeros(1)), range(4), settings):
+        moves.append(float(engine.w[0]))
+    assert moves == [6.0, 3.0, 1.5, 0.75]
 
 
 def test_the_demo_network_learns_the_new_speaker():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stepforward.methods.qzo_ff import parts, qzo_ff
+from stepforward.methods.probes import parts
+from stepforward.methods.qzo_ff import qzo_ff
 
 
 class Remembering:

@@ -13,7 +13,8 @@ from stepforward.core.bindings import library
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Perturbation
 from stepforward.memory import multiply_accumulates
-from stepforward.methods.qzo_ff import parts, sign
+from stepforward.methods.probes import parts
+from stepforward.methods.qzo_ff import sign
 
 
 def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict[str, float]:

@@ -1,12 +1,16 @@
 """Backpropagation: SGD with momentum in float32, the baseline that knows the gradient."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.step import rate
+from stepforward.methods.protocol import Batch, Estimate, Estimator, Method, Rule, stateless
+from stepforward.settings import Settings
+
+Arrays = Mapping[str, NDArray[np.float32]]
 
 
 class GradientEngine(Protocol):
@@ -18,7 +22,7 @@ class GradientEngine(Protocol):
         """Mean loss of a batch, and the gradient of each trainable parameter."""
         ...
 
-    def move(self, steps: Mapping[str, NDArray[np.float32]]) -> None:
+    def move(self, steps: Arrays) -> None:
         """Add an array to each parameter named."""
         ...
 
@@ -33,36 +37,37 @@ class SgdSettings(NamedTuple):
     warmup: int = 0
 
 
-class Step(NamedTuple):
-    """One step that was taken: its number, the mean loss of the batch in nats, samples in the batch."""
-
-    number: int
-    loss: float
-    samples: int
+def method(settings: Settings) -> Method[GradientEngine, Arrays]:
+    """Steps against the gradient of the whole batch."""
+    steps, lr, momentum = settings.steps, settings.lr, settings.momentum
+    return Method(GRADIENT, sgd(SgdSettings(steps, lr, momentum, settings.schedule, settings.warmup)))
 
 
-def backprop(
-    engine: GradientEngine, batches: Callable[[int], tuple], steps: Sequence[int], settings: SgdSettings
-) -> Iterator[Step]:
-    r"""Take steps against the gradient.
+def _gradient(state: Any, engine: GradientEngine, number: int, batch: Batch) -> tuple[Any, Estimate[Arrays]]:
+    x, y = batch
+    loss, gradients = engine.gradients(x, y)
+    return state, Estimate(gradients, loss, len(y))
+
+
+GRADIENT: Estimator[GradientEngine, Arrays] = Estimator(stateless, _gradient)
+"""The gradient itself."""
+
+
+def sgd(settings: SgdSettings) -> Rule[GradientEngine, Arrays]:
+    r"""The rule of SGD with momentum; its state is the velocity.
 
     .. math::
         v \leftarrow \mu v + \nabla L(w), \qquad w \leftarrow w - \eta_t v
-
-    Args:
-        engine: holds the weights.
-        batches: gives the samples and labels (x, y) of a step number.
-        steps: step numbers to take, such as `range(settings.steps)`.
-
-    Yields:
-        Each step after the weights have moved.
     """
-    velocity: dict[str, NDArray[np.float32]] = {}
-    for number in steps:
-        x, y = batches(number)
-        loss, gradients = engine.gradients(x, y)
-        for name, gradient in gradients.items():
-            velocity[name] = np.float32(settings.momentum) * velocity.get(name, np.float32(0)) + gradient
+
+    def step(velocity: Arrays, engine: GradientEngine, number: int, gradients: Arrays) -> Arrays:
+        momentum = np.float32(settings.momentum)
+        faster = {
+            name: momentum * velocity.get(name, np.float32(0)) + gradient
+            for name, gradient in gradients.items()
+        }
         lr = settings.lr * rate(settings.schedule, number, settings.steps, settings.warmup) / 32768
-        engine.move({name: np.float32(-lr) * v for name, v in velocity.items()})
-        yield Step(number, loss, len(y))
+        engine.move({name: np.float32(-lr) * v for name, v in faster.items()})
+        return faster
+
+    return Rule(lambda engine: {}, step)

@@ -1,9 +1,45 @@
 """QZO-FF: sign-m-SPSA with SGD in fixed point ("Stepping Forward on the Last Mile", NeurIPS 2024)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from stepforward.engines.protocol import Engine, Perturbation
+from stepforward.engines.protocol import Engine
+from stepforward.methods.probes import probe
+from stepforward.methods.protocol import Batch, Estimate, Estimator, Method, stateless, take
+from stepforward.methods.votes import VOTES
+from stepforward.settings import Settings
+
+
+def method(settings: Settings) -> Method[Engine, Sequence[int]]:
+    r"""Steps along random directions, forward passes only.
+
+    .. math::
+        v_i = \mathrm{sign}(L(w + \epsilon z_i) - L(w - \epsilon z_i)), \qquad
+        w \leftarrow w - \eta \, \frac{1}{m} \sum_{i=1}^{m} v_i z_i
+
+    Everything is an integer: the losses, the votes, the weights (contract, sections 5 to 8). The directions, epsilon
+    and the learning rate belong to the engine's training plan.
+
+    With a shared batch each direction has losses of its own on every m-th sample only: m votes for the forward passes
+    of one.
+    """
+    return Method(sign_spsa(settings.directions, settings.share_batch), VOTES)
+
+
+def sign_spsa(directions: int, share_batch: bool) -> Estimator[Engine, Sequence[int]]:
+    """Votes: on which side of the weights the loss is larger, along each of m directions."""
+
+    def step(state: Any, engine: Engine, number: int, batch: Batch) -> tuple[Any, Estimate[Sequence[int]]]:
+        found = probe(engine, number, batch, directions, share_batch)
+        votes = tuple(sign(up - down) for up, down in found.losses)
+        return state, Estimate(votes, found.nats, found.forward_passes, found.sums)
+
+    return Estimator(stateless, step)
+
+
+def sign(value: int) -> int:
+    """-1, 0 or +1."""
+    return (value > 0) - (value < 0)
 
 
 class Step(NamedTuple):
@@ -18,60 +54,25 @@ class Step(NamedTuple):
     forward_passes: int
 
 
-def sign(value: int) -> int:
-    """-1, 0 or +1."""
-    return (value > 0) - (value < 0)
-
-
 def qzo_ff(
     engine: Engine,
-    batches: Callable[[int], tuple],
+    batches: Callable[[int], Batch],
     steps: Sequence[int],
     directions: int,
     share_batch: bool = False,
 ) -> Iterator[Step]:
-    r"""Take steps along random directions, forward passes only.
-
-    .. math::
-        v_i = \mathrm{sign}(L(w + \epsilon z_i) - L(w - \epsilon z_i)), \qquad
-        w \leftarrow w - \eta \, \frac{1}{m} \sum_{i=1}^{m} v_i z_i
-
-    Everything is an integer: the losses, the votes, the weights (contract, sections 5 to 8). The directions, epsilon
-    and the learning rate belong to the engine's training plan.
-
-    With a shared batch each direction has losses of its own on every m-th sample only: m votes for the forward passes
-    of one.
+    """The loop by itself, without a journal.
 
     Args:
         engine: made for one program and one training plan.
         batches: gives the samples and labels (x, y) of a step number.
-        steps: step numbers to take, such as `range(2000)`, or `range(800, 2000)` to go on.
+        steps: step numbers to take, such as `range(2000)`, or `range(800, 2000)` to continue.
         directions: m of sign-m-SPSA; each costs two forward passes, over the batch or over its share.
         share_batch: whether each direction is tried on its own share of the batch.
 
     Yields:
         Each step after the weights have moved.
     """
-    for number in steps:
-        x, y = batches(number)
-        losses, passes = [], 0
-        for part, chosen in parts(len(y), directions, share_batch):
-            probes = [Perturbation(number, i, side) for i in chosen for side in (+1, -1)]
-            losses += engine.losses(x[part], y[part], probes)
-            passes += len(y[part]) * len(probes)
-        votes = tuple(sign(up - down) for up, down in zip(losses[::2], losses[1::2], strict=True))
-        engine.update(number, votes)
-        yield Step(number, votes, tuple(losses), passes)
-
-
-def parts(samples: int, directions: int, share_batch: bool) -> Iterable[tuple[slice, Sequence[int]]]:
-    """Which samples of a batch which directions are tried on (contract, section 8).
-
-    >>> list(parts(10, 2, share_batch=False))
-    [(slice(None, None, None), range(0, 2))]
-    >>> list(parts(10, 2, share_batch=True))
-    [(slice(0, None, 2), (0,)), (slice(1, None, 2), (1,))]
-    """
-    if not share_batch:
-        return [(slice(None), range(directions))]
-    return [(slice(i % samples, None, directions), (i,)) for i in range(directions)]
+    taken = take(Method(sign_spsa(directions, share_batch), VOTES), engine, batches, steps)
+    for number, found in zip(steps, taken, strict=True):
+        yield Step(number, tuple(found.move), found.losses, found.forward_passes)

@@ -11,7 +11,8 @@ from stepforward.data.dataset import Dataset
 from stepforward.engines.torch import TorchEngine, set_threads
 from stepforward.errors import StepforwardError
 from stepforward.memory import memory
-from stepforward.methods.backprop import SgdSettings, backprop
+from stepforward.methods.protocol import take
+from stepforward.methods.table import make
 from stepforward.models import to_program
 from stepforward.moving.select import select
 from stepforward.program.training_plan import plan_training
@@ -92,13 +93,12 @@ def adapt_float(
 
 def _steps(engine: TorchEngine, data: Dataset, settings: Settings, steps: int) -> Iterator[Taken]:
     indices = batches_of(settings.seed, data.y, settings.batch, settings.balance)
-    sgd = SgdSettings(steps, settings.lr, settings.momentum, settings.schedule, settings.warmup)
 
     def batches(step: int) -> tuple[np.ndarray, np.ndarray]:
         return data.x[indices(step)], data.y[indices(step)]
 
-    for step in backprop(engine, batches, range(steps), sgd):
-        yield Taken(step.loss, step.samples)
+    for step in take(make(settings), engine, batches, range(steps)):
+        yield Taken(step.loss, step.forward_passes)
 
 
 def _score(engine: TorchEngine, data: Dataset) -> Score:

@@ -1,0 +1,41 @@
+"""The methods: one line each. Imports no method before it is used, so that the table of settings can list them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from stepforward.methods.protocol import Method
+    from stepforward.settings import Settings
+
+INTEGERS, GRADIENTS = "integers", "gradients"
+"""What a method asks of its engine: exact losses of a program in fixed point, or gradients of a float network."""
+
+_PROBES: tuple[str, ...] = ("minutes", "memory", "directions", "share_batch", "temperature", "epsilon")
+_PROBES += ("distribution", "perturbation", "rounding", "lr", "momentum", "schedule", "warmup")
+_SGD = ("lr", "momentum", "schedule", "warmup")
+
+
+class Listed(NamedTuple):
+    """A method.
+
+    Attributes:
+        home: the module with its function `method(settings)`.
+        needs: `INTEGERS` or `GRADIENTS`.
+        takes: the settings it knows besides those of every run.
+    """
+
+    home: str
+    needs: str
+    takes: tuple[str, ...]
+
+
+METHODS: dict[str, Listed] = {
+    "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, _PROBES),
+    "backprop": Listed("stepforward.methods.backprop", GRADIENTS, _SGD),
+}
+"""By the name that `--method` takes; the first is the default."""
+
+
+def make(settings: "Settings") -> "Method[Any, Any]":
+    """The method that the settings name."""
+    return import_module(METHODS[settings.method].home).method(settings)
