@@ -183,7 +183,7 @@ def missing():
 
 
 def filled(text, tables):
-    """The document with every table made anew."""
+    """The document with every table made again."""
 
     def replace(match):
         return f"{match.group(1)}\n\n{tables[match.group(2)]()}\n\n<!-- end -->"

@@ -6,7 +6,7 @@ three quicker ones, which differ in learning rate and in the steps of the schedu
 told apart: what one gets without choosing.
 
 The 300 test clips are scored outside of the clock, and here they choose: the setting and the moment of
-backpropagation's best, and for the way to the goal, of either method, the setting that arrives first. So a run of
+backpropagation's best, and for the way to the goal, of either method, the setting that reaches it first. So a run of
 QZO-FF ends at the goal, or when another setting has been there sooner. The question is speed; for accuracy on clips
 that chose nothing see demo_methods.py.
 

@@ -3,7 +3,7 @@
 The demo's speaker was in view when the defaults were chosen; none of these tasks was. Digit recognisers meet two
 other speakers, a new CNN meets rotated and noisy Fashion-MNIST, and the ResNet-8 of MLPerf Tiny meets noisy CIFAR-10.
 Both methods start from the same integers and get the same samples, split, number of validations and choice of
-weights. QZO-FF takes every default; backpropagation gets the best of several learning rates by validation loss, anew
+weights. QZO-FF takes every default; backpropagation gets the best of several learning rates by validation loss, again
 for every seed (of split, sample order and directions).
 
 Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch].

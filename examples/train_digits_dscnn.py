@@ -7,7 +7,7 @@ clips.
     python examples/train_digits_dscnn.py             # writes the shipped files again
     python examples/train_digits_dscnn.py --table     # every speaker held out in turn, three seeds each
 
-The data is `fsdd/fsdd_4speakers.npz` under the folder STEPFORWARD_DATA (default ../shared/data beside this
+The data is `fsdd/fsdd_4speakers.npz` under the folder STEPFORWARD_DATA (default ../shared/data next to this
 repository): arrays audio (int16, 8 kHz, one recording after another), offset, label, speaker, take and
 speaker_names.
 Needs `pip install stepforward[torch]`.
@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 class DigitsDSCNN(nn.Module):
-    """Log-mel picture (n, 1, 32, 50) -> logits (n, 10)."""
+    """Log-mel image (n, 1, 32, 50) -> logits (n, 10)."""
 
     def __init__(self, channels: int = 48, blocks: int = 4):
         super().__init__()

@@ -43,7 +43,7 @@ DECLARE_RUN(long);
 
 static const run runs[] = {RUN(plain), RUN(momentum), RUN(head), RUN(digits), RUN(kernels), RUN(long)};
 
-/* All that training needs beside the program, the plan and the samples, which stay in flash. */
+/* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));
 static size_t ram_used;
 static uint8_t journal_bytes[JOURNAL_CAPACITY];
@@ -159,7 +159,7 @@ static void prepare(const run* r)
                           (uint32_t)size_of(&r->settings), keep, NULL),
           "journal");
     trainer.journal = &journal;
-    trainer.scratch.memory = take(scratch_bytes); /* the last one: what lies behind it shows an overrun */
+    trainer.scratch.memory = take(scratch_bytes); /* the last one: what lies after it shows an overrun */
     trainer.scratch.bytes = scratch_bytes;
     trainer.scratch.block = 1;
     trainer.scratch.row_tile = SF_DEVICE_ROWS;
@@ -172,7 +172,7 @@ static void prepare(const run* r)
     print_fact("bytes inference", (int64_t)sf_inference_bytes(&program, 1));
 }
 
-/* Bytes of the scratch, and of the free RAM behind it, up to the last one that was ever written. */
+/* Bytes of the scratch, and of the free RAM after it, up to the last one that was ever written. */
 static size_t scratch_touched(void)
 {
     const uint8_t* start = trainer.scratch.memory;

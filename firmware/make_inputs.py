@@ -50,7 +50,7 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
-    """The small network: plain sign-SPSA, two directions with momentum, and a head trained behind a cut
+    """The small network: plain sign-SPSA, two directions with momentum, and a head trained after a cut
     by directions that share the batch.
     """
     program = small_network()

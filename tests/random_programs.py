@@ -16,7 +16,7 @@ from stepforward.program.weights import pack
 LIMITS = {"s8": (-128, 127), "s16": (-32768, 32767)}
 
 
-def picture(draw):
+def image(draw):
     """Height and width; wide ones are worked on eight positions at a time, without a row's end between them."""
     return draw(st.integers(1, 7)), draw(st.one_of(st.integers(1, 7), st.integers(8, 21)))
 
@@ -108,7 +108,7 @@ def conv_programs(draw):
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
     group_in = draw(st.sampled_from([1, 2, 3, 5, 16, 17]))
     group_out = draw(st.sampled_from([1, 2, 5, 8, 16, 19, 33]))
-    height, width = picture(draw)
+    height, width = image(draw)
     window, out_h, out_w = windowed(draw, height, width)
     if draw(st.booleans()) and groups == 1:  # pointwise has its own path
         window = {}
@@ -155,7 +155,7 @@ def tiled_programs(draw):
 @st.composite
 def depthwise_programs(draw):
     channels = draw(st.sampled_from([1, 3, 8, 15, 16, 17, 24, 35, 48, 67]))
-    height, width = picture(draw)
+    height, width = image(draw)
     window, out_h, out_w = windowed(draw, height, width)
     taps = window["kernel"][0] * window["kernel"][1]
     tensors, blob, rescale = parameters(
@@ -234,7 +234,7 @@ def concat_programs(draw):
 
 @st.composite
 def move_programs(draw):
-    """pad, transpose or reshape, of s8 or s16 (behind a rescale that makes it so)."""
+    """pad, transpose or reshape, of s8 or s16 (after a rescale that makes it so)."""
     kind, dtype = draw(st.sampled_from(["pad", "transpose", "reshape"])), draw(st.sampled_from(["s8", "s16"]))
     shape = draw(st.sampled_from([(3, 2, 5), (1, 4, 3)])) if kind == "pad" else shapes(draw)
     x, wide = activation(draw, "x", shape), activation(draw, "wide", shape, dtype)

@@ -16,7 +16,7 @@ def _array(declaration: str, values) -> str:
 
 
 def _steps(table: np.ndarray) -> np.ndarray:
-    """Sixteen entries at a time, each an exclusive or with the sixteen before; anew from the middle on."""
+    """Sixteen entries at a time, each an exclusive or with the sixteen before; again from the middle on."""
     halves = table.astype(np.uint8).reshape(2, 8, 16)
     halves[:, 1:] ^= halves[:, :-1].copy()
     return halves.ravel()

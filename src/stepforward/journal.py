@@ -50,7 +50,7 @@ class Journal:
         kept: the step whose weights were kept, None if the run did not end.
         reason: why it ended, an entry of `REASONS`.
         good_bytes: length of the file up to the last whole record.
-        torn_bytes: bytes of a record cut short behind it.
+        torn_bytes: bytes of a record cut short after it.
         check: running checksum at `good_bytes`.
     """
 
@@ -223,7 +223,7 @@ def read(path: str | Path) -> Journal:
 
 
 class JournalWriter:
-    """Appends to a journal; every record is synced to disk before the next step goes on.
+    """Appends to a journal; every record is synced to disk before the next step.
 
     Raises:
         StepforwardError: the file cannot be written, or another process is writing it.
@@ -256,7 +256,7 @@ class JournalWriter:
 
     @classmethod
     def resume(cls, path: str | Path, journal: Journal) -> "JournalWriter":
-        """Go on behind the last whole record of `journal`, which was read from `path`."""
+        """Continue after the last whole record of `journal`, which was read from `path`."""
         writer = cls(Path(path), journal.directions, journal.check, len(journal.votes))
         writer.file.truncate(journal.good_bytes)
         return writer
@@ -270,7 +270,7 @@ class JournalWriter:
 
     def flush(self) -> None:
         """Write the steps that wait for a full record."""
-        pending, self.pending = self.pending, []  # first: a Ctrl-C behind the write must not write them twice
+        pending, self.pending = self.pending, []  # first: a Ctrl-C after the write must not write them twice
         if pending:
             self._record(*votes_record(pending))
 
@@ -311,5 +311,5 @@ class JournalWriter:
         except OSError as error:
             raise StepforwardError(
                 f"cannot append to {self.path}: {error.strerror}",
-                "free some disk space and go on with --resume; nothing recorded so far is lost",
+                "free some disk space and resume with --resume; nothing recorded so far is lost",
             ) from error

@@ -111,7 +111,7 @@ def load_graph(model: Any, input_shape: str | Sequence[int] | None = None) -> tu
     if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
         raise StepforwardError(
             f"{model} is a program, which only devices and `stepforward inspect` read",
-            "give the .onnx file it was made from: beside adapted.sfp lies adapted.onnx",
+            "give the .onnx file it was made from: adapted.onnx lies next to adapted.sfp",
         )
     shape = None if input_shape is None else parse_input_shape(input_shape)
     if isinstance(model, (str, Path)):

@@ -1,4 +1,4 @@
-"""A tiny task for the commands: 8x8 pictures of horizontal stripes, vertical stripes and squares."""
+"""A tiny task for the commands: 8x8 images of horizontal stripes, vertical stripes and squares."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ NAMES = ["horizontal", "vertical", "squares"]
 PREPROCESSING = {"kind": "image", "height": 8, "width": 8, "channels": 1, "mean": [0.5], "std": [0.25]}
 
 
-def picture(label: int, variant: int) -> np.ndarray:
+def image(label: int, variant: int) -> np.ndarray:
     """uint8 (8, 8): one of three patterns, shifted and dimmed by the variant."""
     rows, columns = np.mgrid[0:8, 0:8]
     patterns = (rows // 2 % 2, columns // 2 % 2, (rows // 2 + columns // 2) % 2)
@@ -25,13 +25,13 @@ def write_folder(folder: Path, variants: range, names: list[str] | None = None) 
     for label, name in enumerate(names or NAMES):
         (folder / name).mkdir(parents=True)
         for variant in variants:
-            Image.fromarray(picture(label, variant)).save(folder / name / f"{variant:02}.png")
+            Image.fromarray(image(label, variant)).save(folder / name / f"{variant:02}.png")
     return folder
 
 
 def arrays(variants: range) -> dict[str, np.ndarray]:
     """x float32 (n, 1, 8, 8) as the network reads it, y int64."""
-    samples = [(picture(label, v), label) for label in range(3) for v in variants]
+    samples = [(image(label, v), label) for label in range(3) for v in variants]
     x = np.stack([(p[None] / 255 - 0.5) / 0.25 for p, _ in samples]).astype(np.float32)
     return {"x": x, "y": np.array([label for _, label in samples])}
 

@@ -94,7 +94,7 @@ def test_an_unknown_class_in_the_test_data(refuse, task, tmp_path):
     assert "squares" in message, "the model's classes are listed"
 
 
-def test_a_corrupt_picture_among_good_ones(refuse, task, tmp_path):
+def test_a_corrupt_image_among_good_ones(refuse, task, tmp_path):
     data = shutil.copytree(task.data, tmp_path / "data")
     bad = data / "squares" / "03.png"
     bad.write_bytes(bad.read_bytes()[:40])

@@ -1,4 +1,4 @@
-"""A stopped run goes on to the same weights; a reader that goes away is no crash."""
+"""A stopped run resumes to the same weights; a reader that goes away is no crash."""
 
 import os
 import signal

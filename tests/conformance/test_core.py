@@ -67,7 +67,7 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
 
 
 def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
-    """Both hold two numbers here, and only one of them is the picture's."""
+    """Both hold two numbers here, and only one of them is the image's."""
     tensors = (
         Tensor("w", (2, 1, 2, 1), "s16", (3e-5,), offset=0),
         Tensor("b", (2,), "s32", (6e-7,), offset=8),
@@ -178,7 +178,7 @@ def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
 
 @pytest.mark.parametrize("shape, rows, padding", SEVERAL_BANDS)
 @pytest.mark.parametrize("memory", sorted(CHOICES))
-def test_tiles_of_pictures_that_take_several_bands(shape, rows, padding, memory):
+def test_tiles_of_images_that_take_several_bands(shape, rows, padding, memory):
     rng = np.random.default_rng(rows)
     program = tiled(shape, rows, padding, rng.integers(-3640, 3641, (rows, 9 * shape[2])))
     x, _ = inputs(program, 2, rng)

@@ -37,7 +37,7 @@ def aligned(content):
 
 
 def with_checksums(content):
-    """The same file with every checksum made right again, so that the checks behind them are reached."""
+    """The same file with every checksum made right again, so that the checks after them are reached."""
     content = bytearray(content)
     weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 48)
     parts = (content[16:weights], content[weights:][:weight_bytes], content[metadata:][:metadata_bytes])

@@ -11,12 +11,12 @@
 
 #define SEGMENTS 3
 #define PAIRS 40
-#define PICTURE 4096
+#define BAND 4096
 
-/* Eight patches anywhere in a picture, every number of panels; for `window` a segment is one pair. */
+/* Eight patches anywhere in a band, every number of panels; for `window` a segment is one pair. */
 static void blocks(sfi_block_kernel plain, sfi_block_kernel fast, size_t pairs)
 {
-    static int16_t words[SFI_BLOCK_PANELS * SEGMENTS * PAIRS * SFI_PANEL * 2], picture[PICTURE];
+    static int16_t words[SFI_BLOCK_PANELS * SEGMENTS * PAIRS * SFI_PANEL * 2], band[BAND];
     static int32_t expected[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL],
         got[SFI_BLOCK_PATCHES * SFI_BLOCK_PANELS * SFI_PANEL];
     size_t offsets[SEGMENTS];
@@ -24,12 +24,12 @@ static void blocks(sfi_block_kernel plain, sfi_block_kernel fast, size_t pairs)
     const int16_t* patches[SFI_BLOCK_PATCHES];
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         words[i] = (int16_t)draw(-32767, 32767);
-    for (size_t i = 0; i < PICTURE; i++)
-        picture[i] = (int16_t)draw(-255, 255);
+    for (size_t i = 0; i < BAND; i++)
+        band[i] = (int16_t)draw(-255, 255);
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
     for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
-        patches[p] = picture + draw(0, 2000);
+        patches[p] = band + draw(0, 2000);
     for (uint32_t panels = 1; panels <= SFI_BLOCK_PANELS; panels++) {
         plain(&b, patches, panels, expected, SFI_BLOCK_PANELS * SFI_PANEL);
         fast(&b, patches, panels, got, SFI_BLOCK_PANELS * SFI_PANEL);
@@ -45,22 +45,22 @@ static void byte_blocks(sfi_block_kernel fast, uint32_t flip, size_t pairs)
 {
     enum { ROWS_HERE = SFI_BLOCK_PANELS * SFI_PANEL };
     static int8_t words[SEGMENTS * PAIRS * ROWS_HERE * 4];
-    static uint8_t picture[2 * PICTURE], flipped[2 * PICTURE];
+    static uint8_t band[2 * BAND], flipped[2 * BAND];
     static int32_t expected[SFI_BLOCK_PATCHES * ROWS_HERE], got[SFI_BLOCK_PATCHES * ROWS_HERE];
     size_t offsets[SEGMENTS], from[SFI_BLOCK_PATCHES];
     const int16_t *patches[SFI_BLOCK_PATCHES], *others[SFI_BLOCK_PATCHES];
     const sfi_block b = {(const int16_t*)(void*)words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
     for (size_t i = 0; i < sizeof words; i++)
         words[i] = (int8_t)draw(-128, 127);
-    for (size_t i = 0; i < sizeof picture; i++) {
-        picture[i] = (uint8_t)draw(0, 255);
-        flipped[i] = (uint8_t)(picture[i] ^ flip);
+    for (size_t i = 0; i < sizeof band; i++) {
+        band[i] = (uint8_t)draw(0, 255);
+        flipped[i] = (uint8_t)(band[i] ^ flip);
     }
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
     for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++) {
         from[p] = (size_t)draw(0, 2000);
-        patches[p] = (const int16_t*)(void*)picture + from[p];
+        patches[p] = (const int16_t*)(void*)band + from[p];
         others[p] = (const int16_t*)(void*)flipped + from[p];
     }
     for (uint32_t panels = 1; panels <= SFI_BLOCK_PANELS; panels++) {
@@ -112,7 +112,7 @@ static void pack_few(const sfi_block* b, int16_t* few)
 static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, uint32_t most)
 {
     static int16_t few[SEGMENTS * (PAIRS + 1) * 2 * SFI_FEW_ROWS];
-    static int16_t words[ROWS * SEGMENTS * PAIRS * 2], picture[2 * PICTURE];
+    static int16_t words[ROWS * SEGMENTS * PAIRS * 2], band[2 * BAND];
     static int32_t acc[SFI_BLOCK_PATCHES * ROWS];
     static int8_t expected[AREA], got[AREA];
     static uint8_t memory[ROWS * 64];
@@ -120,15 +120,15 @@ static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, ui
     const sfi_block b = {words, SEGMENTS * pairs * SFI_PANEL * 2, offsets, SEGMENTS, pairs};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         words[i] = (int16_t)draw(-16000, 16000);
-    for (size_t i = 0; i < 2 * PICTURE; i++)
-        picture[i] = (int16_t)draw(-255, 255);
+    for (size_t i = 0; i < 2 * BAND; i++)
+        band[i] = (int16_t)draw(-255, 255);
     for (size_t s = 0; s < SEGMENTS; s++)
         offsets[s] = (size_t)draw(0, 1000);
     for (uint32_t count = 1; fast != NULL && count <= most; count++) {
         const uint32_t width = (uint32_t)draw(1, 28), rows_down = (uint32_t)draw(1, 5), padding = (uint32_t)draw(0, 2);
         const size_t step = count + padding;
         const sfi_grid grid = {
-            width, rows_down, picture, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
+            width, rows_down, band, (size_t)draw(1, 90), (size_t)draw(1, 800), 1, step, width * step + padding};
         sfi_cursor cursor = sfi_grid_start(&grid);
         sfi_eight eight;
         sfi_rows rows;

@@ -74,7 +74,7 @@ static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_
     free(logits);
 }
 
-/* The file cut to an allocation of its own size, so that a read behind it shows. */
+/* The file cut to an allocation of its own size, so that a read past its end shows. */
 static uint8_t* own(const uint8_t* bytes, size_t size)
 {
     uint8_t* copy = malloc(size + (size == 0));

@@ -9,7 +9,7 @@
 #include "train/update.h"
 
 #define ELEMENTS 3001
-#define MARGIN 64 /* bytes behind the weights that nobody may touch */
+#define MARGIN 64 /* bytes after the weights that nobody may touch */
 
 static uint32_t state = 1;
 

@@ -11,11 +11,11 @@
 
 enum { CHANNELS = 80, SIDE = 9, SUMS = 4 * SFI_WINOGRAD_TILES * SFI_PANEL };
 
-/* A panel, a picture, and eight tiles anywhere in it. */
+/* A panel, a band, and eight tiles anywhere in it. */
 typedef struct panel {
     uint32_t channels, rows;
     int16_t line[SFI_PANEL * 9 * CHANNELS], work[16 * SFI_PANEL * CHANNELS], words[16 * SFI_PANEL * CHANNELS];
-    int16_t picture[SIDE * SIDE * CHANNELS], v[16 * SFI_WINOGRAD_TILES * CHANNELS];
+    int16_t band[SIDE * SIDE * CHANNELS], v[16 * SFI_WINOGRAD_TILES * CHANNELS];
     sfi_tiles tiles;
 } panel;
 
@@ -26,12 +26,12 @@ static void fill(panel* p)
     const int32_t largest = p->channels <= 64 ? 3640 : 2900;
     for (size_t i = 0; i < sizeof p->line / sizeof *p->line; i++)
         p->line[i] = (int16_t)(p->channels > 16 ? draw(-largest / 2, largest / 2) : draw(-largest, largest));
-    for (size_t i = 0; i < sizeof p->picture / sizeof *p->picture; i++)
-        p->picture[i] = (int16_t)draw(-255, 0);
-    for (size_t i = 0; i < sizeof p->picture / sizeof *p->picture; i += 3)
-        p->picture[i] = -255;
+    for (size_t i = 0; i < sizeof p->band / sizeof *p->band; i++)
+        p->band[i] = (int16_t)draw(-255, 0);
+    for (size_t i = 0; i < sizeof p->band / sizeof *p->band; i += 3)
+        p->band[i] = -255;
     for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++)
-        p->tiles.patches[t] = p->picture + (draw(0, SIDE - 4) * SIDE + draw(0, SIDE - 4)) * (int32_t)p->channels;
+        p->tiles.patches[t] = p->band + (draw(0, SIDE - 4) * SIDE + draw(0, SIDE - 4)) * (int32_t)p->channels;
 }
 
 /* Whether rows may be transformed, and the sums that come with the answer. */
@@ -68,7 +68,7 @@ static void sums(panel* p, const sfi_kernels* kernels)
     fill(p);
     CHECK(fits(p, kernels->row, p->rows));
     sfi_winograd_pack(p->work, p->channels, p->words);
-    kernels->picture(p->tiles.patches, p->channels, SIDE * p->channels, p->channels, p->v);
+    kernels->band(p->tiles.patches, p->channels, SIDE * p->channels, p->channels, p->v);
     sfi_winograd_sums(kernels->dot, p->words, p->v, p->channels, got);
     for (uint32_t i = 0; i < SUMS; i++) {
         const uint32_t row = i % SFI_PANEL, t = i / SFI_PANEL % SFI_WINOGRAD_TILES,

@@ -29,7 +29,7 @@ def test_a_tone_lights_up_its_mel_band():
     assert features.dtype == np.float32
     peak = mel_filters(8000, 256, 32, 60.0, 4000.0)[:, round(1000 / 31.25)].argmax()
     assert (features[0].argmax(axis=0) == peak).all()
-    # a tone of amplitude a has power (a/2)^2 at its bin and a quarter of it beside
+    # a tone of amplitude a has power (a/2)^2 at its bin and a quarter of it next to it
     weight = mel_filters(8000, 256, 32, 60.0, 4000.0)[peak, 31:34] @ [0.25, 1.0, 0.25]
     assert features[0, peak, 25] == pytest.approx(np.log(0.25**2 * weight), abs=1e-3)
 

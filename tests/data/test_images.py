@@ -85,7 +85,7 @@ def test_the_first_of_several_images_is_read_and_said(tmp_path):
     assert remarks == ["of several images in one file the first is read"]
 
 
-def test_phone_pictures_are_turned_upright(tmp_path):
+def test_phone_images_are_turned_upright(tmp_path):
     lying = np.zeros((8, 16, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: rotate by 90 degrees to view
@@ -135,7 +135,7 @@ def test_same_size_is_only_normalised():
     np.testing.assert_array_equal(x[0], ((pixels[..., 0] / 255.0 - 0.5) / 0.25).astype(np.float32))
 
 
-def test_wide_pictures_lose_their_sides_not_their_proportions():
+def test_wide_images_lose_their_sides_not_their_proportions():
     pixels = np.zeros((8, 24, 3), np.uint8)
     pixels[:, 6:18] = 255  # the square in the middle, and what the filter sees beyond it
     settings = PLAIN | {"channels": 3, "mean": [0.0] * 3, "std": [1.0] * 3}
@@ -160,7 +160,7 @@ def test_what_the_crop_cuts_away():
     assert share_cut((16, 48, 3), PLAIN | {"fit": "squash"}) == 0
 
 
-def test_truncated_picture_is_named(tmp_path):
+def test_truncated_image_is_named(tmp_path):
     Image.fromarray(_noise()).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
     for length in (0, 10, len(whole) // 2):

@@ -30,17 +30,17 @@ ARRAY = {"kind": "array"}
 NAMES = ("dog", "cat", "bird")
 
 
-def save_picture(path, value):
+def save_image(path, value):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     for position, name in enumerate(sorted(NAMES)):
         for take in range(2):
-            save_picture(folder / name / f"{take}.png", 100 * position + take)
+            save_image(folder / name / f"{take}.png", 100 * position + take)
     return folder
 
 
@@ -51,10 +51,10 @@ def refuses(match, path, settings=ARRAY, names=NAMES, **options):
     return caught.value
 
 
-def test_folder_in_the_models_order(pictures):
-    (pictures / "cat" / "Thumbs.db").write_bytes(b"not a sample")
-    (pictures / ".hidden").mkdir()
-    data = load(pictures, IMAGE, NAMES)
+def test_folder_in_the_models_order(images):
+    (images / "cat" / "Thumbs.db").write_bytes(b"not a sample")
+    (images / ".hidden").mkdir()
+    data = load(images, IMAGE, NAMES)
     assert data.class_names == NAMES
     assert data.y.tolist() == [0, 0, 1, 1, 2, 2]
     assert data.y.dtype == np.int64
@@ -64,12 +64,12 @@ def test_folder_in_the_models_order(pictures):
     np.testing.assert_array_equal(data.x[:, 0, 0, 0] * 255, np.float32([200, 201, 100, 101, 0, 1]))
 
 
-def test_without_a_model_the_data_names_its_classes(pictures):
-    assert load(pictures, IMAGE).class_names == ("bird", "cat", "dog")
+def test_without_a_model_the_data_names_its_classes(images):
+    assert load(images, IMAGE).class_names == ("bird", "cat", "dog")
 
 
-def test_take_keeps_samples_labels_and_sources_together(pictures):
-    taken = load(pictures, IMAGE, NAMES).take([5, 0])
+def test_take_keeps_samples_labels_and_sources_together(images):
+    taken = load(images, IMAGE, NAMES).take([5, 0])
     assert taken.y.tolist() == [2, 0]
     assert taken.sources == ("bird/1.png", "dog/0.png")
     assert len(taken) == 2
@@ -82,52 +82,52 @@ def test_sounds(tmp_path):
     assert load(tmp_path, SOUND, NAMES).x.shape == (3, 1, 16, 10)
 
 
-def test_one_damaged_file_among_good_ones_is_named(pictures):
-    whole = (pictures / "cat" / "0.png").read_bytes()
-    (pictures / "cat" / "0.png").write_bytes(whole[: len(whole) // 2])
-    refuses(r"cat/0\.png.*not a readable", pictures, IMAGE)
+def test_one_damaged_file_among_good_ones_is_named(images):
+    whole = (images / "cat" / "0.png").read_bytes()
+    (images / "cat" / "0.png").write_bytes(whole[: len(whole) // 2])
+    refuses(r"cat/0\.png.*not a readable", images, IMAGE)
 
 
-def test_unknown_class_lists_the_models_and_guesses(pictures):
-    (pictures / "bird").rename(pictures / "birds")
-    error = refuses("no class 'birds'; did you mean 'bird'", pictures, IMAGE)
+def test_unknown_class_lists_the_models_and_guesses(images):
+    (images / "bird").rename(images / "birds")
+    error = refuses("no class 'birds'; did you mean 'bird'", images, IMAGE)
     assert "dog, cat, bird" in error.remedy
 
 
-def test_absent_classes_are_fine_but_empty_folders_are_not(pictures):
-    for file in (pictures / "bird").iterdir():
+def test_absent_classes_are_fine_but_empty_folders_are_not(images):
+    for file in (images / "bird").iterdir():
         file.unlink()
-    refuses("bird holds no images this model reads", pictures, IMAGE, purpose="test")
-    (pictures / "bird").rmdir()
-    assert set(load(pictures, IMAGE, NAMES, purpose="test").y) == {0, 1}
+    refuses("bird holds no images this model reads", images, IMAGE, purpose="test")
+    (images / "bird").rmdir()
+    assert set(load(images, IMAGE, NAMES, purpose="test").y) == {0, 1}
 
 
-def test_files_that_cannot_be_read_here_are_counted_and_named(pictures):
+def test_files_that_cannot_be_read_here_are_counted_and_named(images):
     for name in ("meow.flac", "one.heic", "two.HEIC", "notes.txt"):
-        (pictures / "cat" / name).write_bytes(b"not an image")
-    (pictures / "cat" / "._0.png").write_bytes(b"what a Mac leaves on other disks")
-    save_picture(pictures / "loose.png", 1)
-    skipped, unlabelled = load(pictures, IMAGE, NAMES).notes
+        (images / "cat" / name).write_bytes(b"not an image")
+    (images / "cat" / "._0.png").write_bytes(b"what a Mac leaves on other disks")
+    save_image(images / "loose.png", 1)
+    skipped, unlabelled = load(images, IMAGE, NAMES).notes
     assert "4 files are skipped (2 .heic, 1 .flac, 1 .txt)" in skipped
     assert "convert them to PNG or JPEG" in skipped
     assert "1 images are skipped that lie next to the class folders, such as loose.png" in unlabelled
-    for file in (pictures / "cat").glob("*.png"):
+    for file in (images / "cat").glob("*.png"):
         file.unlink()
-    refuses(r"cat holds no images this model reads but 2 \.heic", pictures, IMAGE)
+    refuses(r"cat holds no images this model reads but 2 \.heic", images, IMAGE)
 
 
-def test_content_counts_not_the_name(pictures):
+def test_content_counts_not_the_name(images):
     for number, ending in enumerate((".jfif", ".jpe", ".heic", "", ".dat")):
-        Image.new("L", (4, 4), 50 * number).save(pictures / "dog" / f"p{number}{ending}", format="JPEG")
-    data = load(pictures, IMAGE, NAMES)
+        Image.new("L", (4, 4), 50 * number).save(images / "dog" / f"p{number}{ending}", format="JPEG")
+    data = load(images, IMAGE, NAMES)
     assert len(data) == 6 + 5
     assert data.notes == ()
 
 
-def test_folders_inside_a_class_belong_to_it(pictures):
-    save_picture(pictures / "cat" / "session2" / "morning" / "0.png", 9)
-    (pictures / "cat" / "session2" / "back").symlink_to(pictures / "cat")
-    data = load(pictures, IMAGE, NAMES)
+def test_folders_inside_a_class_belong_to_it(images):
+    save_image(images / "cat" / "session2" / "morning" / "0.png", 9)
+    (images / "cat" / "session2" / "back").symlink_to(images / "cat")
+    data = load(images, IMAGE, NAMES)
     assert data.sources[2:5] == ("cat/0.png", "cat/1.png", "cat/session2/morning/0.png")
     assert data.y.tolist() == [0, 0, 1, 1, 1, 2, 2]
 
@@ -135,7 +135,7 @@ def test_folders_inside_a_class_belong_to_it(pictures):
 def test_names_of_a_mac_are_the_same_names(tmp_path):
     composed, decomposed = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
     for folder in (decomposed, "tea"):
-        save_picture(tmp_path / folder / "0.png", 1)
+        save_image(tmp_path / folder / "0.png", 1)
     assert load(tmp_path, IMAGE, (composed, "tea")).y.tolist() == [0, 1]
     assert load(tmp_path, IMAGE, (decomposed, "tea")).class_names == (decomposed, "tea")
     assert load(tmp_path, IMAGE).class_names == (composed, "tea")
@@ -156,33 +156,33 @@ def test_dark_deep_images_and_large_crops_are_said(tmp_path):
     assert "values up to 1,000 are above levels, 255" in note
 
 
-def test_remarks_of_the_reader_are_counted(pictures):
+def test_remarks_of_the_reader_are_counted(images):
     for name in ("a.png", "b.png"):
-        Image.new("LA", (4, 4)).save(pictures / "cat" / name)
-    (note,) = load(pictures, IMAGE, NAMES).notes
+        Image.new("LA", (4, 4)).save(images / "cat" / name)
+    (note,) = load(images, IMAGE, NAMES).notes
     assert "2 files, such as cat/a.png: transparent parts" in note
 
 
 def test_amounts_that_cannot_adapt_are_refused(tmp_path):
-    save_picture(tmp_path / "dog" / "a.png", 1)
+    save_image(tmp_path / "dog" / "a.png", 1)
     refuses("one class only", tmp_path, IMAGE)
-    save_picture(tmp_path / "cat" / "a.png", 1)
+    save_image(tmp_path / "cat" / "a.png", 1)
     assert len(load(tmp_path, IMAGE, NAMES)) == 2
     assert len(load(tmp_path, IMAGE, NAMES, purpose="test")) == 2
 
 
-def test_missing_flat_and_foreign_paths(tmp_path, pictures):
+def test_missing_flat_and_foreign_paths(tmp_path, images):
     refuses("does not exist", tmp_path / "nowhere", IMAGE)
-    refuses("no sub-folders: 2 images without labels", pictures / "cat", IMAGE)
-    refuses("ready-made arrays", pictures, ARRAY)
-    refuses("neither a folder", pictures / "cat" / "0.png", IMAGE)
+    refuses("no sub-folders: 2 images without labels", images / "cat", IMAGE)
+    refuses("ready-made arrays", images, ARRAY)
+    refuses("neither a folder", images / "cat" / "0.png", IMAGE)
 
 
-def test_csv_with_and_without_header(pictures):
+def test_csv_with_and_without_header(images):
     rows = "cat/0.png,cat\n\ndog/1.png , dog\nbird/0.png,bird\n"
-    (pictures / "plain.csv").write_text(rows)
-    (pictures / "headed.csv").write_text("\ufeffPath,Label\n" + rows, encoding="utf-8")
-    plain, headed = (load(pictures / name, IMAGE, NAMES) for name in ("plain.csv", "headed.csv"))
+    (images / "plain.csv").write_text(rows)
+    (images / "headed.csv").write_text("\ufeffPath,Label\n" + rows, encoding="utf-8")
+    plain, headed = (load(images / name, IMAGE, NAMES) for name in ("plain.csv", "headed.csv"))
     assert plain.y.tolist() == [1, 0, 2]
     assert plain.sources == ("cat/0.png", "dog/1.png", "bird/0.png")
     np.testing.assert_array_equal(plain.x, headed.x)
@@ -203,9 +203,9 @@ def test_csv_with_and_without_header(pictures):
         (b"path,label\n", "holds no samples"),
     ],
 )
-def test_broken_csv_rows_have_line_numbers(pictures, text, match):
-    (pictures / "list.csv").write_bytes(text)
-    refuses(match, pictures / "list.csv", IMAGE)
+def test_broken_csv_rows_have_line_numbers(images, text, match):
+    (images / "list.csv").write_bytes(text)
+    refuses(match, images / "list.csv", IMAGE)
 
 
 @pytest.mark.parametrize(
@@ -220,23 +220,23 @@ def test_broken_csv_rows_have_line_numbers(pictures, text, match):
     ids=["semicolons", "backslashes", "quotes", "more columns", "Windows lines"],
 )
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_csvs_as_spreadsheets_write_them(pictures, text, coding):
-    (pictures / "list.csv").write_bytes(text.encode(coding))
-    data = load(pictures / "list.csv", IMAGE, NAMES)
+def test_csvs_as_spreadsheets_write_them(images, text, coding):
+    (images / "list.csv").write_bytes(text.encode(coding))
+    data = load(images / "list.csv", IMAGE, NAMES)
     assert data.y.tolist() == [1, 0, 2]
     np.testing.assert_array_equal(data.x[:, 0, 0, 0] * 255, np.float32([100, 201, 0]))
 
 
-def test_a_csv_of_measurements_is_regression(pictures):
-    (pictures / "list.csv").write_text("cat/0.png,0.25\ncat/1.png,1.5\ndog/0.png,2.75\n")
-    error = refuses("labels are numbers such as 0.25: regression", pictures / "list.csv", IMAGE)
+def test_a_csv_of_measurements_is_regression(images):
+    (images / "list.csv").write_text("cat/0.png,0.25\ncat/1.png,1.5\ndog/0.png,2.75\n")
+    error = refuses("labels are numbers such as 0.25: regression", images / "list.csv", IMAGE)
     assert "classifiers" in error.remedy
 
 
 def test_what_lies_a_folder_too_high_is_named(tmp_path):
     for part in ("train", "val"):
         for name in NAMES:
-            save_picture(tmp_path / part / name / "0.png", 1)
+            save_image(tmp_path / part / name / "0.png", 1)
     error = refuses("holds train, val in place of classes; .*train holds classes", tmp_path, IMAGE)
     assert error.remedy == f"give {tmp_path / 'train'}"
 
@@ -246,15 +246,15 @@ def test_a_single_array_is_told_its_partner(tmp_path):
     assert "savez" in refuses("is one array", tmp_path / "x.npy").remedy
 
 
-def test_case_does_not_hide_the_class_that_was_meant(pictures):
-    (pictures / "bird").rename(pictures / "BIRD")
-    refuses("no class 'BIRD'; did you mean 'bird'", pictures, IMAGE)
+def test_case_does_not_hide_the_class_that_was_meant(images):
+    (images / "bird").rename(images / "BIRD")
+    refuses("no class 'BIRD'; did you mean 'bird'", images, IMAGE)
 
 
-def test_damaged_file_of_a_csv_has_its_line(pictures):
-    (pictures / "cat" / "0.png").write_bytes(b"")
-    (pictures / "list.csv").write_text("dog/0.png,dog\ncat/0.png,cat\n")
-    refuses(r"list\.csv, line 2: .*cat/0\.png", pictures / "list.csv", IMAGE)
+def test_damaged_file_of_a_csv_has_its_line(images):
+    (images / "cat" / "0.png").write_bytes(b"")
+    (images / "list.csv").write_text("dog/0.png,dog\ncat/0.png,cat\n")
+    refuses(r"list\.csv, line 2: .*cat/0\.png", images / "list.csv", IMAGE)
 
 
 GOOD = {"x": np.arange(48, dtype=np.float32).reshape(3, 1, 4, 4), "y": np.array([2, 0, 1])}
@@ -281,7 +281,7 @@ def test_npz_classes_are_matched_by_name(tmp_path):
     refuses("no class 'cow'", path)
 
 
-def test_npz_of_pictures_goes_through_the_preprocessing(tmp_path):
+def test_npz_of_images_goes_through_the_preprocessing(tmp_path):
     pixels = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8, 1)
     data = load(saved(tmp_path, x=pixels, y=GOOD["y"]), IMAGE, NAMES)
     assert data.x.shape == (3, 1, 4, 4)
@@ -292,7 +292,7 @@ def test_npz_of_pictures_goes_through_the_preprocessing(tmp_path):
     refuses("values from 0 to 1910", saved(tmp_path, x=pixels.astype(int) * 10, y=GOOD["y"]), IMAGE)
 
 
-def test_deep_pictures_of_an_npz_keep_their_bits_and_are_said_to_be_dark(tmp_path):
+def test_deep_images_of_an_npz_keep_their_bits_and_are_said_to_be_dark(tmp_path):
     pixels = np.full((3, 4, 4), 1000, np.uint16)
     data = load(saved(tmp_path, x=pixels, y=GOOD["y"]), IMAGE, NAMES)
     np.testing.assert_allclose(data.x, 1000 / 65535, rtol=1e-6)
@@ -444,11 +444,11 @@ def test_files_that_are_no_npz(tmp_path):
     refuses("cannot be read as an .npz", path)
 
 
-def test_a_message_names_a_file_once_and_pipes_are_passed_over(pictures):
-    os.mkfifo(pictures / "cat" / "pipe.png")  # reading it would wait for ever
-    assert len(load(pictures, IMAGE, NAMES)) > 0
-    (pictures / "cat" / "zz.png").write_bytes(b"no picture")
+def test_a_message_names_a_file_once_and_pipes_are_passed_over(images):
+    os.mkfifo(images / "cat" / "pipe.png")  # reading it would wait for ever
+    assert len(load(images, IMAGE, NAMES)) > 0
+    (images / "cat" / "zz.png").write_bytes(b"no image")
     with pytest.raises(StepforwardError) as caught:
-        load(pictures, IMAGE, NAMES)
+        load(images, IMAGE, NAMES)
     assert caught.value.what.count("zz.png") <= 2  # ours, and the decoder's reason
-    assert caught.value.what.startswith(f"{pictures / 'cat' / 'zz.png'} is not")
+    assert caught.value.what.startswith(f"{images / 'cat' / 'zz.png'} is not")

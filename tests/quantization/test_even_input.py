@@ -41,7 +41,7 @@ def table(offset=0.0):
 
 
 def plane(pads):
-    """Two planes of very different size behind a batch norm, then a convolution."""
+    """Two planes of very different size after a batch norm, then a convolution."""
     return canonicalize(
         parse(
             f"n = BatchNormalization(x, g, b, m, v)\nc = Conv<pads={pads}>(n, c.weight, c.bias)\nr = Relu(c)\n"

@@ -18,7 +18,7 @@ OUT = [(1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (1, 40), (3, 4), (4, 4), (5, 5), 
 
 
 def test_the_rule_is_that_of_the_core():
-    core, seen = library().sfi_winograd_suits, set()
+    core, seen = library().sf_winograd_suits, set()
     for kernel, stride, dilation in product(PAIRS, [(1, 1), (2, 1), (1, 2)], [(1, 1), (2, 1), (1, 2)]):
         for channels, rows, out in product(CHANNELS, ROWS, OUT):
             if (kernel, stride, dilation) != ((3, 3), (1, 1), (1, 1)) and (channels, rows) != (16, 16):

@@ -4,7 +4,7 @@ from stepforward.intervals import mcnemar, paired_difference, wilson
 
 
 def confusion(classes: int, right: int, wrong: int) -> list[list[int]]:
-    """`right` of each class named right, `wrong` taken for the next class."""
+    """`right` of each class classified correctly, `wrong` taken for the next class."""
     matrix = [[0] * classes for _ in range(classes)]
     for i in range(classes):
         matrix[i][i] += right

@@ -1,4 +1,4 @@
-from stepforward.report.confusion import cells, class_scores, commonest, picture
+from stepforward.report.confusion import cells, class_scores, commonest, image
 
 
 def test_cells_are_shares_of_their_row():
@@ -26,8 +26,8 @@ def test_a_class_has_a_sign_only_beyond_the_noise_of_its_samples():
     assert [score.sign for score in scores] == [-1, 0]
 
 
-def test_a_picture_of_a_thousand_classes_stays_small():
+def test_a_image_of_a_thousand_classes_stays_small():
     matrix = [[0] * 1000 for _ in range(1000)]
     for i in range(1000):
         matrix[i][i] = 5
-    assert len(picture(matrix)) < 100_000
+    assert len(image(matrix)) < 100_000

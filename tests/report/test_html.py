@@ -56,8 +56,8 @@ def test_the_page_fetches_nothing_and_runs_nothing():
 def test_any_number_of_classes(classes):
     page = Page(render(result(classes)))
     tables = sum(tag == "table" and attrs.get("class") == "matrix" for tag, attrs in page.tags)
-    pictures = sum(attrs.get("class") == "heat" for _, attrs in page.tags)
-    assert (tables, pictures) == ((2, 0) if classes <= 40 else (0, 2))
+    images = sum(attrs.get("class") == "heat" for _, attrs in page.tags)
+    assert (tables, images) == ((2, 0) if classes <= 40 else (0, 2))
 
 
 def test_names_cannot_inject_markup_or_mathematics():

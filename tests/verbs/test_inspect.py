@@ -41,7 +41,7 @@ def test_a_program_file_says_the_same_as_its_model(task, tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(72,), (2, 36)])
-def test_inputs_that_are_no_pictures(shape):
+def test_inputs_that_are_no_images(shape):
     body = "f = Flatten(x) y = Gemm<transB=1>(f, w, b)"
     dims = ",".join(map(str, shape))
     model = parse(body, f"N,{dims}", w=ramp(3, 72), b=ramp(3))

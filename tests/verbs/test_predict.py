@@ -34,7 +34,7 @@ def test_probabilities_are_the_softmax_of_the_real_logits(task):
 
 
 def test_files_arrays_and_single_samples_give_the_same(task, tmp_path):
-    pixels = stripes.picture(1, 9)
+    pixels = stripes.image(1, 9)
     Image.fromarray(pixels).save(tmp_path / "one.png")
     x = ((pixels[None] / 255 - 0.5) / 0.25).astype(np.float32)
     np.savez(tmp_path / "one.npz", x=x[None])
@@ -54,7 +54,7 @@ def test_a_model_without_metadata(task, tmp_path):
     plain = stripes.network()
     del plain.metadata_props[:]
     onnx.save(plain, tmp_path / "plain.onnx")
-    Image.fromarray(stripes.picture(1, 9)).save(tmp_path / "one.png")
+    Image.fromarray(stripes.image(1, 9)).save(tmp_path / "one.png")
     given = {"classes": stripes.NAMES, "image": {"mean": 0.5, "std": 0.25}}
     expected = predict(task.float_model, tmp_path / "one.png")
     assert predict(tmp_path / "plain.onnx", tmp_path / "one.png", **given) == expected

@@ -31,7 +31,7 @@ SLOWER = 40  # times the steps where something happens after a time
 
 
 def preloaded() -> ctypes.CDLL:
-    """The library of faults, in front of the C library: this program starts anew where it is not."""
+    """The library of faults, in front of the C library: this program starts again where it is not."""
     built = Path(tempfile.gettempdir()) / f"stepforward-faults-{os.getuid()}.so"
     if os.environ.get("LD_PRELOAD") != str(built):
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", built, HERE / "faults.c", "-ldl"], check=True)
@@ -134,7 +134,7 @@ class Bench:
     def case(
         self, name: str, disturb: Callable[[Path], int], wait: Callable[[int], None] | None = None, **resumed
     ) -> None:
-        """Run disturbed, then go on as a person would, and compare."""
+        """Run disturbed, then resume as a person would, and compare."""
         out = self.folder / "run"
         child = in_a_child(lambda: disturb(out))
         if wait is not None:

@@ -1,1 +1,1 @@
-"""`stepforward bench`: speed and memory beside the peers a user would take instead."""
+"""`stepforward bench`: speed and memory next to the peers a user would take instead."""

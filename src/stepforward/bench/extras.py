@@ -18,6 +18,6 @@ def require() -> None:
     if missing:
         extras = ",".join(sorted({NEEDED[name] for name in missing}))
         raise StepforwardError(
-            f"the benchmark runs beside torch and ONNX Runtime, and {', '.join(missing)} is not installed",
+            f"the benchmark compares with torch and ONNX Runtime, and {', '.join(missing)} is not installed",
             f"pip install 'stepforward[{extras}]'",
         )

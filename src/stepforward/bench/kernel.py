@@ -31,7 +31,7 @@ FEWEST_ROUNDS, BURST = 3, 0.02
 
 
 def convolution(channels: int, rows: int) -> Program:
-    """A 3x3 convolution over a picture of SIDE x SIDE, 16-bit weights."""
+    """A 3x3 convolution over an image of SIDE x SIDE, 16-bit weights."""
     elements = 9 * channels * rows
     # Sums of these stay within 32 bits, as those of most trained layers do.
     weights = (np.arange(elements) * 7919 % 16001 - 8000).astype("<i2").tobytes()
@@ -49,7 +49,7 @@ def convolution(channels: int, rows: int) -> Program:
 def kernel_shares(
     threads: int, seconds: float, channels: Sequence[int] = CHANNELS, rows: Sequence[int] = ROWS
 ) -> list[dict]:
-    """Rates of the kernel, each beside the peak as it was in the same round.
+    """Rates of the kernel, each next to the peak as it was in the same round.
 
     Returns:
         One row per shape: products (per output), rows, threads, macs_per_second and share of the peak (medians over

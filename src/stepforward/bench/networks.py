@@ -19,7 +19,7 @@ SEED = 7
 
 
 class LeNet5(nn.Sequential):
-    """LeNet-5 for 28x28 pictures."""
+    """LeNet-5 for 28x28 images."""
 
     def __init__(self):
         super().__init__(
@@ -44,7 +44,7 @@ class Separable(nn.Module):
 
 
 class DSCNN(nn.Module):
-    """The demo's network: log-mel picture (n, 1, 32, 50) -> ten digits."""
+    """The demo's network: log-mel image (n, 1, 32, 50) -> ten digits."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,7 @@ class DSCNN(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, which is strided and padded with zeros where the picture shrinks."""
+    """Two 3x3 convolutions next to a shortcut, which is strided and padded with zeros where the image shrinks."""
 
     def __init__(self, inputs: int, width: int, stride: int):
         super().__init__()
@@ -75,7 +75,7 @@ class Residual(nn.Module):
 
 
 class ResNet20(nn.Module):
-    """ResNet-20 for 32x32 pictures, shortcuts without parameters."""
+    """ResNet-20 for 32x32 images, shortcuts without parameters."""
 
     def __init__(self):
         super().__init__()
@@ -90,7 +90,7 @@ class ResNet20(nn.Module):
 
 
 class MobileNetV1(nn.Module):
-    """MobileNetV1 at a quarter of its width: is a person in the picture (96x96)?"""
+    """MobileNetV1 at a quarter of its width: is a person in the image (96x96)?"""
 
     def __init__(self):
         super().__init__()
@@ -106,7 +106,7 @@ class MobileNetV1(nn.Module):
 
 
 class Conv4(nn.Sequential):
-    """The four-layer network of few-shot learning, 64 channels, 84x84 pictures, five classes."""
+    """The four-layer network of few-shot learning, 64 channels, 84x84 images, five classes."""
 
     def __init__(self):
         layers = []

@@ -34,7 +34,7 @@ def by_trainable(work: Workload, batch: int, threads: int, seconds: float) -> li
     """Seconds per step for each trainable set, and the share of an `all` step's multiplications that it must do.
 
     Layers in front of the first trainable one run once for both probes, the others twice. `last:1` is `head`. Shares of
-    time are taken within each round, beside the `all` step of that round.
+    time are taken within each round, next to the `all` step of that round.
     """
     layers = sum(op.weight >= 0 for op in work.program.ops)
     sets = ["all", "bias", *(f"last:{k}" for k in SHARES if k < layers)]

@@ -73,7 +73,7 @@ def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
     call, block = operator_runner(work.program, work.x_q[:batch])
     rows = []
     for i, op in enumerate(work.program.ops):
-        # An operator may overwrite what lies in front of it: fill the arena anew up to it.
+        # An operator may overwrite what lies in front of it: fill the arena again up to it.
         call(0, i)
         timing = interleave({"op": lambda i=i: call(i, i + 1)}, seconds / len(work.program.ops), 9)["op"]
         rows.append(

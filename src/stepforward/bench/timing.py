@@ -102,7 +102,7 @@ def _repeats(call):
 
 
 def _burst(call, repeats):
-    """Seconds per call; a short call runs once more before, to find its data in the caches again."""
+    """Seconds per call; a short call runs once before, to find its data in the caches again."""
     if repeats > 1:
         call()
     started = time.perf_counter()

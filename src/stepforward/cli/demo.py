@@ -19,7 +19,7 @@ def demo(
         Path, typer.Option(metavar="DIR", help="Run folder: adapted.onnx, journal, result.json, report.html.")
     ] = Path("stepforward-demo"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run in DIR.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped demo in DIR.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped demo in DIR.")] = False,
     export_clips: Annotated[
         Path | None,
         typer.Option(
@@ -45,7 +45,7 @@ def demo(
     if (out / "journal").exists() and not (resume or overwrite):
         raise StepforwardError(
             f"{out} already holds a run",
-            "replace it with --overwrite, go on with --resume, or choose another --out",
+            "replace it with --overwrite, resume it with --resume, or choose another --out",
         )
     from stepforward.report.progress import watch
     from stepforward.report.terminal import demonstration

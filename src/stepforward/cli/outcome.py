@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
 
 class StoppedError(Exception):
-    """Ctrl-C, with what a person needs to go on."""
+    """Ctrl-C, with what a person needs to resume."""
 
     def __init__(self, what: str, remedy: str):
         super().__init__(what)

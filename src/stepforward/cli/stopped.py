@@ -20,5 +20,5 @@ def stopped(step: int, folder: Path, words: list[str]) -> StoppedError:
     if not any(word.split("=")[0] == "--out" for word in words):
         again += ["--out", str(folder)]
     return StoppedError(
-        f"stopped after step {step:,}; nothing is lost", f"go on with: {shlex.join([*again, '--resume'])}"
+        f"stopped after step {step:,}; nothing is lost", f"resume with: {shlex.join([*again, '--resume'])}"
     )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stepforward.errors import StepforwardError
 
-_MARGIN = 128  # zeros behind the signal, so that the FFT's circular tail does not fold back onto its start
+_MARGIN = 128  # zeros after the signal, so that the FFT's circular tail does not fold back onto its start
 
 
 def resample(x: NDArray[np.float64], rate_in: int, rate_out: int) -> NDArray[np.float64]:

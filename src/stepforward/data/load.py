@@ -36,7 +36,7 @@ def load(
       if you like;
     - a `.csv` of `path,label` rows, paths relative to the CSV, label a class name, header optional;
     - a `.npz` with `x` and `y` (class indices) and optionally `class_names`; x is float32 (N, C, H, W), the
-      network's input itself, or uint8 pictures (N, H, W, C) for a model that reads pictures.
+      network's input itself, or uint8 images (N, H, W, C) for a model that reads images.
 
     Samples come class by class in the model's order, files by name (folder), or as given (CSV, .npz).
 

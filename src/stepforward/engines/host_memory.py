@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CHOICES = {
     "fast": "weights are packed once per step and probe for all threads, both probes of a direction from one z",
-    "small": "every thread packs weights anew for every block of samples, some rows at a time",
+    "small": "every thread packs weights again for every block of samples, some rows at a time",
 }
 """What a host may do with weights; results do not depend on it."""
 

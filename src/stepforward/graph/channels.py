@@ -38,7 +38,7 @@ def _readers(value: ir.Value) -> Iterator[ir.Node]:
 def _brings_to_front(node: ir.Node, sample: tuple) -> bool:
     if node.op_type == "Transpose":
         return tuple(attribute(node, "perm", ())) == _TO_FRONT
-    result = node.outputs[0].shape  # of a single channel the axes are only counted anew
+    result = node.outputs[0].shape  # of a single channel the axes are only counted again
     if node.op_type != "Reshape" or result is None or sample[2] != 1:
         return False
     return tuple(result)[1:] == (1, *sample[:2]) != sample

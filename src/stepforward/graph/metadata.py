@@ -1,4 +1,4 @@
-"""What travels inside the model file beside the network: preprocessing, class names, notes."""
+"""What travels inside the model file with the network: preprocessing, class names, notes."""
 
 import json
 

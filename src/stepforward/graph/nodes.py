@@ -206,7 +206,7 @@ def copy_dtype(value: ir.Value, source: ir.Value) -> None:
 
 
 def insert_after(value: ir.Value, op_type: str, inputs: list, attributes: dict, shape, name: str) -> ir.Node:
-    """Put a new node behind the node that computes `value`; readers of `value` are left as they are."""
+    """Put a new node after the node that computes `value`; readers of `value` are left as they are."""
     node = ir.node(op_type, inputs, attributes, name=name)
     node.outputs[0].shape = ir.Shape(shape)
     node.outputs[0].dtype = ir.DataType.FLOAT

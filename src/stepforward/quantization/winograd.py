@@ -9,7 +9,7 @@ def suits_winograd(
     rows: int,
     out: tuple[int, int],
 ) -> bool:
-    """Whether kernels for hosts multiply this convolution in tiles (`sfi_winograd_suits` in the core).
+    """Whether kernels for hosts multiply this convolution in tiles (`sf_winograd_suits` in the core).
 
     Every level of kernels does, so a quantized file is the same on every machine.
 

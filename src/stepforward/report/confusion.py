@@ -1,4 +1,4 @@
-"""Confusion matrices as the report shows them: coloured cells, a picture for many classes, the commonest mistakes."""
+"""Confusion matrices as the report shows them: coloured cells, an image for many classes, the commonest mistakes."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 from stepforward.intervals import Interval
 
 MOST_CELLS = 40
-"""Up to this many classes a matrix is a table with counts; above, a picture of one pixel per cell."""
+"""Up to this many classes a matrix is a table with counts; above, an image of one pixel per cell."""
 
 RIGHT, WRONG = (37, 99, 235), (217, 83, 25)
 
@@ -52,7 +52,7 @@ def cells(confusion: list[list[int]]) -> list[list[Cell]]:
     ]
 
 
-def picture(confusion: list[list[int]]) -> str:
+def image(confusion: list[list[int]]) -> str:
     """The matrix as a transparent PNG data URI, one pixel per cell, more opaque for a larger share of its row."""
     matrix = np.asarray(confusion, dtype=np.int64)
     pixels = np.empty((*matrix.shape, 4), np.uint8)

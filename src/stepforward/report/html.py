@@ -102,7 +102,7 @@ def _matrices(before: list | None, after: list | None, names: list[str]) -> list
                 {
                     "title": title,
                     "rows": list(zip(names, confusion.cells(matrix), strict=True)) if few else None,
-                    "picture": None if few else confusion.picture(matrix),
+                    "image": None if few else confusion.image(matrix),
                     "commonest": confusion.commonest(matrix, names),
                 }
             )

@@ -1,4 +1,4 @@
-"""How far the integers answer as the float network did, measured on the samples at hand."""
+"""How far the integers answer as the float network did, measured on the given samples."""
 
 import math
 

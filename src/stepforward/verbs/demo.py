@@ -30,7 +30,7 @@ def demo(
     Args:
         out: run folder, as of `adapt`.
         overwrite: replace the files of an earlier demo in `out`.
-        resume: go on with a stopped demo in `out`.
+        resume: resume a stopped demo in `out`.
         on_progress: called after every step.
         options: of `adapt`, instead of the demo's own settings.
     """

@@ -28,7 +28,7 @@ void __asan_unpoison_memory_region(const volatile void* memory, size_t bytes);
 #define sfi_allow(memory, bytes) ((void)(memory), (void)(bytes))
 #endif
 
-/* Takes a room of `bytes` at *at and moves *at behind it and its gap. */
+/* Takes a room of `bytes` at *at and moves *at past it and its gap. */
 static inline void* sfi_room(uint8_t** at, uint64_t bytes)
 {
     uint8_t* room = *at;

@@ -26,7 +26,7 @@ static sf_status emit(sf_journal* journal, uint8_t* record, uint32_t type, uint3
     return SF_OK;
 }
 
-/* The buffer: a record of raw votes, in which they also wait, and behind it room to pack the same votes into 2 bits
+/* The buffer: a record of raw votes, in which they also wait, and after it room to pack the same votes into 2 bits
  * or 1. A failed write so loses nothing that is held. */
 static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + 4; }
 

@@ -56,6 +56,13 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum,
                              uint32_t step, const int8_t* votes, sf_crew* crew, const sf_packs* packs);
 
+/* Whether hosts multiply a convolution in Winograd's tiles, which need a bit more room in its weights: it is 3x3 of
+ * stride one, has channels enough to pay for the transforms, and not too many positions that only fill up tiles. Few
+ * rows have a layout of their own. channels and rows: of one group. quantization/winograd.py has the same rule. */
+uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w,
+                           uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
+                           uint32_t out_w);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

@@ -38,7 +38,7 @@ static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_
     const size_t step = (size_t)call->op->dilation_w * channels;
     size_t row = (size_t)call->op->dilation_h * (size_t)call->in->dims[1] * channels;
     const int32_t samples = taps_y * taps_x, zeros = samples * call->in->zero_point;
-    if (row == (size_t)taps_x * step) { /* whole rows, one behind the other */
+    if (row == (size_t)taps_x * step) { /* whole rows, one after the other */
         taps_x = samples;
         taps_y = samples > 0;
     }

@@ -1,8 +1,8 @@
-/* Depthwise convolution on a host. Two input rows lie side by side in the widened picture, [row
+/* Depthwise convolution on a host. Two input rows lie side by side in the widened band, [row
  * pair][column][channel][2], so that one multiply-add takes two taps of sixteen channels. An output row that begins
  * with the second row of a pair has words of its own, with zeros in front; rows that begin alike are done together,
  * eight positions at a time whatever the width. Channels that do not fill panels are joined with those of the next
- * positions where the stride is one: a row of the picture is then a run of elements without gaps, whose weights repeat.
+ * positions where the stride is one: a row of the band is then a run of elements without gaps, whose weights repeat.
  */
 #include "base/guard.h"
 #include "base/integers.h"
@@ -21,9 +21,9 @@ typedef struct geometry {
     uint32_t in_h, in_w, out_h, out_w, channels;
     int32_t pad_top, pad_left;
     uint32_t stride_h, stride_w, dilation_w, kernel_h, kernel_w;
-    uint32_t width;  /* columns of the picture */
+    uint32_t width;  /* columns of the band */
     uint32_t joined; /* neighbouring positions that are one position of joined * channels channels */
-    uint32_t column; /* channels from a column of the picture to the next */
+    uint32_t column; /* channels from a column of the band to the next */
     uint32_t taps;   /* pairs of taps: (kernel_h/2 + 1) * kernel_w hold a window from either row of a pair on */
     int32_t zero;
 } geometry;
@@ -31,13 +31,13 @@ typedef struct geometry {
 typedef struct tile {
     sfi_rows rows;
     int16_t* words;               /* [first row of the pair, or second][panel][tap pair][SFI_PANEL][2] */
-    sfi_packed_rows* packed_rows; /* behind the words */
+    sfi_packed_rows* packed_rows; /* after the words */
     int16_t* line;                /* the weights as they are stored, [tap][channel of the tile] */
     int16_t* second;              /* those of a twin */
     int32_t* acc;                 /* [SFI_BLOCK_PATCHES][capacity] */
     size_t* offsets;              /* [tap pair] */
     /* channels rounded up to panels; what fills up may be anything, and nothing made of it is stored */
-    int16_t* picture;
+    int16_t* band;
     int8_t* blank; /* [capacity] zero points */
     uint32_t capacity, count;
     const sfi_kernels* kernels;
@@ -104,7 +104,7 @@ static uint32_t band_rows(const geometry* g)
     return pairs <= first ? 1 : (uint32_t)((pairs - first) * 2 / g->stride_h + 1);
 }
 
-static uint64_t picture_bytes(const geometry* g)
+static uint64_t band_bytes(const geometry* g)
 {
     const uint64_t least = row_pairs(g, 1) * pair_bytes(g);
     return least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES;
@@ -134,7 +134,7 @@ static uint64_t offset_bytes(const geometry* g) { return cache_lines(g->taps * s
 static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 {
     return packed_bytes(g, capacity) + 2 * line_bytes(g, capacity) + acc_bytes(capacity) + offset_bytes(g) +
-           picture_bytes(g) + capacity + (uint64_t)ROOMS * SFI_GAP;
+           band_bytes(g) + capacity + (uint64_t)ROOMS * SFI_GAP;
 }
 
 uint64_t sfi_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
@@ -178,7 +178,7 @@ static void open_tile(tile* t, const geometry* g, const sfi_kernels* kernels, vo
     t->second = sfi_room(&at, line_bytes(g, t->capacity));
     t->acc = sfi_room(&at, acc_bytes(t->capacity));
     t->offsets = sfi_room(&at, offset_bytes(g));
-    t->picture = sfi_room(&at, picture_bytes(g));
+    t->band = sfi_room(&at, band_bytes(g));
     t->blank = sfi_room(&at, t->capacity);
     for (uint32_t i = 0; i < g->taps; i++)
         t->offsets[i] = ((size_t)(i / g->kernel_w) * g->width + i % g->kernel_w * g->dilation_w) * g->column * 2;
@@ -310,7 +310,7 @@ static void widen_band(const tile* t, const geometry* g, const int8_t* x, int64_
     const size_t line = (size_t)g->in_w * g->channels, column = (size_t)g->column * 2;
     const uint32_t left = sfi_min_u32((uint32_t)g->pad_left, g->width), inside = sfi_min_u32(g->width - left, g->in_w);
     const uint32_t right = g->width - left - inside;
-    int16_t* out = t->picture;
+    int16_t* out = t->band;
     for (uint32_t i = 0; i < pairs; i++, top += 2, out += right * column) {
         const int has_a = top >= 0 && top < g->in_h, has_b = top >= -1 && top + 1 < g->in_h;
         const int8_t* a = has_a ? x + (size_t)top * line : t->blank;
@@ -355,7 +355,7 @@ static void run_rows(const tile* t, const geometry* g, uint32_t first, uint32_t 
                          t->offsets, (size_t)((g->kernel_h + parity + 1) / 2) * g->kernel_w, 1};
     sfi_grid grid = {g->out_w / g->joined,
                      rows,
-                     t->picture + (size_t)(first * g->stride_h / 2) * pair,
+                     t->band + (size_t)(first * g->stride_h / 2) * pair,
                      (size_t)g->joined * g->stride_w * g->column * 2,
                      (size_t)(each * g->stride_h / 2) * pair,
                      at + first * line,

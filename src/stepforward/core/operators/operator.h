@@ -15,7 +15,7 @@ typedef struct sfi_packable {
 typedef struct sfi_operator {
     /* when a program is opened: every number, shape and constant; indices are in range by then */
     sf_status (*check)(const sf_program* program, const sf_op* op);
-    /* bytes of working memory behind the activations; NULL: none. plain: on a device, for weights that are never
+    /* bytes of working memory after the activations; NULL: none. plain: on a device, for weights that are never
      * perturbed */
     uint64_t (*work)(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
                      int plain);

@@ -139,7 +139,7 @@ static void schedule(const sfi_stream* s, uint32_t keys[20])
     }
 }
 
-/* Whole groups where they go, and what does not begin or end with one by way of a copy. */
+/* Whole groups where they go, and what does not begin or end with one through a copy. */
 static void fill_fast(const sfi_stream* s, uint32_t first, uint32_t count, int8_t* z, sfi_draw_z kernel)
 {
     uint32_t keys[20];

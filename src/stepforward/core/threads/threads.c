@@ -38,7 +38,7 @@ typedef struct job {
     uint32_t together;                   /* probes of a phase */
     sfi_packed packed;                   /* where packed weights lie */
     uint32_t keeps_z;                    /* of the probes' directions, for the update */
-    uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and behind it */
+    uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and after it */
 
     pthread_mutex_t lock; /* of what follows, and of losses */
     uint32_t phase, phases;

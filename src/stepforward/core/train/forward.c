@@ -24,7 +24,7 @@ static size_t arena_bytes(const sf_program* program, uint32_t block, uint32_t ro
     return ((size_t)program->arena_bytes * block + align - 1) & ~(align - 1);
 }
 
-/* Where the working memory of an operator begins: on a device behind the last activation that is alive while it runs,
+/* Where the working memory of an operator begins: on a device after the last activation that is alive while it runs,
  * if the program says where that is. */
 static size_t work_at(const sf_program* program, const sf_op* op, uint32_t block, uint32_t row_tile)
 {
@@ -95,7 +95,7 @@ void* sfi_work(const sf_program* program, const sf_scratch* scratch)
     return (uint8_t*)scratch->memory + arena_bytes(program, scratch->block, scratch->row_tile);
 }
 
-/* Sanitizer builds: of the activations only an operator's own and what lies behind its work may be touched, and no gap
+/* Sanitizer builds: of the activations only an operator's own and what lies after its work may be touched, and no gap
  * of the working memory stays forbidden. */
 static void guard(const sfi_call* call, const sf_scratch* scratch)
 {

@@ -9,7 +9,7 @@
 void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first,
              uint32_t last);
 
-/* Working memory of the operators, behind the activations. */
+/* Working memory of the operators, after the activations. */
 void* sfi_work(const sf_program* program, const sf_scratch* scratch);
 
 /* Where packed weights lie: those of the operators before the cut, and of the others once per probe. All NULL: packed

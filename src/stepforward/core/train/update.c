@@ -25,7 +25,7 @@ uint32_t sf_rate(const sf_plan* plan, uint32_t step)
     return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
 }
 
-/* Elements moved together: on hosts enough that what a piece costs beside its elements does not show. */
+/* Elements moved together: on hosts enough that what a piece costs besides its elements does not show. */
 #if __STDC_HOSTED__
 #define PIECE (8u * SFI_CHUNK)
 #else
@@ -57,7 +57,7 @@ static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t 
     }
 }
 
-/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 beside it. */
+/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 besides. */
 SFI_CLONES
 static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {

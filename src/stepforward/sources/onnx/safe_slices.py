@@ -26,10 +26,10 @@ def check_slices(model: ir.Model) -> None:
         hidden = {id(node) for node in open_slices}
         unknown, ready = set(), []
         for node in nodes:
-            behind = any(name in unknown for name in node.input)
-            if id(node) in hidden and not behind:
+            after = any(name in unknown for name in node.input)
+            if id(node) in hidden and not after:
                 ready.append(node)
-            if behind or id(node) in hidden:
+            if after or id(node) in hidden:
                 unknown.update(node.output)
                 hidden.add(id(node))
         if not ready:

@@ -62,7 +62,7 @@ def quantize(
 ) -> ir.Model:
     """Choose a fixed-point format for every tensor and write the integers; the argument is not changed.
 
-    Weights and biases keep their names as integer initialisers, `<name>.scale` beside them. Every activation
+    Weights and biases keep their names as integer initialisers, `<name>.scale` next to them. Every activation
     passes a QuantizeLinear and a DequantizeLinear, except between a Conv, Gemm or Add and the Relu or Clip that
     alone reads it.
 
@@ -172,7 +172,7 @@ def _suits_winograd(node, weight):
 
 
 def _write_parameter(graph, node, index, value, q, scale, bits, taken):
-    """Turn a float initialiser into integers behind a DequantizeLinear; `taken`: all names in use, kept up to date."""
+    """Turn a float initialiser into integers and a DequantizeLinear; `taken`: all names in use, kept up to date."""
     shape = value.shape
     value.const_value = ir.tensor(q.astype(INTEGERS[bits].numpy()), dtype=INTEGERS[bits], name=value.name)
     value.dtype = INTEGERS[bits]

@@ -10,7 +10,7 @@
 #include "multiply/host/kernels.h"
 #include "multiply/host/packed_rows.h"
 #include "multiply/host/winograd.h"
-#include "stepforward.h"
+#include "stepforward_host.h"
 
 void sfi_bands_rows_only(sfi_bands* g, uint32_t rows, uint32_t length)
 {
@@ -24,11 +24,11 @@ void sfi_bands_rows_only(sfi_bands* g, uint32_t rows, uint32_t length)
 
 static uint32_t suits_winograd(const sfi_bands* g, uint32_t rows)
 {
-    return sfi_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w,
-                              g->group_in, rows, g->out_h, g->out_w);
+    return sf_winograd_suits(g->kernel_h, g->kernel_w, g->stride_h, g->stride_w, g->dilation_h, g->dilation_w,
+                             g->group_in, rows, g->out_h, g->out_w);
 }
 
-/* Patches must begin with a word of the picture. */
+/* Patches must begin with a word of the band. */
 void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows)
 {
     g->bytes = g->flip = 0;
@@ -49,7 +49,7 @@ static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
     return s;
 }
 
-/* Words of 16 bits that some elements of the picture take. */
+/* Words of 16 bits that some elements of the band take. */
 static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
 static uint64_t line_words(const sfi_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
@@ -69,9 +69,9 @@ static uint32_t band_rows(const sfi_bands* g)
     return g->winograd ? rows + rows % 2 : rows;
 }
 
-/* The picture, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
+/* The band, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
  * and with Winograd's tiles the position that would follow the last. */
-static uint64_t picture_bytes(const sfi_bands* g)
+static uint64_t band_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
     return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
@@ -80,28 +80,28 @@ static uint64_t picture_bytes(const sfi_bands* g)
 uint64_t sfi_bands_bytes(const sfi_bands* g, uint32_t row_tile, uint32_t rows)
 {
     const sfi_host_shape of = shape(g, rows);
-    return sfi_host_tile_bytes(row_tile, &of) + picture_bytes(g) + SFI_GAP;
+    return sfi_host_tile_bytes(row_tile, &of) + band_bytes(g) + SFI_GAP;
 }
 
-/* `count` elements of the input into the picture from word `at` on. */
-SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, int16_t* picture)
+/* `count` elements of the input into the band from word `at` on. */
+SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, int16_t* band)
 {
     if (!g->bytes)
-        sfi_widen(x, (int32_t)count, g->zero, picture);
+        sfi_widen(x, (int32_t)count, g->zero, band);
     else if (g->flip == 0)
-        sfi_copy(picture, x, count);
+        sfi_copy(band, x, count);
     else
         for (size_t i = 0; i < count; i++)
-            ((uint8_t*)picture)[i] = (uint8_t)x[i] ^ 128u;
+            ((uint8_t*)band)[i] = (uint8_t)x[i] ^ 128u;
 }
 
 /* `count` elements of padding: x - zero is 0. */
-SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* picture)
+SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* band)
 {
     if (g->bytes)
-        sfi_fill(picture, (int32_t)((uint8_t)g->zero ^ g->flip), count);
+        sfi_fill(band, (int32_t)((uint8_t)g->zero ^ g->flip), count);
     else
-        sfi_fill(picture, 0, count * sizeof *picture);
+        sfi_fill(band, 0, count * sizeof *band);
 }
 
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
@@ -121,7 +121,7 @@ SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
 
 /* The input rows under output rows oy .. oy+rows-1 of one sample. */
 SFI_CLONES
-static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* picture)
+static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* band)
 {
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
@@ -129,26 +129,26 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
     const int64_t last =
         inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
     if (first > top)
-        put_padding(g, (size_t)(first - top) * line, picture);
-    picture += (size_t)(first - top) * step;
+        put_padding(g, (size_t)(first - top) * line, band);
+    band += (size_t)(first - top) * step;
     if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
-        put(g, x + (size_t)first * from, (size_t)(last - first) * from, picture);
-        picture += (size_t)(last - first) * step;
+        put(g, x + (size_t)first * from, (size_t)(last - first) * from, band);
+        band += (size_t)(last - first) * step;
     } else {
-        for (int64_t y = first; y < last; y++, picture += step)
-            put_line(g, x + (size_t)y * from, picture);
+        for (int64_t y = first; y < last; y++, band += step)
+            put_line(g, x + (size_t)y * from, band);
     }
     if (last < end)
-        put_padding(g, (size_t)(end - last) * line, picture);
+        put_padding(g, (size_t)(end - last) * line, band);
 }
 
 /* All positions of a band. at: the first position's first output. */
-static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* picture, void* y,
+static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* band, void* y,
                      size_t at, size_t step)
 {
     sfi_grid grid = {g->out_w,
                      rows,
-                     picture,
+                     band,
                      (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
                      (size_t)(g->stride_h * line_words(g)),
                      at,
@@ -192,7 +192,7 @@ static int16_t* open_tile(sfi_host_tile* tile, const sfi_bands* g, const sfi_cal
         tile->offsets[s] = g->joined
                                ? s * g->dilation_h * line
                                : s / g->kernel_w * g->dilation_h * line + s % g->kernel_w * g->dilation_w * column;
-    return sfi_room(&end, picture_bytes(g));
+    return sfi_room(&end, band_bytes(g));
 }
 
 void sfi_bands_pack(const sfi_bands* g, const sfi_call* call, const sfi_call* twin, uint32_t groups, uint32_t out_c,
@@ -220,8 +220,8 @@ typedef struct stretch {
     uint64_t tile_bytes;
 } stretch;
 
-/* All samples: a band is put into the picture once for all tiles. */
-static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* picture,
+/* All samples: a band is widened once for all tiles. */
+static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* band,
                         const stretch* rows, uint32_t out_c)
 {
     const uint32_t most = band_rows(g);
@@ -231,10 +231,10 @@ static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile*
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
             some = sfi_min_u32(most, g->out_h - oy);
-            put_band(g, x, oy, some, picture);
+            put_band(g, x, oy, some, band);
             for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
                 sfi_host_tile_select(tile, packed);
-                run_band(g, tile, some, picture, call->y, at + row, out_c);
+                run_band(g, tile, some, band, call->y, at + row, out_c);
             }
         }
 }
@@ -244,12 +244,12 @@ void sfi_bands_run(const sfi_bands* g, const sfi_call* call, uint32_t groups, ui
     const uint32_t rows = out_c / groups;
     const sfi_packing p = sfi_bands_packing(g, call->row_tile, groups, out_c);
     sfi_host_tile tile;
-    int16_t* picture = open_tile(&tile, g, call, rows);
+    int16_t* band = open_tile(&tile, g, call, rows);
     for (uint32_t group = 0; group < groups; group++) {
         stretch all = {group, group * rows, (group + 1) * rows, call->packed, p.tile_bytes};
         if (call->packed != NULL) {
             all.packed += group * (p.tiles / groups) * p.tile_bytes;
-            run_stretch(g, call, &tile, picture, &all, out_c);
+            run_stretch(g, call, &tile, band, &all, out_c);
             continue;
         }
         for (stretch one = all; one.first < all.end; one.first = one.end) {
@@ -257,7 +257,7 @@ void sfi_bands_run(const sfi_bands* g, const sfi_call* call, uint32_t groups, ui
             one.packed = (uint8_t*)call->work;
             sfi_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
             sfi_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
-            run_stretch(g, call, &tile, picture, &one, out_c);
+            run_stretch(g, call, &tile, band, &one, out_c);
         }
     }
 }

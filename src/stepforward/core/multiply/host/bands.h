@@ -1,4 +1,4 @@
-/* Convolution in bands: a band of input rows is widened once (or copied, for 8-bit weights) into a picture, with its
+/* Convolution in bands: a band of input rows is widened once (or copied, for 8-bit weights), with its
  * padding, and every kernel row of every patch is a run of neighbours in it. */
 #ifndef SFI_BANDS_H
 #define SFI_BANDS_H
@@ -12,9 +12,9 @@ typedef struct sfi_bands {
     int32_t pad_top, pad_left;
     uint32_t stride_h, stride_w, dilation_h, dilation_w, kernel_h, kernel_w;
     uint32_t joined;   /* the taps of a kernel row lie side by side */
-    uint32_t width;    /* columns of the picture */
-    uint32_t bytes;    /* 8-bit weights meet a picture of bytes, two to a word of it, instead of s16 */
-    uint32_t flip;     /* of bytes: the picture holds x ^ flip */
+    uint32_t width;    /* columns of the band */
+    uint32_t bytes;    /* 8-bit weights meet a band of bytes, two to a word of it, instead of s16 */
+    uint32_t flip;     /* of bytes: the band holds x ^ flip */
     uint32_t winograd; /* output rows come in twos, and tiles of four outputs take their products together */
     int32_t zero;
 } sfi_bands;
@@ -22,7 +22,7 @@ typedef struct sfi_bands {
 /* A convolution whose rows are one column: `rows` positions of `length` elements. */
 void sfi_bands_rows_only(sfi_bands* bands, uint32_t rows, uint32_t length);
 
-/* The last to be filled in: what the words of the picture are, and whether tiles are Winograd's. rows: of one group. */
+/* The last to be filled in: what the words of the band are, and whether tiles are Winograd's. rows: of one group. */
 void sfi_bands_choose(sfi_bands* bands, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows);
 
 /* Working memory for rows of one group; packed memory; packing one tile; running all of it. out_c: rows of all groups.

@@ -16,7 +16,7 @@ sfi_kernels sfi_choose(int level)
     k.window = sfi_block_window;
     k.bytes = sfi_block_bytes;
     k.row = sfi_winograd_row;
-    k.picture = sfi_winograd_picture;
+    k.band = sfi_winograd_band;
     k.rows = sfi_rows_each;
     k.interleave = sfi_interleave;
     k.add = sfi_sum_s8;
@@ -31,7 +31,7 @@ sfi_kernels sfi_choose(int level)
         k.grid_dot = sfi_grid_dot_avx2;
         k.grid_window = sfi_grid_window_avx2;
         k.row = sfi_winograd_row_avx2;
-        k.picture = sfi_winograd_picture_avx2;
+        k.band = sfi_winograd_band_avx2;
         k.winograd = sfi_winograd_avx2;
         k.interleave = sfi_interleave_avx2;
         k.max_line = sfi_max_line_avx2;
@@ -47,7 +47,7 @@ sfi_kernels sfi_choose(int level)
         k.grid_dot = sfi_grid_dot_vnni;
         k.grid_window = sfi_grid_window_vnni;
         k.grid_few = sfi_grid_few_vnni;
-        k.picture = sfi_winograd_picture_avx512;
+        k.band = sfi_winograd_band_avx512;
         k.winograd = sfi_winograd_vnni;
         k.rows = sfi_rows_avx512;
         k.interleave = sfi_interleave_avx512;

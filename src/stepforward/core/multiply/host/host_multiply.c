@@ -140,11 +140,11 @@ void sfi_host_tile_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* 
         for (end = first + 1; end < panels && transformed[end] == transformed[first];)
             end++;
         const sfi_host_tile part = some_panels(t, first, end);
-        sfi_grid behind = *grid;
-        behind.at += first * SFI_PANEL;
+        sfi_grid rest = *grid;
+        rest.at += first * SFI_PANEL;
         if (transformed[first])
-            sfi_winograd_multiply(&part, &behind, y);
+            sfi_winograd_multiply(&part, &rest, y);
         else
-            multiply_plain(&part, &behind, y);
+            multiply_plain(&part, &rest, y);
     }
 }

@@ -11,7 +11,7 @@ typedef struct sfi_host_tile {
     sfi_rows rows;
     uint32_t count;
     int16_t* words;               /* [panel][segment][pair][SFI_PANEL][2] */
-    sfi_packed_rows* packed_rows; /* behind the words */
+    sfi_packed_rows* packed_rows; /* after the words */
     int16_t* line;                /* one panel's rows as they are stored */
     int16_t* spare;               /* a tile that is packed on the way, or a twin's rows as they are stored */
     int16_t* points;              /* winograd: transformed inputs, or weights on their way into words */
@@ -20,7 +20,7 @@ typedef struct sfi_host_tile {
     uint32_t segments, segment;   /* elements of a segment */
     uint32_t pairs;
     uint32_t capacity;
-    uint32_t bytes;    /* the words and the picture hold bytes: sfi_block_bytes */
+    uint32_t bytes;    /* the words and the band hold bytes: sfi_block_bytes */
     uint32_t winograd; /* panels are transformed where their weights allow */
     uint32_t few;      /* at most SFI_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     const sfi_kernels* kernels;

@@ -33,8 +33,8 @@ typedef void (*sfi_winograd_kernel)(const int16_t* words, const int16_t* v, uint
 /* A transformed row of weights, and the transformed inputs of eight tiles (winograd.h). */
 typedef uint32_t (*sfi_row_kernel)(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
                                    int64_t* positive);
-typedef void (*sfi_picture_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
-                                   int16_t* v);
+typedef void (*sfi_band_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
+                                int16_t* v);
 
 /* Of each row of a packed panel of `pairs` pairs in all: the sum of its weights, and of those that are positive. */
 typedef void (*sfi_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL],
@@ -54,14 +54,14 @@ struct sfi_kernels {
     sfi_block_kernel dot;
     sfi_block_kernel window;
     sfi_block_kernel bytes;   /* NULL where 8-bit weights are widened */
-    uint32_t byte_flip;       /* of bytes: a picture holds x ^ byte_flip: s8 (0), or u8 (128) */
+    uint32_t byte_flip;       /* of bytes: a band holds x ^ byte_flip: s8 (0), or u8 (128) */
     sfi_grid_kernel grid_dot; /* NULL, like the next three, where nothing is gained by it */
     sfi_grid_kernel grid_bytes;
     sfi_grid_kernel grid_window;
     sfi_grid_kernel grid_few; /* dot for at most SFI_FEW_ROWS rows, whose words are [segment][four][SFI_FEW_ROWS][4] */
     sfi_row_kernel row;
-    sfi_picture_kernel picture;
-    sfi_winograd_kernel winograd; /* NULL: by way of dot and rows */
+    sfi_band_kernel band;
+    sfi_winograd_kernel winograd; /* NULL: through dot and rows */
     sfi_rows_kernel rows;
     sfi_interleave_kernel interleave;
     sfi_add_kernel add;

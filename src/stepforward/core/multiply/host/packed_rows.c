@@ -1,4 +1,4 @@
-/* What a host keeps of a tile's rows beside their words: bounds, biases and scales. */
+/* What a host keeps of a tile's rows besides their words: bounds, biases and scales. */
 #include "base/machine.h"
 #include "base/pass.h"
 #include "multiply/host/packed_rows.h"

@@ -21,14 +21,14 @@ typedef struct sfi_packed_rows {
     sfi_rows rows;
     int64_t* reach;       /* of the words alone (sfi_reach), which sfi_rows_scale() starts from */
     uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
-    int32_t* surplus; /* of a row of bytes: what its sum has too much, for the picture holds x ^ byte_flip and not x -
-                         zero; else 0 */
+    int32_t* surplus;     /* of a row of bytes: what its sum has too much, for the band holds x ^ byte_flip and not x -
+                             zero; else 0 */
     uint32_t count;
 } sfi_packed_rows;
 
 uint64_t sfi_packed_rows_bytes(uint32_t capacity);
 
-/* Lay the arrays out behind the structure, for `count` rows. */
+/* Lay the arrays out after the structure, for `count` rows. */
 void sfi_packed_rows_open(sfi_packed_rows* packed, uint32_t capacity, uint32_t count);
 
 /* Biases and scales; the bounds in reach[] stay as they are. twin: NULL, or the rows of the probe of opposite sign. */

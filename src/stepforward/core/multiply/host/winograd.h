@@ -30,16 +30,9 @@
 SFI_INLINE uint32_t sfi_winograd_channels(const sfi_host_tile* tile) { return tile->segment / 3; }
 SFI_INLINE size_t sfi_winograd_words(uint32_t channels) { return (size_t)16 * channels * SFI_PANEL; }
 
-/* Whether tiles save products: a 3x3 convolution of stride one, with channels enough to pay for the transforms, and
- * without too many positions that only fill up tiles. Few rows have a layout of their own. channels and rows: of one
- * group. quantization/winograd.py gives up bits of such weights; a test holds the two equal. */
-uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w,
-                            uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
-                            uint32_t out_w);
-
 /* Eight tiles; what fills up the last eight is the first of them once more. */
 struct sfi_tiles {
-    const int16_t* patches[SFI_WINOGRAD_TILES]; /* 4x4 positions of the picture */
+    const int16_t* patches[SFI_WINOGRAD_TILES]; /* 4x4 positions of the band */
     size_t at[4][SFI_WINOGRAD_TILES];           /* outputs: top left, top right, bottom left, bottom right */
     uint8_t inside[4][SFI_WINOGRAD_TILES];      /* whether the grid has that position */
     int whole;                                  /* it has all of them */

@@ -72,7 +72,7 @@ void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y
     place from = {0, 0};
     sfi_tiles tiles;
     while (next_tiles(grid, &from, &tiles)) {
-        t->kernels->picture(tiles.patches, grid->across, grid->down, channels, t->points);
+        t->kernels->band(tiles.patches, grid->across, grid->down, channels, t->points);
         for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
             const sfi_rows rows = sfi_rows_from(&t->rows, row);
             const uint32_t count = sfi_min_u32(SFI_PANEL, t->count - row);

@@ -20,8 +20,7 @@ void sfi_grid_window_avx2(const sfi_block* block, const sfi_grid* grid, const sf
                           int8_t* y);
 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
                                int64_t* positive);
-void sfi_winograd_picture_avx2(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
-                               int16_t* v);
+void sfi_winograd_band_avx2(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
                        const sfi_tiles* tiles, int8_t* y);
 void sfi_max_line_avx2(const sfi_max_line* line);

@@ -22,7 +22,7 @@ typedef struct sfi_lanes {
 
 SFI_AVX2_INLINE __m256i sfi_load(const void* at) { return _mm256_loadu_si256((const __m256i_u*)at); }
 
-/* The arrays behind `rows` go on to the end of the panel. */
+/* The arrays after `rows` reach to the end of the panel. */
 SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, uint32_t count)
 {
     const __m256i zero_point = _mm256_set1_epi32(rows->zero_point);

@@ -31,8 +31,7 @@ void sfi_sums_vnni(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL], i
 void sfi_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256]);
 void sfi_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler, int32_t q_max,
                       int16_t* up, int16_t* down);
-void sfi_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
-                                 int16_t* v);
+void sfi_winograd_band_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 void sfi_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
                        const sfi_tiles* tiles, int8_t* y);
 #endif

@@ -1,4 +1,4 @@
-/* Rows of bytes by fours: the layout of the byte kernels. A picture of bytes holds x ^ byte_flip, which is (x - zero) +
+/* Rows of bytes by fours: the layout of the byte kernels. A band of bytes holds x ^ byte_flip, which is (x - zero) +
  * (zero + byte_flip): every sum has a surplus. */
 #include "base/machine.h"
 #include "base/pass.h"

@@ -35,8 +35,8 @@ void sfi_twins(const int16_t* w, const int8_t* z, uint32_t count, const sf_scale
 uint32_t sfi_winograd_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
                           int64_t* positive);
 
-/* v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the picture to the next. */
-void sfi_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+/* v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the band to the next. */
+void sfi_winograd_band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 
 void sfi_sum_s8(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 

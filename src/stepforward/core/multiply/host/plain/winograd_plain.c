@@ -1,4 +1,4 @@
-/* The transforms of winograd.h in plain C, and a panel's sums by way of any dot kernel. */
+/* The transforms of winograd.h in plain C, and a panel's sums through any dot kernel. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
@@ -7,10 +7,11 @@
 #include "multiply/host/layouts/layouts.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
+#include "stepforward_host.h"
 
-uint32_t sfi_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w,
-                            uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
-                            uint32_t out_w)
+uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride_h, uint32_t stride_w,
+                           uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
+                           uint32_t out_w)
 {
     const uint64_t tiles = ((uint64_t)out_w + 1) / 2 * (((uint64_t)out_h + 1) / 2), positions = (uint64_t)out_w * out_h;
     return kernel_h == 3 && kernel_w == 3 && stride_h == 1 && stride_w == 1 && dilation_h == 1 && dilation_w == 1 &&
@@ -115,7 +116,7 @@ static void transform_tile(const int16_t* restrict d, size_t across, size_t down
             put(v + c, 4 * step, of_inputs(between[i][0][c], between[i][1][c], between[i][2][c], between[i][3][c]));
 }
 
-void sfi_winograd_picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+void sfi_winograd_band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SFI_WINOGRAD_TILES * channels;
     for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++, v += channels)

@@ -1,4 +1,4 @@
-/* sfi_winograd_picture with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a
+/* sfi_winograd_band with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a
  * whole tile; other numbers of channels go the plain way. */
 #include "base/machine.h"
 #include "multiply/host/avx2/avx2.h"
@@ -33,11 +33,11 @@ AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const siz
 }
 
 /* A tile has two columns in common with its left neighbour. */
-AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+AVX2_INLINE void band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SFI_WINOGRAD_TILES * channels;
     if (channels % 16 != 0) {
-        sfi_winograd_picture(patches, across, down, channels, v);
+        sfi_winograd_band(patches, across, down, channels, v);
         return;
     }
     for (uint32_t c = 0; c < channels; c += 16) {
@@ -66,16 +66,16 @@ AVX2_INLINE void picture(const int16_t* const* patches, size_t across, size_t do
     }
 }
 
-__attribute__((target("avx2"))) void sfi_winograd_picture_avx2(const int16_t* const* patches, size_t across,
-                                                               size_t down, uint32_t channels, int16_t* v)
+__attribute__((target("avx2"))) void sfi_winograd_band_avx2(const int16_t* const* patches, size_t across, size_t down,
+                                                            uint32_t channels, int16_t* v)
 {
-    picture(patches, across, down, channels, v);
+    band(patches, across, down, channels, v);
 }
 
 __attribute__((target("avx512f,avx512bw,avx512vl"))) void
-sfi_winograd_picture_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+sfi_winograd_band_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
-    picture(patches, across, down, channels, v);
+    band(patches, across, down, channels, v);
 }
 
 #endif
