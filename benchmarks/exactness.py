@@ -15,9 +15,10 @@ sys.path.insert(0, str(ROOT / "firmware"))
 import make_inputs
 
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.methods.trials import both_sides
 
 STEPS = 200
 
@@ -25,14 +26,13 @@ STEPS = 200
 def on_host(run, engine):
     """Facts of a run: votes, then weights, logits and losses after all steps."""
     m = run.plan.directions
-    steps = qzo_ff(engine, lambda step: (run.x, run.y), range(STEPS), m, run.plan.share_batch)
+    steps = qzo_ff(engine, lambda step: Batch.of(run.x, run.y), range(STEPS), m, run.plan.share_batch)
     votes = [step.votes for step in steps]
-    probes = [Perturbation(STEPS, i, side) for i in range(m) for side in (1, -1)]
-    losses = engine.losses(run.x, run.y, [None, *probes])
+    losses = engine.losses(STEPS, Batch.of(run.x, run.y), [PLAIN, *both_sides(len(run.y), m, False)])
     return {
         "votes": votes,
-        "weights": hashlib.sha256(engine.weights()).hexdigest(),
-        "logits": engine.logits(run.x).tolist(),
+        "weights": hashlib.sha256(engine.snapshot().weights).hexdigest(),
+        "logits": logits_of(engine, run.x).tolist(),
         "losses": losses,
     }
 

@@ -31,6 +31,7 @@ from stepforward.bench.others import Others
 from stepforward.bench.timing import interleave
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.inputs import quantize_input
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.models import open_model, to_program
@@ -114,7 +115,7 @@ def integer_points(program, prepared, settings, every, ended):
     indices = batch_indices(settings.seed, len(y), settings.batch)
 
     def batches(step):
-        return x[indices(step)], y[indices(step)]
+        return Batch.of(x[indices(step)], y[indices(step)])
 
     def start():
         engine = CoreEngine(program, plan, threads=settings.threads)
@@ -126,7 +127,7 @@ def integer_points(program, prepared, settings, every, ended):
     engine, run = start()
 
     def accuracy():
-        return float(np.mean(engine.logits(test_x).argmax(axis=1) == test_y))
+        return float(np.mean(logits_of(engine, test_x).argmax(axis=1) == test_y))
 
     return clocked(lambda number: next(run), settings.steps, every, accuracy, ended)
 

@@ -26,6 +26,7 @@ from torch import nn
 
 import stepforward as sf
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
@@ -207,7 +208,7 @@ def correct(model: Any, samples: Samples) -> NDArray[np.bool_]:
     opened = open_model(model)
     if opened.quantized:
         program = to_program(opened)
-        logits = CoreEngine(program, threads=1).logits(quantize_input(program, samples[0]))
+        logits = logits_of(CoreEngine(program, threads=1), quantize_input(program, samples[0]))
     else:
         logits = run_float(opened.graph, samples[0])
     return logits.argmax(1) == samples[1]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
@@ -78,11 +79,12 @@ def random_case(number: int) -> Case:
 def run(case: Case, engine) -> list[int]:
     """Every integer that training and looking at a case gives: losses, votes, weights as bytes, momentum included
     through them, logits before and after."""
-    numbers = [*engine.logits(case.x).ravel().tolist(), *engine.losses(case.x, case.y, [None])]
+    batch = Batch.of(case.x, case.y)
+    numbers = [*logits_of(engine, case.x).ravel().tolist(), *engine.losses(0, batch, [PLAIN])]
     m, share = case.plan.directions, case.plan.share_batch
-    for step in qzo_ff(engine, lambda _: (case.x, case.y), range(STEPS), m, share):
+    for step in qzo_ff(engine, lambda _: batch, range(STEPS), m, share):
         numbers += [*step.losses, *step.votes]
-    return numbers + list(engine.weights()) + engine.logits(case.x).ravel().tolist()
+    return numbers + list(engine.snapshot().weights) + logits_of(engine, case.x).ravel().tolist()
 
 
 def samples(rng, program, n):

@@ -30,10 +30,11 @@ def test_integer_scores_agree_with_float_ones():
     from small import samples, small_program
 
     from stepforward.engines.core import CoreEngine
+    from stepforward.engines.protocol import logits_of
 
     program = small_program()
     x, y = samples(program, 40)
-    logits = CoreEngine(program, threads=1).logits(x)
+    logits = logits_of(CoreEngine(program, threads=1), x)
     integer = score(program, logits, y)
     real = score_float(logits * program.tensors[program.output].scale[0], y)
     assert (integer.correct, integer.confusion.tolist()) == (real.correct, real.confusion.tolist())

@@ -48,7 +48,7 @@ weights = st.lists(st.integers(-32767, 32767), min_size=N, max_size=N).map(np.ar
 def test_the_exact_perturbation_adds_the_rounded_direction_and_saturates(w, t, sign):
     p = plan()
     z = direction("normal", 7, t, 1, 0, N)
-    moved = step.perturb(p, p.trainable[0], tensor(), w, t, 1, sign)
+    moved = step.perturb(p, p.trainable[0], tensor(), w, t, [(1, sign)])
     for old, new, zi in zip(w.tolist(), moved.tolist(), z.tolist(), strict=True):
         delta = math.floor(Fraction(zi * 50000, 2**12) + Fraction(1, 2))
         assert new == max(-32767, min(32767, old + sign * delta))
@@ -57,8 +57,8 @@ def test_the_exact_perturbation_adds_the_rounded_direction_and_saturates(w, t, s
 def test_the_paper_perturbation_shrinks_the_weights_and_ours_does_not():
     silent = Trainable(0, 0, (0,), (0,), (1,), (14,))
     w = np.full(N, 30000)
-    paper = step.perturb(plan(perturbation="paper"), silent, tensor(), w, 0, 0, 1)
-    exact = step.perturb(plan(), silent, tensor(), w, 0, 0, 1)
+    paper = step.perturb(plan(perturbation="paper"), silent, tensor(), w, 0, [(0, 1)])
+    exact = step.perturb(plan(), silent, tensor(), w, 0, [(0, 1)])
     assert (exact == w).all()
     assert (np.abs(paper / w - 36 * 3.5 / 127) < 1e-3).all()
 
@@ -89,7 +89,7 @@ def test_momentum_accumulates_and_fades():
 def test_channels_have_their_own_scalers():
     entry = Trainable(0, 0, (50000, 0), (12, 12), (0, 40000), (14, 14))
     p, w = plan(trainable=(entry,)), np.zeros(N, dtype=np.int64)
-    probe = step.perturb(p, entry, tensor(channels=2), w, 0, 0, 1)
+    probe = step.perturb(p, entry, tensor(channels=2), w, 0, [(0, 1)])
     moved = step.update(p, entry, tensor(channels=2), w, None, 0, (1, 1))
     assert probe[: N // 2].any() and not probe[N // 2 :].any()
     assert not moved[: N // 2].any() and moved[N // 2 :].any()

@@ -7,6 +7,7 @@ import numpy as np
 
 from stepforward.arithmetic.directions import sample_order
 from stepforward.arithmetic.version import ARITHMETIC
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program import fileformat
@@ -45,9 +46,11 @@ def computed() -> str:
         x = (np.arange(count) ** 3 % 251 - 125).astype(np.int8)
         x, y = x.reshape(6, *program.tensors[program.input].shape), np.arange(6, dtype=np.int32) % 4
         engine = ReferenceEngine(program, plan)
-        for step in qzo_ff(engine, lambda _, s=(x, y): s, range(steps), plan.directions, plan.share_batch):
+        for step in qzo_ff(
+            engine, lambda _, s=(x, y): Batch.of(*s), range(steps), plan.directions, plan.share_batch
+        ):
             digest.update(repr((step.number, step.votes, step.losses)).encode())
-        digest.update(engine.weights() + engine.logits(x).astype("<i4").tobytes())
+        digest.update(engine.snapshot().weights + logits_of(engine, x).astype("<i4").tobytes())
     digest.update(sample_order(3, 1, 1000).astype("<i8").tobytes())
     return digest.hexdigest()
 

@@ -7,6 +7,7 @@ from stepforward.bench import kernel
 from stepforward.bench.kernel import convolution, kernel_shares
 from stepforward.bench.operators import operator_runner
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.memory import multiply_accumulates
 
@@ -15,8 +16,8 @@ def test_the_timed_program_is_a_convolution_like_any_other():
     program = convolution(channels=2, rows=3)
     assert multiply_accumulates(program, program.ops[0]) == 16 * 16 * 3 * 9 * 2
     x = (np.arange(2 * 16 * 16 * 2) * 7 % 251 - 125).astype(np.int8).reshape(2, 16, 16, 2)
-    logits = CoreEngine(program).logits(x)
-    np.testing.assert_array_equal(logits, ReferenceEngine(program).logits(x))
+    logits = logits_of(CoreEngine(program), x)
+    np.testing.assert_array_equal(logits, logits_of(ReferenceEngine(program), x))
     assert len(np.unique(logits)) > 50
 
 

@@ -26,11 +26,12 @@ from random_programs import (
 from stepforward.engines.core import CoreEngine, aligned_bytes, device_inference_bytes, device_scratch_bytes
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.host_memory import CHOICES
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import PLAIN, Batch, Move, Snapshot, Trial, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.journal import JournalWriter, parse
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.methods.trials import both_sides
 from stepforward.operators.conv import Conv
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.rescale import Rescale
@@ -60,9 +61,10 @@ memories = st.sampled_from(sorted(CHOICES))
 def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
     core, reference = CoreEngine(program, threads=1, block=block, memory=memory), ReferenceEngine(program)
-    expected = reference.logits(x)
-    assert np.array_equal(core.logits(x), expected)
-    assert core.losses(x, y, [None]) == reference.losses(x, y, [None])
+    expected = logits_of(reference, x)
+    assert np.array_equal(logits_of(core, x), expected)
+    batch = Batch.of(x, y)
+    assert core.losses(0, batch, [PLAIN]) == reference.losses(0, batch, [PLAIN])
     assert np.array_equal(device_logits(program, x), expected)
 
 
@@ -79,7 +81,9 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
     program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
-    assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
+    assert np.array_equal(
+        logits_of(CoreEngine(program, threads=1), x), logits_of(ReferenceEngine(program), x)
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_bands_that_lie_in_the_padding_stay_inside_the_working_memory(kind, padd
     size = engine._scratch.size
     engine._scratch = aligned_bytes(size + (1 << 20))
     engine._scratch[:] = 77
-    assert np.array_equal(engine.logits(x), ReferenceEngine(program).logits(x))
+    assert np.array_equal(logits_of(engine, x), logits_of(ReferenceEngine(program), x))
     assert (engine._scratch[size:] == 77).all()
 
 
@@ -147,8 +151,8 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
     blob = packed + pack(bias, rng.integers(-(10**6), 10**6, rows))
     program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob, (40000, 10)))
     samples, _ = inputs(program, 2, rng)
-    expected = ReferenceEngine(program).logits(samples)
-    assert np.array_equal(CoreEngine(program, threads=1).logits(samples), expected)
+    expected = logits_of(ReferenceEngine(program), samples)
+    assert np.array_equal(logits_of(CoreEngine(program, threads=1), samples), expected)
     assert np.array_equal(device_logits(program, samples), expected)
 
 
@@ -186,7 +190,7 @@ def test_tiles_of_images_that_take_several_bands(shape, rows, padding, memory):
     size = engine._scratch.size
     engine._scratch = aligned_bytes(size + (1 << 16))
     engine._scratch[:] = 77
-    assert np.array_equal(engine.logits(x), ReferenceEngine(program).logits(x))
+    assert np.array_equal(logits_of(engine, x), logits_of(ReferenceEngine(program), x))
     assert (engine._scratch[size:] == 77).all()
 
 
@@ -198,14 +202,16 @@ def test_sums_and_kernels_at_the_edge_of_what_tiles_can_take(channels, largest):
     weights[4:] *= -1
     program = tiled((4, 5, channels), 9, (1, 1, 1, 1), weights, zero_point=127, shift=40)
     x = np.full((1, 4, 5, channels), -128, np.int8)
-    assert np.array_equal(CoreEngine(program, threads=1).logits(x), ReferenceEngine(program).logits(x))
+    assert np.array_equal(
+        logits_of(CoreEngine(program, threads=1), x), logits_of(ReferenceEngine(program), x)
+    )
 
 
 def device_logits(program, x):
     """Logits with the row tile and the block of a device."""
     engine = CoreEngine(program, threads=1, block=1, memory="small")
     engine._row_tile = 4
-    return engine.logits(x)
+    return logits_of(engine, x)
 
 
 plans = st.builds(
@@ -232,14 +238,14 @@ def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, tr
     core, reference = CoreEngine(program, plan, threads=1, memory=memory), ReferenceEngine(program, plan)
     for _ in range(3):
         step = data.draw(st.integers(0, settings.steps - 1))
-        probes = [Perturbation(step, i, s) for i in range(settings.directions) for s in (1, -1)]
-        assert core.losses(x, y, [None, *probes]) == reference.losses(x, y, [None, *probes])
+        trials = [PLAIN, *both_sides(3, settings.directions, False)]
+        assert core.losses(step, Batch.of(x, y), trials) == reference.losses(step, Batch.of(x, y), trials)
         vote = data.draw(st.sampled_from([st.integers(-1, 1), st.integers(-127, 127)]))
         votes = [data.draw(vote) for _ in range(settings.directions)]
         core.update(step, votes)
         reference.update(step, votes)
-        assert core.weights() == reference.weights()
-    assert np.array_equal(core.logits(x), reference.logits(x))
+        assert core.snapshot().weights == reference.snapshot().weights
+    assert np.array_equal(logits_of(core, x), logits_of(reference, x))
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -257,9 +263,11 @@ def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, mem
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 6)
     engines = CoreEngine(program, plan, memory=memory), ReferenceEngine(program, plan)
-    runs = [list(qzo_ff(engine, lambda step: (x, y), range(10), 2, share_batch)) for engine in engines]
+    runs = [
+        list(qzo_ff(engine, lambda step: Batch.of(x, y), range(10), 2, share_batch)) for engine in engines
+    ]
     assert runs[0] == runs[1]
-    assert engines[0].weights() == engines[1].weights() != program.weights
+    assert engines[0].snapshot().weights == engines[1].snapshot().weights != program.weights
 
 
 @settings(relaxed, max_examples=30)
@@ -269,11 +277,11 @@ def test_threads_block_size_and_memory_change_nothing(n, threads, block, memory)
     plan = plan_training(program, range(8), Settings(steps=3, epsilon=0.05, directions=40))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, n)
-    probes = [None, *(Perturbation(1, i, s) for i in range(40) for s in (1, -1))]
+    batch, trials = Batch.of(x, y), [PLAIN, *both_sides(n, 40, False)]
     one = CoreEngine(program, plan, threads=1, memory="small")
     many = CoreEngine(program, plan, threads, block, memory)
-    assert many.losses(x, y, probes) == one.losses(x, y, probes)
-    assert np.array_equal(many.logits(x), one.logits(x))
+    assert many.losses(1, batch, trials) == one.losses(1, batch, trials)
+    assert np.array_equal(logits_of(many, x), logits_of(one, x))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +308,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
     header = {"seed": 3, "base_sha256": program.weights_sha256}
 
     def batch(step):
-        return x[step % 3 :: 3], y[step % 3 :: 3]
+        return Batch.of(x[step % 3 :: 3], y[step % 3 :: 3])
 
     engine = CoreEngine(program, plan)
     writer = JournalWriter.create(tmp_path / "journal", header, directions)
@@ -308,7 +316,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
     device = DeviceLoop(program, plan, header, pieces.append)
     for step in qzo_ff(engine, batch, range(steps), directions, share_batch):
         writer.votes(step.votes)
-        assert device.step(*batch(step.number)) == step.votes
+        assert device.step(batch(step.number)) == step.votes
         if step.number == 50:
             writer.evaluation(5, 123456789012)
             device.evaluation(5, 123456789012)
@@ -316,7 +324,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
     device.end(50, 1)
     writer.close()
     assert b"".join(pieces) == (tmp_path / "journal").read_bytes()
-    assert device.weights() == engine.weights()
+    assert device.snapshot() == engine.snapshot()
     assert len(parse(b"".join(pieces)).votes) == steps
 
 
@@ -336,26 +344,26 @@ def test_packed_weights_are_never_out_of_date(trained):
     plan = plan_training(program, trained, Settings(steps=9, epsilon=0.05, lr=0.05, directions=2))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 5)
-    probes = [Perturbation(3, i, s) for i in range(2) for s in (1, -1)]
+    batch, both = Batch.of(x, y), both_sides(5, 2, False)
     fast, small_one = (CoreEngine(program, plan, memory=memory) for memory in ("fast", "small"))
     others = np.random.default_rng(1).integers(0, 256, len(program.weights), dtype=np.uint8).tobytes()
     for step, snapshot in enumerate([None, None, others, None, program.weights, None]):
         for engine in (fast, small_one):
             if snapshot is not None:
-                engine.restore(snapshot)
-        for some in ([None], probes, probes[:1], probes[1:], probes[::-1]):
-            assert fast.losses(x, y, some) == small_one.losses(x, y, some)
-        assert np.array_equal(fast.logits(x), small_one.logits(x))
+                engine.restore(Snapshot(snapshot))
+        for some in ([PLAIN], both, both[:1], both[1:], both[::-1]):
+            assert fast.losses(3, batch, some) == small_one.losses(3, batch, some)
+        assert np.array_equal(logits_of(fast, x), logits_of(small_one, x))
         fast.update(step, [1, -1])
         small_one.update(step, [1, -1])
-    assert fast.weights() == small_one.weights()
+    assert fast.snapshot().weights == small_one.snapshot().weights
 
 
 def test_a_machine_with_more_processors_than_a_crew_has_threads(monkeypatch):
     program = small.small_program()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(200)))
     x, _ = small.samples(program, 3)
-    assert np.array_equal(CoreEngine(program).logits(x), ReferenceEngine(program).logits(x))
+    assert np.array_equal(logits_of(CoreEngine(program), x), logits_of(ReferenceEngine(program), x))
 
 
 def test_a_process_ends_while_a_daemon_thread_uses_an_engine():
@@ -367,7 +375,7 @@ engine = CoreEngine(program, threads=4)
 x, _ = small.samples(program, 17)
 def forever():
     while True:
-        engine.logits(x)
+        logits_of(engine, x)
 threading.Thread(target=forever, daemon=True).start()
 time.sleep(0.1)
 """
@@ -386,7 +394,7 @@ def test_a_block_is_no_larger_than_the_core_can_count():
     engine = CoreEngine(program, threads=1, block=1 << 16, memory="small")  # 2^32 positions
     assert engine.scratch_bytes < 2**31
     samples = np.arange(-128, 128, dtype=np.int8).repeat(256).reshape(1, 256, 256, 1)
-    assert np.array_equal(engine.logits(samples), ReferenceEngine(program).logits(samples))
+    assert np.array_equal(logits_of(engine, samples), logits_of(ReferenceEngine(program), samples))
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -394,9 +402,9 @@ def test_one_engine_may_be_asked_from_several_threads(threads):
     program = small.small_program()
     engine = CoreEngine(program, threads=threads)
     x, _ = small.samples(program, 17)
-    expected = engine.logits(x)
+    expected = logits_of(engine, x)
     with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(lambda _: np.array_equal(engine.logits(x), expected), range(4000)))
+        assert all(pool.map(lambda _: np.array_equal(logits_of(engine, x), expected), range(4000)))
 
 
 def test_memory_buys_speed_by_name():
@@ -433,68 +441,84 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
     x, y = rng.integers(-128, 128, (6, 50)).astype(np.int8), rng.integers(0, 40, 6)
     core, reference = CoreEngine(program, plan, threads=2), ReferenceEngine(program, plan)
 
-    def probes(step, *signs):
+    batch = Batch.of(x, y)
+
+    def apart(step, *signs):
         """Losses of every direction, each in a call of its own."""
         for direction in range(directions):
-            some = [Perturbation(step, direction, sign) for sign in signs]
-            assert core.losses(x, y, some) == reference.losses(x, y, some)
+            some = [Trial((Move(direction, sign),)) for sign in signs]
+            assert core.losses(step, batch, some) == reference.losses(step, batch, some)
 
     def together(step):
-        some = [Perturbation(step, direction, sign) for direction in range(directions) for sign in (+1, -1)]
-        assert core.losses(x, y, some) == reference.losses(x, y, some)
+        some = both_sides(6, directions, False)
+        assert core.losses(step, batch, some) == reference.losses(step, batch, some)
 
     def update(step, vote):
         for engine in (core, reference):
             engine.update(step, [vote, 0, -vote, vote, 1][:directions])
-        assert core.weights() == reference.weights()
+        assert core.snapshot().weights == reference.snapshot().weights
 
-    assert np.array_equal(core.logits(x), reference.logits(x))  # leaves packed weights of one probe
-    probes(0, +1, -1)
+    assert np.array_equal(logits_of(core, x), logits_of(reference, x))  # leaves packed weights of one probe
+    apart(0, +1, -1)
     update(0, 1)
     update(1, -1)
     together(1)
     update(1, 127)
-    probes(3, -1, +1)
-    probes(4, +1)
+    apart(3, -1, +1)
+    apart(4, +1)
     update(4, 1)
-    assert np.array_equal(core.logits(x), reference.logits(x))
+    assert np.array_equal(logits_of(core, x), logits_of(reference, x))
     update(3, 1)
-    probes(5, +1, +1)
+    apart(5, +1, +1)
     update(5, 1)
     together(6)
-    probes(6, -1, +1)
-    core.restore(reference.weights())
+    apart(6, -1, +1)
+    core.restore(reference.snapshot())
     update(6, 127)
     update(7, 0)
-    assert core.weights() != program.weights
+    assert core.snapshot().weights != program.weights
 
 
 def test_restore_brings_old_weights_back():
     program = small.small_program()
     engine = CoreEngine(program, plan_training(program, range(8), Settings(steps=1, lr=0.1, directions=1)))
-    before = engine.weights()
+    before = engine.snapshot()
     engine.update(0, [1])
-    assert engine.weights() != before
+    assert engine.snapshot() != before
     engine.restore(before)
-    assert engine.weights() == before == program.weights
+    assert engine.snapshot() == before == (program.weights, b"")
 
 
 @pytest.mark.parametrize(
     "act, message",
     [
-        (lambda e, x, y: e.logits(x.astype(np.int16)), "takes int8 samples"),
-        (lambda e, x, y: e.logits(x[:, 1:]), "takes int8 samples"),
-        (lambda e, x, y: e.losses(x, y[:-1], []), "integer labels"),
-        (lambda e, x, y: e.losses(x, y.astype(float), []), "integer labels"),
-        (lambda e, x, y: e.losses(x, y + 10, [None]), "classes 0 to 3"),
-        (lambda e, x, y: e.losses(x, y - 10, [None]), "classes 0 to 3"),
-        (lambda e, x, y: e.losses(x, y + np.int64(1 << 32), [None]), "classes 0 to 3"),
-        (lambda e, x, y: e.losses(x, y + np.uint64(1 << 63), [None]), "classes 0 to 3|integer labels"),
+        (lambda e, x, y: logits_of(e, x.astype(np.int16)), "takes int8 samples"),
+        (lambda e, x, y: logits_of(e, x[:, 1:]), "takes int8 samples"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y[:-1]), []), "integer labels"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y.astype(float)), []), "integer labels"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y + 10), [PLAIN]), "classes 0 to 3"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y - 10), [PLAIN]), "classes 0 to 3"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y + np.int64(1 << 32)), [PLAIN]), "classes 0 to 3"),
+        (
+            lambda e, x, y: e.losses(0, Batch.of(x, y + np.uint64(1 << 63)), [PLAIN]),
+            "classes 0 to 3|integer labels",
+        ),
+        (lambda e, x, y: e.losses(0, Batch.of(x), [PLAIN]), "a batch with 0 targets"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y), [Trial((Move(0, 1), Move(1, 1)))]), "a trial with"),
+        (lambda e, x, y: e.losses(0, Batch.of(x, y), [Trial((Move(0, 2),))]), "amount=2"),
+        (lambda e, x, y: e.outputs(Batch({"x": x, "z": x})), r"a batch with 2 inputs \(x, z\)"),
         (lambda e, x, y: e.update(0, [1]), "2 votes"),
         (lambda e, x, y: e.update(0, [1, 200]), "2 votes"),
         (lambda e, x, y: e.update(5, [1, 1]), "outside the plan"),
-        (lambda e, x, y: e.restore(b"1234"), "does not fit"),
-        (lambda e, x, y: CoreEngine(e.program).losses(x, y, [Perturbation(0, 0, 1)]), "no training plan"),
+        (lambda e, x, y: e.restore(Snapshot(b"1234")), "does not fit .* of weights"),
+        (
+            lambda e, x, y: e.restore(e.snapshot()._replace(state=b"1234")),
+            "4 bytes does not fit .* 0 bytes of momentum",
+        ),
+        (
+            lambda e, x, y: CoreEngine(e.program).losses(0, Batch.of(x, y), both_sides(len(y), 1, False)),
+            "no training plan",
+        ),
         (lambda e, x, y: CoreEngine(e.program).update(0, [1]), "no training plan"),
         (lambda e, x, y: CoreEngine(e.program, threads=1000), "threads = 1000"),
     ],

@@ -8,6 +8,7 @@ from random_programs import pack
 
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
 from stepforward.engines.device_loop import DeviceLoop
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.average_pool import AveragePool
@@ -29,10 +30,10 @@ def train(program, chosen, settings, n=3):
     x, y = small.samples(program, n)
     y %= program.tensors[program.output].elements
     device, reference = DeviceLoop(program, plan), ReferenceEngine(program, plan)
-    steps = qzo_ff(reference, lambda step: (x, y), range(STEPS), plan.directions, plan.share_batch)
-    votes = [(device.step(x, y), step.votes) for step in steps]
-    pairs = [*votes, (device.weights(), reference.weights())]
-    return pairs, device.logits(x), reference.logits(x), program
+    steps = qzo_ff(reference, lambda step: Batch.of(x, y), range(STEPS), plan.directions, plan.share_batch)
+    votes = [(device.step(Batch.of(x, y)), step.votes) for step in steps]
+    pairs = [*votes, (device.snapshot().weights, reference.snapshot().weights)]
+    return pairs, logits_of(device, x), logits_of(reference, x), program
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])

@@ -26,9 +26,10 @@ from stepforward.core.bindings import (
 )
 from stepforward.engines.core import CoreEngine, aligned_bytes, open_plan, open_program
 from stepforward.engines.device_loop import DeviceLoop
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.errors import StepforwardError
 from stepforward.journal import parse
+from stepforward.methods.trials import both_sides
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.training_plan import plan_training
@@ -170,9 +171,9 @@ def test_a_device_infers_and_trains_by_the_plain_calls_alone():
     arguments = ref(w.handle), ref(w.plan), w.weights.ctypes.data, ref(scratch), w.x.ctypes.data
     engine = CoreEngine(w.program, w.training, threads=1)
     assert call("sf_logits", *arguments, N, w.logits.ctypes.data) == 0
-    assert np.array_equal(w.logits, engine.logits(w.x))
+    assert np.array_equal(w.logits, logits_of(engine, w.x))
     assert call("sf_losses", *arguments, w.y.ctypes.data, N, w.probes, 2, w.losses) == 0
-    assert w.losses[:2] == engine.losses(w.x, w.y, [Perturbation(0, 0, 1), Perturbation(0, 0, -1)])
+    assert w.losses[:2] == engine.losses(0, Batch.of(w.x, w.y), both_sides(N, 1, False))
     logits = np.zeros((N, 4), np.int32)
     for i in range(N):
         one = w.x[i : i + 1].ctypes.data
@@ -407,8 +408,8 @@ def test_no_samples_are_no_votes():
         program = plan_arena(program, plan.first_op)
         device = DeviceLoop(program, plan, {"seed": 0}, lambda _: None)
         x, y = small.samples(program, 0)
-        assert device.step(x, y) == (0, 0, 0)
-        assert device.weights() == program.weights
+        assert device.step(Batch.of(x, y)) == (0, 0, 0)
+        assert device.snapshot().weights == program.weights
 
 
 def test_hashes_and_losses_of_single_calls_are_those_of_the_reference():

@@ -7,6 +7,7 @@ import small
 from random_networks import CYCLE, Builder, Case, random_case, run
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.fully_connected import FullyConnected
@@ -33,11 +34,11 @@ def test_panels_of_long_rows_train_to_the_same_weights(dtype, rows, channels, sh
     x, y = small.samples(program, 4)
     engines = CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)
     first, second = (
-        list(qzo_ff(engine, lambda step: (x, y), range(2), plan.directions, share_batch))
+        list(qzo_ff(engine, lambda step: Batch.of(x, y), range(2), plan.directions, share_batch))
         for engine in engines
     )
     assert first == second
-    assert engines[0].weights() == engines[1].weights() != program.weights
+    assert engines[0].snapshot().weights == engines[1].snapshot().weights != program.weights
 
 
 @pytest.mark.parametrize("part", range(CYCLE // PART))
@@ -86,7 +87,7 @@ def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
     )
     least = np.full((2, length), -128, np.int8)
     assert np.array_equal(
-        CoreEngine(program, threads=1).logits(least), ReferenceEngine(program).logits(least)
+        logits_of(CoreEngine(program, threads=1), least), logits_of(ReferenceEngine(program), least)
     )
     trained_alike(program, epsilon=0.05, lr=0.05, directions=2)
 
@@ -103,4 +104,4 @@ def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
     ):
         for engine in engines:
             engine.update(step, votes)
-        assert engines[0].weights() == engines[1].weights() != program.weights
+        assert engines[0].snapshot().weights == engines[1].snapshot().weights != program.weights

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import small
 
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.program.arena import plan_arena
@@ -60,7 +61,7 @@ def trained(program, plan, x, y) -> dict[str, bytes]:
     engine = ReferenceEngine(program, plan)
     votes = [
         vote
-        for step in qzo_ff(engine, lambda step: (x, y), range(STEPS), 2, plan.share_batch)
+        for step in qzo_ff(engine, lambda step: Batch.of(x, y), range(STEPS), 2, plan.share_batch)
         for vote in step.votes
     ]
     return {
@@ -69,8 +70,8 @@ def trained(program, plan, x, y) -> dict[str, bytes]:
         "samples": x.tobytes(),
         "labels": y.astype("<i4").tobytes(),
         "votes": bytes(vote & 255 for vote in votes),
-        "weights": engine.weights(),
-        "logits": engine.logits(x).astype("<i4").tobytes(),
+        "weights": engine.snapshot().weights,
+        "logits": logits_of(engine, x).astype("<i4").tobytes(),
     }
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F  # noqa: E402
 from onnx_graphs import parse, ramp, run_ort, samples  # noqa: E402
 
 from stepforward.digits.clips import model_path  # noqa: E402
+from stepforward.engines.protocol import Batch, logits_of  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.errors import StepforwardError  # noqa: E402
 from stepforward.quantization.formats import QuantizationSettings  # noqa: E402
@@ -18,12 +19,13 @@ from stepforward.sources.qdq.write import quantize  # noqa: E402
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-def test_logits_are_those_of_the_module(exported, name):
+def test_logits_are_those_of_the_module(exported, monkeypatch, name):
+    monkeypatch.setattr("stepforward.engines.torch.BLOCK", 2)
     x = networks.sample(name, 3)
     with torch.no_grad():
         expected = networks.build(name)(torch.from_numpy(x)).numpy()
     engine = TorchEngine(canonicalize(exported(name)), ())
-    logits = engine.logits(x, block=2)
+    logits = logits_of(engine, x)
     assert logits.dtype == np.float32
     if name == "mobilenet":  # its softmax is dropped
         logits = torch.softmax(torch.from_numpy(logits), 1).numpy()
@@ -57,7 +59,7 @@ def test_operators_as_onnx_runtime_runs_them(case):
     used = {name: array for name, array in parameters.items() if f", {name}" in OPERATORS[case]}
     model = canonicalize(parse(OPERATORS[case] + "\n y = Flatten<axis=1>(z)", **used))
     x = samples(model)
-    np.testing.assert_allclose(TorchEngine(model, ()).logits(x), run_ort(model, x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits_of(TorchEngine(model, ()), x), run_ort(model, x), rtol=1e-5, atol=1e-6)
 
 
 def test_an_input_scaled_by_channel_is_run_as_onnx_runtime_runs_it():
@@ -68,7 +70,9 @@ def test_an_input_scaled_by_channel_is_run_as_onnx_runtime_runs_it():
     x = (ramp(40, 2, scale=1.0) + 1) * sizes
     scaled = to_float(quantize(model, x))
     assert [node.op_type for node in scaled.graph] == ["Sub", "Mul", "Gemm"]
-    np.testing.assert_allclose(TorchEngine(scaled, ()).logits(x), run_ort(scaled, x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        logits_of(TorchEngine(scaled, ()), x), run_ort(scaled, x), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_gradients_and_loss_are_those_of_the_module(exported):
@@ -78,9 +82,9 @@ def test_gradients_and_loss_are_those_of_the_module(exported):
     loss.backward()
     names = ("conv1.weight", "fc3.bias")
     engine = TorchEngine(canonicalize(exported("lenet5")), names)
-    value, gradients = engine.gradients(x, y)
+    value, gradients = engine.gradients(Batch.of(x, y))
     assert value == pytest.approx(loss.item(), rel=1e-5)
-    assert engine.loss(x, y) == pytest.approx(loss.item(), rel=1e-5)
+    assert engine.loss(Batch.of(x, y)) == pytest.approx(loss.item(), rel=1e-5)
     assert tuple(gradients) == names
     for name, parameter in network.named_parameters():
         if name in names:
@@ -91,16 +95,16 @@ def test_moved_weights_are_restored_and_written_back():
     model = canonicalize(load_onnx(model_path()))
     engine = TorchEngine(model, ("head.weight", "stem.bias"))
     x = np.sin(np.arange(2 * 32 * 50, dtype=np.float32)).reshape(2, 1, 32, 50)
-    before, logits = engine.weights(), engine.logits(x)
-    engine.move({"head.weight": np.ones((10, 48), np.float32), "stem.bias": np.ones(48, np.float32)})
-    np.testing.assert_array_equal(before["stem.bias"] + 1, engine.weights()["stem.bias"])
-    moved = engine.logits(x)
+    before, logits = engine.snapshot(), logits_of(engine, x)
+    engine.apply({"head.weight": np.ones((10, 48), np.float32), "stem.bias": np.ones(48, np.float32)})
+    np.testing.assert_array_equal(before["stem.bias"] + 1, engine.snapshot()["stem.bias"])
+    moved = logits_of(engine, x)
     assert not np.array_equal(moved, logits)
     adapted = engine.model()
-    np.testing.assert_array_equal(TorchEngine(adapted, ()).logits(x), moved)
-    np.testing.assert_array_equal(TorchEngine(model, ()).logits(x), logits)
+    np.testing.assert_array_equal(logits_of(TorchEngine(adapted, ()), x), moved)
+    np.testing.assert_array_equal(logits_of(TorchEngine(model, ()), x), logits)
     engine.restore(before)
-    np.testing.assert_array_equal(engine.logits(x), logits)
+    np.testing.assert_array_equal(logits_of(engine, x), logits)
 
 
 def test_a_quantized_model_runs_as_floats():
@@ -108,8 +112,10 @@ def test_a_quantized_model_runs_as_floats():
     x = np.sin(np.arange(4 * 32 * 50, dtype=np.float32)).reshape(4, 1, 32, 50)
     quantized = quantize(model, x, QuantizationSettings.parse("16w8a"))
     engine = TorchEngine(to_float(quantized), ("head.weight",))
-    np.testing.assert_allclose(engine.logits(x), TorchEngine(model, ()).logits(x), rtol=1e-2, atol=1e-2)
-    assert engine.weights()["head.weight"].shape == (10, 48)
+    np.testing.assert_allclose(
+        logits_of(engine, x), logits_of(TorchEngine(model, ()), x), rtol=1e-2, atol=1e-2
+    )
+    assert engine.snapshot()["head.weight"].shape == (10, 48)
 
 
 def test_unknown_parameters_are_named():

@@ -18,11 +18,12 @@ import pytest
 import stepforward
 from stepforward import journal as journals
 from stepforward.engines.core import CoreEngine, device_inference_bytes, device_scratch_bytes
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.journal import JournalWriter
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.methods.trials import both_sides
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 REPORT_EVERY, STACK_BYTES = 20, 8192
@@ -114,13 +115,13 @@ def host_lines(engine, run, steps, path):
     """What the device has to print, from an engine on this machine."""
     m = run.plan.directions
     writer = JournalWriter.create(path, run.settings, m)
-    taken = qzo_ff(engine, lambda step: (run.x, run.y), range(steps), m, run.plan.share_batch)
+    taken = qzo_ff(engine, lambda step: Batch.of(run.x, run.y), range(steps), m, run.plan.share_batch)
     for step in range(steps + 1):
         if step % REPORT_EVERY == 0 or step == steps:
-            logits = engine.logits(run.x)
-            probes = [Perturbation(step, i, sign) for i in range(m) for sign in (1, -1)]
-            losses = engine.losses(run.x, run.y, [None, *probes])
-            yield f"weights {step} {hash_of_trained(run, engine.weights())}"
+            logits = logits_of(engine, run.x)
+            trials = [PLAIN, *both_sides(len(run.y), m, False)]
+            losses = engine.losses(step, Batch.of(run.x, run.y), trials)
+            yield f"weights {step} {hash_of_trained(run, engine.snapshot().weights)}"
             for sample, row in enumerate(logits.tolist()):
                 yield " ".join(map(str, ["logits", step, sample, *row]))
             yield " ".join(map(str, ["losses", step, *losses]))
@@ -170,7 +171,7 @@ def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     engine = CoreEngine(printed.run.program, printed.run.plan)
     for step, votes in enumerate(journal.votes):
         engine.update(step, votes.tolist())
-    assert f"weights {steps} {hash_of_trained(printed.run, engine.weights())}" in printed.lines
+    assert f"weights {steps} {hash_of_trained(printed.run, engine.snapshot().weights)}" in printed.lines
 
 
 def test_replay_takes_a_journal_from_a_device(build_folder, tmp_path):

@@ -3,6 +3,7 @@ import pytest
 from small import CLASSES, samples, small_network, small_program
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier, requantize
+from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import _Lowering, lower
@@ -61,7 +62,7 @@ def test_the_program_computes_what_the_graph_means(per_channel):
     """Integers may differ from the unrounded float network only by the rounding of the activations."""
     graph, program = small_network(per_channel=per_channel), small_program(per_channel=per_channel)
     x, _ = samples(program, 5)
-    logits = ReferenceEngine(program).logits(x) * graph.formats["y"].scale
+    logits = logits_of(ReferenceEngine(program), x) * graph.formats["y"].scale
     real = real_forward(graph, x.transpose(0, 3, 1, 2).astype(np.float64))
     limit = 32767 * graph.formats["y"].scale
     assert logits.shape == (5, CLASSES)

@@ -7,6 +7,7 @@ import pytest
 from onnx_graphs import parse, ramp, run_ort
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
@@ -22,10 +23,10 @@ def assert_equal(body, **weights):
     model = quantize(canonicalize(parse(body, input_shape="N,8,6,4", **weights)), ramp(16, 8, 6, 4))
     program, x = lower(read_quantized(model)), ramp(16, 8, 6, 4)
     expected = run_ort(model, x) / program.tensors[program.output].scale[0]
-    found = ReferenceEngine(program).logits(quantize_input(program, x))
+    found = logits_of(ReferenceEngine(program), quantize_input(program, x))
     zero = program.tensors[program.output].zero_point
     assert np.array_equal(found, np.rint(expected).astype(np.int64) + zero) and len(np.unique(found)) > 50
-    assert np.array_equal(CoreEngine(program).logits(quantize_input(program, x)), found)
+    assert np.array_equal(logits_of(CoreEngine(program), quantize_input(program, x)), found)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_weights_with_the_names_of_formats():
     model = quantize(canonicalize(parse(body, input_shape="N,8,6,4", **weights)), ramp(16, 8, 6, 4))
     onnx.checker.check_model(ir.to_proto(model), full_check=True)
     program, x = lower(read_quantized(model)), ramp(16, 8, 6, 4)
-    found = ReferenceEngine(program).logits(quantize_input(program, x))
+    found = logits_of(ReferenceEngine(program), quantize_input(program, x))
     scale = program.tensors[program.output].scale[0]
     np.testing.assert_allclose(found * scale, np.maximum(x.reshape(16, -1), 0), atol=0.01)
     assert {tensor.name for tensor in program.parameters} >= {name.replace("__", ".") for name in names}

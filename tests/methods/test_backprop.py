@@ -4,6 +4,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from stepforward.digits.clips import load_clips, model_path  # noqa: E402
+from stepforward.engines.protocol import Batch  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.graph.metadata import get_preprocessing  # noqa: E402
 from stepforward.methods.backprop import GRADIENT, SgdSettings, sgd  # noqa: E402
@@ -24,11 +25,11 @@ class Parabola:
     def __init__(self):
         self.w = np.float32([8.0])
 
-    def gradients(self, x, y):
+    def gradients(self, batch):
         return float(self.w[0] ** 2 / 2), {"w": self.w.copy()}
 
-    def move(self, steps):
-        self.w += steps["w"]
+    def apply(self, moves):
+        self.w += moves["w"]
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
@@ -44,7 +45,7 @@ def test_steps_are_those_of_torchs_sgd(schedule):
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     engine = Parabola()
     settings = SgdSettings(steps, lr=0.1, momentum=0.9, schedule=schedule)
-    for step in backprop(engine, lambda number: (None, np.zeros(4)), range(steps), settings):
+    for step in backprop(engine, lambda number: Batch.of(np.zeros(4)), range(steps), settings):
         loss = (w**2 / 2).sum()
         assert step.loss == pytest.approx(loss.item(), rel=1e-3)
         assert step.forward_passes == 4
@@ -59,7 +60,7 @@ def test_the_rate_warms_up():
     engine = Parabola()
     settings = SgdSettings(4, lr=0.5, momentum=0.0, schedule="constant", warmup=2)
     moves = []
-    for _ in backprop(engine, lambda number: (None, np.zeros(1)), range(4), settings):
+    for _ in backprop(engine, lambda number: Batch.of(np.zeros(1)), range(4), settings):
         moves.append(float(engine.w[0]))
     assert moves == [6.0, 3.0, 1.5, 0.75]
 
@@ -72,7 +73,9 @@ def test_the_demo_network_learns_the_new_speaker():
     frozen = engine.model().graph.initializers["stem.weight"].const_value.numpy().copy()
     losses = [
         step.loss
-        for step in backprop(engine, lambda number: (clips.x, clips.y), range(5), SgdSettings(5, lr=1e-2))
+        for step in backprop(
+            engine, lambda number: Batch.of(clips.x, clips.y), range(5), SgdSettings(5, lr=1e-2)
+        )
     ]
     assert losses[-1] < 0.9 * losses[0]
     np.testing.assert_array_equal(

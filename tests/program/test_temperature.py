@@ -5,6 +5,7 @@ import pytest
 from small import samples, small_program
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.errors import StepforwardError
 from stepforward.program.temperature import at_temperature
 from stepforward.scores import NATS, score_float
@@ -15,9 +16,9 @@ def test_the_loss_is_that_of_the_divided_logits(temperature):
     program = small_program()
     x, y = samples(program, 12)
     engine = CoreEngine(at_temperature(program, temperature), threads=1)
-    (loss,) = engine.losses(x, y, [None])
-    logits = CoreEngine(program, threads=1).logits(x)
-    assert np.array_equal(engine.logits(x), logits)
+    (loss,) = engine.losses(0, Batch.of(x, y), [PLAIN])
+    logits = logits_of(CoreEngine(program, threads=1), x)
+    assert np.array_equal(logits_of(engine, x), logits)
     real = score_float(logits * program.tensors[program.output].scale[0] / temperature, y)
     assert math.isclose(loss * NATS, real.loss, rel_tol=1e-3)
 

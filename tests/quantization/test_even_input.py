@@ -7,6 +7,7 @@ import pytest
 from onnx_graphs import parse, run_ort
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
@@ -82,7 +83,7 @@ def test_channels_in_the_last_axis_are_scaled_alike():
     programs = [to_program(open_model(model)) for model in models]
     assert programs[1].metadata["input_scaling"]["axis"] == 3
     integers = [
-        CoreEngine(program).logits(quantize_input(program, samples))
+        logits_of(CoreEngine(program), quantize_input(program, samples))
         for program, samples in zip(programs, (x, np.moveaxis(x, 1, -1)), strict=True)
     ]
     np.testing.assert_array_equal(*integers)
@@ -124,7 +125,9 @@ def test_uneven_channels_keep_the_answers(name, canonical, x, tmp_path):
     onnx.checker.check_model(str(tmp_path / "q.onnx"), full_check=True)
     opened = open_model(tmp_path / "q.onnx")
     program = to_program(opened)
-    logits = CoreEngine(program).logits(quantize_input(program, x)) * program.tensors[program.output].scale[0]
+    logits = (
+        logits_of(CoreEngine(program), quantize_input(program, x)) * program.tensors[program.output].scale[0]
+    )
     assert (logits.argmax(1) == run_ort(load_onnx(tmp_path / "q.onnx"), x).argmax(1)).mean() > 0.99
     np.testing.assert_allclose(run(to_float(opened.graph), x), run(canonical, x), rtol=1e-3, atol=0.02)
 

@@ -6,6 +6,7 @@ import pytest
 from small import samples, small_program
 
 from stepforward import journal as journals
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.program.training_plan import plan_training
 from stepforward.run.fixed_steps import fixed_judge, fixed_steps
@@ -18,7 +19,7 @@ STEPS = 12
 
 def validate(program, engine):
     x, y = samples(program, 8, seed=2)
-    result = score(program, engine.logits(x), y)
+    result = score(program, logits_of(engine, x), y)
     return result.correct, result.loss
 
 
@@ -38,14 +39,14 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
         if stop_after is not None and len(taken) == stop_after:
             raise KeyboardInterrupt
         taken.append(step)
-        return x, y
+        return Batch.of(x, y)
 
     options = {"validation_count": 8, "nats": NATS, "steps": STEPS, "evaluate_every": 3, "patience": patience}
     try:
         result = train(
             fixed_steps(engine, batches, writer, recorded, STEPS, 2, False),
             fixed_judge(lambda: validate(program, engine), writer, recorded),
-            engine.weights,
+            lambda: engine.snapshot().weights,
             **options,
         )
         writer.end(result.best.step, result.stopped)
@@ -54,7 +55,7 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
         return None
     finally:
         writer.close()
-    return result, engine.weights(), taken
+    return result, engine.snapshot().weights, taken
 
 
 def test_a_run_keeps_the_best_validation_it_saw(tmp_path):

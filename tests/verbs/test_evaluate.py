@@ -10,6 +10,7 @@ from onnx_graphs import parse, ramp
 from stepforward.data.dataset import Dataset
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
@@ -38,7 +39,7 @@ def test_onnx_runtime_predicts_what_the_core_predicts(speech):
     session = onnxruntime.InferenceSession(ir.to_proto(graph).SerializeToString())
     expected = session.run(None, {session.get_inputs()[0].name: clips.x})[0].argmax(1)
     program = to_program(open_model(graph))
-    predicted = CoreEngine(program, threads=1).logits(quantize_input(program, clips.x)).argmax(1)
+    predicted = logits_of(CoreEngine(program, threads=1), quantize_input(program, clips.x)).argmax(1)
     assert (predicted == expected).mean() >= 0.99
 
 

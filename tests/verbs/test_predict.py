@@ -7,6 +7,7 @@ from cli import stripes
 from PIL import Image
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
 from stepforward.models import open_model, to_program
@@ -25,7 +26,9 @@ def test_classes_agree_with_evaluate(task):
 def test_probabilities_are_the_softmax_of_the_real_logits(task):
     x, _ = task.test
     program = to_program(open_model(task.model))
-    logits = CoreEngine(program).logits(quantize_input(program, x)) * program.tensors[program.output].scale[0]
+    logits = (
+        logits_of(CoreEngine(program), quantize_input(program, x)) * program.tensors[program.output].scale[0]
+    )
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     for row, found in zip(expected, predict(task.model, x, top=3), strict=True):
         assert np.allclose([entry["probability"] for entry in found["top"]], np.sort(row)[::-1])

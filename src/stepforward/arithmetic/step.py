@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +31,8 @@ def _per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
     return array[channels(tensor)] if len(array) > 1 else array[[0] * tensor.elements]
 
 
-def perturb(plan, entry, tensor: Tensor, w: Int, step: int, index: int, sign: int) -> Int:
-    """w +- eps*z on w's own grid, w in stored order and flat; w itself does not change.
+def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]]) -> Int:
+    """w plus the sum of amount*eps*z on w's own grid, w in stored order and flat; w itself does not change.
 
     Args:
         plan: `program.training_plan.TrainingPlan`.
@@ -40,16 +40,16 @@ def perturb(plan, entry, tensor: Tensor, w: Int, step: int, index: int, sign: in
         tensor: the parameter.
         w: its integers, shape (elements,).
         step: step number.
-        index: direction number.
-        sign: +1 or -1.
+        moves: pairs of a direction's number and an amount, such as (0, -1).
     """
-    z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
-    amount = _per_element(tensor, entry.perturb_mult)
-    if plan.perturbation == "paper":
-        mult, shift = plan.z_rescale
-        moved = multiply(w * ONE_Z + sign * amount * z, mult, shift)
-    else:
-        moved = w + sign * multiply(z, amount, _per_element(tensor, entry.perturb_shift))
+    mult = _per_element(tensor, entry.perturb_mult)
+    is_paper, total = plan.perturbation == "paper", np.zeros(tensor.elements, dtype=np.int64)
+    for index, amount in moves:
+        z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+        total += amount * (
+            mult * z if is_paper else multiply(z, mult, _per_element(tensor, entry.perturb_shift))
+        )
+    moved = multiply(w * ONE_Z + total, *plan.z_rescale) if is_paper else w + total
     return clamp(moved, -tensor.q_max, tensor.q_max)
 
 

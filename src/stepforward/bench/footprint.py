@@ -37,6 +37,7 @@ def _core(network: str, batch: int) -> int:
 
     from stepforward.bench.training import training
     from stepforward.engines.core import CoreEngine
+    from stepforward.engines.protocol import Batch
     from stepforward.methods.qzo_ff import qzo_ff
     from stepforward.program import fileformat
 
@@ -45,7 +46,7 @@ def _core(network: str, batch: int) -> int:
     engine = CoreEngine(program, plan, threads=THREADS)
     x = np.zeros((batch, *program.tensors[program.input].shape), dtype=np.int8)
     y = np.zeros(batch, dtype=np.int32)
-    for _ in qzo_ff(engine, lambda step: (x, y), range(STEPS), plan.directions, plan.share_batch):
+    for _ in qzo_ff(engine, lambda step: Batch.of(x, y), range(STEPS), plan.directions, plan.share_batch):
         pass
     return idle
 

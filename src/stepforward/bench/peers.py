@@ -12,6 +12,7 @@ from stepforward.bench.mezo import mezo_step
 from stepforward.bench.training import ONE_DIRECTION, training
 from stepforward.bench.workload import Workload
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch
 from stepforward.methods.qzo_ff import qzo_ff
 
 Call = Callable[[], object]
@@ -22,21 +23,21 @@ EPSILON, LR = 1e-3, 1e-6
 
 def core_forward(work: Workload, batch: int, threads: int) -> Call:
     """Integer logits of a batch."""
-    engine, x = CoreEngine(work.program, threads=threads), work.x_q[:batch]
-    return lambda: engine.logits(x)
+    engine, samples = CoreEngine(work.program, threads=threads), Batch.of(work.x_q[:batch])
+    return lambda: engine.outputs(samples)
 
 
 def core_8bit_forward(work: Workload, batch: int, threads: int) -> Call:
     """The same with 8-bit weights."""
-    engine, x = CoreEngine(work.program_8bit, threads=threads), work.x_q[:batch]
-    return lambda: engine.logits(x)
+    engine, samples = CoreEngine(work.program_8bit, threads=threads), Batch.of(work.x_q[:batch])
+    return lambda: engine.outputs(samples)
 
 
 def core_step(work: Workload, batch: int, threads: int, train: str = "all", **changes: object) -> Call:
     """One whole QZO-FF step as `adapt` takes it by default, or with changed settings; each call takes the next step."""
     program, plan = training(work.program, train, **changes)
     engine = CoreEngine(program, plan, threads=threads)
-    data = work.x_q[:batch], work.y[:batch].numpy()
+    data = Batch.of(work.x_q[:batch], work.y[:batch].numpy())
     steps = qzo_ff(engine, lambda step: data, itertools.count(), plan.directions, plan.share_batch)
     return lambda: next(steps)
 

@@ -11,10 +11,10 @@ from stepforward.bench.training import training
 from stepforward.bench.workload import Workload
 from stepforward.core.bindings import library
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import Batch
 from stepforward.memory import multiply_accumulates
-from stepforward.methods.probes import parts
 from stepforward.methods.qzo_ff import sign
+from stepforward.methods.trials import both_sides
 
 
 def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict[str, float]:
@@ -27,18 +27,15 @@ def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict
         and the losses; step - probes - update is the method itself.
     """
     program, plan = training(work.program)
-    x, y = work.x_q[:batch], work.y[:batch].numpy()
+    samples = Batch.of(work.x_q[:batch], work.y[:batch].numpy())
+    trials = both_sides(len(samples), plan.directions, plan.share_batch)
     plain, engine = CoreEngine(work.program, threads=threads), CoreEngine(program, plan, threads=threads)
     steps = itertools.count()
     z = np.empty(plan.elements, dtype=np.int8)
 
     def probe(step):
-        votes = []
-        for part, chosen in parts(len(y), plan.directions, plan.share_batch):
-            probes = [Perturbation(step, direction, side) for direction in chosen for side in (+1, -1)]
-            losses = engine.losses(x[part], y[part], probes)
-            votes += [sign(up - down) for up, down in zip(losses[::2], losses[1::2], strict=True)]
-        return votes
+        losses = engine.losses(step, samples, trials)
+        return [sign(up - down) for up, down in zip(losses[::2], losses[1::2], strict=True)]
 
     def step():
         number = next(steps)
@@ -51,7 +48,7 @@ def split_step(work: Workload, batch: int, threads: int, seconds: float) -> dict
 
     calls = {
         "step": step,
-        "forward": lambda: plain.logits(x),
+        "forward": lambda: plain.outputs(samples),
         "probes": lambda: probe(next(steps)),
         "update": lambda: engine.update(next(steps), [1] * plan.directions),
         "generate_once": lambda: generate(True),

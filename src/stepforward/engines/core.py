@@ -1,6 +1,7 @@
 """The C core as an engine: exact like the reference, threaded, and nothing allocated after it is made."""
 
 import ctypes
+import itertools
 import os
 import threading
 import weakref
@@ -20,7 +21,7 @@ from stepforward.core.bindings import (
     library,
 )
 from stepforward.engines.host_memory import even_block, host_memory
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.errors import StepforwardError
 from stepforward.program.fileformat import to_bytes
@@ -36,7 +37,7 @@ class CoreEngine:
 
     Args:
         program: what to run.
-        plan: training plan; without one only `logits`, plain losses and weights work.
+        plan: training plan; without one only `outputs`, plain losses and snapshots work.
         threads: worker threads; `default_threads()` if None. Results do not depend on it.
         block: samples run together per thread; chosen by the size of the activations if None. Results do not
             depend on it.
@@ -81,22 +82,30 @@ class CoreEngine:
         """Bytes of working memory on this host, all threads together."""
         return self._scratch.size + self._packed.size
 
-    def losses(
-        self, x: NDArray[np.int8], y: NDArray[np.int32], perturbations: Sequence[Perturbation | None]
-    ) -> list[int]:
-        """Loss of one batch under each perturbation, as exact integers.
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
+        """Loss of each trial, summed over its rows, as exact integers.
 
         Raises:
-            StepforwardError: x or y has a wrong shape, type or label, or there is no plan to perturb by.
+            StepforwardError: samples or labels have a wrong shape, type or label; there is no plan to move the
+                weights by; a trial has more than one move, or one of another amount than +1, -1 and 0.
         """
-        x, y = self._inputs(x), self._labels(y, len(x))
-        if self.plan is None and any(perturbation is not None for perturbation in perturbations):
+        x = self._inputs(batch.x)
+        y = self._labels(batch.y, len(x))
+        if self.plan is None and any(trial.moves for trial in trials):
             raise StepforwardError(
-                "this engine has no training plan to perturb weights by",
+                "this engine has no training plan to move weights by",
                 "make it with CoreEngine(program, plan)",
             )
-        count = len(perturbations)
-        numbers = [number for p in perturbations for number in (p or (0, 0, 0))]
+        losses = []
+        for _, group in itertools.groupby(trials, key=lambda trial: trial.rows.indices(len(x))):
+            some = list(group)
+            losses += self._losses(step, x[some[0].rows], y[some[0].rows], some)
+        return losses
+
+    def _losses(self, step, x, y, trials):
+        x, y, count = np.ascontiguousarray(x), np.ascontiguousarray(y), len(trials)
+        moves = [_only_move(trial) for trial in trials]
+        numbers = [number for move in moves for number in (step, *move)]
         probes = (ctypes.c_uint32 * (3 * count))(*numbers)  # sf_perturbation is three words
         sums = (ctypes.c_int64 * count)()
         with self._alone:
@@ -136,13 +145,13 @@ class CoreEngine:
             )
         check(status, "updating weights")
 
-    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+    def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes).
 
         Raises:
-            StepforwardError: x has a wrong shape or type.
+            StepforwardError: the samples have a wrong shape or type.
         """
-        x = self._inputs(x)
+        x = self._inputs(batch.x)
         result = np.empty((len(x), self._handle.classes), dtype=np.int32)
         with self._alone:
             status = self._core.sf_logits_threaded(
@@ -150,27 +159,29 @@ class CoreEngine:
                 *(self._crew, self._packs_or_none, _address(x), len(x), _address(result)),
             )
         check(status, "computing logits")
-        return result
+        return (result,)
 
-    def weights(self) -> bytes:
-        """Snapshot of the weights section."""
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights section and the momentum buffer."""
         with self._alone:
-            return self._weights.snapshot()
+            return Snapshot(self._weights.snapshot(), self._momentum.tobytes())
 
-    def restore(self, weights: bytes) -> None:
-        """Put a snapshot back. A momentum buffer is not touched.
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put a snapshot back, weights and momentum.
 
         Raises:
-            StepforwardError: the snapshot has another size than the program's weights.
+            StepforwardError: the snapshot has another size than the program's weights, or its plan's momentum.
         """
-        wanted = self._handle.weights_bytes
-        if len(weights) != wanted:
-            raise StepforwardError(
-                f"a snapshot of {len(weights)} bytes does not fit the program's {wanted} bytes of weights",
-                "restore a snapshot of the same program",
-            )
+        sizes = {"weights": self._handle.weights_bytes, "momentum": self._momentum.nbytes}
+        for (kind, wanted), given in zip(sizes.items(), snapshot, strict=True):
+            if len(given) != wanted and not (kind == "momentum" and not given):
+                raise StepforwardError(
+                    f"a snapshot of {len(given)} bytes does not fit the program's {wanted} bytes of {kind}",
+                    "restore a snapshot of the same program and plan",
+                )
         with self._alone:
-            self._weights.restore(weights)
+            self._weights.restore(snapshot.weights)
+            self._momentum[:] = np.frombuffer(snapshot.state, dtype=np.int16) if snapshot.state else 0
             self._packs.filled = 0
 
     def scratch_for(self, n: int) -> Scratch:
@@ -209,6 +220,16 @@ class CoreEngine:
             f"labels go from {y.min()} to {y.max()}, but the program has classes 0 to {self._handle.classes - 1}",
             "use the class numbers of the model",
         )
+
+
+def _only_move(trial: Trial) -> Move:
+    move, *others = trial.moves or (Move(0, 0),)
+    if others or move.amount not in (-1, 0, 1):
+        raise StepforwardError(
+            f"a trial with the moves {', '.join(map(str, trial.moves))}",
+            "the C core moves the weights along one direction by -1, 0 or +1; the reference engine does any",
+        )
+    return move
 
 
 def default_threads() -> int:

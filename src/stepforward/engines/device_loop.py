@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stepforward.core.bindings import DEVICE_ROWS, SINK, JournalHandle, Scratch, Trainer, check, library
 from stepforward.engines.core import open_plan, open_program
+from stepforward.engines.protocol import Batch, Snapshot
 from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.journal import STEPS_PER_RECORD, settings_text
 from stepforward.program.model import Program
@@ -68,16 +69,17 @@ class DeviceLoop:
         )
         check(status, "opening the journal")
 
-    def step(self, x: NDArray[np.int8], y: NDArray[np.int32]) -> tuple[int, ...]:
+    def step(self, batch: Batch) -> tuple[int, ...]:
         """One step on the samples of a batch; returns its votes."""
-        x, y = np.ascontiguousarray(x, dtype=np.int8), np.ascontiguousarray(y, dtype=np.int32)
+        x = np.ascontiguousarray(batch.x, dtype=np.int8)
+        y = np.ascontiguousarray(batch.y, dtype=np.int32)
         status = self._core.sf_train_step(self._trainer, x.ctypes.data, y.ctypes.data, len(x))
         check(status, "taking a step")
         return tuple(self._trainer.votes[: self.plan.directions])
 
-    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+    def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes), in the memory of a device that only runs the network."""
-        x = np.ascontiguousarray(x, dtype=np.int8)
+        x = np.ascontiguousarray(batch.x, dtype=np.int8)
         memory = aligned_bytes(self._core.sf_inference_bytes(self._program, 1))
         scratch = Scratch(memory.ctypes.data, memory.size, 1, DEVICE_ROWS)
         result = np.empty((len(x), self._program.classes), dtype=np.int32)
@@ -86,7 +88,7 @@ class DeviceLoop:
             *(x.ctypes.data, len(x), result.ctypes.data),
         )
         check(status, "computing logits")
-        return result
+        return (result,)
 
     def evaluation(self, correct: int, loss: int) -> None:
         """Record a validation in the journal."""
@@ -96,6 +98,6 @@ class DeviceLoop:
         """Record the end of the run: which step's weights were kept, and why it ended."""
         check(self._core.sf_journal_end(self._journal, kept, reason), "writing the journal")
 
-    def weights(self) -> bytes:
-        """Snapshot of the weights section."""
-        return self._weights.snapshot()
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights section and the momentum buffer."""
+        return Snapshot(self._weights.snapshot(), self._momentum.tobytes())

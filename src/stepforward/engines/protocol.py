@@ -1,23 +1,101 @@
 """Everything a method needs of an engine, and nothing else."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.errors import StepforwardError
 from stepforward.program.model import Program
 
+Arrays = Mapping[str, NDArray[Any]]
 
-class Perturbation(NamedTuple):
-    """Move the trainable weights by `sign * eps * z(seed, step, direction)` while a loss is computed.
+
+class Move(NamedTuple):
+    """Move the trainable weights by `amount * eps * z(seed, step, direction)` while a loss is computed.
 
     The seed and epsilon belong to the engine's training plan; no engine ever has to store z.
     """
 
-    step: int
     direction: int
-    sign: int  # +1 or -1
+    amount: int  # in steps of epsilon: +1, -1, or 0
+
+
+class Trial(NamedTuple):
+    """What a loss is wanted of: the sum of some moves, on some of a batch's samples.
+
+    >>> Trial((Move(direction=3, amount=-1),), rows=slice(3, None, 4))  # every fourth sample, from sample 3 on
+    Trial(moves=(Move(direction=3, amount=-1),), rows=slice(3, None, 4))
+    """
+
+    moves: tuple[Move, ...] = ()
+    rows: slice = slice(None)
+
+
+PLAIN = Trial()
+"""The weights as they are, on all samples."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples that are run together: arrays by name, each with one row per sample.
+
+    Attributes:
+        inputs: what goes into the network, by the names of its inputs; with one input the name is free.
+        targets: what should come out; empty where it is not known.
+    """
+
+    inputs: Arrays
+    targets: Arrays = field(default_factory=dict)
+
+    @staticmethod
+    def of(x: NDArray[Any], y: NDArray[Any] | None = None) -> "Batch":
+        """Samples with one input and, where they are known, labels.
+
+        >>> len(Batch.of(np.zeros((5, 28, 28, 1), np.int8), np.zeros(5, np.int32)))
+        5
+        """
+        return Batch({"x": x}, {} if y is None else {"y": y})
+
+    @property
+    def x(self) -> NDArray[Any]:
+        """The only input.
+
+        Raises:
+            StepforwardError: there is another number of inputs.
+        """
+        return _only(self.inputs, "input")
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """The only target.
+
+        Raises:
+            StepforwardError: there is another number of targets.
+        """
+        return _only(self.targets, "target")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+
+def _only(arrays: Arrays, kind: str) -> NDArray[Any]:
+    if len(arrays) != 1:
+        raise StepforwardError(
+            f"a batch with {len(arrays)} {kind}s ({', '.join(arrays) or 'none'}) where one is wanted",
+            f"give one {kind}",
+        )
+    (array,) = arrays.values()
+    return array
+
+
+class Snapshot(NamedTuple):
+    """What an engine with integer weights holds between two steps."""
+
+    weights: bytes  # the program's weights section
+    state: bytes = b""  # of the optimizer, such as momentum; empty: as it is before the first step
 
 
 class Engine(Protocol):
@@ -25,21 +103,16 @@ class Engine(Protocol):
 
     program: Program
 
-    def losses(
-        self,
-        x: NDArray[np.int8],
-        y: NDArray[np.int32],
-        perturbations: Sequence[Perturbation | None],
-    ) -> list[int]:
-        """Loss of one batch under each perturbation, as exact integers (contract, section 5).
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
+        """Loss of each trial, summed over its rows, as exact integers (contract, section 5).
 
-        All perturbations of a step come in one call, so that an engine can run the operators before the first
-        trainable one once and share them.
+        All trials of a step come in one call, so that an engine can share among them what they have in common.
 
         Args:
-            x: samples, s8, shape (n, *program.input.shape), in the program's input format.
-            y: labels in 0 .. classes-1, shape (n,).
-            perturbations: what to add to the trainable weights; None for the weights as they are.
+            step: number of the step, which names its directions.
+            batch: samples in the program's input format, s8, shape (n, *program.input.shape); labels in
+                0 .. classes-1, shape (n,).
+            trials: how to move the trainable weights, and the samples of the batch to try that on.
         """
         ...
 
@@ -47,14 +120,42 @@ class Engine(Protocol):
         """Move the trainable weights by one step along the directions of `step` (contract, section 8)."""
         ...
 
-    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
-        """Integer logits, shape (n, classes)."""
+    def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
+        """What the program gives for each sample; of a classifier one array of integer logits, shape (n, classes)."""
         ...
 
-    def weights(self) -> bytes:
-        """Snapshot of the program's weights section."""
+    def snapshot(self) -> Snapshot:
+        """A copy of the weights and the optimizer's state."""
         ...
 
-    def restore(self, weights: bytes) -> None:
-        """Put a snapshot back. A momentum buffer, if any, is not touched."""
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put a snapshot back, weights and state."""
         ...
+
+
+class GradientEngine(Protocol):
+    """What backpropagation needs; `engines.torch.TorchEngine` is one. The optimizer's state is the method's."""
+
+    trainable: tuple[str, ...]
+
+    def gradients(self, batch: Batch) -> tuple[float, dict[str, NDArray[np.float32]]]:
+        """Mean loss of a batch, and the gradient of each trainable parameter."""
+        ...
+
+    def apply(self, moves: Mapping[str, NDArray[np.float32]]) -> None:
+        """Add an array to each parameter named."""
+        ...
+
+
+class HasOutputs(Protocol):
+    """Any engine that runs a network."""
+
+    def outputs(self, batch: Batch) -> tuple[NDArray[Any], ...]:
+        """What the network gives for each sample."""
+        ...
+
+
+def logits_of(engine: HasOutputs, x: NDArray[Any]) -> NDArray[Any]:
+    """The only output for samples of the only input, shape (n, classes)."""
+    (found,) = engine.outputs(Batch.of(x))
+    return found

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic import step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
-from stepforward.engines.protocol import Perturbation
+from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.program.model import Program
 from stepforward.program.run import logits, run
 from stepforward.program.training_plan import TrainingPlan
@@ -22,32 +22,30 @@ class ReferenceEngine:
         self.program = program
         self.plan = plan
         self._weights = unpack_all(program)
-        self._velocity = {}
+        self._velocity: dict[int, Int] = {}
         if plan is not None and plan.momentum:
             sizes = {entry.tensor: program.tensors[entry.tensor].elements for entry in plan.trainable}
             self._velocity = {tensor: np.zeros(size, dtype=np.int64) for tensor, size in sizes.items()}
 
-    def losses(
-        self, x: NDArray[np.int8], y: NDArray[np.int32], perturbations: Sequence[Perturbation | None]
-    ) -> list[int]:
-        """Loss of one batch under each perturbation, as exact integers."""
-        program = self.program
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
+        """Loss of each trial, summed over its rows, as exact integers."""
+        program, x = self.program, batch.x.astype(np.int64)
         cut = self.plan.first_op if self.plan else len(program.ops)
-        known = run(program, program.ops[:cut], self._weights, {program.input: x.astype(np.int64)})
+        known = run(program, program.ops[:cut], self._weights, {program.input: x})
         totals = []
-        for perturbation in perturbations:
-            values = run(program, program.ops[cut:], self._perturbed(perturbation), known)
-            found = values[program.output].reshape(len(x), -1)
-            totals.append(int(cross_entropy(found, y, *program.loss_rescale).sum()))
+        for trial in trials:
+            rows = {tensor: value[trial.rows] for tensor, value in known.items()}
+            values = run(program, program.ops[cut:], self._moved(step, trial.moves), rows)
+            found, y = values[program.output], batch.y[trial.rows]
+            totals.append(int(cross_entropy(found.reshape(len(y), -1), y, *program.loss_rescale).sum()))
         return totals
 
-    def _perturbed(self, perturbation: Perturbation | None) -> dict[int, Int]:
+    def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
-        if perturbation is not None:
-            for entry in self.plan.trainable:
-                tensor, w = self.program.tensors[entry.tensor], weights[entry.tensor]
-                moved = step.perturb(self.plan, entry, tensor, w.reshape(-1), *perturbation)
-                weights[entry.tensor] = moved.reshape(w.shape)
+        for entry in self.plan.trainable if moves else ():
+            tensor, w = self.program.tensors[entry.tensor], weights[entry.tensor]
+            moved = step.perturb(self.plan, entry, tensor, w.reshape(-1), step_number, moves)
+            weights[entry.tensor] = moved.reshape(w.shape)
         return weights
 
     def update(self, step_number: int, votes: Sequence[int]) -> None:
@@ -58,14 +56,19 @@ class ReferenceEngine:
             moved = step.update(self.plan, entry, tensor, w.reshape(-1), velocity, step_number, votes)
             self._weights[entry.tensor] = moved.reshape(w.shape)
 
-    def logits(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+    def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes)."""
-        return logits(self.program, self._weights, x).astype(np.int32)
+        return (logits(self.program, self._weights, batch.x).astype(np.int32),)
 
-    def weights(self) -> bytes:
-        """Snapshot of the weights section."""
-        return pack_all(self.program, self._weights)
+    def snapshot(self) -> Snapshot:
+        """The weights section, and the momentum of each trainable tensor in the plan's order, s16."""
+        momentum = b"".join(v.astype("<i2").tobytes() for v in self._velocity.values())
+        return Snapshot(pack_all(self.program, self._weights), momentum)
 
-    def restore(self, weights: bytes) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Put a snapshot back."""
-        self._weights = unpack_all(self.program, weights)
+        self._weights = unpack_all(self.program, snapshot.weights)
+        at, momentum = 0, np.frombuffer(snapshot.state, dtype="<i2")
+        for velocity in self._velocity.values():
+            velocity[:] = momentum[at : at + velocity.size] if len(momentum) else 0
+            at += velocity.size

@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import attribute, constant, copy_model
 
@@ -18,6 +19,9 @@ except ImportError as error:
     ) from error
 
 Arrays = dict[str, NDArray[np.float32]]
+
+BLOCK = 256
+"""Samples that go forward together where no gradient is wanted."""
 
 
 class TorchEngine:
@@ -49,42 +53,43 @@ class TorchEngine:
         for name in self.trainable:
             self._parameters[name].requires_grad_()
 
-    def logits(self, x: NDArray[np.float32], block: int = 256) -> NDArray[np.float32]:
-        """Logits (N, classes) of float32 inputs (N, C, H, W), `block` samples at a time."""
+    def outputs(self, batch: Batch) -> tuple[NDArray[np.float32], ...]:
+        """Logits (N, classes) of float32 inputs (N, C, H, W), BLOCK samples at a time."""
         with torch.no_grad():
-            parts = [self._forward(x[start : start + block]) for start in range(0, len(x), block)]
-        return torch.cat(parts).numpy()
+            parts = [self._forward(batch.x[start : start + BLOCK]) for start in range(0, len(batch), BLOCK)]
+        return (torch.cat(parts).numpy(),)
 
-    def loss(self, x: NDArray[np.float32], y: NDArray[np.integer]) -> float:
+    def loss(self, batch: Batch) -> float:
         """Mean cross-entropy in nats."""
-        return F.cross_entropy(torch.from_numpy(self.logits(x)), _labels(y)).item()
+        (logits,) = self.outputs(batch)
+        return F.cross_entropy(torch.from_numpy(logits), _labels(batch.y)).item()
 
-    def gradients(self, x: NDArray[np.float32], y: NDArray[np.integer]) -> tuple[float, Arrays]:
+    def gradients(self, batch: Batch) -> tuple[float, Arrays]:
         """Mean cross-entropy of a batch in nats, and its gradient for each trainable parameter, by name."""
-        loss = F.cross_entropy(self._forward(x), _labels(y))
+        loss = F.cross_entropy(self._forward(batch.x), _labels(batch.y))
         gradients = torch.autograd.grad(loss, [self._parameters[name] for name in self.trainable])
         return loss.item(), dict(zip(self.trainable, (g.numpy() for g in gradients), strict=True))
 
-    def move(self, steps: Mapping[str, NDArray[np.float32]]) -> None:
+    def apply(self, moves: Mapping[str, NDArray[np.float32]]) -> None:
         """Add an array to each parameter named."""
         with torch.no_grad():
-            for name, step in steps.items():
-                self._parameters[name] += torch.from_numpy(step)
+            for name, move in moves.items():
+                self._parameters[name] += torch.from_numpy(move)
 
-    def weights(self) -> Arrays:
+    def snapshot(self) -> Arrays:
         """Snapshot of the trainable parameters, by name."""
         return {name: self._parameters[name].detach().numpy().copy() for name in self.trainable}
 
-    def restore(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    def restore(self, snapshot: Mapping[str, NDArray[np.float32]]) -> None:
         """Put a snapshot back."""
         with torch.no_grad():
-            for name, array in weights.items():
+            for name, array in snapshot.items():
                 self._parameters[name].copy_(torch.from_numpy(array))
 
     def model(self) -> ir.Model:
         """A copy of the graph that holds the present weights."""
         model = copy_model(self._model)
-        for name, array in self.weights().items():
+        for name, array in self.snapshot().items():
             model.graph.initializers[name].const_value = ir.tensor(array, name=name)
         return model
 

@@ -1,30 +1,17 @@
 """Backpropagation: SGD with momentum in float32, the baseline that knows the gradient."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.step import rate
-from stepforward.methods.protocol import Batch, Estimate, Estimator, Method, Rule, stateless
+from stepforward.engines.protocol import Batch, GradientEngine
+from stepforward.methods.protocol import Estimate, Estimator, Method, Rule, stateless
 from stepforward.settings import Settings
 
 Arrays = Mapping[str, NDArray[np.float32]]
-
-
-class GradientEngine(Protocol):
-    """What backpropagation needs of an engine; `engines.torch.TorchEngine` is one."""
-
-    trainable: tuple[str, ...]
-
-    def gradients(self, x: NDArray, y: NDArray) -> tuple[float, dict[str, NDArray[np.float32]]]:
-        """Mean loss of a batch, and the gradient of each trainable parameter."""
-        ...
-
-    def move(self, steps: Arrays) -> None:
-        """Add an array to each parameter named."""
-        ...
 
 
 class SgdSettings(NamedTuple):
@@ -44,9 +31,8 @@ def method(settings: Settings) -> Method[GradientEngine, Arrays]:
 
 
 def _gradient(state: Any, engine: GradientEngine, number: int, batch: Batch) -> tuple[Any, Estimate[Arrays]]:
-    x, y = batch
-    loss, gradients = engine.gradients(x, y)
-    return state, Estimate(gradients, loss, len(y))
+    loss, gradients = engine.gradients(batch)
+    return state, Estimate(gradients, loss, len(batch))
 
 
 GRADIENT: Estimator[GradientEngine, Arrays] = Estimator(stateless, _gradient)
@@ -67,7 +53,7 @@ def sgd(settings: SgdSettings) -> Rule[GradientEngine, Arrays]:
             for name, gradient in gradients.items()
         }
         lr = settings.lr * rate(settings.schedule, number, settings.steps, settings.warmup) / 32768
-        engine.move({name: np.float32(-lr) * v for name, v in faster.items()})
+        engine.apply({name: np.float32(-lr) * v for name, v in faster.items()})
         return faster
 
     return Rule(lambda engine: {}, step)

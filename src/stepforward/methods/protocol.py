@@ -6,16 +6,13 @@ Each is a pure pair: `init` makes a state, `step` takes one and gives the next. 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from numpy.typing import NDArray
+from stepforward.engines.protocol import Batch
 
 E = TypeVar("E")
 """The engine a method needs: `engines.protocol.Engine`, or one with gradients."""
 
 M = TypeVar("M")
 """What an estimator gives and a rule takes: votes, or gradients by name."""
-
-Batch = tuple[NDArray, NDArray]
-"""Samples and labels."""
 
 
 class Estimate(NamedTuple, Generic[M]):

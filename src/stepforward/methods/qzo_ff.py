@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from stepforward.engines.protocol import Engine
+from stepforward.engines.protocol import Batch, Engine
 from stepforward.methods.probes import probe
-from stepforward.methods.protocol import Batch, Estimate, Estimator, Method, stateless, take
+from stepforward.methods.protocol import Estimate, Estimator, Method, stateless, take
 from stepforward.methods.votes import VOTES
 from stepforward.settings import Settings
 
@@ -65,7 +65,7 @@ def qzo_ff(
 
     Args:
         engine: made for one program and one training plan.
-        batches: gives the samples and labels (x, y) of a step number.
+        batches: gives the samples and labels of a step number.
         steps: step numbers to take, such as `range(2000)`, or `range(800, 2000)` to continue.
         directions: m of sign-m-SPSA; each costs two forward passes, over the batch or over its share.
         share_batch: whether each direction is tried on its own share of the batch.

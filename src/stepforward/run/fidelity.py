@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
 from stepforward.models import Opened
@@ -34,7 +35,7 @@ def fidelity(
     """
     chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)
     x = x[chosen]
-    real, integers = run(opened.graph, x), CoreEngine(program).logits(quantize_input(program, x))
+    real, integers = run(opened.graph, x), logits_of(CoreEngine(program), quantize_input(program, x))
     agreement = float((real.argmax(axis=1) == integers.argmax(axis=1)).mean())
     found = dict.fromkeys(("float_accuracy", "quantized_accuracy", "float_loss", "quantized_loss"))
     if y is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stepforward import journal as journals
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
@@ -91,7 +92,7 @@ def adapt_fixed(
             fixed_judge(
                 lambda: _score(program, engine, samples["validation"]).weighed(weights), writer, recorded
             ),
-            engine.weights,
+            lambda: engine.snapshot().weights,
             steps=steps,
             validation_count=int(weights.sum()),
             nats=NATS,
@@ -107,7 +108,7 @@ def adapt_fixed(
         writer.close()
     seconds = time.monotonic() - started
 
-    engine.restore(run.best.weights)
+    engine.restore(Snapshot(run.best.weights))
     after = _score(program, engine, samples[measured_on])
     adapted = replace(program, weights=run.best.weights)
     kept = _kept(prepared, opened, program)
@@ -145,14 +146,14 @@ def _new_notes(given: Opened, opened: Opened) -> list[str]:
 
 
 def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
-    return score(program, engine.logits(samples[0]), samples[1])
+    return score(program, logits_of(engine, samples[0]), samples[1])
 
 
-def _batches(samples: Samples, settings: Settings) -> Callable[[int], Samples]:
+def _batches(samples: Samples, settings: Settings) -> Callable[[int], Batch]:
     x, y = samples
     shares = settings.directions if settings.share_batch else 1
     indices = batches_of(settings.seed, y, settings.batch, settings.balance, shares)
-    return lambda step: (x[indices(step)], y[indices(step)])
+    return lambda step: Batch.of(x[indices(step)], y[indices(step)])
 
 
 def _open_journal(
@@ -214,7 +215,7 @@ def _steps(settings: Settings, program: Program, samples: Samples, recorded: jou
     engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
     x, y = (part[: settings.batch] for part in samples)
     taken, started = 0, time.monotonic()
-    for _ in qzo_ff(engine, lambda step: (x, y), range(10_000), plan.directions, plan.share_batch):
+    for _ in qzo_ff(engine, lambda step: Batch.of(x, y), range(10_000), plan.directions, plan.share_batch):
         taken += 1
         if time.monotonic() - started > min(1.0, settings.minutes * 6):
             break

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from stepforward.engines.protocol import Engine
+from stepforward.engines.protocol import Batch, Engine
 from stepforward.journal import Journal, JournalWriter
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.run.training import Taken
@@ -11,7 +11,7 @@ from stepforward.scores import NATS
 
 def fixed_steps(
     engine: Engine,
-    batches: Callable[[int], tuple],
+    batches: Callable[[int], Batch],
     writer: JournalWriter,
     recorded: Journal | None,
     steps: int,

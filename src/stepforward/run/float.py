@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.torch import TorchEngine, set_threads
 from stepforward.errors import StepforwardError
 from stepforward.memory import memory
@@ -61,7 +62,7 @@ def adapt_float(
     run = train(
         _steps(engine, prepared.train, settings, steps),
         judge,
-        engine.weights,
+        engine.snapshot,
         steps=steps,
         validation_count=int(weights.sum()),
         nats=1.0,
@@ -94,19 +95,19 @@ def adapt_float(
 def _steps(engine: TorchEngine, data: Dataset, settings: Settings, steps: int) -> Iterator[Taken]:
     indices = batches_of(settings.seed, data.y, settings.batch, settings.balance)
 
-    def batches(step: int) -> tuple[np.ndarray, np.ndarray]:
-        return data.x[indices(step)], data.y[indices(step)]
+    def batches(step: int) -> Batch:
+        return Batch.of(data.x[indices(step)], data.y[indices(step)])
 
     for step in take(make(settings), engine, batches, range(steps)):
         yield Taken(step.loss, step.forward_passes)
 
 
 def _score(engine: TorchEngine, data: Dataset) -> Score:
-    return score_float(engine.logits(data.x), data.y)
+    return score_float(logits_of(engine, data.x), data.y)
 
 
 def _sha256(engine: TorchEngine) -> str:
     digest = hashlib.sha256()
-    for name, array in sorted(engine.weights().items()):
+    for name, array in sorted(engine.snapshot().items()):
         digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

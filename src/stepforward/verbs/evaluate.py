@@ -6,6 +6,7 @@ from typing import Any
 
 from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run as run_float
 from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
@@ -51,7 +52,7 @@ def evaluate(
     started, sha = time.monotonic(), None
     if opened.quantized:
         program = to_program(opened)
-        logits = CoreEngine(program, threads=threads).logits(quantize_input(program, dataset.x))
+        logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, dataset.x))
         result, sha = score(program, logits, dataset.y), program.weights_sha256
     else:
         logits = run_float(opened.graph, dataset.x)

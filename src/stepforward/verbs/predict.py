@@ -11,6 +11,7 @@ from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import check_samples, read_samples
 from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
@@ -104,7 +105,9 @@ def _probabilities(opened: Opened, x: NDArray[np.float32], threads: int | None) 
     if opened.quantized:
         program = to_program(opened)
         scale = program.tensors[program.output].scale[0]
-        logits = CoreEngine(program, threads=threads).logits(quantize_input(program, x)) * np.float64(scale)
+        logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, x)) * np.float64(
+            scale
+        )
     else:
         logits = run_float(opened.graph, x).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

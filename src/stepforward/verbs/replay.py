@@ -50,7 +50,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     started = time.monotonic()
     for step, votes in enumerate(recorded.votes[: recorded.kept]):
         engine.update(step, votes.tolist())
-    adapted = replace(program, weights=engine.weights())
+    adapted = replace(program, weights=engine.snapshot().weights)
     if out is not None:
         save_onnx(with_weights(opened.graph, network_weights(adapted)), out)
     return {
