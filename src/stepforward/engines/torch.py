@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import attribute, constant, copy_model
+from stepforward.operators.table import JOINS
 
 try:
     import torch
@@ -169,7 +170,7 @@ _OPERATORS = {
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
     "Relu": lambda node, x: torch.relu(x),
     "Clip": _clip,
-    "Add": lambda node, a, b: a + b,
+    **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
     "Sub": lambda node, x, offset: x - torch.tensor(offset),
     "Mul": lambda node, x, factor: x * torch.tensor(factor),
     "MaxPool": _max_pool,

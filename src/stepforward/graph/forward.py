@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.graph.nodes import attribute, constant
+from stepforward.operators.table import JOINS
 
 Observer = Callable[[str, np.ndarray], None]
 
@@ -99,7 +100,7 @@ _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Gemm": _gemm,
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),
     "Clip": _clip,
-    "Add": lambda node, a, b: a + b,
+    **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
     "Sub": lambda node, x, offset: x - offset,
     "Mul": lambda node, x, factor: x * factor,
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from stepforward.arithmetic.fixedpoint import add_multipliers, quantize_multiplier
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
-from stepforward.operators.add import Add
 from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
@@ -21,6 +20,7 @@ from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
+from stepforward.operators.table import JOINS
 from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
 from stepforward.program.layout import (
@@ -125,7 +125,7 @@ class _Lowering:
         lower = {
             "Conv": self.conv,
             "Gemm": self.gemm,
-            "Add": self.add,
+            **dict.fromkeys(JOINS, self.join),
             "Clip": self.clip,
             "MaxPool": self.max_pool,
             "AveragePool": self.average_pool,
@@ -171,10 +171,11 @@ class _Lowering:
         what = kind(rescale=pairs, lo=lo, hi=hi, **attributes)
         self.emit(what, node, inputs, self.result(node, form), weight, bias)
 
-    def add(self, node: Node, inputs: list[int], form: Format) -> None:
-        a, b = (self.network.formats[name].scale / form.scale for name in node.inputs)
+    def join(self, node: Node, inputs: list[int], form: Format) -> None:
+        kind, (a, b) = JOINS[node.op_type], (self.network.formats[name].scale for name in node.inputs)
         lo, hi = _bounds(node, form)
-        self.emit(Add(rescale=add_multipliers(a, b), lo=lo, hi=hi), node, inputs, self.result(node, form))
+        what = kind(rescale=kind.multipliers(a, b, form.scale), lo=lo, hi=hi)
+        self.emit(what, node, inputs, self.result(node, form))
 
     def clip(self, node: Node, inputs: list[int], form: Format) -> None:
         pair = quantize_multiplier(self.network.formats[node.inputs[0]].scale / form.scale)

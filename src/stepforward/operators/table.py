@@ -6,6 +6,7 @@ from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.join import Join
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
@@ -26,6 +27,9 @@ OPERATORS: tuple[type[Operator], ...] = (
     Transpose,
     Reshape,
 )
+
+JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}
+"""Those that join two tensors, by their names in a graph."""
 
 BY_KIND = {operator.kind: operator for operator in OPERATORS}
 """The same by name."""

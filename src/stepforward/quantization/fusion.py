@@ -3,18 +3,21 @@
 import onnx_ir as ir
 
 from stepforward.graph.nodes import constant, sole_consumer
+from stepforward.operators.table import JOINS
 
 FORMAT_OF_INPUT = ("MaxPool", "Pad", "Reshape", "Flatten", "Transpose")
 """Operators that move integers: the output has its input's scale and zero point."""
 
-_FUSES = ("Conv", "Gemm", "Add")
+FUSES = ("Conv", "Gemm", *JOINS)
+"""Operators that apply a Relu or Clip on their way out."""
+
 _CLIPS = ("Relu", "Clip")
 
 
 def fused_clip(node: ir.Node) -> ir.Node | None:
     """The Relu or Clip that the integer operator of `node` applies on its way out, or None."""
     reader = sole_consumer(node.outputs[0])
-    return reader if node.op_type in _FUSES and reader is not None and reader.op_type in _CLIPS else None
+    return reader if node.op_type in FUSES and reader is not None and reader.op_type in _CLIPS else None
 
 
 def first_value(graph: ir.Graph) -> ir.Value:

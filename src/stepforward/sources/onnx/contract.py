@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import attribute, constant, describe, dims, present
+from stepforward.operators.table import JOINS
 
 _WINDOW = ("kernel_shape", "strides", "dilations", "pads")
 
@@ -53,16 +54,16 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             )
         if node.op_type in ("Conv", "MaxPool", "AveragePool"):
             _check_window(node)
-        activations = node.inputs if node.op_type in ("Add", "Concat") else node.inputs[:1]
+        activations = node.inputs if node.op_type in (*JOINS, "Concat") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):
             raise StepforwardError(
                 f"{describe(node)} joins a tensor with a constant",
                 "only tensors computed from the input can be joined",
             )
-        if node.op_type == "Add" and len({dims(value, node) for value in node.inputs}) > 1:
+        if node.op_type in JOINS and len({dims(value, node) for value in node.inputs}) > 1:
             shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
             raise StepforwardError(
-                f"{describe(node)} adds tensors of different shapes {shapes}", "add tensors of equal shape"
+                f"{describe(node)} joins tensors of different shapes {shapes}", "join tensors of equal shape"
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)

@@ -7,9 +7,11 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import copy_model, is_quantized, operator_name
+from stepforward.operators.table import JOINS
 
 CANONICAL = (
-    *("Conv", "Gemm", "Relu", "Clip", "Add", "MaxPool", "AveragePool", "GlobalAveragePool"),
+    *JOINS,
+    *("Conv", "Gemm", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
 )
 """Operators of the canonical graph."""
@@ -47,7 +49,7 @@ _REWRITTEN = {
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
-_TWO_COMPUTED = {"Div", "Gemm", "MatMul", "Max", "Min", "Mul", "Sub"}
+_TWO_COMPUTED = {"Div", "Gemm", "MatMul", "Max", "Min", "Mul", "Sub"} - JOINS.keys()
 """Operators of which one operand must be constant."""
 
 _OVER_CLASSES = {"LogSoftmax", "Sigmoid", "Softmax"}

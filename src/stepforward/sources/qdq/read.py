@@ -9,7 +9,8 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import attribute, constant, copy_model, describe, dims, is_quantized, present
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
-from stepforward.quantization.fusion import FORMAT_OF_INPUT
+from stepforward.operators.table import JOINS
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
 from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
 from stepforward.sources.onnx.support import CANONICAL
@@ -99,11 +100,11 @@ class _Reader:
             before = self.pending.pop(source, None)
             if before is None:
                 before = Node("Clip", node.name, (self._activation(node, source),), "", {})
-            elif before.op_type not in ("Conv", "Gemm", "Add") or before.clip != (None, None):
+            elif before.op_type not in FUSES or before.clip != (None, None):
                 raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
             self.pending[result] = replace(before, clip=clip)
             return
-        count = len(node.inputs) if node.op_type in ("Add", "Concat") else 1
+        count = len(node.inputs) if node.op_type in (*JOINS, "Concat") else 1
         inputs = tuple(self._activation(node, value) for value in node.inputs[:count])
         weight = bias = None
         if node.op_type in ("Conv", "Gemm"):
