@@ -7,8 +7,8 @@ from common import percent, table, write
 
 import stepforward as sf
 from stepforward.digits.clips import load_clips, model_path
-from stepforward.models import open_model
 from stepforward.quantization.formats import QuantizationSettings
+from stepforward.sources.open import open_source
 from stepforward.sources.qdq.write import quantize
 from stepforward.verbs.demo import OPTIONS
 
@@ -44,11 +44,11 @@ def main():
     arguments.add_argument("--seeds", type=int, default=4)
     arguments.add_argument("--steps", type=int, default=2000)
     given = arguments.parse_args()
-    opened = open_model(model_path())
+    opened = open_source(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     rows = []
     for name, (formats, options) in CHOICES.items():
-        base = quantize(opened.graph, adapting.x, QuantizationSettings(**formats))
+        base = quantize(opened.model, adapting.x, QuantizationSettings(**formats))
         settings = {**OPTIONS, "steps": given.steps, **options}
         runs = [sf.adapt(base, adapting, test=testing, **{**settings, "seed": s}) for s in range(given.seeds)]
         accuracy = [run["adapted_accuracy"] for run in runs]

@@ -22,8 +22,9 @@ from common import DATA, RESULTS, ROOT, write
 
 import stepforward as sf
 from stepforward.journal import read
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.program.weights import unpack_all
+from stepforward.sources.open import open_source
 
 sys.path.insert(0, str(ROOT / "tests"))
 from random_networks import CYCLE, random_case, run
@@ -53,7 +54,7 @@ def random_networks() -> Iterator[tuple[str, str]]:
 def of_run(folder: Path) -> dict[str, str]:
     """Votes, validation losses and weights that a run leaves in its folder."""
     journal = read(folder / "journal")
-    program = to_program(open_model(folder / "adapted.onnx"))
+    program = lower(open_source(folder / "adapted.onnx").network())
     return {
         "votes": digest(journal.votes),
         "losses": digest([entry.loss for entry in journal.evaluations]),

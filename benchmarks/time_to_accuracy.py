@@ -33,8 +33,8 @@ from stepforward.digits.clips import load_clips, model_path
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
-from stepforward.models import open_model, to_program
 from stepforward.moving.select import select
 from stepforward.program.arena import plan_arena
 from stepforward.program.temperature import at_temperature
@@ -43,6 +43,7 @@ from stepforward.run.batches import batch_indices
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import prepare
 from stepforward.settings import METHODS, Settings
+from stepforward.sources.open import open_source
 
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 """Learning rates of backpropagation, as in demo_methods.py."""
@@ -193,7 +194,9 @@ def backpropagation(prepared, common, layout):
 
 def forward_only(prepared, common, goal):
     """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
-    program = to_program(quantized(prepared.opened, prepared.train.x, Settings(method="qzo-ff", **common)))
+    program = lower(
+        quantized(prepared.opened, prepared.train.x, Settings(method="qzo-ff", **common)).network()
+    )
     runs, seconds = {}, float("inf")
     for rate, steps in CHOICES:
         settings = Settings(method="qzo-ff", lr=rate, steps=steps, **common)
@@ -340,7 +343,7 @@ def main():
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
     torch.set_num_threads(given.threads)
-    opened = open_model(model_path())
+    opened = open_source(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     runs = []
     for batch in map(int, given.batches.split(",")):

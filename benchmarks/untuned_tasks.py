@@ -29,7 +29,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "examples"))
@@ -205,12 +206,12 @@ def adapted(task: Task, **options: Any) -> dict:
 
 def correct(model: Any, samples: Samples) -> NDArray[np.bool_]:
     """Which samples a model classifies correctly."""
-    opened = open_model(model)
-    if opened.quantized:
-        program = to_program(opened)
+    opened = open_source(model)
+    if not opened.is_float:
+        program = lower(opened.network())
         logits = logits_of(CoreEngine(program, threads=1), quantize_input(program, samples[0]))
     else:
-        logits = run_float(opened.graph, samples[0])
+        logits = run_float(opened.model, samples[0])
     return logits.argmax(1) == samples[1]
 
 

@@ -18,12 +18,13 @@ import stepforward
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.inputs import quantize_input
 from stepforward.journal import settings_text, written_by
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.program import fileformat
 from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.settings import Settings
+from stepforward.sources.open import open_source
 
 CLIPS_PER_DIGIT = 10
 
@@ -93,15 +94,15 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
 
 def digits_model() -> ir.Model:
     """The demo's speech network, quantized to QDQ ONNX on the demo's clips."""
-    opened = open_model(model_path())
+    opened = open_source(model_path())
     return stepforward.quantize(opened, load_clips("adapt", opened.preprocessing).x)
 
 
 def digits_run(steps: int = 200) -> Run:
     """The speech network, all of it trainable with the default settings, and one clip per digit of the new speaker."""
-    model = open_model(digits_model())
+    model = open_source(digits_model())
     clips = load_clips("adapt", model.preprocessing)
-    program = to_program(model)
+    program = lower(model.network())
     x = quantize_input(program, clips.x[::CLIPS_PER_DIGIT])
     y = clips.y[::CLIPS_PER_DIGIT].astype(np.int32)
     return _run(program, range(program.parameter_count), Settings(steps=steps), x, y)

@@ -30,12 +30,13 @@ from stepforward import cli
 from stepforward.cli.main import main as command
 from stepforward.digits.clips import load_clips, model_path
 from stepforward.engines.core import CoreEngine
-from stepforward.models import Opened, open_model
 from stepforward.network.network import Network
 from stepforward.program.model import Program
+from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 PACKAGE = Path(cli.__file__).parents[1]
-FORMS = (onnx.ModelProto, ir.Model, Opened, Network, Program)
+FORMS = (onnx.ModelProto, ir.Model, Source, Network, Program)
 START = str(PACKAGE / "cli" / "adapt.py")
 
 
@@ -115,7 +116,7 @@ def watching(seen: Way) -> Iterator[None]:
 def main() -> None:
     """Print the way and the counts."""
     model = model_path()
-    clips = load_clips("adapt", open_model(model).preprocessing)
+    clips = load_clips("adapt", open_source(model).preprocessing)
     seen = Way(model)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "clips.npz"

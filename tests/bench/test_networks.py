@@ -7,7 +7,7 @@ import torch
 from stepforward.bench.networks import NETWORKS, build, samples
 from stepforward.digits.clips import model_path
 from stepforward.graph.forward import run
-from stepforward.models import open_model
+from stepforward.sources.open import open_source
 
 CLASSES = {"lenet5": 10, "ds_cnn": 10, "resnet20": 10, "mobilenet_v1": 2, "conv4": 5}
 PARAMETERS = {"lenet5": 61706, "ds_cnn": 12298, "resnet20": 269034, "mobilenet_v1": 210850, "conv4": 120581}
@@ -33,4 +33,4 @@ def test_ds_cnn_is_the_shipped_network():
     x = samples("ds_cnn", 4)
     with torch.inference_mode():
         ours = build("ds_cnn")(x).numpy()
-    np.testing.assert_allclose(ours, run(open_model(model_path()).graph, x.numpy()), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(ours, run(open_source(model_path()).model, x.numpy()), rtol=1e-4, atol=1e-4)

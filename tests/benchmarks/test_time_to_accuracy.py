@@ -80,15 +80,15 @@ def test_the_median_counts_what_was_not_reached_as_late(script):
 
 def test_a_short_run_of_both_methods_has_points_of_both(script):
     from stepforward.digits.clips import load_clips, model_path
-    from stepforward.models import open_model
     from stepforward.run.prepare import prepare
     from stepforward.settings import Settings
+    from stepforward.sources.open import open_source
 
-    opened = open_model(model_path())
+    opened = open_source(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     prepared = prepare(opened, adapting, testing, Settings())
     common = {"steps": 4, "batch": 32, "threads": 1}
-    program = script.to_program(script.quantized(prepared.opened, prepared.train.x, Settings()))
+    program = script.lower(script.quantized(prepared.opened, prepared.train.x, Settings()).network())
     never = script.until(1.0)
     ours = script.integer_points(program, prepared, Settings(**common), 2, never)
     layout = script.torch.contiguous_format

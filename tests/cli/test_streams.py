@@ -59,7 +59,7 @@ def test_ctrl_c_before_the_command_has_begun_is_quiet(task, module):
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("module", ["numpy", "onnx", "stepforward.models"])
+@pytest.mark.parametrize("module", ["numpy", "onnx", "stepforward.sources.open"])
 def test_ctrl_c_while_a_command_imports_is_one_message(task, module):
     done = command("check", task.model, code=STOP_AT.format(name=module))
     assert (done.returncode, done.stdout) == (130, "")

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fuzz.of_onnx import change
 from fuzz.place import as_file
 from stepforward.graph.forward import run
-from stepforward.models import open_model
+from stepforward.sources.open import open_source
 from stepforward.verbs.check import check
 
 SUFFIX = ".onnx"
@@ -533,10 +533,10 @@ def make(rng: Random) -> bytes:
 def read(content: bytes) -> None:
     """Open and check the model; hold its numbers to ONNX Runtime's, where that runs it and they are moderate."""
     path = as_file(content, "model.onnx")
-    opened = open_model(path)
+    opened = open_source(path)
     if len(content) % 4 == 0:
         check(path)
-    if not opened.quantized and opened.outputs > 2:
+    if opened.is_float and opened.outputs > 2:
         _compare(opened, content)
 
 
@@ -550,7 +550,7 @@ def _compare(opened, content):
     if expected is None or not np.isfinite(expected).all() or np.abs(expected).max(initial=0) > 1e6:
         return
     with np.errstate(all="ignore"):
-        found = run(opened.graph, x)
+        found = run(opened.model, x)
     size = max(1.0, float(np.abs(expected).max()))
     if found.size != expected.size or np.abs(found.reshape(-1) - expected.reshape(-1)).max() > 1e-3 * size:
         raise AssertionError("other numbers than ONNX Runtime's")

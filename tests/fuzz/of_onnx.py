@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fuzz.mutate import TEXTS, json_bytes, mutated_bytes, mutated_json, mutated_text
 from fuzz.place import as_file
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 
 SUFFIX = ".onnx"
 GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
@@ -288,6 +289,6 @@ _CHANGES = (
 
 def read(content: bytes) -> None:
     """Open the model, and lower it if it is quantized."""
-    opened = open_model(as_file(content, "model.onnx"))
-    if opened.quantized:
-        to_program(opened)
+    opened = open_source(as_file(content, "model.onnx"))
+    if not opened.is_float:
+        lower(opened.network())

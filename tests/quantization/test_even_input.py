@@ -11,9 +11,10 @@ from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import load_onnx, save_onnx
+from stepforward.sources.open import open_source
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.read import read_quantized
 from stepforward.sources.qdq.write import quantize
@@ -80,7 +81,7 @@ def test_channels_in_the_last_axis_are_scaled_alike():
     assert read[0].factor == read[1].factor != ()
     assert read[0].offset == read[1].offset
     np.testing.assert_array_equal(run_ort(models[0], x), run_ort(models[1], np.moveaxis(x, 1, -1)))
-    programs = [to_program(open_model(model)) for model in models]
+    programs = [lower(open_source(model).network()) for model in models]
     assert programs[1].metadata["input_scaling"]["axis"] == 3
     integers = [
         logits_of(CoreEngine(program), quantize_input(program, samples))
@@ -123,13 +124,13 @@ def test_uneven_channels_keep_the_answers(name, canonical, x, tmp_path):
     assert answers_kept(canonical, model, x) > 0.95
     save_onnx(model, tmp_path / "q.onnx")
     onnx.checker.check_model(str(tmp_path / "q.onnx"), full_check=True)
-    opened = open_model(tmp_path / "q.onnx")
-    program = to_program(opened)
+    opened = open_source(tmp_path / "q.onnx")
+    program = lower(opened.network())
     logits = (
         logits_of(CoreEngine(program), quantize_input(program, x)) * program.tensors[program.output].scale[0]
     )
     assert (logits.argmax(1) == run_ort(load_onnx(tmp_path / "q.onnx"), x).argmax(1)).mean() > 0.99
-    np.testing.assert_allclose(run(to_float(opened.graph), x), run(canonical, x), rtol=1e-3, atol=0.02)
+    np.testing.assert_allclose(run(to_float(opened.model), x), run(canonical, x), rtol=1e-3, atol=0.02)
 
 
 def test_the_integers_are_those_of_onnx_runtime():
@@ -139,7 +140,7 @@ def test_the_integers_are_those_of_onnx_runtime():
     source = next(node for node in model.graph if node.op_type == "QuantizeLinear").outputs[0]
     assert source.producer().inputs[0].producer().op_type == "Mul"
     model.graph.outputs[0] = source
-    program = to_program(open_model(quantize(canonical, x)))
+    program = lower(open_source(quantize(canonical, x)).network())
     assert np.array_equal(run_ort(model, x * np.float32(1.3)), quantize_input(program, x * np.float32(1.3)))
 
 
@@ -183,7 +184,7 @@ def test_damaged_steps_are_refused(array):
 
 
 def test_metadata_that_does_not_fit_is_refused():
-    program = to_program(open_model(quantize(canonicalize(table()[0]), table()[1])))
+    program = lower(open_source(quantize(canonicalize(table()[0]), table()[1])).network())
     for broken in (
         {"factor": [1, 2]},
         {"factor": [1.0] * 4, "axis": 2},

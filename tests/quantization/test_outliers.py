@@ -5,10 +5,11 @@ from onnx_graphs import parse, run_ort
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.graph.metadata import get_notes
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.outliers import far_out
 from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.open import open_source
 from stepforward.sources.qdq.write import quantize
 
 
@@ -37,7 +38,7 @@ def test_a_glitch_is_named_and_costs_the_others_nothing(method):
     model = quantize(canonical, x, QuantizationSettings(method=method))
     (note,) = get_notes(model)
     assert "sample 17 of the data reaches 5,000 where 99 % of the samples stay below 2." in note
-    to_program(open_model(model))
+    lower(open_source(model).network())
     clean = samples()
     assert (run_ort(model, clean).argmax(1) == run(canonical, clean).argmax(1)).mean() > 0.97
     named = quantize(canonical, x, sources=[f"row {number}" for number in range(600)])
@@ -58,8 +59,8 @@ def test_ordinary_data_has_no_glitch():
 def test_logits_that_fit_with_less_room_are_taken_and_larger_ones_are_refused_with_a_way_out():
     x = samples()
     top = float(np.abs(run(network(), x)).max())
-    to_program(open_model(quantize(network(15_000 / top), x)))
+    lower(open_source(quantize(network(15_000 / top), x)).network())
     with pytest.raises(StepforwardError, match="the logits are too large") as caught:
-        to_program(open_model(quantize(network(1e6 / top), x)))
+        lower(open_source(quantize(network(1e6 / top), x)).network())
     by = int(caught.value.remedy.split(" by ")[1].split(" ")[0])
-    to_program(open_model(quantize(network(1e6 / top / by), x)))
+    lower(open_source(quantize(network(1e6 / top / by), x)).network())

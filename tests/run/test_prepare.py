@@ -9,10 +9,11 @@ from stepforward.data.rows import BLOCK_BYTES
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import set_class_names, set_preprocessing
 from stepforward.inputs import quantize_input
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.run.fixed import quantized
 from stepforward.run.prepare import load_data, prepare, repeated
 from stepforward.settings import Settings
+from stepforward.sources.open import open_source
 
 BODY = "f = Flatten(x) y = Gemm<transB=1>(f, w, b)"
 X = stripes.arrays(range(2))["x"]
@@ -24,7 +25,7 @@ def model(class_names=None, preprocessing=None, outputs=3, size=8):
         set_class_names(result, class_names)
     if preprocessing:
         set_preprocessing(result, preprocessing)
-    return open_model(result)
+    return open_source(result)
 
 
 def test_a_model_without_names_numbers_its_classes():
@@ -114,7 +115,7 @@ def test_adapting_to_a_file_takes_little_more_than_its_samples(tmp_path):
     del x
     tracemalloc.start()
     prepared = prepare(opened, tmp_path / "d.npz", None, Settings())
-    program = to_program(quantized(prepared.opened, prepared.train.x, Settings()))
+    program = lower(quantized(prepared.opened, prepared.train.x, Settings()).network())
     integers = quantize_input(program, prepared.train.x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

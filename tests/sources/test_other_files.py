@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.models import open_model
 from stepforward.sources.onnx.file import load_onnx
+from stepforward.sources.open import open_source
 
 
 def archive(*names):
@@ -61,7 +61,7 @@ def test_what_it_is_and_what_to_do(name, tmp_path):
     content, what, way = FILES[name]
     path = tmp_path / name
     path.write_bytes(content)
-    for read in (load_onnx, open_model):
+    for read in (load_onnx, open_source):
         with pytest.raises(StepforwardError) as caught:
             read(path)
         assert what in caught.value.what and str(path) in caught.value.what

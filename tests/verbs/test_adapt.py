@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.run import fixed
+from stepforward.sources.onnx.float import FloatSource
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 
@@ -173,8 +173,10 @@ def test_a_resumed_float_model_takes_its_recorded_base_and_no_other(task, tmp_pa
         adapt(task.float_model, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
     with pytest.raises(StepforwardError, match="another model"):
         adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, bits="8w8a", **options)
-    original = fixed.quantize_graph
-    monkeypatch.setattr(fixed, "quantize_graph", lambda graph, x, *rest: original(graph, 1.5 * x, *rest))
+    original = FloatSource.quantized
+    monkeypatch.setattr(
+        FloatSource, "quantized", lambda self, formats, x, *rest: original(self, formats, 1.5 * x, *rest)
+    )
     resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
 

@@ -5,8 +5,9 @@ import onnx
 from cli import stripes
 from onnx import numpy_helper
 
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.program import fileformat
+from stepforward.sources.open import open_source
 from stepforward.verbs.check import check
 from stepforward.verbs.inspect import inspect
 
@@ -31,7 +32,7 @@ def test_a_float_model_needs_what_its_quantized_form_needs(task):
     assert found["ram_bytes_training"] == inspected["scratch_bytes_training"] + sum(
         inspected["other_ram"].values()
     )
-    assert found["flash_bytes"] == len(fileformat.to_bytes(to_program(open_model(task.model))))
+    assert found["flash_bytes"] == len(fileformat.to_bytes(lower(open_source(task.model).network())))
 
 
 def test_small_weights_of_a_float_model_are_no_reason_to_doubt_epsilon(tmp_path):

@@ -13,7 +13,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.quantize import quantize
 
@@ -21,8 +22,8 @@ from stepforward.verbs.quantize import quantize
 @pytest.fixture(scope="module")
 def speech():
     """The shipped recogniser in float, in 16w8a, and the 300 test clips."""
-    opened = open_model(model_path())
-    graph = quantize(opened.graph, load_clips("adapt", opened.preprocessing))
+    opened = open_source(model_path())
+    graph = quantize(opened.model, load_clips("adapt", opened.preprocessing))
     return opened, graph, load_clips("test", opened.preprocessing)
 
 
@@ -38,7 +39,7 @@ def test_onnx_runtime_predicts_what_the_core_predicts(speech):
     _, graph, clips = speech
     session = onnxruntime.InferenceSession(ir.to_proto(graph).SerializeToString())
     expected = session.run(None, {session.get_inputs()[0].name: clips.x})[0].argmax(1)
-    program = to_program(open_model(graph))
+    program = lower(open_source(graph).network())
     predicted = logits_of(CoreEngine(program, threads=1), quantize_input(program, clips.x)).argmax(1)
     assert (predicted == expected).mean() >= 0.99
 

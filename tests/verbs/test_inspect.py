@@ -5,10 +5,11 @@ import pytest
 from onnx_graphs import parse, ramp
 
 from stepforward.files import plain
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.program import fileformat
 from stepforward.settings import Settings
 from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.open import open_source
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.inspect import inspect
 from stepforward.verbs.quantize import quantize
@@ -36,7 +37,7 @@ def test_what_memory_buys_on_this_host(task):
 
 
 def test_a_program_file_says_the_same_as_its_model(task, tmp_path):
-    fileformat.save(to_program(open_model(task.model)), tmp_path / "model.sfp")
+    fileformat.save(lower(open_source(task.model).network()), tmp_path / "model.sfp")
     assert inspect(tmp_path / "model.sfp", train="last:2") == inspect(task.model, train="last:2")
 
 

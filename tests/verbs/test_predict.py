@@ -10,7 +10,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.predict import predict
 
@@ -25,7 +26,7 @@ def test_classes_agree_with_evaluate(task):
 
 def test_probabilities_are_the_softmax_of_the_real_logits(task):
     x, _ = task.test
-    program = to_program(open_model(task.model))
+    program = lower(open_source(task.model).network())
     logits = (
         logits_of(CoreEngine(program), quantize_input(program, x)) * program.tensors[program.output].scale[0]
     )

@@ -74,7 +74,7 @@ def test_a_loss_of_accuracy_is_measured_and_said(spread, labelled):
     figures = made.fidelity
     assert figures["samples"] == 200
     assert (figures["float_accuracy"] == 1.0) if labelled else (figures["float_accuracy"] is None)
-    assert notes == made.notes == get_notes(made.graph)
+    assert notes == made.notes == get_notes(made.source.model)
     if spread == 1:
         assert figures["agreement"] > 0.97 and not notes
         return
@@ -83,7 +83,7 @@ def test_a_loss_of_accuracy_is_measured_and_said(spread, labelled):
     assert "100.0% in float32" in note if labelled else "changes the answer to" in note
     if labelled:
         assert figures["quantized_accuracy"] == figures["agreement"] < 0.7
-        assert figures["quantized_loss"] == pytest.approx(evaluate(made.graph, (x, y))["loss"])
+        assert figures["quantized_loss"] == pytest.approx(evaluate(made.source.model, (x, y))["loss"])
 
 
 def test_adapt_measures_the_float_model_it_quantizes():
@@ -135,7 +135,7 @@ def test_weights_of_any_size_quantize_and_adapt_names_an_epsilon_that_works(size
     options = {"epsilon": 3e-3, "lr": 2e-3}
     for _ in range(2 * len(made.program.parameters)):
         try:
-            adapt(made.graph, data, steps=1, **options)
+            adapt(made.source.model, data, steps=1, **options)
             return
         except StepforwardError as error:
             name, value = re.search(r"use --(epsilon|lr) (\S+) or near it", error.remedy).groups()

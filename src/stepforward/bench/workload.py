@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from stepforward.bench.networks import build, samples
 from stepforward.bench.ort import quantize_for_ort
 from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
 from stepforward.memory import multiply_accumulates
-from stepforward.models import open_model, to_program
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
+from stepforward.sources.open import open_source
 from stepforward.sources.qdq.write import quantize
 from stepforward.sources.torch import from_torch
 
@@ -68,9 +69,9 @@ def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
     exported = from_torch(module, calibration[:2])
     float_model = folder / f"{name}.onnx"
     onnx.save(ir.to_proto(exported), float_model)
-    opened = open_model(exported)
+    opened = open_source(exported)
     program, program_8bit = (
-        to_program(open_model(quantize(opened.graph, calibration, QuantizationSettings.parse(bits))))
+        lower(open_source(quantize(opened.model, calibration, QuantizationSettings.parse(bits))).network())
         for bits in ("16w8a", "8w8a")
     )
     return Workload(

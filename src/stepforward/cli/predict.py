@@ -30,12 +30,11 @@ def predict(
 
     [bold]Example:[/bold] stepforward predict runs/digits-1/adapted.onnx recording.wav --top 3
     """
-    from stepforward.graph.metadata import get_notes
-    from stepforward.models import open_model
     from stepforward.report.predictions import predictions
     from stepforward.run.complete import complete
+    from stepforward.sources.open import open_source
     from stepforward.verbs.predict import predict as verb
 
-    opened = complete(open_model(model, input_shape), files[0], classes, image, preprocess)
+    opened = complete(open_source(model, input_shape), files[0], classes, image, preprocess)
     found = verb(opened, files, top=top, threads=threads)
-    return Outcome({"predictions": found, "notes": get_notes(opened.graph)}, predictions)
+    return Outcome({"predictions": found, "notes": opened.notes}, predictions)

@@ -15,22 +15,19 @@ from stepforward.data.function import Prepare, find_function, function_name, fun
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
 from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
 from stepforward.errors import StepforwardError
-from stepforward.graph.channels import channels_last
-from stepforward.graph.metadata import add_note, get_preprocessing, set_class_names, set_preprocessing
-from stepforward.graph.nodes import copy_model
-from stepforward.models import Opened
 from stepforward.run.given import Classes, Image, class_list, classes_text, image_settings, image_text
+from stepforward.sources.source import Source
 
 _MOST_SHOWN = 12
 
 
 def complete(
-    opened: Opened,
+    opened: Source,
     data: Any,
     classes: Classes | None = None,
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
-) -> Opened:
+) -> Source:
     """The model with class names and preprocessing, as far as they can be known.
 
     Args:
@@ -56,35 +53,23 @@ def complete(
     names = _class_names(opened, data, classes, settings or settings_of(opened))
     if settings is None and names is None:
         return opened
-    graph, notes = copy_model(opened.graph), []
-    if names is not None:
-        set_class_names(graph, names)
-        if classes is None:
-            notes.append(
-                f"class names are the folders of {data} in sorted order: {_shown(names)}; "
-                "other order of the logits: --classes"
-            )
-    if layout:
-        notes.append(layout)
-    if settings is not None:
-        set_preprocessing(graph, settings)
-        if image is None and not get_preprocessing(opened.graph):
-            notes.append(
-                "the model does not say how it reads images: pixels are divided by 255 (mean=0, std=1); trained with "
-                "other scaling: --image mean=..,std=.."
-            )
-    for note in notes:
-        add_note(graph, note)
-    completed = replace(
-        opened,
-        graph=graph,
-        class_names=opened.class_names if names is None else tuple(names),
-        preprocessing=opened.preprocessing if settings is None else settings,
-    )
-    return replace(completed, assumed=_remedy(completed, data) if notes and not opened.quantized else "")
+    notes = [layout] if layout else []
+    if names is not None and classes is None:
+        notes.insert(
+            0,
+            f"class names are the folders of {data} in sorted order: {_shown(names)}; "
+            "other order of the logits: --classes",
+        )
+    if settings is not None and image is None and not opened.preprocessing:
+        notes.append(
+            "the model does not say how it reads images: pixels are divided by 255 (mean=0, std=1); trained with "
+            "other scaling: --image mean=..,std=.."
+        )
+    completed = opened.with_words(names, settings, notes)
+    return replace(completed, assumed=_remedy(completed, data) if notes and opened.is_float else "")
 
 
-def doubt(opened: Opened, confusion: Any) -> list[str]:
+def doubt(opened: Source, confusion: Any) -> list[str]:
     """A note where a network whose classes or scaling were assumed does no better than its commonest class.
 
     Args:
@@ -99,24 +84,24 @@ def doubt(opened: Opened, confusion: Any) -> list[str]:
     ]
 
 
-def settings_of(opened: Opened) -> dict:
+def settings_of(opened: Source) -> dict:
     """The settings that turn files into samples: the caller's function, or what the model says (`own_settings`)."""
     if opened.prepare:
         return function_settings(opened.prepare, opened.input_shape)
     return own_settings(opened)
 
 
-def own_settings(opened: Opened) -> dict:
+def own_settings(opened: Source) -> dict:
     """What the model says of its preprocessing, checked, with the order of axes that the network reads.
 
     This is the one place where settings meet the network: whatever turns data into samples takes them from here.
     """
-    settings = check_preprocessing(opened.preprocessing)
-    return laid_out(settings, opened.input_shape, channels_last(opened.graph))
+    settings = check_preprocessing(opened.preprocessing or {"kind": "array"})
+    return laid_out(settings, opened.input_shape, opened.channels_last)
 
 
 def given(
-    opened: Opened, classes: Classes | None, image: Image | None, preprocess: str | Prepare | None = None
+    opened: Source, classes: Classes | None, image: Image | None, preprocess: str | Prepare | None = None
 ) -> dict:
     """What a result records: `--classes`, `--image`, `--preprocess`, and the command that makes them unnecessary."""
     words = {}
@@ -129,30 +114,30 @@ def given(
     return words | ({"for_good": opened.assumed} if opened.assumed else {})
 
 
-def _preprocessing(opened: Opened, data: Any, image: Image | None) -> dict | None:
+def _preprocessing(opened: Source, data: Any, image: Image | None) -> dict | None:
     """Settings to write into the model, or None where it has its own or needs none."""
-    own = get_preprocessing(opened.graph)
+    own = opened.preprocessing or {}
     if image is None and (own or not holds_media(data)):
         return None
     if image is None and holds_sounds(data):
         raise StepforwardError(
-            f"{data} holds sounds, and {opened.source} does not say how it turns sounds into its input",
+            f"{data} holds sounds, and {opened.name} does not say how it turns sounds into its input",
             "write it into the model with sf.set_preprocessing (docs/tutorial.md lists the settings), "
             "or give the features as an .npz with x and y",
         )
-    last = own.get("channels_last", channels_last(opened.graph))
+    last = own.get("channels_last", opened.channels_last)
     shape = _channels_height_width(opened.input_shape, last)
     if shape is None:
         raise StepforwardError(
-            f"{opened.source} reads samples of shape {opened.input_shape}, which no image file gives",
+            f"{opened.name} reads samples of shape {opened.input_shape}, which no image file gives",
             "images need an input (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; "
             "give other samples as an .npz with x and y",
         )
     settings = image_settings({} if image is None else image, shape)
     settings = laid_out(settings, opened.input_shape, last)
-    if opened.quantized and own and own_settings(opened) != settings:
+    if not opened.is_float and own and own_settings(opened) != settings:
         raise StepforwardError(
-            f"{opened.source} was quantized with other image settings than --image says",
+            f"{opened.name} was quantized with other image settings than --image says",
             "leave --image out, or quantize the float model again with --image",
         )
     return settings
@@ -172,31 +157,31 @@ def _channels_height_width(shape: tuple[int, ...], last: bool) -> tuple[int, int
     return shape if ends[0] else None
 
 
-def _with_layout(opened: Opened, settings: dict | None) -> tuple[dict | None, str]:
+def _with_layout(opened: Source, settings: dict | None) -> tuple[dict | None, str]:
     """The settings to write, with the order of axes where the input's shape leaves it open, and a note about it."""
     known, shape = settings or own_settings(opened), opened.input_shape
     either = either_layout(known) or (
         settings is not None and all(size in (1, 3) for size in (shape[0], shape[2]))
     )
-    if not either or "channels_last" in get_preprocessing(opened.graph):
+    if not either or "channels_last" in (opened.preprocessing or {}):
         return settings, ""
     last = known.get("channels_last", False)
     note = (
-        f"the input of {opened.source}, {shape}, could be (C, H, W) or (H, W, C): it is read as "
+        f"the input of {opened.name}, {shape}, could be (C, H, W) or (H, W, C): it is read as "
         f"{'(H, W, C)' if last else '(C, H, W)'}; where that is wrong, add "
         f'"channels_last": {"false" if last else "true"} to its preprocessing (sf.set_preprocessing)'
     )
     return known | {"channels_last": last}, note
 
 
-def _class_names(opened: Opened, data: Any, classes: Classes | None, settings: dict) -> list[str] | None:
+def _class_names(opened: Source, data: Any, classes: Classes | None, settings: dict) -> list[str] | None:
     """Names to write into the model, or None where it has its own or the data gives none."""
     count = opened.outputs
     if classes is not None:
         names = class_list(classes)
         if len(names) != count:
             raise StepforwardError(
-                f"{len(names)} class names are given, and {opened.source} has {count} outputs",
+                f"{len(names)} class names are given, and {opened.name} has {count} outputs",
                 "give one name per output, in the order of the logits",
             )
         return names
@@ -207,20 +192,20 @@ def _class_names(opened: Opened, data: Any, classes: Classes | None, settings: d
         return None  # the numbers of the logits: nothing to assume
     if len(names) != count:
         raise StepforwardError(
-            f"{data} has {len(names)} classes ({_shown(names)}), the network has {count} outputs, and {opened.source} "
+            f"{data} has {len(names)} classes ({_shown(names)}), the network has {count} outputs, and {opened.name} "
             "does not name its classes",
             f"give all {count} names in the order of the outputs: --classes NAME,NAME,... or a file with one per line",
         )
     return names
 
 
-def _remedy(opened: Opened, data: Any) -> str:
+def _remedy(opened: Source, data: Any) -> str:
     """The command that writes what was assumed, corrected where it is wrong, into a file."""
-    words = ["stepforward", "quantize", opened.source, "--data", str(data)]
-    words += ["--out", f"{Path(opened.source).stem}-16w8a.onnx"]
+    words = ["stepforward", "quantize", opened.name, "--data", str(data)]
+    words += ["--out", f"{Path(opened.name).stem}-16w8a.onnx"]
     if opened.class_names:
         words += ["--classes", classes_text(opened.class_names)]
-    if opened.preprocessing["kind"] == "image":
+    if (opened.preprocessing or {}).get("kind") == "image":
         words += ["--image", image_text(opened.preprocessing)]
     return shlex.join(words)
 

@@ -9,9 +9,9 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
-from stepforward.models import Opened
 from stepforward.program.model import Program
 from stepforward.scores import score, score_float
+from stepforward.sources.source import Source
 
 _MOST_SAMPLES = 500
 _LOST_ACCURACY = 0.01
@@ -19,7 +19,7 @@ _LEAST_AGREEMENT = 0.9
 
 
 def fidelity(
-    opened: Opened, program: Program, x: NDArray[np.float32], y: NDArray[np.integer] | None = None
+    opened: Source, program: Program, x: NDArray[np.float32], y: NDArray[np.integer] | None = None
 ) -> dict:
     """Answers of a float network and of the program made from it, on at most 500 samples spread over the data.
 
@@ -35,7 +35,7 @@ def fidelity(
     """
     chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)
     x = x[chosen]
-    real, integers = run(opened.graph, x), logits_of(CoreEngine(program), quantize_input(program, x))
+    real, integers = run(opened.float_model(), x), logits_of(CoreEngine(program), quantize_input(program, x))
     agreement = float((real.argmax(axis=1) == integers.argmax(axis=1)).mean())
     found = dict.fromkeys(("float_accuracy", "quantized_accuracy", "float_loss", "quantized_loss"))
     if y is not None:

@@ -15,12 +15,11 @@ from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.errors import StepforwardError
-from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
-from stepforward.models import Opened, open_model, to_program
 from stepforward.moving.select import select
 from stepforward.program.arena import plan_arena
 from stepforward.program.for_training import for_training
@@ -40,9 +39,8 @@ from stepforward.run.same_run import check_evaluations, check_same_run, journal_
 from stepforward.run.training import train
 from stepforward.scores import NATS, Score, class_weights, score
 from stepforward.settings import Settings
-from stepforward.sources.onnx.file import save_onnx
-from stepforward.sources.qdq.weights import with_weights
-from stepforward.sources.qdq.write import quantize as quantize_graph
+from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 Samples = tuple[NDArray[np.int8], NDArray[np.int32]]
 
@@ -59,7 +57,7 @@ def adapt_fixed(
     opened = quantized(prepared.opened, prepared.train.x, settings, prepared.train.sources)
     if resume and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
-    program = to_program(opened)
+    program = lower(opened.network())
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
 
@@ -85,8 +83,8 @@ def adapt_fixed(
     batches = _batches(samples["train"], settings)
     started = time.monotonic()
     try:
-        if folder and not prepared.opened.quantized:
-            save_onnx(opened.graph, folder / BASE)
+        if folder and prepared.opened.is_float:
+            opened.save(folder / BASE)
         run = train(
             fixed_steps(engine, batches, writer, recorded, steps, plan.directions, plan.share_batch),
             fixed_judge(
@@ -130,19 +128,19 @@ def adapt_fixed(
     }
     if kept:
         result["notes"] += fidelity_notes(kept["quantization"], opened.bits)
-    return result, with_weights(opened.graph, network_weights(adapted)), adapted
+    return result, opened.with_weights(network_weights(adapted)).model, adapted
 
 
-def _kept(prepared: Prepared, opened: Opened, program: Program) -> dict:
+def _kept(prepared: Prepared, opened: Source, program: Program) -> dict:
     """The float network against the integers it became, on the training samples; nothing where integers were given."""
-    if prepared.opened.quantized:
+    if not prepared.opened.is_float:
         return {}
     return {"quantization": fidelity(prepared.opened, program, prepared.train.x, prepared.train.y)}
 
 
-def _new_notes(given: Opened, opened: Opened) -> list[str]:
+def _new_notes(given: Source, opened: Source) -> list[str]:
     """What quantizing noted in the model."""
-    return [note for note in get_notes(opened.graph) if note not in get_notes(given.graph)]
+    return [note for note in opened.notes if note not in given.notes]
 
 
 def _score(program: Program, engine: CoreEngine, samples: Samples) -> Score:
@@ -167,38 +165,37 @@ def _open_journal(
 
 
 def quantized(
-    opened: Opened, x: NDArray[np.float32], settings: Settings, sources: tuple[str, ...] | None = None
-) -> Opened:
+    opened: Source, x: NDArray[np.float32], settings: Settings, sources: tuple[str, ...] | None = None
+) -> Source:
     """The model in fixed point: as it is, or quantized with ranges seen on `x`, whose samples notes call `sources`."""
-    if opened.quantized:
+    if not opened.is_float:
         if settings.bits not in (Settings.bits, opened.bits):
             raise StepforwardError(
-                f"--bits {settings.bits}, but {opened.source} is quantized already ({opened.bits})",
+                f"--bits {settings.bits}, but {opened.name} is quantized already ({opened.bits})",
                 "give the float model, or leave --bits out",
             )
         return opened
     formats = QuantizationSettings.parse(settings.bits, method=settings.calibration)
-    graph = quantize_graph(opened.graph, x, formats, sources)
-    return replace(opened, graph=graph, quantized=True)
+    return opened.quantized(formats, x, sources)
 
 
-def recorded_base(opened: Opened, path: Path) -> Opened:
+def recorded_base(opened: Source, path: Path) -> Source:
     """The base a float model was quantized to when the run began: calibrating again could differ in a last bit.
 
     Raises:
         StepforwardError: it was made from another float model, or with other bits.
     """
-    base = open_model(path)
-    weights = [network_weights(to_program(model), only="weight") for model in (opened, base)]
+    base = open_source(path)
+    weights = [network_weights(lower(model.network()), only="weight") for model in (opened, base)]
     same = weights[0].keys() == weights[1].keys() and all(
         np.array_equal(q, weights[1][name]) for name, q in weights[0].items()
     )
     if not same:
         raise StepforwardError(
-            f"{path} was made from another model than {opened.source}, or with other --bits",
+            f"{path} was made from another model than {opened.name}, or with other --bits",
             "give the model and the options the run was started with",
         )
-    return replace(opened, graph=base.graph)
+    return replace(opened, model=base.model)
 
 
 def _integers(program: Program, part: Dataset) -> Samples:

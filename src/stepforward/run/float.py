@@ -11,10 +11,10 @@ from stepforward.data.dataset import Dataset
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.torch import TorchEngine, set_threads
 from stepforward.errors import StepforwardError
+from stepforward.lowering.lower import lower
 from stepforward.memory import memory
 from stepforward.methods.protocol import take
 from stepforward.methods.table import make
-from stepforward.models import to_program
 from stepforward.moving.select import select
 from stepforward.program.training_plan import plan_training
 from stepforward.run.batches import batches_of
@@ -25,7 +25,6 @@ from stepforward.run.result import description, measured
 from stepforward.run.training import Taken, train
 from stepforward.scores import Score, class_weights, score_float
 from stepforward.settings import Settings
-from stepforward.sources.qdq.dequantized import to_float
 
 
 def adapt_float(
@@ -38,12 +37,12 @@ def adapt_float(
     if settings.minutes is not None:
         raise StepforwardError("--minutes is not available for backprop", "give --steps")
     opened = quantized(prepared.opened, prepared.train.x, settings)
-    program = to_program(opened)
+    program = lower(opened.network())
     steps = settings.steps
     plan = plan_training(
         program, select(program, settings.train), Settings(steps=steps)
     )  # for the memory figures
-    graph = to_float(opened.graph) if prepared.opened.quantized else prepared.opened.graph
+    graph = prepared.opened.float_model()
     engine = TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable])
     if settings.threads:
         set_threads(settings.threads)

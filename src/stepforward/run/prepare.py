@@ -14,10 +14,11 @@ from stepforward.data.function import Prepare
 from stepforward.data.load import Purpose, check_amount, load
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
-from stepforward.models import Opened, open_model
 from stepforward.run.complete import complete, settings_of
 from stepforward.run.given import Classes, Image
 from stepforward.settings import Settings
+from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +33,14 @@ class Prepared:
         split: which of the data's samples went where.
     """
 
-    opened: Opened
+    opened: Source
     train: Dataset
     validation: Dataset
     test: Dataset | None
     split: Split
 
 
-def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the data") -> Dataset:
+def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the data") -> Dataset:
     """Load a path, or check a `Dataset` or an (x, y) pair of arrays, against the model's classes and input.
 
     A model without class names has classes "0", "1", ..., as many as outputs. `where` names arrays in messages.
@@ -51,7 +52,7 @@ def load_data(opened: Opened, data: Any, purpose: Purpose, where: str = "the dat
     produced = prep.input_shape(settings)
     if produced not in (None, shape):
         raise StepforwardError(
-            f"the preprocessing in {opened.source} makes samples of shape {produced}, the network reads {shape}",
+            f"the preprocessing in {opened.name} makes samples of shape {produced}, the network reads {shape}",
             "correct the metadata property stepforward.preprocessing of the model file",
         )
     if isinstance(data, (str, Path)):
@@ -82,7 +83,7 @@ def _numbers(count: int) -> tuple[str, ...]:
     return tuple(str(number) for number in range(count))
 
 
-def _all_classes(dataset: Dataset, opened: Opened, where: str) -> Dataset:
+def _all_classes(dataset: Dataset, opened: Source, where: str) -> Dataset:
     """The dataset with one class name per output: the data of a model without names may not show all classes."""
     names = dataset.class_names
     if len(names) == opened.outputs:
@@ -132,7 +133,7 @@ def prepare(
     Raises:
         StepforwardError: anything wrong with either, before any work starts.
     """
-    opened = complete(open_model(model), data, classes, image, preprocess)
+    opened = complete(open_source(model), data, classes, image, preprocess)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)
     # arrays may be the caller's own; what was read from a path is ours

@@ -8,8 +8,6 @@ import onnx_ir as ir
 
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
-from stepforward.graph.metadata import get_notes
-from stepforward.models import open_model
 from stepforward.program.model import Program
 from stepforward.report.progress import watch
 from stepforward.run.complete import doubt, given
@@ -20,6 +18,7 @@ from stepforward.run.notes import harm, one_sided
 from stepforward.run.prepare import Prepared, prepare, repeated
 from stepforward.run.progress import OnProgress
 from stepforward.settings import Settings, takes_settings
+from stepforward.sources.open import open_source
 from stepforward.verbs.result import Result
 
 
@@ -82,9 +81,9 @@ def adapt(
         raise StepforwardError("backprop keeps no journal to resume from", "start the run without --resume")
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        prepared = prepare(open_model(model, input_shape), data, test, settings, classes, image, preprocess)
+        prepared = prepare(open_source(model, input_shape), data, test, settings, classes, image, preprocess)
         result, graph, program = _run(prepared, settings, folder, resume, overwrite, on_progress)
-        result = {"model": prepared.opened.source, "data": _name(data), "test": _name(test), **result}
+        result = {"model": prepared.opened.name, "data": _name(data), "test": _name(test), **result}
         result["notes"] = _notes(prepared, result)
         result |= given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
@@ -119,7 +118,7 @@ def _run(
 def _notes(prepared: Prepared, result: dict) -> list[str]:
     """What a person should know of the run, in the order in which it came up."""
     notes = [
-        *get_notes(prepared.opened.graph),
+        *prepared.opened.notes,
         *prepared.train.notes,
         *one_sided(prepared.train, "samples"),
         *((*prepared.test.notes, *one_sided(prepared.test, "test samples")) if prepared.test else ()),

@@ -10,16 +10,18 @@ import onnx_ir as ir
 from stepforward.engines.core import device_inference_bytes
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
-from stepforward.models import Opened, load_graph, open_model, to_program
 from stepforward.moving.select import select
 from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.program.training_plan import fitting, plan_training
+from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
 from stepforward.sources.onnx.support import unsupported
-from stepforward.sources.qdq.write import quantize
+from stepforward.sources.open import load_graph, source_of
+from stepforward.sources.source import Source
 
 
 def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict:
@@ -40,9 +42,9 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     Raises:
         StepforwardError: the file cannot be read as a model.
     """
-    graph, source = load_graph(model, input_shape)
+    graph, name = load_graph(model, input_shape)
     found = {
-        "model": source,
+        "model": name,
         "input_shape": _shape(graph),
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
@@ -51,29 +53,28 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     if problems:
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     try:
-        opened = open_model(model, input_shape)
-        program = _program(opened)
+        source = source_of(graph, name)
+        program = _program(source)
     except StepforwardError as error:
         problems = [{"what": error.what, "remedy": error.remedy}]
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
-    notes = get_notes(opened.graph)
+    notes = source.notes
     return {
         "supported": True,
         "problems": [],
         **found,
-        "bits": opened.bits,
-        "outputs": opened.outputs,
-        **_needs(program, opened.quantized, notes),
+        "bits": source.bits,
+        "outputs": source.outputs,
+        **_needs(program, not source.is_float, notes),
         "notes": notes,
     }
 
 
-def _program(opened: Opened) -> Program:
-    if opened.quantized:
-        return to_program(opened)
-    ramp = np.linspace(0, 1, 2 * int(np.prod(opened.input_shape)), dtype=np.float32)
-    graph = quantize(opened.graph, ramp.reshape(2, *opened.input_shape))
-    return to_program(Opened(graph, True, opened.preprocessing, opened.class_names, opened.source))
+def _program(source: Source) -> Program:
+    if source.is_float:
+        ramp = np.linspace(0, 1, 2 * int(np.prod(source.input_shape)), dtype=np.float32)
+        source = source.quantized(QuantizationSettings(), ramp.reshape(2, *source.input_shape))
+    return lower(source.network())
 
 
 def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:

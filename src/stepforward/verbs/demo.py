@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from stepforward.digits.clips import load_clips, model_path
-from stepforward.models import open_model
 from stepforward.run.progress import OnProgress
 from stepforward.settings import takes_settings
+from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.result import Result
 
@@ -34,7 +34,7 @@ def demo(
         on_progress: called after every step.
         options: of `adapt`, instead of the demo's own settings.
     """
-    opened = open_model(model_path())
+    opened = open_source(model_path())
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     return adapt(
         opened,

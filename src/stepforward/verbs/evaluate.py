@@ -8,15 +8,15 @@ from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run as run_float
-from stepforward.graph.metadata import get_notes
 from stepforward.inputs import quantize_input
 from stepforward.intervals import wilson
-from stepforward.models import open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.run.complete import complete, doubt, given
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import one_sided
 from stepforward.run.prepare import load_data
 from stepforward.scores import score, score_float
+from stepforward.sources.open import open_source
 
 
 def evaluate(
@@ -47,15 +47,15 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_model(model, input_shape), data, classes, image, preprocess)
+    opened = complete(open_source(model, input_shape), data, classes, image, preprocess)
     dataset = load_data(opened, data, "test")
     started, sha = time.monotonic(), None
-    if opened.quantized:
-        program = to_program(opened)
+    if not opened.is_float:
+        program = lower(opened.network())
         logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, dataset.x))
         result, sha = score(program, logits, dataset.y), program.weights_sha256
     else:
-        logits = run_float(opened.graph, dataset.x)
+        logits = run_float(opened.float_model(), dataset.x)
         result = score_float(logits, dataset.y)
     return {
         "accuracy": result.accuracy,
@@ -69,7 +69,7 @@ def evaluate(
         "bits": opened.bits,
         "weights_sha256": sha,
         "notes": [
-            *get_notes(opened.graph),
+            *opened.notes,
             *dataset.notes,
             *one_sided(dataset, "samples"),
             *doubt(opened, result.confusion),

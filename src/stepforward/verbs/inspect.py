@@ -7,8 +7,8 @@ from typing import Any
 from stepforward.engines.core import default_threads, open_program
 from stepforward.engines.host_memory import CHOICES, even_block, host_memory
 from stepforward.errors import StepforwardError
+from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
-from stepforward.models import open_model, to_program
 from stepforward.moving.select import select
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
@@ -16,6 +16,7 @@ from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
 from stepforward.program.training_plan import TrainingPlan, fitting, plan_training, quanta
 from stepforward.settings import Settings
+from stepforward.sources.open import open_source
 
 
 def inspect(
@@ -98,7 +99,7 @@ def _program(model: Any) -> Program:
         return model
     if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
         return fileformat.load(model)
-    return to_program(open_model(model))
+    return lower(open_source(model).network())
 
 
 def _op(program: Program, op: Op) -> dict:

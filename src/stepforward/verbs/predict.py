@@ -15,9 +15,11 @@ from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
-from stepforward.models import Opened, open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.run.complete import complete, own_settings, settings_of
 from stepforward.run.given import Classes, Image
+from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 
 def predict(
@@ -52,7 +54,7 @@ def predict(
     """
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
-    opened, files = open_model(model, input_shape), _files(samples)
+    opened, files = open_source(model, input_shape), _files(samples)
     opened = complete(opened, files[0] if files else None, classes, image, preprocess)
     if files:
         parts = [_from_file(opened, file) for file in files]
@@ -80,7 +82,7 @@ def _files(samples: Any) -> list[Path]:
     return [Path(item) for item in items] if all(isinstance(item, (str, Path)) for item in items) else []
 
 
-def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[str]]:
+def _from_file(opened: Source, file: Path) -> tuple[NDArray[np.float32], list[str]]:
     settings = settings_of(opened)
     if file.is_dir():
         raise StepforwardError(f"{file} is a folder", f"give files, such as {file}/*.png")
@@ -92,7 +94,7 @@ def _from_file(opened: Opened, file: Path) -> tuple[NDArray[np.float32], list[st
     return prep.apply(settings, prep.read(settings, file))[None], [str(file)]
 
 
-def _from_array(opened: Opened, x: NDArray) -> NDArray[np.float32]:
+def _from_array(opened: Source, x: NDArray) -> NDArray[np.float32]:
     settings = own_settings(opened)
     one = opened.input_shape if x.dtype.kind == "f" else ()
     if x.shape == one or (x.ndim == 3 and x.dtype == np.uint8):
@@ -100,16 +102,16 @@ def _from_array(opened: Opened, x: NDArray) -> NDArray[np.float32]:
     return check_samples("the samples", x, settings, opened.input_shape)
 
 
-def _probabilities(opened: Opened, x: NDArray[np.float32], threads: int | None) -> NDArray[np.float64]:
+def _probabilities(opened: Source, x: NDArray[np.float32], threads: int | None) -> NDArray[np.float64]:
     """Softmax of the logits, float64, shape (n, classes)."""
-    if opened.quantized:
-        program = to_program(opened)
+    if not opened.is_float:
+        program = lower(opened.network())
         scale = program.tensors[program.output].scale[0]
         logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, x)) * np.float64(
             scale
         )
     else:
-        logits = run_float(opened.graph, x).astype(np.float64)
+        logits = run_float(opened.float_model(), x).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

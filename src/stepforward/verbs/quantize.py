@@ -11,8 +11,7 @@ from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
-from stepforward.graph.metadata import add_note, get_notes
-from stepforward.models import Opened, open_model, to_program
+from stepforward.lowering.lower import lower
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
@@ -20,21 +19,21 @@ from stepforward.run.complete import complete
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
-from stepforward.sources.onnx.file import save_onnx
-from stepforward.sources.qdq.write import quantize as quantize_graph
+from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 
 class Quantization(NamedTuple):
     """What quantizing gave.
 
     Attributes:
-        graph: the QDQ model.
+        source: the quantized model.
         program: what devices run.
         fidelity: the float network's answers against the integers' (`run.fidelity`).
         notes: what a person should know about model and data; those about the model are also in its metadata.
     """
 
-    graph: ir.Model
+    source: Source
     program: Program
     fidelity: dict
     notes: list[str]
@@ -88,7 +87,7 @@ def quantize(
     )
     for note in result.notes if on_note else ():
         on_note(note)
-    return result.graph
+    return result.source.model
 
 
 def quantize_measured(
@@ -118,15 +117,13 @@ def quantize_measured(
     """
     refuse_to_replace(out, model, data)
     refuse_to_replace(program_out, model, data)
-    opened = open_model(model, input_shape)
-    if opened.quantized:
-        raise StepforwardError(
-            f"{opened.source} is quantized already ({opened.bits})", "give the float model"
-        )
+    source = open_source(model, input_shape)
+    if not source.is_float:
+        raise StepforwardError(f"{source.name} is quantized already ({source.bits})", "give the float model")
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
-    opened = complete(opened, data, classes, image, preprocess)
-    dataset = None if isinstance(data, np.ndarray) else load_data(opened, data, "test")
-    result = _quantized(opened, data if dataset is None else dataset.x, dataset, settings)
+    source = complete(source, data, classes, image, preprocess)
+    dataset = None if isinstance(data, np.ndarray) else load_data(source, data, "test")
+    result = _quantized(source, data if dataset is None else dataset.x, dataset, settings)
     _write(result, out, program_out)
     return result
 
@@ -138,7 +135,7 @@ def _write(result: Quantization, out: str | Path | None, program_out: str | Path
         fileformat.save(result.program, program_out)
     try:
         if out is not None:
-            save_onnx(result.graph, out)
+            result.source.save(out)
     except StepforwardError:
         if new:
             Path(program_out).unlink()
@@ -146,12 +143,11 @@ def _write(result: Quantization, out: str | Path | None, program_out: str | Path
 
 
 def _quantized(
-    opened: Opened, x: np.ndarray, dataset: Dataset | None, settings: QuantizationSettings
+    given: Source, x: np.ndarray, dataset: Dataset | None, settings: QuantizationSettings
 ) -> Quantization:
-    graph = quantize_graph(opened.graph, x, settings, None if dataset is None else dataset.sources)
-    program = to_program(open_model(graph))
-    figures = fidelity(opened, program, x, None if dataset is None else dataset.y)
-    for note in fidelity_notes(figures, str(settings)):
-        add_note(graph, note)
-    notes = [*get_notes(graph), *(() if dataset is None else dataset.notes)]
-    return Quantization(graph, program, figures, notes)
+    made = given.quantized(settings, x, None if dataset is None else dataset.sources)
+    program = lower(made.network())
+    figures = fidelity(given, program, x, None if dataset is None else dataset.y)
+    made = made.with_words(notes=fidelity_notes(figures, str(settings)))
+    notes = [*made.notes, *(() if dataset is None else dataset.notes)]
+    return Quantization(made, program, figures, notes)

@@ -9,12 +9,11 @@ from stepforward import journal as journals
 from stepforward.engines.core import CoreEngine
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
+from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
-from stepforward.models import open_model, to_program
 from stepforward.program.training_plan import plan_training
 from stepforward.run.recorded import recorded_settings, trainable_indices
-from stepforward.sources.onnx.file import save_onnx
-from stepforward.sources.qdq.weights import with_weights
+from stepforward.sources.open import open_source
 
 
 def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
@@ -32,12 +31,12 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         StepforwardError: the journal is damaged, unfinished, or belongs to another base.
     """
     refuse_to_replace(out, base, journal)
-    opened, recorded = open_model(base), journals.read(journal)
-    program = to_program(opened)
+    opened, recorded = open_source(base), journals.read(journal)
+    program = lower(opened.network())
     settings = recorded_settings(recorded, str(journal))
     if program.weights_sha256 != settings.base_sha256:
         raise StepforwardError(
-            f"{journal} belongs to another base model than {opened.source}",
+            f"{journal} belongs to another base model than {opened.name}",
             "give the quantized model the run started from (base.onnx of the run folder, if there is one)",
         )
     if recorded.kept is None:
@@ -52,7 +51,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         engine.update(step, votes.tolist())
     adapted = replace(program, weights=engine.snapshot().weights)
     if out is not None:
-        save_onnx(with_weights(opened.graph, network_weights(adapted)), out)
+        opened.with_weights(network_weights(adapted)).save(out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,

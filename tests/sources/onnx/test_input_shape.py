@@ -3,9 +3,9 @@ from onnx_graphs import parse
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import set_preprocessing
-from stepforward.models import open_model
 from stepforward.sources.onnx.file import load_onnx, save_onnx
 from stepforward.sources.onnx.input_shape import parse_input_shape
+from stepforward.sources.open import open_source
 
 IMAGE = {"kind": "image", "height": 6, "width": 8, "channels": 2, "mean": [0, 0], "std": [1, 1]}
 MEL = {"kind": "log_mel", "mels": 6, "samples": 80, "hop": 10}
@@ -29,8 +29,8 @@ def shape(model):
 
 def test_open_sizes_come_from_the_user(write):
     path = write("N,2,H,W")
-    assert open_model(path, "2,6,8").input_shape == (2, 6, 8)
-    assert open_model(path, (2, 10, 8)).input_shape == (2, 10, 8)
+    assert open_source(path, "2,6,8").input_shape == (2, 6, 8)
+    assert open_source(path, (2, 10, 8)).input_shape == (2, 10, 8)
 
 
 def test_open_sizes_come_from_the_preprocessing(write):

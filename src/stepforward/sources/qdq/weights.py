@@ -1,5 +1,7 @@
 """Adapted integers back into the quantized model."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx_ir as ir
 
@@ -9,7 +11,7 @@ from stepforward.network.network import Q_MAX
 from stepforward.sources.qdq.read import DTYPES
 
 
-def with_weights(model: ir.Model, weights: dict[str, np.ndarray]) -> ir.Model:
+def with_weights(model: ir.Model, weights: Mapping[str, np.ndarray]) -> ir.Model:
     """A copy of a quantized model whose integer initialisers hold other integers; nothing else changes.
 
     Args:

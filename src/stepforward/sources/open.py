@@ -1,0 +1,65 @@
+"""Open whatever the user has as a model: an ONNX file, an onnx_ir model, or a torch module."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import copy_model, is_quantized
+from stepforward.sources.onnx.file import load_onnx
+from stepforward.sources.onnx.float import FloatSource
+from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
+from stepforward.sources.qdq.source import QdqSource
+from stepforward.sources.source import Source
+
+
+def open_source(model: Any, input_shape: str | Sequence[int] | None = None) -> Source:
+    """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
+
+    Args:
+        model: one of these; a `Source` is returned as it is.
+        input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
+
+    Raises:
+        StepforwardError: the file is missing, damaged, or holds something unsupported.
+    """
+    if isinstance(model, Source):
+        return model
+    return source_of(*load_graph(model, input_shape))
+
+
+def source_of(graph: ir.Model, name: str) -> Source:
+    """The source of a graph that `load_graph` gave.
+
+    Raises:
+        StepforwardError: it holds something unsupported.
+    """
+    return QdqSource.of(graph, name) if is_quantized(graph) else FloatSource.of(graph, name)
+
+
+def load_graph(model: Any, input_shape: str | Sequence[int] | None = None) -> tuple[ir.Model, str]:
+    """The graph as the file has it, and how messages name it; arguments as of `open_source`, but no `Source`.
+
+    Raises:
+        StepforwardError: the file is missing or damaged.
+    """
+    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
+        raise StepforwardError(
+            f"{model} is a program, which only devices and `stepforward inspect` read",
+            "give the .onnx file it was made from: adapted.onnx lies next to adapted.sfp",
+        )
+    shape = None if input_shape is None else parse_input_shape(input_shape)
+    if isinstance(model, (str, Path)):
+        return load_onnx(model, shape), str(model)
+    if isinstance(model, ir.Model):
+        name = model.graph.name or "model"
+        if shape is not None:
+            model = copy_model(model)
+            give_input_shape(model, shape, name)
+        return model, name
+    raise StepforwardError(
+        f"stepforward cannot open a {type(model).__name__} as a model",
+        "give the path of an .onnx file or an onnx_ir.Model; from_torch makes one of a torch module",
+    )

@@ -1,0 +1,122 @@
+"""What a model file is to the rest of the package, whatever kind it is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.data.function import Prepare
+from stepforward.errors import StepforwardError
+from stepforward.network.network import Network
+from stepforward.quantization.formats import QuantizationSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """A model as the user gave it, which becomes a network, and takes back the weights of one.
+
+    A new kind of model file is a class of these and a line in `sources.open` (docs/adding.md).
+
+    Attributes:
+        name: where it came from, for messages and records.
+        model: the model in its own form.
+        preprocessing: from raw data to its input, as the file says it; None where it says nothing.
+        class_names: in the order of the logits, or None where the file says nothing.
+        assumed: the command that writes into the file what had to be assumed about it (`run.complete`); "" for nothing.
+        prepare: the caller's function from the path of a file to one sample, in place of `preprocessing`; never from
+            the model file.
+    """
+
+    name: str
+    model: Any
+    preprocessing: dict | None
+    class_names: tuple[str, ...] | None
+    assumed: str = ""
+    prepare: Prepare | None = None
+
+    is_float: ClassVar[bool] = False
+    """Whether it has to be quantized before it is a network in fixed point."""
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, (C, H, W), or whatever else it reads."""
+
+    @property
+    @abstractmethod
+    def channels_last(self) -> bool:
+        """Whether the channels of a sample come last, (H, W, C)."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Number of logits."""
+
+    @property
+    @abstractmethod
+    def bits(self) -> str:
+        """Format such as "16w8a", or "float32"."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> list[str]:
+        """What reading and quantizing changed that a user should know."""
+
+    @abstractmethod
+    def network(self) -> Network:
+        """The network in fixed point.
+
+        Raises:
+            StepforwardError: it is a float model, or does not fit together.
+        """
+
+    @abstractmethod
+    def float_model(self) -> ir.Model:
+        """The canonical float graph: of integer weights their real values, with no rounding of activations."""
+
+    def quantized(
+        self, settings: QuantizationSettings, x: np.ndarray, names: Sequence[str] | None = None
+    ) -> "Source":
+        """The same in fixed point.
+
+        Args:
+            settings: bits and calibration method.
+            x: calibration samples, float32, as the network reads them.
+            names: how a note names the samples; default: by number.
+
+        Raises:
+            StepforwardError: it is in fixed point already, or the samples do not fit it.
+        """
+        raise StepforwardError(f"{self.name} is quantized already ({self.bits})", "give the float model")
+
+    @abstractmethod
+    def with_words(
+        self,
+        class_names: Sequence[str] | None = None,
+        preprocessing: dict | None = None,
+        notes: Sequence[str] = (),
+    ) -> Self:
+        """A copy that also says what is given here: class names, preprocessing, further notes."""
+
+    @abstractmethod
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
+        """The way back: a copy whose parameters hold other integers; nothing else changes.
+
+        Args:
+            weights: name -> integers of the same shape, in the network's layout (`lowering.weights.network_weights`).
+
+        Raises:
+            StepforwardError: an unknown name, another shape, or integers outside the type's symmetric range.
+        """
+
+    @abstractmethod
+    def save(self, path: str | Path) -> None:
+        """Write it as a file of its own kind, all of it or nothing.
+
+        Raises:
+            StepforwardError: the place cannot be written.
+        """
