@@ -65,7 +65,7 @@ def demo(out: str | Path | None=None, *, overwrite: bool=False, resume: bool=Fal
     Args:
         out: run folder, as of `adapt`.
         overwrite: replace the files of an earlier demo in `out`.
-        resume: go on with a stopped demo in `out`.
+        resume: resume a stopped demo in `out`.
         on_progress: called after every step.
         options: of `adapt`, instead of the demo's own settings.
     """
