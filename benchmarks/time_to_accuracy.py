@@ -39,8 +39,8 @@ from stepforward.moving.select import select
 from stepforward.program.arena import plan_arena
 from stepforward.program.temperature import at_temperature
 from stepforward.program.training_plan import plan_training
+from stepforward.run.base import quantized
 from stepforward.run.batches import batch_indices
-from stepforward.run.fixed import quantized
 from stepforward.run.prepare import prepare
 from stepforward.settings import METHODS, Settings
 from stepforward.sources.open import open_source

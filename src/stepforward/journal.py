@@ -26,7 +26,6 @@ STEPS_PER_RECORD = 64
 REASONS = ("all steps done", "early stop")
 _EVALUATION, _END = struct.Struct("<Iq"), struct.Struct("<IB")
 _CODES = {0: 0, 1: 1, -1: 3}
-_NOWHERE = Path(os.devnull)
 
 
 @dataclass(frozen=True)
@@ -239,24 +238,22 @@ class JournalWriter:
             raise StepforwardError(
                 f"cannot write {path}: {error.strerror}", "check its permissions"
             ) from error
-        if path != _NOWHERE:
-            self._lock()
+        self._lock()
 
     @classmethod
     def create(cls, path: str | Path, settings: dict, directions: int) -> "JournalWriter":
         """Start a new journal."""
         path, first = Path(path), header(settings, directions)
-        if path != _NOWHERE:
-            if path.exists():
-                raise StepforwardError(
-                    f"{path} exists: another process has started a run there", "choose another --out"
-                )
-            write_atomically(path, first)  # a journal without its whole header could not be resumed
+        if path.exists():
+            raise StepforwardError(
+                f"{path} exists: another process has started a run there", "choose another --out"
+            )
+        write_atomically(path, first)  # a journal without its whole header could not be resumed
         return cls(path, directions, zlib.crc32(first[:-4]), 0)
 
     @classmethod
     def resume(cls, path: str | Path, journal: Journal) -> "JournalWriter":
-        """Continue after the last whole record of `journal`, which was read from `path`."""
+        """Continue after the last complete record of `journal`, which was read from `path`."""
         writer = cls(Path(path), journal.directions, journal.check, len(journal.votes))
         writer.file.truncate(journal.good_bytes)
         return writer
@@ -306,8 +303,7 @@ class JournalWriter:
         try:
             if self.file.write(content) != len(content):
                 raise OSError(None, "the disk is full")
-            if self.path != _NOWHERE:
-                os.fsync(self.file.fileno())
+            os.fsync(self.file.fileno())
         except OSError as error:
             raise StepforwardError(
                 f"cannot append to {self.path}: {error.strerror}",

@@ -10,7 +10,7 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import set_class_names, set_preprocessing
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
-from stepforward.run.fixed import quantized
+from stepforward.run.base import quantized
 from stepforward.run.prepare import load_data, prepare, repeated
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source

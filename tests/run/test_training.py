@@ -8,8 +8,11 @@ from small import samples, small_program
 from stepforward import journal as journals
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
+from stepforward.methods.protocol import Method
+from stepforward.methods.qzo_ff import sign_spsa
+from stepforward.methods.votes import VOTES
 from stepforward.program.training_plan import plan_training
-from stepforward.run.fixed_steps import fixed_judge, fixed_steps
+from stepforward.run.session import Session
 from stepforward.run.training import train
 from stepforward.scores import NATS, score
 from stepforward.settings import Settings
@@ -43,18 +46,10 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
 
     options = {"validation_count": 8, "nats": NATS, "steps": STEPS, "evaluate_every": 3, "patience": patience}
     try:
-        result = train(
-            fixed_steps(engine, batches, writer, recorded, STEPS, 2, False),
-            fixed_judge(lambda: validate(program, engine), writer, recorded),
-            lambda: engine.snapshot().weights,
-            **options,
-        )
-        writer.end(result.best.step, result.stopped)
+        with Session(Method(sign_spsa(2, False), VOTES), engine, writer, recorded) as session:
+            result = train(session, batches, lambda: validate(program, engine), **options)
     except KeyboardInterrupt:
-        writer.flush()
         return None
-    finally:
-        writer.close()
     return result, engine.snapshot().weights, taken
 
 
@@ -72,7 +67,7 @@ def test_a_run_keeps_the_best_validation_it_saw(tmp_path):
 def test_a_harmful_run_returns_the_given_weights(tmp_path):
     result, weights, _ = run(tmp_path / "journal", lr=5.0)
     assert result.best.step == 0
-    assert result.best.weights == small_program().weights != weights
+    assert result.best.snapshot.weights == small_program().weights != weights
 
 
 def test_early_stop(tmp_path):

@@ -106,7 +106,7 @@ def given(
     """What a result records: `--classes`, `--image`, `--preprocess`, and the command that makes them unnecessary."""
     words = {}
     if classes is not None:
-        words["classes"] = classes_text(opened.class_names)
+        words["classes"] = classes_text(opened.class_names or ())
     if image is not None:
         words["image"] = image_text(opened.preprocessing)
     if preprocess is not None:

@@ -165,10 +165,13 @@ def earlier_figures(folder: Path, weights_sha256: str) -> dict:
     if not isinstance(earlier, dict) or earlier.get("weights_sha256") != weights_sha256:
         return {}
     figures = {name: earlier.get(name) for name in ("seconds", "steps_per_second", "forward_passes", "curve")}
-    curve = figures["curve"]
-    right = isinstance(curve, list) and all(isinstance(row, dict) and row.keys() == _CURVE for row in curve)
+    curve: Any = figures["curve"]
+    if not isinstance(curve, list) or not all(
+        isinstance(row, dict) and row.keys() == _CURVE for row in curve
+    ):
+        return {}
     numbers = [figures[name] for name in ("seconds", "steps_per_second", "forward_passes")]
-    if not right or not all(map(_is_number, [*numbers, *(row["step"] for row in curve)])):
+    if not all(map(_is_number, [*numbers, *(row["step"] for row in curve)])):
         return {}
     if not all(value is None or _is_number(value) for row in curve for value in row.values()):
         return {}

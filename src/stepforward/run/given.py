@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from stepforward.data.preprocessing import check_preprocessing
 from stepforward.errors import StepforwardError
@@ -146,7 +147,7 @@ def _pairs(text: str) -> dict[str, object]:
 
 
 def _numbers(name: str, value: object, count: int) -> list[float]:
-    parts = [value] if isinstance(value, str | int | float) else list(value)
+    parts: Any = [value] if isinstance(value, str | int | float) else value
     try:
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError):

@@ -1,22 +1,13 @@
 """The loop every method shares: steps, validation, the best weights, early stop, progress."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
+from stepforward.engines.protocol import Batch
 from stepforward.run.keep_best import Best, start
 from stepforward.run.progress import OnProgress, Progress
-
-
-class Taken(NamedTuple):
-    """A step that was taken: mean training loss in nats per sample, and samples sent forward.
-
-    A step that was only repeated from a journal has no loss and cost no forward pass.
-    """
-
-    loss: float | None
-    forward_passes: int
+from stepforward.run.session import Score, Session
 
 
 @dataclass
@@ -39,9 +30,9 @@ class Run:
 
 
 def train(
-    taken: Iterator[Taken],
-    judge: Callable[[int], tuple[int, float]],
-    snapshot: Callable[[], Any],
+    session: Session,
+    batches: Callable[[int], Batch],
+    judge: Callable[[], Score],
     *,
     steps: int,
     validation_count: int,
@@ -50,12 +41,12 @@ def train(
     patience: int | None,
     on_progress: OnProgress | None = None,
 ) -> Run:
-    """Take all steps and keep the best weights seen.
+    """Take all steps of a session, keep the best weights seen, and end its journal.
 
     Args:
-        taken: takes one step each time it is asked.
-        judge: correct samples and summed loss on the validation samples after a number of steps.
-        snapshot: the present weights.
+        session: takes the steps.
+        batches: gives the samples and labels of a step number.
+        judge: correct samples and summed loss of the present weights on the validation samples.
         steps: how many there are.
         validation_count: validation samples.
         nats: nats in one unit of the validation loss.
@@ -73,24 +64,24 @@ def train(
             "validation_accuracy": correct / validation_count,
         }
 
-    score = judge(0)
-    run = Run(start(*score, snapshot()), curve=[row(0, *score)])
+    score = session.validation(0, judge)
+    run = Run(start(*score, session.engine.snapshot()), curve=[row(0, *score)])
     waited, started, new = 0, time.monotonic(), 0
     for step in range(1, steps + 1):
-        loss, passes = next(taken)
+        loss, passes = session.step(step - 1, batches)
         run.steps = step
         run.forward_passes += passes
         if loss is not None:
             smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
         if step % evaluate_every == 0 or step == steps:
-            score, waited = judge(step), waited + 1
+            score, waited = session.validation(step, judge), waited + 1
             if run.best.beaten_by(*score):
-                run.best, waited = Best(step, *score, snapshot(), run.best.base_correct), 0
+                run.best, waited = Best(step, *score, session.engine.snapshot(), run.best.base_correct), 0
             run.curve.append(row(step, *score))
             if patience is not None and waited >= patience and step < steps:
                 run.stopped = "early stop"
                 break
-        if on_progress and loss is not None:
+        if on_progress and smooth is not None and loss is not None:
             new += 1
             speed = new / max(time.monotonic() - started, 1e-9)
             last = run.curve[-1]
@@ -98,4 +89,5 @@ def train(
             on_progress(
                 Progress(step, steps, smooth, *validation, run.best.step, speed, (steps - step) / speed)
             )
+    session.end(run.best.step, run.stopped)
     return run

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
-
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
-from stepforward.program.model import Program
+from stepforward.methods.table import GRADIENTS, METHODS
 from stepforward.report.progress import watch
+from stepforward.run.adaptation import run_adaptation
 from stepforward.run.complete import doubt, given
-from stepforward.run.fixed import adapt_fixed
-from stepforward.run.folder import claimed, earlier_figures, remove_run, run_folder, write_run
+from stepforward.run.folder import claimed, earlier_figures, run_folder, write_run
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import harm, one_sided
 from stepforward.run.prepare import Prepared, prepare, repeated
@@ -77,12 +75,14 @@ def adapt(
                 **options,
             )  # fmt: skip
     settings = Settings(**options)
-    if settings.method == "backprop" and resume:
-        raise StepforwardError("backprop keeps no journal to resume from", "start the run without --resume")
+    if resume and METHODS[settings.method].needs == GRADIENTS:
+        raise StepforwardError(
+            f"{settings.method} keeps no journal to resume from", "start the run without --resume"
+        )
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
         prepared = prepare(open_source(model, input_shape), data, test, settings, classes, image, preprocess)
-        result, graph, program = _run(prepared, settings, folder, resume, overwrite, on_progress)
+        result, graph, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
         result = {"model": prepared.opened.name, "data": _name(data), "test": _name(test), **result}
         result["notes"] = _notes(prepared, result)
         result |= given(prepared.opened, classes, image, preprocess)
@@ -90,29 +90,11 @@ def adapt(
             result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
         if command:
             result["command"] = command
-        if resume:
+        if resume and folder:
             result |= earlier_figures(folder, result["weights_sha256"])
         if folder:
             write_run(folder, result, graph, program)
     return Result(result, model=graph, program=program)
-
-
-def _run(
-    prepared: Prepared,
-    settings: Settings,
-    folder: Path | None,
-    resume: bool,
-    overwrite: bool,
-    on_progress: OnProgress | None,
-) -> tuple[dict, ir.Model, Program | None]:
-    if settings.method != "backprop":
-        return adapt_fixed(prepared, settings, folder, resume, overwrite, on_progress)
-    from stepforward.run.float import adapt_float  # needs torch, an extra
-
-    done = adapt_float(prepared, settings, on_progress)
-    if folder and overwrite:
-        remove_run(folder)
-    return done
 
 
 def _notes(prepared: Prepared, result: dict) -> list[str]:
@@ -127,7 +109,7 @@ def _notes(prepared: Prepared, result: dict) -> list[str]:
         *harm(result),
     ]
     count = repeated(prepared)
-    if count:
+    if prepared.test and count:
         notes.append(
             f"{count} of {len(prepared.test)} test samples are also in the data: accuracy on them is optimistic"
         )

@@ -1,0 +1,134 @@
+"""The story of a run: measure, train, keep the best weights, measure again."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx_ir as ir
+
+from stepforward import journal as journals
+from stepforward.engines.protocol import Batch
+from stepforward.errors import StepforwardError
+from stepforward.methods.table import GRADIENTS, METHODS, make
+from stepforward.program.model import Program
+from stepforward.run.batches import batches_of
+from stepforward.run.folder import JOURNAL, remove_run
+from stepforward.run.integers import integer_learner
+from stepforward.run.learner import Learner
+from stepforward.run.prepare import Prepared
+from stepforward.run.progress import OnProgress
+from stepforward.run.recorded import recorded_settings
+from stepforward.run.result import description, measured
+from stepforward.run.same_run import check_evaluations, check_same_run
+from stepforward.run.session import Session
+from stepforward.run.training import train
+from stepforward.scores import class_weights
+from stepforward.settings import Settings
+
+
+def run_adaptation(
+    prepared: Prepared,
+    settings: Settings,
+    folder: Path | None,
+    resume: bool,
+    overwrite: bool,
+    on_progress: OnProgress | None,
+) -> tuple[dict, ir.Model, Program | None]:
+    """Run a method; returns the result's entries, the adapted model, and the adapted program if there is one.
+
+    Args:
+        prepared: model and data.
+        settings: of the run.
+        folder: where its journal is kept, or None.
+        resume: whether the folder holds a run to resume.
+        overwrite: whether an earlier run in the folder is replaced, once everything given has been checked.
+        on_progress: called after every new step.
+
+    Raises:
+        StepforwardError: the settings do not fit the model, or the folder holds another run.
+    """
+    recorded = _recorded(folder) if folder and resume else None
+    learner = _learner(prepared, settings, folder, recorded)
+    steps, every = learner.steps, settings.evaluate_every or max(1, learner.steps // 40)
+    counts = class_weights(prepared.validation.y, settings.balance)
+    header = learner.header(every)
+    if folder and recorded and header is not None:
+        check_same_run(recorded, header, folder / JOURNAL)
+        check_evaluations(recorded, int(counts.sum()), folder / JOURNAL)
+    if folder and overwrite:
+        remove_run(folder)
+
+    measured_on, base = "test" if "test" in learner.samples else "validation", learner.sha256()
+    before = learner.score(measured_on)
+    writer = _open_journal(folder, recorded, header, learner.directions)
+    started = time.monotonic()
+    with Session(make(settings), learner.engine, writer, recorded) as session:
+        if folder:
+            learner.save_base(folder)
+        run = train(
+            session,
+            _batches(learner, settings),
+            lambda: learner.score("validation").weighed(counts),
+            steps=steps,
+            validation_count=int(counts.sum()),
+            nats=learner.nats,
+            evaluate_every=every,
+            patience=settings.patience,
+            on_progress=on_progress,
+        )
+    seconds = time.monotonic() - started
+    learner.engine.restore(run.best.snapshot)
+    after = learner.score(measured_on)
+
+    own = learner.entries(run)
+    notes, quantization = own.pop("notes"), own.pop("quantization", None)
+    result = {
+        "method": settings.method,
+        "bits": own.pop("bits"),
+        "train": settings.train,
+        **measured(before, after, run, seconds, measured_on, prepared.train.class_names),
+        **own,
+        "journal_bytes": (folder / JOURNAL).stat().st_size if folder and header is not None else 0,
+        "base_sha256": base,
+        "weights_sha256": learner.sha256(),
+        **description(prepared, settings, steps, every),
+        **({} if quantization is None else {"quantization": quantization}),
+        "notes": notes,
+    }
+    return result, *learner.adapted()
+
+
+def _recorded(folder: Path) -> journals.Journal:
+    recorded = journals.read(folder / JOURNAL)
+    recorded_settings(recorded, str(folder / JOURNAL))
+    return recorded
+
+
+def _learner(
+    prepared: Prepared, settings: Settings, folder: Path | None, recorded: journals.Journal | None
+) -> Learner:
+    listed = METHODS[settings.method]
+    if settings.minutes is not None and "minutes" not in listed.takes:
+        raise StepforwardError(f"--minutes is not available for {settings.method}", "give --steps")
+    if listed.needs == GRADIENTS:
+        from stepforward.run.gradients import gradient_learner  # needs torch, an extra
+
+        return gradient_learner(prepared, settings)
+    return integer_learner(prepared, settings, folder, recorded)
+
+
+def _open_journal(
+    folder: Path | None, recorded: journals.Journal | None, header: dict | None, directions: int
+) -> journals.JournalWriter | None:
+    """None without a run folder, and where the run in it has ended and is only measured again."""
+    if folder is None or header is None:
+        return None
+    if recorded is None:
+        return journals.JournalWriter.create(folder / JOURNAL, header, directions)
+    return journals.JournalWriter.resume(folder / JOURNAL, recorded) if recorded.kept is None else None
+
+
+def _batches(learner: Learner, settings: Settings) -> Callable[[int], Batch]:
+    x, y = learner.samples["train"]
+    indices = batches_of(settings.seed, y, settings.batch, settings.balance, learner.shares)
+    return lambda step: Batch.of(x[indices(step)], y[indices(step)])

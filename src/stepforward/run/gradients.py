@@ -1,0 +1,96 @@
+"""A network that learns in float32, by its gradient: same data, split, trainable set and choice of weights.
+
+A quantized model is trained from the real values of its integers, so that all methods start from one network.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.engines.protocol import logits_of
+from stepforward.engines.torch import TorchEngine, set_threads
+from stepforward.lowering.lower import lower
+from stepforward.memory import memory
+from stepforward.moving.select import select
+from stepforward.program.model import Program
+from stepforward.program.training_plan import TrainingPlan, plan_training
+from stepforward.run.base import quantized
+from stepforward.run.learner import Samples
+from stepforward.run.prepare import Prepared
+from stepforward.run.training import Run
+from stepforward.scores import Score, score_float
+from stepforward.settings import Settings
+
+
+@dataclass
+class GradientLearner:
+    """See `run.learner.Learner`.
+
+    Attributes:
+        program, plan: of the same network in fixed point, for the memory figures.
+    """
+
+    program: Program
+    plan: TrainingPlan
+    engine: TorchEngine
+    samples: dict[str, Samples]
+    steps: int
+    shares: int = 1
+    nats: float = 1.0
+    directions: int = 0
+
+    def score(self, part: str) -> Score:
+        """How the present weights do on a part of the samples."""
+        x, y = self.samples[part]
+        return score_float(logits_of(self.engine, x), y)
+
+    def sha256(self) -> str:
+        """Of the present weights."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.engine.snapshot().items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def header(self, every: int) -> None:
+        """No journal is kept: gradients are not a few bits."""
+
+    def save_base(self, folder: Path) -> None:
+        """Nothing: nothing is replayed."""
+
+    def entries(self, run: Run) -> dict:
+        """What the result says of this kind of network alone."""
+        found = memory(self.program, self.plan)
+        return {
+            "bits": "float32",
+            **found,
+            "weight_bytes": 4 * sum(tensor.elements for tensor in self.program.parameters),
+            "scratch_bytes_training": found["backprop_scratch_bytes"],
+            "directions": self.directions,
+            "trainable_parameters": self.plan.elements,
+            "notes": [],
+        }
+
+    def adapted(self) -> tuple[ir.Model, None]:
+        """The float model with the present weights."""
+        return self.engine.model(), None
+
+
+def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
+    """Make the engine, and the fixed-point form that the memory figures are of."""
+    opened = quantized(prepared.opened, prepared.train.x, settings)
+    program = lower(opened.network())
+    plan = plan_training(program, select(program, settings.train), Settings(steps=settings.steps))
+    graph = prepared.opened.float_model()
+    if settings.threads:
+        set_threads(settings.threads)
+    sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    return GradientLearner(
+        program=program,
+        plan=plan,
+        engine=TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable]),
+        samples={name: (part.x, part.y) for name, part in sets.items() if part is not None},
+        steps=settings.steps,
+    )

@@ -1,0 +1,161 @@
+"""A network that learns in fixed point: quantized, lowered, planned, on the C core."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.data.dataset import Dataset
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch, logits_of
+from stepforward.inputs import quantize_input
+from stepforward.journal import Journal
+from stepforward.lowering.lower import lower
+from stepforward.lowering.weights import network_weights
+from stepforward.memory import memory
+from stepforward.methods.protocol import take
+from stepforward.methods.table import make
+from stepforward.moving.select import select
+from stepforward.program.arena import plan_arena
+from stepforward.program.for_training import for_training
+from stepforward.program.model import Program
+from stepforward.program.training_plan import TrainingPlan
+from stepforward.run.base import quantized, recorded_base
+from stepforward.run.fidelity import fidelity, fidelity_notes
+from stepforward.run.folder import BASE
+from stepforward.run.learner import Samples
+from stepforward.run.notes import notes
+from stepforward.run.prepare import Prepared
+from stepforward.run.same_run import journal_settings
+from stepforward.run.training import Run
+from stepforward.scores import NATS, Score, score
+from stepforward.settings import Settings
+from stepforward.sources.source import Source
+
+
+@dataclass
+class IntegerLearner:
+    """See `run.learner.Learner`.
+
+    Attributes:
+        prepared, settings: of the run.
+        opened: the base, in fixed point.
+        program: of the base; scores are of it, at temperature 1.
+        plan: of the training.
+    """
+
+    prepared: Prepared
+    settings: Settings
+    opened: Source
+    program: Program
+    plan: TrainingPlan
+    engine: CoreEngine
+    samples: dict[str, Samples]
+    steps: int
+    shares: int
+    directions: int
+    nats: float = NATS
+
+    def score(self, part: str) -> Score:
+        """How the present weights do on a part of the samples, at temperature 1."""
+        x, y = self.samples[part]
+        return score(self.program, logits_of(self.engine, x), y)
+
+    def sha256(self) -> str:
+        """Of the present weights."""
+        return self._program().weights_sha256
+
+    def header(self, every: int) -> dict:
+        """Everything that decides the weights, as a journal's header records it."""
+        return journal_settings(self.settings, self.program, self.plan, self.samples, every)
+
+    def save_base(self, folder: Path) -> None:
+        """Write the quantized base where a float model was given."""
+        if self.prepared.opened.is_float:
+            self.opened.save(folder / BASE)
+
+    def entries(self, run: Run) -> dict:
+        """What the result says of this kind of network alone."""
+        given, bits = self.prepared.opened, self.opened.bits
+        found: dict = {
+            "bits": bits,
+            **memory(self.program, self.plan),
+            "host_scratch_bytes": self.engine.scratch_bytes,
+            "directions": self.directions,
+            "trainable_parameters": self.plan.elements,
+        }
+        new = [note for note in self.opened.notes if note not in given.notes]
+        found["notes"] = [*new, *notes(self.program, self.plan, run)]
+        if given.is_float:
+            train = self.prepared.train
+            found["quantization"] = fidelity(given, self.program, train.x, train.y)
+            found["notes"] += fidelity_notes(found["quantization"], bits)
+        return found
+
+    def adapted(self) -> tuple[ir.Model, Program]:
+        """The QDQ model and the program with the present weights."""
+        program = self._program()
+        return self.opened.with_weights(network_weights(program)).model, program
+
+    def _program(self) -> Program:
+        return replace(self.program, weights=self.engine.snapshot().weights)
+
+
+def integer_learner(
+    prepared: Prepared, settings: Settings, folder: Path | None, recorded: Journal | None
+) -> IntegerLearner:
+    """Quantize what is not yet, lower, plan, and make the engine.
+
+    Args:
+        prepared: model and data.
+        settings: of the run.
+        folder: of the run, or None.
+        recorded: the journal in it, when the run is resumed.
+
+    Raises:
+        StepforwardError: a setting does not fit the model, or the folder belongs to another one.
+    """
+    opened = quantized(prepared.opened, prepared.train.x, settings, prepared.train.sources)
+    if recorded and folder and (folder / BASE).exists():
+        opened = recorded_base(opened, folder / BASE)
+    program = lower(opened.network())
+    sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
+    steps = _steps(settings, program, samples["train"], recorded)
+    trained, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
+    return IntegerLearner(
+        prepared=prepared,
+        settings=settings,
+        opened=opened,
+        program=plan_arena(program, plan.first_op),
+        plan=plan,
+        engine=CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory),
+        samples=samples,
+        steps=steps,
+        shares=plan.directions if plan.share_batch else 1,
+        directions=plan.directions,
+    )
+
+
+def _integers(program: Program, part: Dataset) -> Samples:
+    return quantize_input(program, part.x), part.y.astype(np.int32)
+
+
+def _steps(settings: Settings, program: Program, samples: Samples, recorded: Journal | None) -> int:
+    """The number of steps: given, recorded, or as many as fit the time (measured before the run, on these samples)."""
+    if settings.minutes is None:
+        return settings.steps
+    if recorded:
+        return recorded.settings["steps"]
+    most = settings.with_steps(2**32 - 1)
+    trained, plan = for_training(program, select(program, settings.train), most)
+    engine = CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory)
+    x, y = (part[: settings.batch] for part in samples)
+    taken, started = 0, time.monotonic()
+    for _ in take(make(most), engine, lambda step: Batch.of(x, y), range(10_000)):
+        taken += 1
+        if time.monotonic() - started > min(1.0, settings.minutes * 6):
+            break
+    return max(1, int(taken * settings.minutes * 60 / (time.monotonic() - started)))

@@ -1,0 +1,58 @@
+"""What a run asks of the network that learns, whether it computes in integers or in floats."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from stepforward.program.model import Program
+from stepforward.run.training import Run
+from stepforward.scores import Score
+
+Samples = tuple[NDArray, NDArray]
+"""Inputs in the engine's format, and labels."""
+
+
+class Learner(Protocol):
+    """A network on its engine, and the samples as the engine reads them.
+
+    Attributes:
+        engine: runs the network; holds the only copy of the weights that moves.
+        samples: "train", "validation" and, if there are any, "test".
+        steps: to take; given, or as many as fit the time.
+        shares: directions that share a batch out.
+        nats: nats in one unit of the engine's losses.
+        directions: of one step, which the journal records; 0 where none is kept.
+    """
+
+    engine: Any
+    samples: dict[str, Samples]
+    steps: int
+    shares: int
+    nats: float
+    directions: int
+
+    def score(self, part: str) -> Score:
+        """How the present weights do on a part of the samples, at temperature 1."""
+        ...
+
+    def sha256(self) -> str:
+        """Of the present weights."""
+        ...
+
+    def header(self, every: int) -> dict | None:
+        """Everything that decides the weights, as a journal's header records it; None where none is kept."""
+        ...
+
+    def save_base(self, folder: Path) -> None:
+        """Write the base that replaying starts from, unless it was given."""
+        ...
+
+    def entries(self, run: Run) -> dict:
+        """What the result says of this kind of network alone; the best weights are back in the engine."""
+        ...
+
+    def adapted(self) -> tuple[ir.Model, Program | None]:
+        """The network with the present weights: the model, and the program for devices if there is one."""
+        ...
