@@ -12,6 +12,7 @@ SAMPLE_ORDER = 0xFFFFFFFE
 """Reserved direction numbers."""
 
 _LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
 
 
 def philox4x32_10(counter: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
@@ -33,9 +34,9 @@ def philox4x32_10(counter: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
         p0 = np.uint64(0xD2511F53) * c0
         p1 = np.uint64(0xCD9E8D57) * c2
         c0, c1, c2, c3 = (
-            (p1 >> 32) ^ c1 ^ np.uint64(k0),
+            (p1 >> _HALF) ^ c1 ^ np.uint64(k0),
             p1 & _LOW,
-            (p0 >> 32) ^ c3 ^ np.uint64(k1),
+            (p0 >> _HALF) ^ c3 ^ np.uint64(k1),
             p0 & _LOW,
         )
         k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF

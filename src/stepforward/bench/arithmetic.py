@@ -40,7 +40,8 @@ def arithmetic(program: Program) -> dict:
         operator reads its inputs and writes its output once); generator_multiplies (to make z once for every
         parameter).
     """
-    macs, left = Counter(), 0
+    macs: Counter[str] = Counter()
+    left = 0
     for op in program.ops:
         left += multiplications(program, op)
         macs[op.kind] += multiply_accumulates(program, op)

@@ -53,7 +53,8 @@ def full(
     tell("peak of the multiplier")
     machine, measured = describe(), [rates(threads)]
     kernel = [row for count in threads for row in kernel_shares(count, KERNEL_SECONDS * min(1, seconds))]
-    networks, cells, scaling = {}, [], {"directions": [], "trainable": []}
+    networks, cells = {}, []
+    scaling: dict[str, list[dict]] = {"directions": [], "trainable": []}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             tell(f"{name}: build and quantize")

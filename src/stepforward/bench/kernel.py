@@ -56,7 +56,8 @@ def kernel_shares(
         rounds); empty where the peak is not known.
     """
     calls = {(9 * c, r): [_call(convolution(c, r)) for _ in range(threads)] for c in channels for r in rows}
-    rates, shares = {shape: [] for shape in calls}, {shape: [] for shape in calls}
+    rates: dict[tuple[int, int], list[float]] = {shape: [] for shape in calls}
+    shares: dict[tuple[int, int], list[float]] = {shape: [] for shape in calls}
     started, rounds = time.perf_counter(), 0
     while rounds < FEWEST_ROUNDS or time.perf_counter() - started < seconds:
         rounds += 1

@@ -3,6 +3,7 @@
 import copy
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +34,7 @@ def core_8bit_forward(work: Workload, batch: int, threads: int) -> Call:
     return lambda: engine.outputs(samples)
 
 
-def core_step(work: Workload, batch: int, threads: int, train: str = "all", **changes: object) -> Call:
+def core_step(work: Workload, batch: int, threads: int, train: str = "all", **changes: Any) -> Call:
     """One whole QZO-FF step as `adapt` takes it by default, or with changed settings; each call takes the next step."""
     program, plan = training(work.program, train, **changes)
     engine = CoreEngine(program, plan, threads=threads)
@@ -47,10 +48,12 @@ def core_step_one_direction(work: Workload, batch: int, threads: int) -> Call:
     return core_step(work, batch, threads, **ONE_DIRECTION)
 
 
-def torch_forward(work: Workload, batch: int, threads: int, layout=torch.contiguous_format) -> Call:
+def torch_forward(
+    work: Workload, batch: int, threads: int, layout: torch.memory_format = torch.contiguous_format
+) -> Call:
     """Float32 forward in evaluation mode, without autograd."""
     torch.set_num_threads(threads)
-    module = copy.deepcopy(work.module).to(memory_format=layout)
+    module = copy.deepcopy(work.module).to(memory_format=layout)  # type: ignore[call-overload]
     x = work.x[:batch].contiguous(memory_format=layout)
 
     def call():
@@ -72,13 +75,16 @@ def ort_f32(work: Workload, batch: int, threads: int) -> Call:
 
 def ort_int8(work: Workload, batch: int, threads: int) -> Call:
     """ONNX Runtime, 8-bit weights and activations, quantized by its own tool."""
+    assert work.int8_model is not None, "prepare() was told to leave it out"
     return ort.forward(work.int8_model, work.x[:batch].numpy(), threads)
 
 
-def backprop_step(work: Workload, batch: int, threads: int, layout=torch.contiguous_format) -> Call:
+def backprop_step(
+    work: Workload, batch: int, threads: int, layout: torch.memory_format = torch.contiguous_format
+) -> Call:
     """One step of SGD in torch on all parameters."""
     torch.set_num_threads(threads)
-    module = copy.deepcopy(work.module).to(memory_format=layout)
+    module = copy.deepcopy(work.module).to(memory_format=layout)  # type: ignore[call-overload]
     x, y = work.x[:batch].contiguous(memory_format=layout), work.y[:batch]
     optimizer = torch.optim.SGD(module.parameters(), lr=LR)
 

@@ -1,6 +1,7 @@
 """Where the time of a step goes, and which operators take the time of a forward pass."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def split_forward(work: Workload, batch: int, seconds: float) -> list[dict]:
     for i, op in enumerate(work.program.ops):
         # An operator may overwrite what lies in front of it: fill the arena again up to it.
         call(0, i)
-        timing = interleave({"op": lambda i=i: call(i, i + 1)}, seconds / len(work.program.ops), 9)["op"]
+        timing = interleave({"op": partial(call, i, i + 1)}, seconds / len(work.program.ops), 9)["op"]
         rows.append(
             {
                 "name": op.name,

@@ -63,7 +63,8 @@ def measure(calls: Mapping[str, Callable[[], object]], seconds: float, most_roun
     Returns:
         The rounds that count: a ratio of two calls is best taken within each of them.
     """
-    started, rounds = time.perf_counter(), []
+    started = time.perf_counter()
+    rounds: list[Round] = []
     repeats = {name: _repeats(call) for name, call in calls.items()}
     others = Others()
     while not _enough(rounds, time.perf_counter() - started, seconds, most_rounds):

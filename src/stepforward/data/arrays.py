@@ -249,7 +249,7 @@ def _images(
             f"{where}: x is {x.dtype} of shape {x.shape}; this model reads images (N, H, W, {settings['channels']})",
             "give the images in that shape",
         )
-    inputs, row = _room(where, (x.shape[0], *prep.input_shape(settings))), 0
+    inputs, row = _room(where, (x.shape[0], *(prep.input_shape(settings) or ()))), 0
     for block in x.blocks():
         for image in reading.turn(_eight_or_sixteen_bits(where, block)):
             observed.see(image, sources[row])

@@ -93,7 +93,7 @@ def mel_filters(sample_rate: int, fft: int, mels: int, fmin: float, fmax: float)
     """
     low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (fmin, fmax))
     corners = 700.0 * (10.0 ** (np.linspace(low, high, mels + 2) / 2595.0) - 1.0)
-    bins = np.arange(fft // 2 + 1) * (sample_rate / fft)
+    bins = np.arange(fft // 2 + 1, dtype=np.float64) * (sample_rate / fft)
     return triangles(corners, bins, f"{mels} mels from {fmin} to {fmax} Hz")
 
 

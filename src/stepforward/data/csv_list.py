@@ -66,10 +66,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 def _columns(row: list[str]) -> tuple[int, int] | None:
     """Where a header row has path and label; None for a row that is no header."""
     names = [field.lower() for field in row]
-    found = [
+    path, label = (
         next((names.index(name) for name in known if name in names), None) for known in (_PATHS, _LABELS)
-    ]
-    return None if None in found else (found[0], found[1])
+    )
+    return None if path is None or label is None else (path, label)
 
 
 def _file(path: Path, line: int, row: list[str], columns: tuple[int, int] | None) -> LabelledFile:

@@ -41,9 +41,9 @@ def starts_like_an_image(head: bytes) -> bool:
     (True, False)
     """
     if head[4:8] == b"ftyp":
-        return features.check("avif") and head[8:12] in (b"avif", b"avis")
+        return bool(features.check("avif")) and head[8:12] in (b"avif", b"avis")
     if head[:4] == b"RIFF":
-        return features.check("webp") and head[8:12] == b"WEBP"
+        return bool(features.check("webp")) and head[8:12] == b"WEBP"
     return head.startswith((_JPEG, b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*"))
 
 
@@ -112,7 +112,7 @@ def _without_exif(jpeg: bytes) -> bytes:
 def _orientation(image: Image.Image) -> Image.Transpose | None:
     """How to turn the image; None also where its EXIF block is damaged, since the pixels need not be."""
     try:
-        return _UPRIGHT.get(image.getexif().get(_ORIENTATION))
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # whatever a damaged block makes Pillow raise
         return None
 
@@ -122,7 +122,7 @@ def _remarks(image: Image.Image) -> list[str]:
     remarks = []
     if image.format in ("GIF", "TIFF", "WEBP", "PNG", "AVIF") and _frames(image) > 1:
         remarks.append("of several images in one file the first is read")
-    if image.mode.startswith("RGB") and any(";16" in str(tile.args) for tile in image.tile):
+    if image.mode.startswith("RGB") and any(";16" in str(tile.args) for tile in getattr(image, "tile", ())):
         remarks.append("of 16-bit colour the upper 8 bits are read")
     return remarks
 
@@ -135,7 +135,7 @@ def _frames(image: Image.Image) -> int:
 
 
 def _lowest_alpha(image: Image.Image) -> int:
-    return image.convert("RGBA").getchannel("A").getextrema()[0]
+    return int(np.asarray(image.convert("RGBA").getchannel("A")).min())
 
 
 def _pixels(image: Image.Image, channels: int, levels: int | None) -> NDArray:

@@ -1,5 +1,6 @@
 """What labelled files say before they are read: their class names, and whether they are images or sounds."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from stepforward.data.csv_list import list_csv
@@ -40,8 +41,9 @@ def labels_of(path: str | Path, settings: dict) -> list[str]:
 def holds_sounds(path: str | Path) -> bool:
     """Whether a file is a sound, or there are sounds in a folder or a CSV."""
     path = Path(path)
+    files: Iterable[Path] = [path]
     if path.is_dir():
         files = path.glob("*/*")
-    else:
-        files = (file.path for file in list_csv(path)) if holds_labels(path) else [path]
+    elif holds_labels(path):
+        files = (file.path for file in list_csv(path))
     return any(file.suffix.lower() in _SOUNDS for file in files)

@@ -105,7 +105,7 @@ def _from_files(
             raise unknown_class(file.label, file.where, names)
     if path.is_dir():
         files = sorted(files, key=lambda file: index[file.label])
-    observed, shape = Observed(settings), (len(files), *prep.input_shape(settings))
+    observed, shape = Observed(settings), (len(files), *(prep.input_shape(settings) or ()))
     check_room(str(path), shape)
     x = np.empty(shape, dtype=np.float32)
     for row, file in enumerate(files):

@@ -70,8 +70,8 @@ def check_preprocessing(settings: dict) -> dict:
             raise _refused(f"{name} is {settings.get(name)!r}, not a number")
     for name in _LISTS[kind]:
         values = settings.get(name)
-        right = isinstance(values, list | tuple) and len(values) == settings["channels"]
-        if not (right and all(_is_number(value) for value in values)):
+        numbers = isinstance(values, list | tuple) and all(_is_number(value) for value in values)
+        if not isinstance(values, list | tuple) or not numbers or len(values) != settings["channels"]:
             raise _refused(f"{name} is {values!r}, not a list of one number per channel")
     if not isinstance(settings.get(_LAYOUT, False), bool):
         raise _refused(f"{_LAYOUT} is {settings[_LAYOUT]!r}, not true or false")

@@ -160,7 +160,7 @@ def _check_whole(path: str | Path, file: BinaryIO) -> None:
         )
 
 
-def _with_length(file: BinaryIO, remarks: list[str]) -> BinaryIO:
+def _with_length(file: BinaryIO, remarks: list[str]) -> BinaryIO | io.RawIOBase:
     """The file; where a WAV was written into a pipe or never closed, with the length of its samples put in."""
     size, at, head = os.fstat(file.fileno()).st_size, 12, file.read(12)
     while head[:4] == b"RIFF" and head[8:] == b"WAVE" and at + 8 <= size:

@@ -64,19 +64,19 @@ def export_clips(directory: str | Path) -> list[Path]:
     Raises:
         StepforwardError: a folder of that name exists already, or cannot be written.
     """
-    directory = Path(directory)
-    folders = [directory / "adapt", directory / "test"]
+    parts: tuple[Part, ...] = ("adapt", "test")
+    folders = [Path(directory) / part for part in parts]
     for folder in folders:
         if folder.exists():
             raise StepforwardError(f"{folder} exists already", "choose another directory, or remove it")
     try:
-        for folder in folders:
-            for clip in clips(folder.name):
+        for part, folder in zip(parts, folders, strict=True):
+            for clip in clips(part):
                 (folder / clip.label).mkdir(parents=True, exist_ok=True)
                 soundfile.write(
                     folder / clip.label / clip.file_name, clip.samples, SAMPLE_RATE, subtype="PCM_16"
                 )
-        (directory / "ATTRIBUTION.md").write_bytes((_ASSETS / "ATTRIBUTION.md").read_bytes())
+        (Path(directory) / "ATTRIBUTION.md").write_bytes((_ASSETS / "ATTRIBUTION.md").read_bytes())
     except (OSError, RuntimeError) as error:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
