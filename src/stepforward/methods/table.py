@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 INTEGERS, GRADIENTS = "integers", "gradients"
 """What a method asks of its engine: exact losses of a program in fixed point, or gradients of a float network."""
 
-_PROBES: tuple[str, ...] = ("minutes", "memory", "directions", "share_batch", "temperature", "epsilon")
-_PROBES += ("distribution", "perturbation", "rounding", "lr", "momentum", "schedule", "warmup")
-_SGD = ("lr", "momentum", "schedule", "warmup")
+PROBES: tuple[str, ...] = ("minutes", "memory", "directions", "share_batch", "temperature", "epsilon")
+PROBES += ("distribution", "perturbation", "rounding", "lr", "momentum", "schedule", "warmup")
+SGD = ("lr", "momentum", "schedule", "warmup")
+"""The settings that methods take: those that probe along directions, and those of an optimizer with gradients."""
 
 
 class Listed(NamedTuple):
@@ -30,8 +31,8 @@ class Listed(NamedTuple):
 
 
 METHODS: dict[str, Listed] = {
-    "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, _PROBES),
-    "backprop": Listed("stepforward.methods.backprop", GRADIENTS, _SGD),
+    "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, PROBES),
+    "backprop": Listed("stepforward.methods.backprop", GRADIENTS, SGD),
 }
 """By the name that `--method` takes; the first is the default."""
 

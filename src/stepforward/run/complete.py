@@ -108,7 +108,7 @@ def given(
     if classes is not None:
         words["classes"] = classes_text(opened.class_names or ())
     if image is not None:
-        words["image"] = image_text(opened.preprocessing)
+        words["image"] = image_text(opened.preprocessing or {})
     if preprocess is not None:
         words["preprocess"] = function_name(preprocess)
     return words | ({"for_good": opened.assumed} if opened.assumed else {})
@@ -206,7 +206,7 @@ def _remedy(opened: Source, data: Any) -> str:
     if opened.class_names:
         words += ["--classes", classes_text(opened.class_names)]
     if (opened.preprocessing or {}).get("kind") == "image":
-        words += ["--image", image_text(opened.preprocessing)]
+        words += ["--image", image_text(opened.preprocessing or {})]
     return shlex.join(words)
 
 

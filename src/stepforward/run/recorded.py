@@ -7,17 +7,18 @@ from typing import Any, NamedTuple
 from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
 from stepforward.journal import Journal
+from stepforward.methods.table import INTEGERS, METHODS
 from stepforward.program.model import Program
 from stepforward.settings import DECIDING, KINDS, Settings
 
-UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False}
-"""What a journal meant that was written before these settings existed."""
+UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False, "method": "qzo-ff"}
+"""What a journal means where it does not say it: most was written before these settings existed."""
 
 OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package")
 """What a journal may say besides what moves the weights; a device's says less."""
 
 _TYPES = {name: KINDS[name][0] for name in (*DECIDING, "batch", "balance", "evaluate_every", "patience")}
-_TYPES |= {"arithmetic": int, "base_sha256": str, "data_sha256": str, "package": str}
+_TYPES |= {"arithmetic": int, "method": str, "base_sha256": str, "data_sha256": str, "package": str}
 _SHORT = 60
 
 
@@ -51,7 +52,7 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise StepforwardError(
             f"{source} lacks the settings of a run: {', '.join(missing)}", "give the journal of a run folder"
         )
-    unknown = sorted(settings.keys() - needed - {"arithmetic", *OF_A_RUN})
+    unknown = sorted(settings.keys() - needed - {"arithmetic", "method", *OF_A_RUN})
     if unknown:
         raise StepforwardError(
             f"{source} holds settings that this release does not know: {', '.join(map(_short, unknown[:4]))}",
@@ -62,8 +63,11 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
             raise _refused(source, f"{name} = {_short(value)}")
     if settings["directions"] != journal.directions:
         raise _refused(source, f"directions = {settings['directions']}, in records of {journal.directions}")
+    listed = METHODS.get(settings["method"])
+    if listed is None or listed.needs != INTEGERS:
+        raise _refused(source, f"method = {_short(settings['method'])}")
     try:
-        steps = Settings(**{name: value for name, value in settings.items() if name in of_steps})
+        steps = Settings(**{name: value for name, value in settings.items() if name in {*of_steps, "method"}})
     except StepforwardError as error:
         raise _refused(source, error.what[:_SHORT]) from error
     if len(journal.votes) > steps.steps:

@@ -23,7 +23,9 @@ def journal_settings(
     digest = hashlib.sha256()
     for part in (x, y, held_x, held_y):
         digest.update(np.ascontiguousarray(part).tobytes())
+    said = {} if settings.method == UNSAID["method"] else {"method": settings.method}
     return {
+        **said,
         **settings.with_steps(plan.steps).deciding(),
         "base_sha256": program.weights_sha256,
         "data_sha256": digest.hexdigest(),
@@ -42,9 +44,9 @@ def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
     Raises:
         StepforwardError: what differs, by name.
     """
-    there = UNSAID | recorded.settings
-    names = (header.keys() | there.keys()) - {"arithmetic", "package"}
-    different = sorted(k for k in names if header.get(k) != there.get(k))
+    there, now = UNSAID | recorded.settings, UNSAID | header
+    names = (now.keys() | there.keys()) - {"arithmetic", "package"}
+    different = sorted(k for k in names if now.get(k) != there.get(k))
     if not different:
         return
     if "base_sha256" in different:
@@ -55,9 +57,7 @@ def check_same_run(recorded: Journal, header: dict, path: Path) -> None:
             "give the same data, or start a new run in another --out",
         )
     else:
-        said = ", ".join(
-            f"{k} {_said(there.get(k))} there, {_said(header.get(k))} now" for k in different[:4]
-        )
+        said = ", ".join(f"{k} {_said(there.get(k))} there, {_said(now.get(k))} now" for k in different[:4])
         what, remedy = (
             f"{path} was started with other settings: {said}",
             "resume with the options of the first call",

@@ -11,6 +11,7 @@ from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
+from stepforward.methods.table import make
 from stepforward.program.training_plan import plan_training
 from stepforward.run.recorded import recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
@@ -47,8 +48,10 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     moving = trainable_indices(settings, program, str(journal))
     engine = CoreEngine(program, plan_training(program, moving, settings.steps))
     started = time.monotonic()
+    rule = make(settings.steps).rule
+    state = rule.init(engine)
     for step, votes in enumerate(recorded.votes[: recorded.kept]):
-        engine.update(step, votes.tolist())
+        state = rule.step(state, engine, step, votes.tolist())
     adapted = replace(program, weights=engine.snapshot().weights)
     if out is not None:
         opened.with_weights(network_weights(adapted)).save(out)
