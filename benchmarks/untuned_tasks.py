@@ -211,7 +211,7 @@ def correct(model: Any, samples: Samples) -> NDArray[np.bool_]:
         program = lower(opened.network())
         logits = logits_of(CoreEngine(program, threads=1), quantize_input(program, samples[0]))
     else:
-        logits = run_float(opened.model, samples[0])
+        logits = run_float(opened.model.graph, samples[0])
     return logits.argmax(1) == samples[1]
 
 

@@ -56,7 +56,7 @@ def canonical_like(model, kinds):
     canonical = canonicalize(model)
     onnx.checker.check_model(ir.to_proto(canonical), full_check=True)
     assert [node.op_type for node in canonical.graph] == kinds.split()
-    result = run(canonical, x)
+    result = run(canonical.graph, x)
     np.testing.assert_allclose(result, expected.reshape(result.shape), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(run_ort(canonical, x), result, rtol=1e-5, atol=1e-5)
     return canonical

@@ -5,8 +5,9 @@
 
 Runs `stepforward adapt` on the demo's float network (one step) and watches every call until the engine is made.
 
-- The model is: its path, an ONNX proto, an `onnx_ir` model, and everything that is made of it as a whole: a source, a
-  network, a program. An `onnx_ir` graph is not: passes that get the graph alone work inside a file that counts.
+- The model is: its path (but not a string that names it in messages), an ONNX proto, an `onnx_ir` model, and what is
+  made of it as a whole: a source, a network, a program. An `onnx_ir` graph is not: a pass is handed the graph alone, by
+  a file that counts.
 - A value holds the model if it is one of these, or a tuple, list or dataclass with one of these among its entries.
 - A file is entered when one of its functions is called with such a value among its arguments, or returns one.
 - A return counts when a function gives such a value back to a function in another file of the package.
@@ -49,7 +50,7 @@ class Way:
     """
 
     def __init__(self, model: Path):
-        self.names = {str(model)}
+        self.model = model
         self.files: dict[str, None] = {}
         self.returns: Counter[tuple[str, str]] = Counter()
         self.begun = self.done = False
@@ -78,8 +79,8 @@ class Way:
 
     def holds(self, value: Any, inner: bool = True) -> bool:
         """Whether a value is the model in one of its forms, or has it among its entries."""
-        if isinstance(value, str | Path):
-            return str(value) in self.names
+        if isinstance(value, Path):
+            return value == self.model
         if isinstance(value, FORMS):
             return True
         if not inner:

@@ -33,4 +33,6 @@ def test_ds_cnn_is_the_shipped_network():
     x = samples("ds_cnn", 4)
     with torch.inference_mode():
         ours = build("ds_cnn")(x).numpy()
-    np.testing.assert_allclose(ours, run(open_source(model_path()).model, x.numpy()), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        ours, run(open_source(model_path()).model.graph, x.numpy()), rtol=1e-4, atol=1e-4
+    )

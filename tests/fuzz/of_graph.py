@@ -550,7 +550,7 @@ def _compare(opened, content):
     if expected is None or not np.isfinite(expected).all() or np.abs(expected).max(initial=0) > 1e6:
         return
     with np.errstate(all="ignore"):
-        found = run(opened.model, x)
+        found = run(opened.model.graph, x)
     size = max(1.0, float(np.abs(expected).max()))
     if found.size != expected.size or np.abs(found.reshape(-1) - expected.reshape(-1)).max() > 1e-3 * size:
         raise AssertionError("other numbers than ONNX Runtime's")

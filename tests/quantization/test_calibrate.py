@@ -26,7 +26,7 @@ def outliers():
 
 def test_ranges_of_the_values_that_are_stored():
     x = outliers()
-    seen = calibrate(network(), x, QuantizationSettings())
+    seen = calibrate(network().graph, x, QuantizationSettings())
     assert seen["x"] == (float(x.min()), 100.0)
     assert seen["relu"] == (0.0, 200.0)
     assert set(seen) == {"x", "relu", "flatten", "y"}  # the convolution's own output is never stored
@@ -34,15 +34,15 @@ def test_ranges_of_the_values_that_are_stored():
 
 def test_blocks_do_not_change_the_ranges():
     x = outliers()
-    whole = calibrate(network(), x, QuantizationSettings())
-    assert whole["x"] == calibrate(network(), x[::-1].copy(), QuantizationSettings())["x"]
+    whole = calibrate(network().graph, x, QuantizationSettings())
+    assert whole["x"] == calibrate(network().graph, x[::-1].copy(), QuantizationSettings())["x"]
 
 
 def test_percentile_ignores_outliers_but_never_clips_logits():
     settings = QuantizationSettings(method="percentile", percentile=99.9)
     seen, full = (
-        calibrate(network(), outliers(), settings),
-        calibrate(network(), outliers(), QuantizationSettings()),
+        calibrate(network().graph, outliers(), settings),
+        calibrate(network().graph, outliers(), QuantizationSettings()),
     )
     assert 0.9 < seen["x"][1] < 1.2
     assert seen["y"] == full["y"]
@@ -51,10 +51,10 @@ def test_percentile_ignores_outliers_but_never_clips_logits():
 def test_mse_weighs_outliers_against_steps():
     """One value at 100 among many of size 1: clipping it costs more than coarse steps, among enough others less."""
     settings = QuantizationSettings(method="mse")
-    assert calibrate(network(), outliers(), settings)["x"][1] == pytest.approx(100, rel=0.02)
+    assert calibrate(network().graph, outliers(), settings)["x"][1] == pytest.approx(100, rel=0.02)
     x = ramp(100, 2, 6, 6, scale=1.0)
     x[0, 0, 0, 0] = 1.3
-    assert calibrate(network(), x, settings)["x"][1] < 1.3
+    assert calibrate(network().graph, x, settings)["x"][1] < 1.3
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_mse_weighs_outliers_against_steps():
 )
 def test_bad_data_is_refused(x, message):
     with pytest.raises(StepforwardError, match=message) as caught:
-        calibrate(network(), x, QuantizationSettings())
+        calibrate(network().graph, x, QuantizationSettings())
     assert caught.value.remedy
 
 

@@ -91,7 +91,7 @@ def test_channels_in_the_last_axis_are_scaled_alike():
 
 
 def answers_kept(canonical, model, x):
-    return (run_ort(model, x).argmax(1) == run(canonical, x).argmax(1)).mean()
+    return (run_ort(model, x).argmax(1) == run(canonical.graph, x).argmax(1)).mean()
 
 
 def cases():
@@ -130,7 +130,9 @@ def test_uneven_channels_keep_the_answers(name, canonical, x, tmp_path):
         logits_of(CoreEngine(program), quantize_input(program, x)) * program.tensors[program.output].scale[0]
     )
     assert (logits.argmax(1) == run_ort(load_onnx(tmp_path / "q.onnx"), x).argmax(1)).mean() > 0.99
-    np.testing.assert_allclose(run(to_float(opened.model), x), run(canonical, x), rtol=1e-3, atol=0.02)
+    np.testing.assert_allclose(
+        run(to_float(opened.model).graph, x), run(canonical.graph, x), rtol=1e-3, atol=0.02
+    )
 
 
 def test_the_integers_are_those_of_onnx_runtime():

@@ -40,7 +40,7 @@ def test_a_glitch_is_named_and_costs_the_others_nothing(method):
     assert "sample 17 of the data reaches 5,000 where 99 % of the samples stay below 2." in note
     lower(open_source(model).network())
     clean = samples()
-    assert (run_ort(model, clean).argmax(1) == run(canonical, clean).argmax(1)).mean() > 0.97
+    assert (run_ort(model, clean).argmax(1) == run(canonical.graph, clean).argmax(1)).mean() > 0.97
     named = quantize(canonical, x, sources=[f"row {number}" for number in range(600)])
     assert get_notes(named)[0].startswith("row 17 reaches 5,000")
 
@@ -58,7 +58,7 @@ def test_ordinary_data_has_no_glitch():
 
 def test_logits_that_fit_with_less_room_are_taken_and_larger_ones_are_refused_with_a_way_out():
     x = samples()
-    top = float(np.abs(run(network(), x)).max())
+    top = float(np.abs(run(network().graph, x)).max())
     lower(open_source(quantize(network(15_000 / top), x)).network())
     with pytest.raises(StepforwardError, match="the logits are too large") as caught:
         lower(open_source(quantize(network(1e6 / top), x)).network())

@@ -37,7 +37,7 @@ def test_equal_and_tied_parameters_stay_apart_and_the_module_stays_as_it_was():
     assert names[1::2] == ["a.bias", "b.bias", "a_2.bias", "head.bias"]
     x = np.linspace(-1, 1, 216, dtype=np.float32).reshape(3, 2, 6, 6)
     with torch.no_grad():
-        np.testing.assert_allclose(run(canonical, x), module(torch.as_tensor(x)).numpy(), atol=1e-5)
+        np.testing.assert_allclose(run(canonical.graph, x), module(torch.as_tensor(x)).numpy(), atol=1e-5)
 
 
 def test_a_module_that_does_not_run_is_refused():

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.sources.onnx.float import FloatSource
+from stepforward.sources.onnx.source import FloatSource
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 

@@ -10,9 +10,9 @@ _TO_FRONT = (0, 3, 1, 2)
 _PASSED = ("QuantizeLinear", "DequantizeLinear", "Sub", "Mul")
 
 
-def channels_last(model: ir.Model) -> bool:
+def channels_last(graph: ir.Graph) -> bool:
     """Whether the network begins by bringing the last axis of its input, (N, H, W, C), to the front."""
-    source = next((value for value in model.graph.inputs if value.name not in model.graph.initializers), None)
+    source = next((value for value in graph.inputs if value.name not in graph.initializers), None)
     if source is None:
         return False
     shape, readers = source.shape, list(_readers(source))
@@ -21,9 +21,9 @@ def channels_last(model: ir.Model) -> bool:
     return all(_brings_to_front(node, tuple(shape)[1:]) for node in readers)
 
 
-def channel_axis(model: ir.Model) -> int:
+def channel_axis(graph: ir.Graph) -> int:
     """The axis of a batch that counts channels, or the features of a vector."""
-    return 3 if channels_last(model) else 1
+    return 3 if channels_last(graph) else 1
 
 
 def _readers(value: ir.Value) -> Iterator[ir.Node]:

@@ -15,7 +15,7 @@ from stepforward.operators.table import JOINS
 Observer = Callable[[str, np.ndarray], None]
 
 
-def run(model: ir.Model, x: np.ndarray, observe: Observer | None = None, block: int = 32) -> np.ndarray:
+def run(graph: ir.Graph, x: np.ndarray, observe: Observer | None = None, block: int = 32) -> np.ndarray:
     """Logits (N, classes) float32 of a canonical graph.
 
     Args:
@@ -23,7 +23,7 @@ def run(model: ir.Model, x: np.ndarray, observe: Observer | None = None, block: 
         observe: called with (value name, array) for the input and every node's output, block after block.
         block: samples at a time.
     """
-    parts = [_run_block(model.graph, x[start : start + block], observe) for start in range(0, len(x), block)]
+    parts = [_run_block(graph, x[start : start + block], observe) for start in range(0, len(x), block)]
     return np.concatenate(parts)
 
 

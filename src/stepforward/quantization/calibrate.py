@@ -13,7 +13,7 @@ from stepforward.quantization.observers import Extremes, Histogram, mse_magnitud
 
 
 def calibrate(
-    model: ir.Model, x: np.ndarray, settings: QuantizationSettings
+    graph: ir.Graph, x: np.ndarray, settings: QuantizationSettings
 ) -> dict[str, tuple[float, float]]:
     """Smallest value seen and magnitude to represent, for every quantized value of a canonical graph.
 
@@ -27,8 +27,8 @@ def calibrate(
     Raises:
         StepforwardError: x has another shape or type, holds NaN or Inf, or makes the network overflow.
     """
-    x = check_samples(model, x)
-    names = {present(value.name) for value in quantized_values(model.graph)}
+    x = check_samples(graph, x)
+    names = {present(value.name) for value in quantized_values(graph)}
     extremes = {name: Extremes() for name in names}
 
     def note_extremes(name, values):
@@ -41,25 +41,25 @@ def calibrate(
             extremes[name].see(values)
 
     with np.errstate(over="ignore", invalid="ignore"):
-        run(model, x, note_extremes)
+        run(graph, x, note_extremes)
     magnitudes = {name: seen.magnitude for name, seen in extremes.items()}
     if settings.method != "minmax":
-        output = model.graph.outputs[0].name
+        output = graph.outputs[0].name
         wanted = {name: Histogram(top) for name, top in magnitudes.items() if top > 0 and name != output}
-        run(model, x, lambda name, values: wanted[name].see(values) if name in wanted else None)
+        run(graph, x, lambda name, values: wanted[name].see(values) if name in wanted else None)
         for name, histogram in wanted.items():
             magnitudes[name] = _narrow(histogram, extremes[name].lo >= 0, settings)
     return {name: (extremes[name].lo, magnitudes[name]) for name in magnitudes}
 
 
-def check_samples(model: ir.Model, x: np.ndarray) -> np.ndarray:
+def check_samples(graph: ir.Graph, x: np.ndarray) -> np.ndarray:
     """`x` as float32 if it fits the model's input.
 
     Raises:
         StepforwardError: it has another shape or type, or holds NaN or Inf.
     """
     x = np.asarray(x)
-    value = model.graph.inputs[0]
+    value = graph.inputs[0]
     expected = tuple(present(value.shape).dims[1:])
     if x.shape[1:] != expected or x.ndim != len(expected) + 1:
         raise StepforwardError(

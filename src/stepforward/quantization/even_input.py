@@ -32,11 +32,11 @@ _EFFECT = 1 / 32
 _MOST_SAMPLES = 256
 
 
-def even_input(model: ir.Model, x: np.ndarray, axis: int = 1) -> bool:
+def even_input(graph: ir.Graph, x: np.ndarray, axis: int = 1) -> bool:
     """Put a Sub and a Mul in front of a canonical graph where one scale for the whole input would cost accuracy.
 
     Args:
-        model: canonical float graph; changed in place.
+        graph: canonical float graph; changed in place.
         x: calibration samples, float32, as the network reads them.
         axis: of channels: 1 for the features of (N, features) and the planes of (N, C, H, W); 3 for (N, H, W, C).
 
@@ -50,15 +50,15 @@ def even_input(model: ir.Model, x: np.ndarray, axis: int = 1) -> bool:
     if ranges is None:
         return False
     for offset, factor in (ranges.centred(), ranges.scaled()):
-        undone = _Undone(model.graph, offset, factor, axis)
+        undone = _Undone(graph, offset, factor, axis)
         if undone.possible:
             break
     else:
         return False
-    if not _helps(model, x, lo, hi, offset, factor, axis):
+    if not _helps(graph, x, lo, hi, offset, factor, axis):
         return False
     undone.write()
-    _prepend(model.graph, offset, factor, axis)
+    _prepend(graph, offset, factor, axis)
     return True
 
 
@@ -176,7 +176,7 @@ def _one_per_channel(values):
     return flat[:, 0]
 
 
-def _helps(model, x, lo, hi, offset, factor, axis):
+def _helps(graph, x, lo, hi, offset, factor, axis):
     """Whether one scale moves the logits, and a scale per channel at most half as much."""
     x = x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)]
     broadcast = _along(axis, x.ndim)[1:]
@@ -184,10 +184,10 @@ def _helps(model, x, lo, hi, offset, factor, axis):
     one = largest / (255 if (lo >= 0).all() else 127)
     each = (1 / (factor.astype(np.float64) * 127)).reshape(broadcast)
     middle = offset.astype(np.float64).reshape(broadcast)
-    logits = run(model, x).astype(np.float64)
+    logits = run(graph, x).astype(np.float64)
     spread = math.sqrt(((logits - logits.mean(axis=0)) ** 2).mean())
     shared, own = (
-        math.sqrt(((run(model, rounded.astype(np.float32)) - logits) ** 2).mean())
+        math.sqrt(((run(graph, rounded.astype(np.float32)) - logits) ** 2).mean())
         for rounded in (np.rint(x / one) * one, np.rint((x - middle) / each) * each + middle)
     )
     return shared > _EFFECT * spread and own < shared / 2

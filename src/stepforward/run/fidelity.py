@@ -35,7 +35,10 @@ def fidelity(
     """
     chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)
     x = x[chosen]
-    real, integers = run(opened.float_model(), x), logits_of(CoreEngine(program), quantize_input(program, x))
+    real, integers = (
+        run(opened.float_model().graph, x),
+        logits_of(CoreEngine(program), quantize_input(program, x)),
+    )
     agreement = float((real.argmax(axis=1) == integers.argmax(axis=1)).mean())
     found = dict.fromkeys(("float_accuracy", "quantized_accuracy", "float_loss", "quantized_loss"))
     if y is not None:

@@ -17,7 +17,6 @@ from stepforward.errors import StepforwardError
 from stepforward.run.complete import complete, settings_of
 from stepforward.run.given import Classes, Image
 from stepforward.settings import Settings
-from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
 
@@ -120,7 +119,7 @@ def _digest(x: np.ndarray) -> bytes:
 
 
 def prepare(
-    model: Any,
+    source: Source,
     data: Any,
     test: Any,
     settings: Settings,
@@ -128,12 +127,12 @@ def prepare(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
 ) -> Prepared:
-    """Open the model, load and split the data; `classes`, `image` and `preprocess` as of `complete`.
+    """Complete what the model says, load and split the data; `classes`, `image` and `preprocess` as of `complete`.
 
     Raises:
         StepforwardError: anything wrong with either, before any work starts.
     """
-    opened = complete(open_source(model), data, classes, image, preprocess)
+    opened = complete(source, data, classes, image, preprocess)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)
     # arrays may be the caller's own; what was read from a path is ours

@@ -9,9 +9,8 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import copy_model, is_quantized
 from stepforward.sources.onnx.file import load_onnx
-from stepforward.sources.onnx.float import FloatSource
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
-from stepforward.sources.qdq.source import QdqSource
+from stepforward.sources.onnx.source import FloatSource, QdqSource
 from stepforward.sources.source import Source
 
 

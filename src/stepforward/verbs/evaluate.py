@@ -55,7 +55,7 @@ def evaluate(
         logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, dataset.x))
         result, sha = score(program, logits, dataset.y), program.weights_sha256
     else:
-        logits = run_float(opened.float_model(), dataset.x)
+        logits = run_float(opened.float_model().graph, dataset.x)
         result = score_float(logits, dataset.y)
     return {
         "accuracy": result.accuracy,

@@ -111,7 +111,7 @@ def _probabilities(opened: Source, x: NDArray[np.float32], threads: int | None) 
             scale
         )
     else:
-        logits = run_float(opened.float_model(), x).astype(np.float64)
+        logits = run_float(opened.float_model().graph, x).astype(np.float64)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 

@@ -34,11 +34,11 @@ def test_networks_keep_their_function_and_meet_the_contract(name, exported, tmp_
     expected = logits(name, networks.build(name), x)
     model = exported(name)
     canonical = canonicalize(model)
-    assert_same_classifier(name, run(canonical, x), expected)
+    assert_same_classifier(name, run(canonical.graph, x), expected)
 
     save_onnx(model, tmp_path / "net.onnx")
     from_file = canonicalize(load_onnx(tmp_path / "net.onnx"))
-    assert np.array_equal(run(from_file, x), run(canonical, x))
+    assert np.array_equal(run(from_file.graph, x), run(canonical.graph, x))
 
     graph = canonical.graph
     onnx.checker.check_model(ir.to_proto(canonical), full_check=True)

@@ -58,7 +58,7 @@ def test_old_opsets_are_converted(opset, tmp_path):
     assert f"converted from opset {opset}" in get_notes(loaded)[0]
     canonical, x = canonicalize(loaded), samples(model)
     assert {"conv1.weight", "fc.weight", "fc.bias"} <= set(parameters(canonical))
-    logits = run(canonical, x)
+    logits = run(canonical.graph, x)
     softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(softmax, run_ort(model, x), rtol=1e-5, atol=1e-6)
 

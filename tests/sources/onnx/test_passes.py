@@ -330,7 +330,7 @@ def test_other_floats_are_read_as_float32(kind):
     assert all(array.dtype == np.float32 for array in parameters(canonical).values())
     assert kind in get_notes(canonical)[0]
     x = samples(model)
-    np.testing.assert_allclose(run(canonical, x), run_ort(model, x), rtol=0, atol=5e-3)
+    np.testing.assert_allclose(run(canonical.graph, x), run_ort(model, x), rtol=0, atol=5e-3)
 
 
 ENDS = {
@@ -462,7 +462,7 @@ def held_to_onnx_runtime(body, **weights):
     x = samples(model)
     canonical = canonicalize(model)
     assert all(len(node.outputs[0].shape) <= 5 for node in canonical.graph)
-    assert np.array_equal(run(canonical, x), run_ort(model, x).reshape(len(x), -1))
+    assert np.array_equal(run(canonical.graph, x), run_ort(model, x).reshape(len(x), -1))
     return [node.op_type for node in canonical.graph]
 
 
@@ -532,7 +532,7 @@ def test_one_logit_becomes_zero_and_itself(layers, end):
     x = samples(parse(f"{layers}\ny = Identity(l)", **weights))
     expected = run_ort(parse(f"{layers}\ny = Identity(l)", **weights), x).reshape(-1)
     canonical = canonicalize(parse(f"{layers}\n{end}", **weights))
-    result = run(canonical, x)
+    result = run(canonical.graph, x)
     assert result.shape == (len(x), 2) and not result[:, 0].any()
     np.testing.assert_allclose(result[:, 1], expected, rtol=1e-5, atol=1e-5)
     assert canonical.graph.outputs[0].shape.dims[1] == 2

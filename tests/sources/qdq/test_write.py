@@ -110,7 +110,7 @@ def test_file_passes_the_checker_and_reads_back_the_same_integers(name, bits, qu
 @pytest.mark.parametrize("name", NAMES)
 def test_onnx_runtime_agrees_with_the_float_network(name, quantized):
     canonical, x, model = quantized(name)
-    expected, got = run(canonical, x), run_ort(model, x)
+    expected, got = run(canonical.graph, x), run_ort(model, x)
     assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
 
 
@@ -118,7 +118,7 @@ def test_coarser_weights_cost_accuracy_in_order(quantized):
     errors = []
     for bits in ("16w8a", "8w8a", "4w8a"):
         canonical, x, model = quantized("dscnn", bits)
-        errors.append(np.abs(run(to_float(model), x) - run(canonical, x)).max())
+        errors.append(np.abs(run(to_float(model).graph, x) - run(canonical.graph, x)).max())
     assert errors[0] < errors[1] / 20 < errors[1] < errors[2]
 
 
@@ -146,7 +146,7 @@ def test_every_rule_of_formats():
     assert forms[pad.output].shape == (4, 3, 3) and forms[graph.input].shape == (2, 6, 6)
     assert forms[gemm.output].dtype == "s16" and gemm.output == graph.output == "y"
     assert shared.bias.name == "b.bias" and not shared.bias.q.any()
-    np.testing.assert_allclose(run_ort(model, x), run(canonical, x), atol=0.02)
+    np.testing.assert_allclose(run_ort(model, x), run(canonical.graph, x), atol=0.02)
 
 
 def test_activations_stay_below_half_a_step():
@@ -187,7 +187,7 @@ def test_empty_weights_and_channels_get_sane_scales(bits):
         real = gemm.bias.q * np.broadcast_to(gemm.bias.scale, 4)
         np.testing.assert_allclose(real, bias, atol=1e-4)
         assert np.abs(gemm.bias.q).max() <= 2**30
-        np.testing.assert_allclose(run_ort(quantized, x), run(canonical, x), atol=0.2)
+        np.testing.assert_allclose(run_ort(quantized, x), run(canonical.graph, x), atol=0.2)
 
 
 def test_the_weights_of_a_3x3_kernel_add_up_to_less_than_the_range(quantized):
@@ -295,6 +295,6 @@ def test_resnet20_loses_less_than_one_point(quantized, tmp_path):
     model = quantize(canonical, x[300:])
     accuracies = [
         (logits.argmax(1) == labels[:300]).mean()
-        for logits in (run(canonical, x[:300]), run_ort(model, x[:300]))
+        for logits in (run(canonical.graph, x[:300]), run_ort(model, x[:300]))
     ]
     assert accuracies[0] > 0.85 and abs(accuracies[0] - accuracies[1]) < 0.01

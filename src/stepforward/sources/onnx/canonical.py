@@ -4,6 +4,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import copy_model, is_quantized, present, remove_unused, replace_node
 from stepforward.sources.onnx.contract import check_contract, check_layers
 from stepforward.sources.onnx.passes.block_moves import block_moves, join_orders, open_blocks
@@ -58,7 +59,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
             "export the model that computes the logits",
         )
     refuse_unsupported(graph)
-    to_float32(model)
+    notes = to_float32(graph)
     batch = fix_batch(model)
     infer_shapes(model)
     while fold_constants(graph):
@@ -66,8 +67,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     positive_axes(graph)
     _sums_to_adds(graph)
     remove_noops(graph)
-    drop_softmax(model)
-    drop_sigmoid(model)
+    notes += drop_softmax(graph) + drop_sigmoid(graph)
     unshare(graph)
     normalize_clip(graph)
     global_pool(graph)
@@ -89,7 +89,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     merge_pad(graph)
     flatten_output(graph)
     keep_biases(graph)
-    two_logits(model)
+    notes += two_logits(graph)
     remove_unused(graph)
     unshare(graph)
     graph.sort()
@@ -102,6 +102,8 @@ def canonicalize(model: ir.Model) -> ir.Model:
     name_everything(graph)
     free_batch(model)
     _forget_origin(model)
+    for note in notes:
+        add_note(model, note)
     return model
 
 

@@ -25,7 +25,7 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
     if value is None or wanted is None:
         return
     own = [None] * (len(wanted) + 1) if value.shape is None else list(value.shape.dims)
-    if shape is None and (channels_last(model) or not _fits(own, wanted)):
+    if shape is None and (channels_last(model.graph) or not _fits(own, wanted)):
         wanted = (*wanted[1:], wanted[0])
     if all(isinstance(dim, int) for dim in own[1:]) and shape is None:
         return

@@ -1,15 +1,17 @@
-"""What float and quantized ONNX models have in common: words in the file's metadata, and how it is written."""
+"""ONNX models, float and quantized: opened, quantized, read as a network, and written back with other integers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import onnx_ir as ir
 
-from stepforward.errors import StepforwardError
+from stepforward.errors import StepforwardError, fits_together
 from stepforward.graph.channels import channels_last
 from stepforward.graph.metadata import (
+    BITS,
     add_note,
     get_class_names,
     get_notes,
@@ -18,7 +20,14 @@ from stepforward.graph.metadata import (
     set_preprocessing,
 )
 from stepforward.graph.nodes import copy_model, present
+from stepforward.network.network import Network
+from stepforward.quantization.formats import QuantizationSettings
+from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.qdq.dequantized import to_float
+from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.weights import with_weights
+from stepforward.sources.qdq.write import quantize
 from stepforward.sources.source import Source
 
 
@@ -59,7 +68,7 @@ class OnnxSource(Source):
     @property
     def channels_last(self) -> bool:
         """Whether the network begins by bringing the last axis to the front."""
-        return channels_last(self.model)
+        return channels_last(self.model.graph)
 
     @property
     def outputs(self) -> int:
@@ -105,3 +114,79 @@ class OnnxSource(Source):
     def save(self, path: str | Path) -> None:
         """Write an ONNX file, all of it or nothing."""
         save_onnx(self.model, path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QdqSource(OnnxSource):
+    """A QDQ model, from a file or from `quantized`."""
+
+    @property
+    def bits(self) -> str:
+        """What the file says of its format."""
+        return self.model.metadata_props.get(BITS, "custom")
+
+    def network(self) -> Network:
+        """Its integers and formats."""
+        with fits_together(self.name):
+            network = read_quantized(self.model)
+        metadata = {"bits": self.bits, "preprocessing": self.preprocessing or {"kind": "array"}}
+        if self.class_names:
+            metadata["class_names"] = list(self.class_names)
+        return replace(network, metadata=metadata, source=self.name)
+
+    def float_model(self) -> ir.Model:
+        """The canonical float graph with the real values of its integers."""
+        return to_float(self.model)
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
+        """The same model with other integers."""
+        return replace(self, model=with_weights(self.model, weights))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatSource(OnnxSource):
+    """A float model, from an ONNX file or an exporter; `model` is its canonical graph."""
+
+    is_float: ClassVar[bool] = True
+    bits: ClassVar[str] = "float32"
+
+    @classmethod
+    def of(cls, model: ir.Model, name: str) -> Self:
+        """The model in canonical form.
+
+        Raises:
+            StepforwardError: something in it is not supported, by name.
+        """
+        with fits_together(name):
+            model = canonicalize(model)
+        return super().of(model, name)
+
+    def network(self) -> Network:
+        """None before it is quantized.
+
+        Raises:
+            StepforwardError: always.
+        """
+        raise StepforwardError(
+            f"{self.name} is a float model",
+            "quantize it first: stepforward quantize MODEL --data DATA --out FILE",
+        )
+
+    def float_model(self) -> ir.Model:
+        """The canonical graph itself."""
+        return self.model
+
+    def quantized(
+        self, settings: QuantizationSettings, x: np.ndarray, names: Sequence[str] | None = None
+    ) -> QdqSource:
+        """The same as a QDQ model, with ranges seen on `x`."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return QdqSource(**own | {"model": quantize(self.model, x, settings, names)})
+
+    def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
+        """Integers have no place in a float model.
+
+        Raises:
+            StepforwardError: always.
+        """
+        raise StepforwardError(f"{self.name} is a float model", "give its quantized form the integers")

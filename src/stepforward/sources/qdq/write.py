@@ -1,57 +1,28 @@
 """Write a canonical float graph as an ordinary QDQ ONNX model (opset 21)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.channels import channel_axis
 from stepforward.graph.metadata import BITS, add_note
 from stepforward.graph.nodes import (
     add_initializer,
-    attribute,
-    constant,
     copy_model,
-    is_non_negative,
     is_quantized,
     present,
     unused_name,
     value_names,
 )
-from stepforward.network.network import LARGEST_LOGITS_SCALE
-from stepforward.quantization.calibrate import calibrate, check_samples
-from stepforward.quantization.even_input import even_input
+from stepforward.quantization.choose import choose
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.fusion import (
-    FORMAT_OF_INPUT,
-    first_value,
-    fused_clip,
-    is_input_scaling,
-    quantized_values,
-)
-from stepforward.quantization.outliers import far_out, left_out
-from stepforward.quantization.parameters import quantize_bias, quantize_weight
-from stepforward.quantization.winograd import suits_winograd
-
-LOGITS_HEADROOM = 2.0
-"""16-bit logits reach this many times beyond calibration: they grow while a network adapts."""
+from stepforward.quantization.fusion import quantized_values
 
 QUANTIZED = ".q"
 """Suffix of the integer tensor of an activation; `.dq` is its float reading."""
 
 INTEGERS = {16: ir.DataType.INT16, 8: ir.DataType.INT8, 4: ir.DataType.INT4, 32: ir.DataType.INT32}
-
-
-@dataclass(frozen=True)
-class _Point:
-    """Format of one activation; `owner` is the activation whose scale initialiser it uses."""
-
-    scale: np.float32
-    zero_point: int
-    bits: int
-    owner: str
 
 
 def quantize(
@@ -72,9 +43,6 @@ def quantize(
         settings: bits and calibration method; default 16w8a, min-max.
         sources: how a note names the samples; default: by number.
 
-    Samples far outside the range of all others (`outliers.far_out`) take no part, and a note in the model says so.
-    Where the input's channels are of very different size, each gets a scale of its own (`even_input`).
-
     Raises:
         StepforwardError: the model is already quantized, or the data does not fit it.
     """
@@ -86,89 +54,20 @@ def quantize(
     settings = settings or QuantizationSettings()
     model = copy_model(model)
     graph = model.graph
-    x = check_samples(model, x)
-    axis = channel_axis(model)
-    found = far_out(x, axis)
-    if found:
-        x = np.delete(x, list(found), axis=0)
-        add_note(model, left_out(found, sources))
-    even_input(model, x, axis)
-    points = _choose_points(graph, calibrate(model, x, settings), settings)
+    chosen = choose(graph, x, settings, sources)
     values, taken = quantized_values(graph), value_names(graph)
     for node in list(graph):
-        if node.op_type in ("Conv", "Gemm"):
-            _write_parameters(graph, node, points[present(node.inputs[0]).name].scale, settings, taken)
+        for index in (1, 2) if node.op_type in ("Conv", "Gemm") else ():
+            value = present(node.inputs[index])
+            _write_parameter(graph, node, index, value, *chosen.parameters[present(value.name)], taken)
     formats: dict = {}
     for value in values:
-        _write_activation(graph, value, points[value.name], formats, taken)
+        _write_activation(graph, value, chosen.activations[present(value.name)], formats, taken)
+    for note in chosen.notes:
+        add_note(model, note)
     model.metadata_props[BITS] = str(settings)
     model.producer_name = "stepforward"
     return model
-
-
-def _choose_points(graph, seen, settings):
-    """A format for every quantized value; operators that only move integers hand their input's on."""
-    source = first_value(graph)
-    non_negative = seen[source.name][0] >= 0 and not settings.symmetric
-    points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
-    for node in graph:
-        value = node.outputs[0]
-        if fused_clip(node) is not None or is_input_scaling(node):
-            continue
-        if node.op_type in FORMAT_OF_INPUT:
-            points[value.name] = points[node.inputs[0].name]
-            continue
-        if node.op_type == "Concat" and len({points[source.name] for source in node.inputs}) == 1:
-            points[value.name] = points[node.inputs[0].name]  # parts of one tensor: nothing to round
-            continue
-        magnitude = seen[value.name][1]
-        if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
-            points[value.name] = _logits_point(value.name, magnitude)
-        else:
-            non_negative = is_non_negative(value) and not settings.symmetric
-            points[value.name] = _point(value.name, magnitude, settings.activation_bits, non_negative)
-    return points
-
-
-def _logits_point(name, magnitude):
-    """16 bits, with as much room to grow as the integer loss has."""
-    most = LARGEST_LOGITS_SCALE * 32767
-    return _point(name, max(magnitude, min(magnitude * LOGITS_HEADROOM, most)), 16, False)
-
-
-def _computes(node):
-    """Whether a Conv or Gemm computes this output, with or without a clip on the way out."""
-    producer = node.inputs[0].producer()
-    if node.op_type in ("Relu", "Clip") and producer is not None and fused_clip(producer) is node:
-        node = producer
-    return node.op_type in ("Conv", "Gemm")
-
-
-def _point(name, magnitude, bits, non_negative):
-    """Zero point 0 and the whole positive side for `magnitude`; all 2^b - 1 steps where nothing is negative."""
-    steps = 2**bits - 1 if non_negative else 2 ** (bits - 1) - 1
-    scale = np.float32((magnitude or 1.0) / steps)
-    return _Point(
-        max(scale, np.finfo(np.float32).tiny), -(2 ** (bits - 1)) if non_negative else 0, bits, name
-    )
-
-
-def _write_parameters(graph, node, scale_x, settings, taken):
-    weight, bias = node.inputs[1:3]
-    w, b = present(constant(weight)), present(constant(bias))
-    q, scale = quantize_weight(w, b, scale_x, settings, kernel_sums=_suits_winograd(node, w))
-    _write_parameter(graph, node, 1, weight, q, scale, settings.weight_bits, taken)
-    q, scale = quantize_bias(b, scale_x, scale)
-    _write_parameter(graph, node, 2, bias, q, scale, 32, taken)
-
-
-def _suits_winograd(node, weight):
-    if node.op_type != "Conv":
-        return False
-    stride, dilation = (tuple(attribute(node, name, (1, 1))) for name in ("strides", "dilations"))
-    rows, out = weight.shape[0] // attribute(node, "group", 1), node.outputs[0].shape[2:]
-    height, width = map(int, out)
-    return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, (height, width))
 
 
 def _write_parameter(graph, node, index, value, q, scale, bits, taken):

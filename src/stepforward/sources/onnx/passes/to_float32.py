@@ -3,15 +3,14 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import attribute, set_attributes
 
 _OTHER = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE)
 
 
-def to_float32(model: ir.Model) -> None:
-    """Read float16, bfloat16 and float64 weights, constants, inputs and casts as float32, and leave a note."""
-    graph, kinds = model.graph, set()
+def to_float32(graph: ir.Graph) -> list[str]:
+    """Read float16, bfloat16 and float64 weights, constants, inputs and casts as float32; a note if there were any."""
+    kinds = set()
     for value in graph.initializers.values():
         if value.const_value is not None and value.const_value.dtype in _OTHER:
             if value.const_value.size > 1:
@@ -24,8 +23,7 @@ def to_float32(model: ir.Model) -> None:
             value.dtype = ir.DataType.FLOAT
     for node in graph:
         _rewrite(node)
-    if kinds:
-        add_note(model, f"the model's {' and '.join(sorted(kinds))} numbers were read as float32")
+    return [f"the model's {' and '.join(sorted(kinds))} numbers were read as float32"] if kinds else []
 
 
 def _rewrite(node):

@@ -4,7 +4,6 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import (
     add_initializer,
     attribute,
@@ -23,15 +22,15 @@ _KEEPS_ZERO = {"AveragePool", "Flatten", "GlobalAveragePool", "MaxPool", "Relu",
 """Operators of a single channel that give zeros for zeros, and can carry a second channel."""
 
 
-def drop_sigmoid(model: ir.Model) -> None:
-    """Remove a Sigmoid at the network's end and leave a note.
+def drop_sigmoid(graph: ir.Graph) -> list[str]:
+    """Remove a Sigmoid at the network's end; a note if there was one.
 
     Raises:
         StepforwardError: the Sigmoid has several outputs.
     """
-    node = last_of(model.graph, ("Sigmoid",))
+    node = last_of(graph, ("Sigmoid",))
     if node is None:
-        return
+        return []
     shape = dims(node.outputs[0], node)
     if int(np.prod(shape[1:])) != 1:
         raise StepforwardError(
@@ -39,21 +38,24 @@ def drop_sigmoid(model: ir.Model) -> None:
             "the network is multi-label",
             "stepforward adapts networks that choose one class; train with a softmax over the classes",
         )
-    add_note(model, f"the final {describe(node)} was dropped: the output holds logits")
+    note = f"the final {describe(node)} was dropped: the output holds logits"
     bypass(node, node.inputs[0])
-    name_logits(model.graph)
+    name_logits(graph)
+    return [note]
 
 
-def two_logits(model: ir.Model) -> None:
+def two_logits(graph: ir.Graph) -> list[str]:
     """Give the last layer of a network with one output a first row of zeros: logits (0, z), classes 0 and 1.
+
+    Returns:
+        A note if it had one output.
 
     Raises:
         StepforwardError: what follows the last layer turns a zero into something else, or mixes it in.
     """
-    graph = model.graph
     output = graph.outputs[0]
     if dims(output) != (dims(output)[0], 1):
-        return
+        return []
     after: list[ir.Node] = []
     node = output.producer()
     while node is not None and node.op_type in _KEEPS_ZERO and (not after or sole_consumer(node.outputs[0])):
@@ -80,6 +82,4 @@ def two_logits(model: ir.Model) -> None:
             target, name = present(constant(changed.inputs[1])), present(present(changed.inputs[1]).name)
             fresh = add_initializer(graph, name, np.array([0, 2, *target[2:]], np.int64))
             changed.replace_input_with(1, fresh)
-    add_note(
-        model, "the network has one logit z: it was read as the two logits 0 and z, for the classes 0 and 1"
-    )
+    return ["the network has one logit z: it was read as the two logits 0 and z, for the classes 0 and 1"]

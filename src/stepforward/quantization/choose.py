@@ -1,0 +1,150 @@
+"""A format for every tensor of a canonical float graph, and the integers of its parameters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.graph.channels import channel_axis
+from stepforward.graph.nodes import attribute, constant, is_non_negative, present
+from stepforward.network.network import LARGEST_LOGITS_SCALE
+from stepforward.quantization.calibrate import calibrate, check_samples
+from stepforward.quantization.even_input import even_input
+from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, is_input_scaling
+from stepforward.quantization.outliers import far_out, left_out
+from stepforward.quantization.parameters import quantize_bias, quantize_weight
+from stepforward.quantization.winograd import suits_winograd
+
+LOGITS_HEADROOM = 2.0
+"""16-bit logits reach this many times beyond calibration: they grow while a network adapts."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Format of one activation; `owner` is the first activation that has it, where several share one."""
+
+    scale: np.float32
+    zero_point: int
+    bits: int
+    owner: str
+
+
+class Integers(NamedTuple):
+    """A weight or bias: symmetric integers in its own shape, and one float32 scale or one per output."""
+
+    q: np.ndarray
+    scale: np.ndarray
+    bits: int
+
+
+class Chosen(NamedTuple):
+    """What `choose` chose: of every activation that is stored as integers, and of every parameter, by name.
+
+    Attributes:
+        notes: what a user should know about the samples.
+    """
+
+    activations: dict[str, Point]
+    parameters: dict[str, Integers]
+    notes: list[str]
+
+
+def choose(
+    graph: ir.Graph, x: np.ndarray, settings: QuantizationSettings, names: Sequence[str] | None = None
+) -> Chosen:
+    """Choose a format for every tensor from the ranges that samples show.
+
+    Samples far outside the range of all others (`outliers.far_out`) take no part, and a note says so.
+    Where the input's channels are of very different size, each gets a scale of its own (`even_input`).
+
+    Args:
+        graph: canonical float graph; `even_input` changes it.
+        x: calibration samples, float32 (N, C, H, W).
+        settings: bits and calibration method.
+        names: how a note names the samples; default: by number.
+
+    Raises:
+        StepforwardError: the samples do not fit the model.
+    """
+    x = check_samples(graph, x)
+    axis = channel_axis(graph)
+    found, notes = far_out(x, axis), []
+    if found:
+        x = np.delete(x, list(found), axis=0)
+        notes.append(left_out(found, names))
+    even_input(graph, x, axis)
+    activations = _activations(graph, calibrate(graph, x, settings), settings)
+    parameters: dict[str, Integers] = {}
+    for node in graph:
+        if node.op_type in ("Conv", "Gemm"):
+            scale_x = activations[present(present(node.inputs[0]).name)].scale
+            parameters |= _parameters(node, float(scale_x), settings)
+    return Chosen(activations, parameters, notes)
+
+
+def _activations(graph, seen, settings):
+    """A format for every quantized value; operators that only move integers hand their input's on."""
+    source = first_value(graph)
+    non_negative = seen[source.name][0] >= 0 and not settings.symmetric
+    points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
+    for node in graph:
+        value = node.outputs[0]
+        if fused_clip(node) is not None or is_input_scaling(node):
+            continue
+        if node.op_type in FORMAT_OF_INPUT:
+            points[value.name] = points[node.inputs[0].name]
+            continue
+        if node.op_type == "Concat" and len({points[source.name] for source in node.inputs}) == 1:
+            points[value.name] = points[node.inputs[0].name]  # parts of one tensor: nothing to round
+            continue
+        magnitude = seen[value.name][1]
+        if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
+            points[value.name] = _logits_point(value.name, magnitude)
+        else:
+            non_negative = is_non_negative(value) and not settings.symmetric
+            points[value.name] = _point(value.name, magnitude, settings.activation_bits, non_negative)
+    return points
+
+
+def _logits_point(name, magnitude):
+    """16 bits, with as much room to grow as the integer loss has."""
+    most = LARGEST_LOGITS_SCALE * 32767
+    return _point(name, max(magnitude, min(magnitude * LOGITS_HEADROOM, most)), 16, False)
+
+
+def _computes(node):
+    """Whether a Conv or Gemm computes this output, with or without a clip on the way out."""
+    producer = node.inputs[0].producer()
+    if node.op_type in ("Relu", "Clip") and producer is not None and fused_clip(producer) is node:
+        node = producer
+    return node.op_type in ("Conv", "Gemm")
+
+
+def _point(name, magnitude, bits, non_negative):
+    """Zero point 0 and the whole positive side for `magnitude`; all 2^b - 1 steps where nothing is negative."""
+    steps = 2**bits - 1 if non_negative else 2 ** (bits - 1) - 1
+    scale = np.float32((magnitude or 1.0) / steps)
+    return Point(max(scale, np.finfo(np.float32).tiny), -(2 ** (bits - 1)) if non_negative else 0, bits, name)
+
+
+def _parameters(node, scale_x, settings):
+    """Weight and bias of a Conv or Gemm."""
+    weight, bias = (present(constant(value)) for value in node.inputs[1:3])
+    q, scale = quantize_weight(weight, bias, scale_x, settings, kernel_sums=_suits_winograd(node, weight))
+    q_bias, scale_bias = quantize_bias(bias, scale_x, scale)
+    return {
+        node.inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits),
+        node.inputs[2].name: Integers(q_bias.astype(np.int32), scale_bias, 32),
+    }
+
+
+def _suits_winograd(node, weight):
+    if node.op_type != "Conv":
+        return False
+    stride, dilation = (tuple(attribute(node, name, (1, 1))) for name in ("strides", "dilations"))
+    rows, out = weight.shape[0] // attribute(node, "group", 1), node.outputs[0].shape[2:]
+    height, width = map(int, out)
+    return suits_winograd(weight.shape[2:], stride, dilation, weight.shape[1], rows, (height, width))
