@@ -14,17 +14,17 @@ from stepforward.settings import Settings
 def test_weights_and_scratch(dtype):
     program = small_program(dtype)
     result = memory(program, plan_training(program, range(8), Settings(steps=1)))
-    assert result["weight_bytes"] == len(program.weights)
-    assert result["scratch_bytes_training"] == program.arena_bytes + result["row_tile_bytes"]
-    assert result["scratch_bytes_training"] >= result["scratch_bytes_inference"] > program.arena_bytes
-    assert result["other_ram"]["momentum buffer"] == 0
+    assert result.weight_bytes == len(program.weights)
+    assert result.scratch_bytes_training == program.arena_bytes + result.row_tile_bytes
+    assert result.scratch_bytes_training >= result.scratch_bytes_inference > program.arena_bytes
+    assert result.other_ram["momentum buffer"] == 0
 
 
 def test_inference_alone_has_no_room_for_staged_weights_of_16_bits():
     for dtype in ("s16", "s8"):
         program = wide_program(dtype)
         result = memory(program, plan_training(program, range(6), Settings(steps=1)))
-        training, inference = result["scratch_bytes_training"], result["scratch_bytes_inference"]
+        training, inference = result.scratch_bytes_training, result.scratch_bytes_inference
         assert training > inference if dtype == "s16" else training == inference
 
 
@@ -36,18 +36,18 @@ def test_a_device_holds_what_the_core_asks_for(dtype, trained):
     handle, _file = open_program(plan_arena(program, plan.first_op))
     opened, _plan_file = open_plan(handle, plan)
     result = memory(program, plan)
-    held = {name.split(" (")[0]: count for name, count in result["other_ram"].items()}
+    held = {name.split(" (")[0]: count for name, count in result.other_ram.items()}
     assert held["trainable weights"] == opened.weights_bytes <= len(program.weights)
     assert held["momentum buffer"] == 2 * opened.momentum_elements
     assert held["journal buffer"] == library().sf_journal_buffer_bytes(3, STEPS_PER_RECORD)
     assert held["one input sample, if not in flash"] == handle.input_bytes
-    assert result["scratch_bytes_training"] == library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)
+    assert result.scratch_bytes_training == library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)
 
 
 def test_momentum_costs_two_bytes_per_trainable_parameter():
     program = small_program()
     plan = plan_training(program, [6, 7], Settings(steps=1, momentum=0.9))
-    other = memory(program, plan)["other_ram"]
+    other = memory(program, plan).other_ram
     assert other["momentum buffer"] == 2 * plan.elements == 2 * (12 * 4 + 4)
 
 

@@ -49,7 +49,7 @@ def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None,
         options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:
-        What `result.json` holds, as a mapping that also holds the network: `save`, `predict`, `plot`, `model`,
+        What `result.json` holds, as attributes and by name, and the network: `save`, `predict`, `plot`, `model`,
         `program` (see `Result`).
 
     Raises:

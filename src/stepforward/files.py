@@ -7,6 +7,7 @@ import glob
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -153,7 +154,7 @@ def _umask() -> int:
 
 def plain(value: Any) -> Any:
     """The value as JSON can say it: NumPy as lists, NaN and Inf as null, everything else unknown as text."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]

@@ -1,5 +1,7 @@
 """What a program needs of a device's memory, for inference and for training."""
 
+from dataclasses import dataclass
+
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
 from stepforward.engines.weights import moving_bytes
 from stepforward.journal import STEPS_PER_RECORD
@@ -8,31 +10,46 @@ from stepforward.program.model import Op, Program
 from stepforward.program.training_plan import TrainingPlan
 
 
-def memory(program: Program, plan: TrainingPlan) -> dict:
-    """Bytes by purpose, for a device that loops over single samples.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Memory:
+    """Bytes by purpose, of a device that loops over single samples.
 
-    Returns:
-        weight_bytes; scratch_bytes_inference: of a device that only runs the network, and reads 16-bit weights where
-        they lie; scratch_bytes_training; row_tile_bytes: what staged weights add to the activations in it;
-        backprop_scratch_bytes (calculated); other_ram: what else a device must hold in RAM while it trains.
+    Attributes:
+        weight_bytes: all parameters; a device holds the trained ones in RAM.
+        scratch_bytes_inference: of a device that only runs the network, and reads 16-bit weights where they lie.
+        scratch_bytes_training: of a device that trains.
+        row_tile_bytes: what staged weights add to the activations in it.
+        backprop_scratch_bytes: of float32 backpropagation, calculated.
+        other_ram: what else a device must hold in RAM while it trains.
     """
+
+    weight_bytes: int
+    scratch_bytes_inference: int
+    scratch_bytes_training: int
+    row_tile_bytes: int
+    backprop_scratch_bytes: int
+    other_ram: dict[str, int]
+
+
+def memory(program: Program, plan: TrainingPlan) -> Memory:
+    """What a device needs for a program and its training."""
     trained = plan_arena(program, plan.first_op)
     training = device_scratch_bytes(trained)
     moving = sum(moving_bytes(program.tensors[entry.tensor]) for entry in plan.trainable)
-    return {
-        "weight_bytes": len(program.weights),
-        "scratch_bytes_inference": device_inference_bytes(plan_arena(program)),
-        "scratch_bytes_training": training,
-        "row_tile_bytes": training - trained.arena_bytes,
-        "backprop_scratch_bytes": backprop_bytes(program, plan),
-        "other_ram": {
+    return Memory(
+        weight_bytes=len(program.weights),
+        scratch_bytes_inference=device_inference_bytes(plan_arena(program)),
+        scratch_bytes_training=training,
+        row_tile_bytes=training - trained.arena_bytes,
+        backprop_scratch_bytes=backprop_bytes(program, plan),
+        other_ram={
             "trainable weights (they change; all others stay in flash)": moving,
             "momentum buffer": 2 * plan.momentum_elements,
             "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
             "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,
             "one input sample, if not in flash": program.tensors[program.input].bytes,
         },
-    }
+    )
 
 
 def backprop_bytes(program: Program, plan: TrainingPlan) -> int:

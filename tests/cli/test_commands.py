@@ -4,6 +4,7 @@ import json
 import shlex
 
 import pytest
+from report.made_up_result import of_entries
 
 from stepforward.report.command import command_line
 
@@ -43,7 +44,7 @@ def test_the_command_in_a_report_makes_the_same_run(run_json, task, tmp_path):
     options = (*ADAPT, "--whole-batch", "--temperature", "1.5")
     code, result = run_json("adapt", task.model, "--data", task.data, *options, "--out", "run")
     assert (code, result["settings"]["share_batch"], result["settings"]["temperature"]) == (0, False, 1.5)
-    _program, *words = shlex.split(command_line(result))
+    _program, *words = shlex.split(command_line(of_entries(result)))
     code, again = run_json(*words, "--out", "again")
     assert (code, again["weights_sha256"]) == (0, result["weights_sha256"])
 

@@ -73,11 +73,13 @@ def test_the_adapted_model_carries_what_was_assumed(run_json, plain, images):
 
 
 def test_the_printed_command_makes_the_same_run(run_json, plain, images, task):
+    from report.made_up_result import of_entries
+
     from stepforward.report.command import command_line
 
     given = ("--classes", "horizontal,vertical,squares", "--image", SCALING)
     _, result = run_json("adapt", plain, "--data", task.data, "--steps", "2", "--out", "run", *given)
-    _program, *words = shlex.split(command_line(result))
+    _program, *words = shlex.split(command_line(of_entries(result)))
     _, again = run_json(*words, "--out", "again")
     assert again["weights_sha256"] == result["weights_sha256"]
 

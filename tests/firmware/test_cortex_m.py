@@ -186,7 +186,7 @@ def test_training_and_inference_touch_what_they_ask_for(printed):
     scratch, inference = printed.number("bytes scratch"), printed.number("bytes inference")
     assert scratch == device_scratch_bytes(printed.run.program)
     assert inference == device_inference_bytes(printed.run.program)
-    ram = memory(printed.run.program, printed.run.plan)["other_ram"]
+    ram = memory(printed.run.program, printed.run.plan).other_ram
     assert printed.number("bytes weights") == next(n for name, n in ram.items() if "weights" in name)
     assert printed.number("bytes momentum") == 2 * printed.run.plan.momentum_elements
     assert printed.number("touched inference") <= inference <= scratch

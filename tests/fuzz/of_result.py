@@ -36,4 +36,4 @@ def read(content: bytes) -> None:
     if figures:
         float(figures["seconds"]) + float(figures["steps_per_second"]) + figures["forward_passes"]
         for row in figures["curve"]:
-            float(row["step"]), [float(value) for value in row.values() if value is not None]
+            float(row.step), [float(value) for value in vars(row).values() if value is not None]

@@ -1,6 +1,12 @@
 """Results as `adapt` returns them, for the renderers' tests."""
 
-from stepforward.intervals import mcnemar, paired_difference, wilson
+from dataclasses import fields
+
+from stepforward.intervals import Interval, mcnemar, paired_difference, wilson
+from stepforward.run.comparison import ClassChange
+from stepforward.run.fidelity import Fidelity
+from stepforward.run.result import RunResult, SampleCounts
+from stepforward.run.training import CurveRow
 
 
 def confusion(classes: int, right: int, wrong: int) -> list[list[int]]:
@@ -12,8 +18,30 @@ def confusion(classes: int, right: int, wrong: int) -> list[list[int]]:
     return matrix
 
 
-def result(classes: int = 10, **changes) -> dict:
+def of_entries(entries: dict) -> RunResult:
+    """The result with these entries of a `result.json`."""
+    names = {entry.metadata.get("key", entry.name): entry.name for entry in fields(RunResult)}
+    given = {names[name]: value for name, value in entries.items()}
+    for name in ("zero_shot_interval", "adapted_interval", "difference_interval"):
+        given[name] = Interval(*given[name])
+    given["per_class"] = tuple(
+        ClassChange(**{**row, "difference_interval": Interval(*row["difference_interval"])})
+        for row in given["per_class"]
+    )
+    given["curve"] = tuple(CurveRow(**row) for row in given["curve"])
+    given["samples"] = SampleCounts(**{"test": None, **given["samples"]})
+    if given.get("quantization"):
+        given["quantization"] = Fidelity(**given["quantization"])
+    return RunResult(**given)
+
+
+def result(classes: int = 10, **changes) -> RunResult:
     """A run of 1,500 steps on `classes` classes; `changes` replace single entries."""
+    return of_entries({**entries(classes), **changes})
+
+
+def entries(classes: int = 10) -> dict:
+    """What its `result.json` holds."""
     curve = [
         {
             "step": step,
@@ -52,6 +80,7 @@ def result(classes: int = 10, **changes) -> dict:
         "scratch_bytes_inference": 16384,
         "scratch_bytes_training": 16384,
         "host_scratch_bytes": 9 * 2**20,
+        "row_tile_bytes": 736,
         "backprop_scratch_bytes": 187000,
         "other_ram": {"one sample": 1960, "momentum, s16": 25940, "journal buffer": 64},
         "journal_bytes": 1312,
@@ -77,5 +106,4 @@ def result(classes: int = 10, **changes) -> dict:
         "test": "other_clips",
         "stepforward": "0.1.0",
         "notes": ["epsilon is below one quantum of conv1.bias"],
-        **changes,
     }

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from report.made_up_result import result
+from report.made_up_result import entries, of_entries, result
 from rich.console import Console
 
 from stepforward.report import terminal
@@ -58,6 +58,7 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
                 "scratch_bytes_inference": 640,
                 "scratch_bytes_training": 640,
                 "row_tile_bytes": 128,
+                "backprop_scratch_bytes": 4096,
                 "host": {
                     "threads": 3,
                     "batch": 16,
@@ -110,6 +111,6 @@ def test_colour_is_for_changes_beyond_the_noise(after, interval, style):
 
 def test_classes_of_different_size_have_a_mean_of_their_own():
     assert "mean of classes" not in shown(terminal.adaptation(result()))
-    uneven = result(2)
+    uneven = entries(2)
     uneven["per_class"][0]["samples"] = 190
-    assert "every class counts alike; before 56.7 %" in shown(terminal.adaptation(uneven))
+    assert "every class counts alike; before 56.7 %" in shown(terminal.adaptation(of_entries(uneven)))

@@ -2,11 +2,13 @@ import json
 
 import pytest
 from cli import stripes
+from report.made_up_result import result
 from small import small_program
 
 from stepforward import files
 from stepforward.errors import StepforwardError
 from stepforward.run import folder as folders
+from stepforward.run.training import CurveRow
 from stepforward.sources.onnx.canonical import canonicalize
 
 
@@ -109,7 +111,7 @@ def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph,
     for module in ("run.folder", "sources.onnx.file", "program.fileformat", "report.html"):
         monkeypatch.setattr(f"stepforward.{module}.write_atomically", full, raising=False)
     with pytest.raises(StepforwardError, match=r"report\.html") as caught:
-        folders.write_run(tmp_path, {"kept": "step 1"}, graph, small_program())
+        folders.write_run(tmp_path, result(), graph, small_program())
     assert "--resume" in caught.value.remedy
     assert written == ["adapted.onnx", "adapted.sfp"]
     assert not (tmp_path / "result.json").exists()
@@ -117,9 +119,10 @@ def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph,
 
 def test_figures_of_an_earlier_process(tmp_path):
     figures = {"seconds": 2.5, "steps_per_second": 4.0, "forward_passes": 12, "curve": []}
+    kept = {**figures, "curve": ()}
     assert folders.earlier_figures(tmp_path, "ab") == {}
     (tmp_path / "result.json").write_text(json.dumps({"weights_sha256": "ab", "kept": "x", **figures}))
-    assert folders.earlier_figures(tmp_path, "ab") == figures
+    assert folders.earlier_figures(tmp_path, "ab") == kept
     assert folders.earlier_figures(tmp_path, "cd") == {}
     for damaged in ("", "[]", '{"weights_sha256": "ab"}', "{"):
         (tmp_path / "result.json").write_text(damaged)
@@ -132,7 +135,7 @@ FIGURES = {"seconds": 2.5, "steps_per_second": 4, "forward_passes": 10, "curve":
 
 def test_figures_of_the_process_that_trained_are_kept(tmp_path):
     (tmp_path / "result.json").write_text(json.dumps({**FIGURES, "weights_sha256": "ab", "more": 1}))
-    assert folders.earlier_figures(tmp_path, "ab") == FIGURES
+    assert folders.earlier_figures(tmp_path, "ab") == {**FIGURES, "curve": (CurveRow(**ROW),)}
     assert folders.earlier_figures(tmp_path, "cd") == {}
     assert folders.earlier_figures(tmp_path / "none", "ab") == {}
 

@@ -55,13 +55,13 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
 
 def test_a_run_keeps_the_best_validation_it_saw(tmp_path):
     result, _, taken = run(tmp_path / "journal")
-    losses = [row["validation_loss"] for row in result.curve]
-    assert [row["step"] for row in result.curve] == [0, 3, 6, 9, 12]
+    losses = [row.validation_loss for row in result.curve]
+    assert [row.step for row in result.curve] == [0, 3, 6, 9, 12]
     assert taken == list(range(STEPS))
     assert result.forward_passes == STEPS * 2 * 2 * 6
-    kept = next(row for row in result.curve if row["step"] == result.best.step)
-    allowed = [r for r in result.curve if r["validation_accuracy"] >= result.curve[0]["validation_accuracy"]]
-    assert kept["validation_loss"] == min(row["validation_loss"] for row in allowed) <= losses[0]
+    kept = next(row for row in result.curve if row.step == result.best.step)
+    allowed = [r for r in result.curve if r.validation_accuracy >= result.curve[0].validation_accuracy]
+    assert kept.validation_loss == min(row.validation_loss for row in allowed) <= losses[0]
 
 
 def test_a_harmful_run_returns_the_given_weights(tmp_path):

@@ -72,26 +72,26 @@ def test_a_loss_of_accuracy_is_measured_and_said(spread, labelled):
     made = quantize_measured(ir.from_proto(proto), (x, y) if labelled else x)
     quantize(ir.from_proto(proto), (x, y) if labelled else x, on_note=notes.append)
     figures = made.fidelity
-    assert figures["samples"] == 200
-    assert (figures["float_accuracy"] == 1.0) if labelled else (figures["float_accuracy"] is None)
+    assert figures.samples == 200
+    assert (figures.float_accuracy == 1.0) if labelled else (figures.float_accuracy is None)
     assert notes == made.notes == get_notes(made.source.model)
     if spread == 1:
-        assert figures["agreement"] > 0.97 and not notes
+        assert figures.agreement > 0.97 and not notes
         return
-    assert figures["agreement"] < 0.7
+    assert figures.agreement < 0.7
     (note,) = notes
     assert "100.0% in float32" in note if labelled else "changes the answer to" in note
     if labelled:
-        assert figures["quantized_accuracy"] == figures["agreement"] < 0.7
-        assert figures["quantized_loss"] == pytest.approx(evaluate(made.source.model, (x, y))["loss"])
+        assert figures.quantized_accuracy == figures.agreement < 0.7
+        assert figures.quantized_loss == pytest.approx(evaluate(made.source.model, (x, y))["loss"])
 
 
 def test_adapt_measures_the_float_model_it_quantizes():
     proto, data = uneven(3000.0)
     result = adapt(ir.from_proto(proto), data, steps=2)
-    figures = result["quantization"]
-    assert figures["samples"] == 160 and figures["float_accuracy"] == 1.0
-    assert figures["quantized_accuracy"] < 0.7
+    figures = result.quantization
+    assert figures.samples == 160 and figures.float_accuracy == 1.0
+    assert figures.quantized_accuracy < 0.7
     assert any("quantizing costs accuracy: 100.0% in float32" in note for note in result["notes"])
     quantized = quantize(ir.from_proto(proto), data)
     again = adapt(quantized, data, steps=2)
@@ -127,7 +127,7 @@ def test_weights_of_any_size_quantize_and_adapt_names_an_epsilon_that_works(size
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
     data = (x, np.maximum(x @ weight["a"].T, 0).dot(weight["b"].T).argmax(axis=1))
     made = quantize_measured(ir.from_proto(proto), data)
-    assert made.fidelity["agreement"] > 0.95
+    assert made.fidelity.agreement > 0.95
     inspected = inspect(made.program)
     assert bool(inspected["notes"]) == (size != 1)
     if not inspected["notes"]:

@@ -23,8 +23,10 @@ def result(task):
 
 def test_it_is_the_mapping_that_result_json_holds(result):
     assert result["adapted_accuracy"] > result["zero_shot_accuracy"]
+    assert result["adapted_accuracy"] == result.adapted_accuracy == result.get("adapted_accuracy")
     assert {**result} == result
-    assert json.loads(json.dumps(result)) == result
+    assert json.loads(json.dumps(dict(result))) == result
+    assert not {"program", "source", "for_good"} & set(result)
 
 
 def test_it_saves_the_adapted_network(result, task, tmp_path):

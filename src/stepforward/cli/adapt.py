@@ -1,5 +1,6 @@
 """`stepforward adapt`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,7 +104,7 @@ def adapt(
             )
         except KeyboardInterrupt:
             raise stopped(progress.step, folder, context.find_root().obj) from None
-    return Outcome({**result, "out": str(folder)}, adaptation)
+    return Outcome(replace(result, out=str(folder)), adaptation)
 
 
 def _new_folder(model: Path) -> Path:

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +57,7 @@ def demo(
             result = verb(out=out, overwrite=overwrite, resume=resume, on_progress=progress)
         except KeyboardInterrupt:
             raise stopped(progress.step, out, ["demo", "--out", str(out)]) from None
-    return Outcome({**result, "out": str(out), "next": _next(out)}, demonstration)
+    return Outcome(replace(result, out=str(out), next=_next(out)), demonstration)
 
 
 def _next(out: Path) -> list[str]:

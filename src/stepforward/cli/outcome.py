@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stepforward.files import plain
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """A verb's result dictionary, the function that draws it, and the exit code."""
+    """A verb's result, the function that draws it, and the exit code."""
 
-    result: dict
-    draw: Callable[[dict], RenderableType]
+    result: Mapping[str, Any]
+    draw: Callable[[Any], RenderableType]
     code: int = 0
 
 
@@ -28,6 +28,6 @@ class StoppedError(Exception):
         self.what, self.remedy = what, remedy
 
 
-def json_line(content: dict) -> str:
+def json_line(content: Mapping[str, Any]) -> str:
     """One line of JSON that any parser and any locale reads: ASCII, no NaN, no line breaks."""
     return json.dumps(plain(content), allow_nan=False)

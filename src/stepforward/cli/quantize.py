@@ -1,5 +1,6 @@
 """`stepforward quantize`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -73,5 +74,6 @@ def quantize(
     )
     written = {"out": str(out), "program": None if program is None else str(program)}
     return Outcome(
-        {**inspect(made.program), **written, "fidelity": made.fidelity, "notes": made.notes}, quantization
+        {**inspect(made.program), **written, "fidelity": asdict(made.fidelity), "notes": made.notes},
+        quantization,
     )

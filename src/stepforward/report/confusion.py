@@ -37,6 +37,11 @@ class ClassScore(NamedTuple):
     after: float | None
     sign: int = 0
 
+    @property
+    def change(self) -> float | None:
+        """After less before; None where either is not known."""
+        return None if self.before is None or self.after is None else self.after - self.before
+
 
 def _shares(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)

@@ -3,22 +3,27 @@
 import base64
 import io
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from stepforward.methods.table import METHODS
 from stepforward.report.units import show_percent
+from stepforward.run.result import RunResult
+from stepforward.run.training import CurveRow
 
 LIGHT = {"ink": "#374151", "grid": "#e2e5ea", "blue": "#2563eb", "orange": "#c2410c", "grey": "#6b7280"}
 DARK = {"ink": "#d1d5db", "grid": "#353c49", "blue": "#7aa7ff", "orange": "#fb923c", "grey": "#9ca3af"}
 
 # No mathematics in text (a name may hold a dollar sign), and the same bytes for the same result.
-_SETTINGS = {"text.parse_math": False, "svg.hashsalt": "stepforward", "font.size": 10}
+_SETTINGS: Any = {"text.parse_math": False, "svg.hashsalt": "stepforward", "font.size": 10}
 
 
-def curve(result: dict, colours: dict[str, str]) -> str | None:
+def curve(result: RunResult, colours: dict[str, str]) -> str | None:
     """Draw the curve of a result; None when it has fewer than two points.
 
     Args:
@@ -43,9 +48,9 @@ class Curve(Figure):
         return buffer.getvalue()
 
 
-def plot(result: dict, colours: dict[str, str] = LIGHT) -> Curve | None:
+def plot(result: RunResult, colours: dict[str, str] = LIGHT) -> Curve | None:
     """The curve as a figure of matplotlib; None when it has fewer than two points."""
-    points = result.get("curve") or []
+    points = result.curve
     if len(points) < 2:
         return None
     with matplotlib.rc_context(_SETTINGS):
@@ -56,41 +61,40 @@ def plot(result: dict, colours: dict[str, str] = LIGHT) -> Curve | None:
         below.set_xlabel("steps")
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes, columns in ((above, 2), (below, 3)):
-            _mark_kept(axes, result.get("kept_step"), colours)
+            _mark_kept(axes, result.kept_step, colours)
             _dress(axes, columns, colours)
     return figure
 
 
-def _column(points: list[dict], key: str, factor: float = 1.0) -> list[float]:
-    values = (point.get(key) for point in points)
+def _column(points: Sequence[CurveRow], key: str, factor: float = 1.0) -> list[float]:
+    values = (getattr(point, key) for point in points)
     return [math.nan if value is None else factor * value for value in values]
 
 
-def _accuracy(axes: Axes, result: dict, points: list[dict], colours: dict[str, str]) -> None:
+def _accuracy(axes: Axes, result: RunResult, points: Sequence[CurveRow], colours: dict[str, str]) -> None:
     steps, accuracy = _column(points, "step"), _column(points, "validation_accuracy", 100)
-    samples, measured = result.get("samples") or {}, result.get("measured_on", "validation")
+    measured = result.measured_on
     axes.plot(
         steps,
         accuracy,
         color=colours["blue"],
-        label=_with_count(f"validation accuracy{_alike(result)}", samples, "validation"),
+        label=_with_count(f"validation accuracy{_alike(result)}", result.samples.validation),
     )
-    on = _with_count(f"on {measured} samples", samples, measured)
-    for name, key, style in (("zero-shot", "zero_shot_accuracy", ":"), ("adapted", "adapted_accuracy", "--")):
-        value = result.get(key)
-        if value is not None:
-            label = f"{name} {on}: {show_percent(value)}"
-            axes.axhline(100 * value, color=colours["grey"], linestyle=style, linewidth=1.4, label=label)
+    on = _with_count(f"on {measured} samples", result.measured_samples)
+    lines = (("zero-shot", result.zero_shot_accuracy, ":"), ("adapted", result.adapted_accuracy, "--"))
+    for name, value, style in lines:
+        label = f"{name} {on}: {show_percent(value)}"
+        axes.axhline(100 * value, color=colours["grey"], linestyle=style, linewidth=1.4, label=label)
     axes.set_ylabel("accuracy, %")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -2), min(high, 102))
 
 
-def _with_count(text: str, samples: dict, key: str) -> str:
-    return f"{text} ({samples[key]:,})" if samples.get(key) else text
+def _with_count(text: str, samples: int | None) -> str:
+    return f"{text} ({samples:,})" if samples else text
 
 
-def _losses(axes: Axes, result: dict, points: list[dict], colours: dict[str, str]) -> None:
+def _losses(axes: Axes, result: RunResult, points: Sequence[CurveRow], colours: dict[str, str]) -> None:
     steps = _column(points, "step")
     training, temperature = _column(points, "train_loss"), _temperature(result)
     label = "training loss" if temperature == 1 else f"training loss at temperature {temperature:g}"
@@ -105,19 +109,18 @@ def _losses(axes: Axes, result: dict, points: list[dict], colours: dict[str, str
     axes.set_ylim(bottom=0)
 
 
-def _alike(result: dict) -> str:
-    return ", mean of classes" if (result.get("settings") or {}).get("balance") else ""
+def _alike(result: RunResult) -> str:
+    return ", mean of classes" if result.settings.get("balance") else ""
 
 
-def _temperature(result: dict) -> float:
+def _temperature(result: RunResult) -> float:
     """Of the training loss; validation is always scored at 1."""
-    forward_only = result.get("method") == "qzo-ff"
-    return (result.get("settings") or {}).get("temperature", 1) if forward_only else 1
+    known = "temperature" in METHODS[result.method].takes
+    return result.settings.get("temperature", 1) if known else 1
 
 
-def _mark_kept(axes: Axes, step: int | None, colours: dict[str, str]) -> None:
-    if step is not None:
-        axes.axvline(step, color=colours["ink"], linewidth=1, alpha=0.55, label=f"kept: step {step:,}")
+def _mark_kept(axes: Axes, step: int, colours: dict[str, str]) -> None:
+    axes.axvline(step, color=colours["ink"], linewidth=1, alpha=0.55, label=f"kept: step {step:,}")
 
 
 def _dress(axes: Axes, columns: int, colours: dict[str, str]) -> None:

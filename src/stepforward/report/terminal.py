@@ -1,7 +1,8 @@
 """The tables a person reads at the end of a command."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from stepforward.intervals import wilson
 from stepforward.report.confusion import class_scores
-from stepforward.report.memory import memory_lines
+from stepforward.report.memory import of_entries, of_result
 from stepforward.report.units import (
     show_bytes,
     show_count,
@@ -20,32 +21,33 @@ from stepforward.report.units import (
     show_seconds,
 )
 from stepforward.report.verdict import verdict
+from stepforward.run.result import RunResult
+
+Row = tuple[str, str | Text, str]
+"""A name, a figure and what it means."""
 
 _MOST_CLASSES = 40
 _STYLES = {+1: "bold green", -1: "bold red", 0: "dim"}
 
 
-def adaptation(result: dict) -> RenderableType:
+def adaptation(result: RunResult) -> RenderableType:
     """The outcome of `adapt`: accuracy before and after, what was kept, memory, time."""
-    before, after = result.get("zero_shot_accuracy"), result.get("adapted_accuracy")
-    measured = result.get("measured_on", "validation")
-    count = (result.get("samples") or {}).get(measured)
-    change = verdict(result)
-    rows = [
+    measured, change = result.measured_on, verdict(result)
+    rows: list[Row] = [
         (
             "zero-shot",
-            show_percent(before),
-            f"on {show_count(count)} {measured} samples" + _reach(result.get("zero_shot_interval")),
+            show_percent(result.zero_shot_accuracy),
+            f"on {show_count(result.measured_samples)} {measured} samples{_reach(result.zero_shot_interval)}",
         ),
-        ("adapted", show_percent(after), "on the same" + _reach(result.get("adapted_interval"))),
+        ("adapted", show_percent(result.adapted_accuracy), f"on the same{_reach(result.adapted_interval)}"),
         ("difference", Text(change.points, _STYLES[change.sign]), change.meaning),
         *_recall(result),
-        ("kept", str(result.get("kept")), f"{show_count(result.get('steps'))} steps taken"),
-        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
-        ("time", show_seconds(result.get("seconds")), _speed(result)),
-        ("forward passes", show_count(result.get("forward_passes")), "samples sent through the network"),
+        ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
+        *((line.label, line.value, line.meaning) for line in of_result(result)),
+        ("time", show_seconds(result.seconds), _speed(result)),
+        ("forward passes", show_count(result.forward_passes), "samples sent through the network"),
     ]
-    notes = [str(note) for note in result.get("notes") or ()]
+    notes = list(result.notes)
     if measured != "test":
         notes.append(
             "the samples measured on also chose the weights: optimistic; --test DATA measures on others"
@@ -53,28 +55,28 @@ def adaptation(result: dict) -> RenderableType:
     return Group(three_columns(rows), *notes_of(notes, result), *_where(result))
 
 
-def demonstration(result: dict) -> RenderableType:
+def demonstration(result: RunResult) -> RenderableType:
     """The outcome of `demo`: that of `adapt`, and what to try next."""
-    lines = [Text(f"  {command}", no_wrap=True) for command in result["next"]]
+    lines = [Text(f"  {command}", no_wrap=True) for command in result.next or ()]
     return Group(adaptation(result), Text("try next:"), *lines)
 
 
-def _reach(ends: list[float] | None) -> str:
+def _reach(ends: Sequence[float] | None) -> str:
     return f"; 95 %: {show_range(ends)}" if ends else ""
 
 
-def _recall(result: dict) -> list[tuple]:
+def _recall(result: RunResult) -> list[Row]:
     """Accuracy with every class counting alike, where the classes are of different size."""
-    sizes = [c["samples"] for c in result.get("per_class") or () if c["samples"]]
+    sizes = [c.samples for c in result.per_class if c.samples]
     if not sizes or max(sizes) < 2 * min(sizes):
         return []
-    before, after = result["zero_shot_mean_recall"], result["adapted_mean_recall"]
+    before, after = result.zero_shot_mean_recall, result.adapted_mean_recall
     return [
         ("mean of classes", show_percent(after), f"every class counts alike; before {show_percent(before)}")
     ]
 
 
-def notes_of(notes: Iterable[str], result: dict) -> list[Text]:
+def notes_of(notes: Iterable[str], result: Mapping[str, Any]) -> list[Text]:
     """Notes, and the command that makes assumptions unnecessary, where the result has one."""
     shown = [Text(f"note: {note}", "yellow") for note in notes]
     if result.get("for_good"):
@@ -85,13 +87,12 @@ def notes_of(notes: Iterable[str], result: dict) -> list[Text]:
     return shown
 
 
-def _speed(result: dict) -> str:
-    speed = result.get("steps_per_second")
-    return f"{speed:.1f} steps/s" if speed else ""
+def _speed(result: RunResult) -> str:
+    return f"{result.steps_per_second:.1f} steps/s" if result.steps_per_second else ""
 
 
-def _where(result: dict) -> list[Text]:
-    return [Text(f"report: {Path(result['out']) / 'report.html'}", no_wrap=True)] if result.get("out") else []
+def _where(result: RunResult) -> list[Text]:
+    return [Text(f"report: {Path(result.out) / 'report.html'}", no_wrap=True)] if result.out else []
 
 
 def quantization(result: dict) -> RenderableType:
@@ -100,7 +101,7 @@ def quantization(result: dict) -> RenderableType:
         ("format", str(result["bits"]), "weights and activations"),
         ("parameters", show_count(result["parameters"]), ""),
         *_fidelity_rows(result["fidelity"]),
-        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+        *((line.label, line.value, line.meaning) for line in of_entries(result)),
     ]
     written = [Text(f"written: {result[key]}", no_wrap=True) for key in ("out", "program") if result.get(key)]
     return Group(three_columns(rows), *notes_of(result.get("notes") or (), result), *written)
@@ -213,7 +214,7 @@ def inspection(result: dict) -> RenderableType:
             show_count(result["parameters"]),
             f"{show_count(result['trainable_parameters'])} trainable",
         ),
-        *((line.label, line.value, line.meaning) for line in memory_lines(result)),
+        *((line.label, line.value, line.meaning) for line in of_entries(result)),
         (
             "row tile",
             show_bytes(result["row_tile_bytes"]),
@@ -247,7 +248,7 @@ def _quanta(value: float) -> Text:
     return Text(f"{value:,.2f}", "yellow" if value < 0.5 else "")
 
 
-def three_columns(rows: Iterable[tuple]) -> Table:
+def three_columns(rows: Iterable[Row]) -> Table:
     """Rows of a name, a figure and what it means."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)

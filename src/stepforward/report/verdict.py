@@ -5,8 +5,8 @@ Nor is it a gain on the samples that chose the weights: of many candidates the o
 
 from typing import NamedTuple
 
-from stepforward.intervals import Interval
 from stepforward.report.units import show_count, show_points, show_points_range
+from stepforward.run.result import RunResult
 
 
 class Verdict(NamedTuple):
@@ -17,24 +17,19 @@ class Verdict(NamedTuple):
     meaning: str
 
 
-def verdict(result: dict) -> Verdict:
-    """The verdict on a result of `adapt`.
-
-    Args:
-        result: what `adapt` returns; without its interval nothing is called a gain or a loss.
-    """
-    points = show_points(result.get("zero_shot_accuracy"), result.get("adapted_accuracy"))
-    ends = result.get("difference_interval")
-    if not ends:
-        return Verdict(points, 0, "")
-    count = (result.get("samples") or {}).get(result.get("measured_on"))
-    sign, reach = Interval(*ends).sign, f"95 %: {show_points_range(ends)}"
-    if sign > 0 and result.get("measured_on") == "validation":
+def verdict(result: RunResult) -> Verdict:
+    """The verdict on a result of `adapt`."""
+    points = show_points(result.zero_shot_accuracy, result.adapted_accuracy)
+    ends = result.difference_interval
+    reach = f"95 %: {show_points_range(ends)}"
+    if ends.sign > 0 and result.measured_on == "validation":
         return Verdict(points, 0, f"{reach}, but these samples chose the weights")
-    if sign == 0:
-        return Verdict(points, 0, f"within the noise of {show_count(count)} samples; {reach}")
+    if ends.sign == 0:
+        return Verdict(
+            points, 0, f"within the noise of {show_count(result.measured_samples)} samples; {reach}"
+        )
     return Verdict(
         points,
-        sign,
-        f"{reach}; {show_count(result.get('gained'))} turned right, {show_count(result.get('lost'))} wrong",
+        ends.sign,
+        f"{reach}; {show_count(result.gained)} turned right, {show_count(result.lost)} wrong",
     )

@@ -1,6 +1,7 @@
 """Text of others, such as class names and paths, made safe to show: nothing in it steers a terminal or hides itself."""
 
 import unicodedata
+from dataclasses import fields, is_dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,7 +14,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def visible(value: Any) -> Any:
-    r"""The value with every steering character of its text written out; lists and dictionaries all the way down.
+    r"""The value with every steering character of its text written out, all the way down.
 
     >>> print(visible({"class_names": ["\x1b[31mred", "b\u202eac"]}))
     {'class_names': ['\\x1b[31mred', 'b\\u202eac']}
@@ -22,8 +23,13 @@ def visible(value: Any) -> Any:
         return value if value.isprintable() else "".join(map(_shown, value))
     if isinstance(value, dict):
         return {visible(key): visible(item) for key, item in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(visible, value))
     if isinstance(value, list | tuple):
         return [visible(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = [entry for entry in fields(value) if not entry.metadata.get("hidden")]
+        return replace(value, **{entry.name: visible(getattr(value, entry.name)) for entry in shown})
     return visible(str(value)) if isinstance(value, PurePath) else value
 
 

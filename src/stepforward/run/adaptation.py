@@ -2,26 +2,30 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import onnx_ir as ir
 
+import stepforward
 from stepforward import journal as journals
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, METHODS, make
 from stepforward.program.model import Program
 from stepforward.run.batches import batches_of
+from stepforward.run.comparison import comparison
 from stepforward.run.folder import JOURNAL, remove_run
 from stepforward.run.integers import integer_learner
 from stepforward.run.learner import Learner
+from stepforward.run.notes import notes
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.recorded import recorded_settings
-from stepforward.run.result import description, measured
+from stepforward.run.result import Course, RunResult, SampleCounts
 from stepforward.run.same_run import check_evaluations, check_same_run
 from stepforward.run.session import Session
-from stepforward.run.training import train
+from stepforward.run.training import Run, train
 from stepforward.scores import class_weights
 from stepforward.settings import Settings
 
@@ -33,8 +37,8 @@ def run_adaptation(
     resume: bool,
     overwrite: bool,
     on_progress: OnProgress | None,
-) -> tuple[dict, ir.Model, Program | None]:
-    """Run a method; returns the result's entries, the adapted model, and the adapted program if there is one.
+) -> tuple[RunResult, ir.Model, Program | None]:
+    """Run a method; returns its result, the adapted model, and the adapted program if there is one.
 
     Args:
         prepared: model and data.
@@ -59,7 +63,7 @@ def run_adaptation(
         remove_run(folder)
 
     measured_on, base = "test" if "test" in learner.samples else "validation", learner.sha256()
-    before = learner.score(measured_on)
+    measuring, before = learner.samples[measured_on], learner.score(measured_on)
     writer = _open_journal(folder, recorded, header, learner.directions)
     started = time.monotonic()
     with Session(make(settings), learner.engine, writer, recorded) as session:
@@ -78,24 +82,51 @@ def run_adaptation(
         )
     seconds = time.monotonic() - started
     learner.engine.restore(run.best.snapshot)
-    after = learner.score(measured_on)
-
-    own = learner.entries(run)
-    notes, quantization = own.pop("notes"), own.pop("quantization", None)
-    result = {
-        "method": settings.method,
-        "bits": own.pop("bits"),
-        "train": settings.train,
-        **measured(before, after, run, seconds, measured_on, prepared.train.class_names),
-        **own,
-        "journal_bytes": (folder / JOURNAL).stat().st_size if folder and header is not None else 0,
-        "base_sha256": base,
-        "weights_sha256": learner.sha256(),
-        **description(prepared, settings, steps, every),
-        **({} if quantization is None else {"quantization": quantization}),
-        "notes": notes,
-    }
+    compared = comparison(before, learner.score(measured_on), measured_on, prepared.train.class_names)
+    own, test = learner.figures(run), prepared.test
+    counted = SampleCounts(
+        train=len(prepared.train),
+        validation=len(prepared.validation),
+        test=None if test is None else len(test),
+    )
+    result = RunResult(
+        source=prepared.opened.name,
+        data=prepared.data_name,
+        test=prepared.test_name,
+        method=settings.method,
+        bits=own.bits,
+        train=settings.train,
+        **vars(compared),
+        **vars(_course(run, seconds)),
+        **vars(own.memory),
+        host_scratch_bytes=own.host_scratch_bytes,
+        directions=learner.directions,
+        trainable_parameters=own.trainable_parameters,
+        journal_bytes=(folder / JOURNAL).stat().st_size if folder and header is not None else 0,
+        base_sha256=base,
+        weights_sha256=learner.sha256(),
+        class_names=list(prepared.train.class_names),
+        samples=counted,
+        split={"train": prepared.split.train.tolist(), "validation": prepared.split.validation.tolist()},
+        settings={**asdict(settings), "steps": steps, "evaluate_every": every},
+        stepforward=stepforward.__version__,
+        quantization=own.quantization,
+        notes=notes(prepared, compared, own.notes, len(measuring[1]), settings.balance),
+    )
     return result, *learner.adapted()
+
+
+def _course(run: Run, seconds: float) -> Course:
+    return Course(
+        kept=f"step {run.best.step}" if run.best.step else "base: nothing helped",
+        kept_step=run.best.step,
+        steps=run.steps,
+        stopped=run.stopped,
+        seconds=seconds,
+        steps_per_second=run.steps / max(seconds, 1e-9),
+        forward_passes=run.forward_passes,
+        curve=tuple(run.curve),
+    )
 
 
 def _recorded(folder: Path) -> journals.Journal:

@@ -1,6 +1,7 @@
 """How far the integers answer as the float network did, measured on the given samples."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +19,34 @@ _LOST_ACCURACY = 0.01
 _LEAST_AGREEMENT = 0.9
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """Answers of a float network and of the program made from it.
+
+    Attributes:
+        samples: that both answered.
+        agreement: share of samples with the same largest logit.
+        float_accuracy, quantized_accuracy, float_loss, quantized_loss: losses in nats per sample; None without labels.
+    """
+
+    samples: int
+    agreement: float
+    float_accuracy: float | None = None
+    quantized_accuracy: float | None = None
+    float_loss: float | None = None
+    quantized_loss: float | None = None
+
+
 def fidelity(
     opened: Source, program: Program, x: NDArray[np.float32], y: NDArray[np.integer] | None = None
-) -> dict:
-    """Answers of a float network and of the program made from it, on at most 500 samples spread over the data.
+) -> Fidelity:
+    """Let both networks answer at most 500 samples spread over the data.
 
     Args:
         opened: the float model.
         program: its integer form.
         x: samples as the network reads them.
         y: their labels, where they are known.
-
-    Returns:
-        samples; agreement: share of samples with the same largest logit; and with labels float_accuracy,
-        quantized_accuracy, float_loss, quantized_loss (nats per sample), otherwise None.
     """
     chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)
     x = x[chosen]
@@ -40,23 +55,24 @@ def fidelity(
         logits_of(CoreEngine(program), quantize_input(program, x)),
     )
     agreement = float((real.argmax(axis=1) == integers.argmax(axis=1)).mean())
-    found = dict.fromkeys(("float_accuracy", "quantized_accuracy", "float_loss", "quantized_loss"))
-    if y is not None:
-        before, after = score_float(real, y[chosen]), score(program, integers, y[chosen])
-        found = {
-            "float_accuracy": before.accuracy,
-            "quantized_accuracy": after.accuracy,
-            "float_loss": before.nats,
-            "quantized_loss": after.nats,
-        }
-    return {"samples": len(x), "agreement": agreement, **found}
+    if y is None:
+        return Fidelity(samples=len(x), agreement=agreement)
+    before, after = score_float(real, y[chosen]), score(program, integers, y[chosen])
+    return Fidelity(
+        samples=len(x),
+        agreement=agreement,
+        float_accuracy=before.accuracy,
+        quantized_accuracy=after.accuracy,
+        float_loss=before.nats,
+        quantized_loss=after.nats,
+    )
 
 
-def fidelity_notes(figures: dict, bits: str) -> list[str]:
+def fidelity_notes(figures: Fidelity, bits: str) -> list[str]:
     """A sentence where quantizing cost accuracy beyond chance, or where many answers changed; else nothing."""
-    count, agreement = figures["samples"], figures["agreement"]
-    before, after = figures["float_accuracy"], figures["quantized_accuracy"]
-    if before is None:
+    count, agreement = figures.samples, figures.agreement
+    before, after = figures.float_accuracy, figures.quantized_accuracy
+    if before is None or after is None:
         if agreement >= _LEAST_AGREEMENT:
             return []
         what = f"quantizing changes the answer to {1 - agreement:.1%} of {count} samples"

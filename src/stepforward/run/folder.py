@@ -14,6 +14,8 @@ from stepforward.files import clear_temporary, lock, plain, read_file, write_ato
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.html import write_report
+from stepforward.run.result import RunResult
+from stepforward.run.training import CurveRow
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.strict_json import parse_json
 
@@ -134,7 +136,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | None) -> None:
+def write_run(folder: Path, result: RunResult, graph: ir.Model, program: Program | None) -> None:
     """Write everything but the journal, `result.json` last: where it exists, the run is complete.
 
     Raises:
@@ -157,7 +159,7 @@ def write_run(folder: Path, result: dict, graph: ir.Model, program: Program | No
 
 
 def earlier_figures(folder: Path, weights_sha256: str) -> dict:
-    """What only the process that trained could measure, where a finished run is measured again."""
+    """Fields that only the process that trained could measure, where a finished run is measured again."""
     try:
         earlier = parse_json(read_file(folder / RESULT))
     except (StepforwardError, ValueError):
@@ -175,7 +177,7 @@ def earlier_figures(folder: Path, weights_sha256: str) -> dict:
         return {}
     if not all(value is None or _is_number(value) for row in curve for value in row.values()):
         return {}
-    return figures
+    return {**figures, "curve": tuple(CurveRow(**row) for row in curve)}
 
 
 def _is_number(value: Any) -> bool:

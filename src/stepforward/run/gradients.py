@@ -4,7 +4,7 @@ A quantized model is trained from the real values of its integers, so that all m
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from stepforward.moving.select import select
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.run.base import quantized
+from stepforward.run.figures import Figures
 from stepforward.run.learner import Samples
 from stepforward.run.prepare import Prepared
 from stepforward.run.training import Run
@@ -60,18 +61,15 @@ class GradientLearner:
     def save_base(self, folder: Path) -> None:
         """Nothing: nothing is replayed."""
 
-    def entries(self, run: Run) -> dict:
-        """What the result says of this kind of network alone."""
+    def figures(self, run: Run) -> Figures:
+        """What only this kind of network can say of itself."""
         found = memory(self.program, self.plan)
-        return {
-            "bits": "float32",
-            **found,
-            "weight_bytes": 4 * sum(tensor.elements for tensor in self.program.parameters),
-            "scratch_bytes_training": found["backprop_scratch_bytes"],
-            "directions": self.directions,
-            "trainable_parameters": self.plan.elements,
-            "notes": [],
-        }
+        found = replace(
+            found,
+            weight_bytes=4 * sum(tensor.elements for tensor in self.program.parameters),
+            scratch_bytes_training=found.backprop_scratch_bytes,
+        )
+        return Figures(bits="float32", memory=found, trainable_parameters=self.plan.elements, notes=[])
 
     def adapted(self) -> tuple[ir.Model, None]:
         """The float model with the present weights."""

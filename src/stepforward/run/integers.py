@@ -24,9 +24,10 @@ from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.base import quantized, recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
+from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
 from stepforward.run.learner import Samples
-from stepforward.run.notes import notes
+from stepforward.run.notes import of_training
 from stepforward.run.prepare import Prepared
 from stepforward.run.same_run import journal_settings
 from stepforward.run.training import Run
@@ -76,23 +77,22 @@ class IntegerLearner:
         if self.prepared.opened.is_float:
             self.opened.save(folder / BASE)
 
-    def entries(self, run: Run) -> dict:
-        """What the result says of this kind of network alone."""
-        given, bits = self.prepared.opened, self.opened.bits
-        found: dict = {
-            "bits": bits,
-            **memory(self.program, self.plan),
-            "host_scratch_bytes": self.engine.scratch_bytes,
-            "directions": self.directions,
-            "trainable_parameters": self.plan.elements,
-        }
-        new = [note for note in self.opened.notes if note not in given.notes]
-        found["notes"] = [*new, *notes(self.program, self.plan, run)]
-        if given.is_float:
-            train = self.prepared.train
-            found["quantization"] = fidelity(given, self.program, train.x, train.y)
-            found["notes"] += fidelity_notes(found["quantization"], bits)
-        return found
+    def figures(self, run: Run) -> Figures:
+        """What only this kind of network can say of itself."""
+        given, bits, train = self.prepared.opened, self.opened.bits, self.prepared.train
+        found = [note for note in self.opened.notes if note not in given.notes]
+        found += of_training(self.program, self.plan, run)
+        quantization = fidelity(given, self.program, train.x, train.y) if given.is_float else None
+        if quantization:
+            found += fidelity_notes(quantization, bits)
+        return Figures(
+            bits=bits,
+            memory=memory(self.program, self.plan),
+            host_scratch_bytes=self.engine.scratch_bytes,
+            trainable_parameters=self.plan.elements,
+            notes=found,
+            quantization=quantization,
+        )
 
     def adapted(self) -> tuple[ir.Model, Program]:
         """The QDQ model and the program with the present weights."""

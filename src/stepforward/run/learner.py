@@ -7,6 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from stepforward.program.model import Program
+from stepforward.run.figures import Figures
 from stepforward.run.training import Run
 from stepforward.scores import Score
 
@@ -49,8 +50,8 @@ class Learner(Protocol):
         """Write the base that replaying starts from, unless it was given."""
         ...
 
-    def entries(self, run: Run) -> dict:
-        """What the result says of this kind of network alone; the best weights are back in the engine."""
+    def figures(self, run: Run) -> Figures:
+        """What only this kind of network can say of itself."""
         ...
 
     def adapted(self) -> tuple[ir.Model, Program | None]:

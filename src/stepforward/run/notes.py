@@ -1,10 +1,15 @@
 """What a user should know about a run besides its figures."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stepforward.data.dataset import Dataset
 from stepforward.program.model import Program
 from stepforward.program.training_plan import TrainingPlan, quanta
+from stepforward.run.comparison import Comparison
+from stepforward.run.complete import doubt
+from stepforward.run.prepare import Prepared, repeated
 from stepforward.run.training import Run
 
 _MOST_CLASSES = 5
@@ -14,7 +19,35 @@ _WHY = {
 }
 
 
-def notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
+def notes(
+    prepared: Prepared, compared: Comparison, own: Sequence[str], samples: int, balance: bool
+) -> list[str]:
+    """What a person should know of the run, in the order in which it came up.
+
+    Args:
+        prepared: model and data.
+        compared: before and after.
+        own: what the network that learned has to say.
+        samples, balance: as of `harm`.
+    """
+    found = [
+        *prepared.opened.notes,
+        *prepared.train.notes,
+        *one_sided(prepared.train, "samples"),
+        *((*prepared.test.notes, *one_sided(prepared.test, "test samples")) if prepared.test else ()),
+        *doubt(prepared.opened, compared.confusion_before),
+        *own,
+        *harm(compared, samples, balance),
+    ]
+    count = repeated(prepared)
+    if prepared.test and count:
+        found.append(
+            f"{count} of {len(prepared.test)} test samples are also in the data: accuracy on them is optimistic"
+        )
+    return found
+
+
+def of_training(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
     """Tensors that could not move, and a run that did not help."""
     moves = quanta(program, plan)
     found = []
@@ -33,30 +66,31 @@ def notes(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
     return found
 
 
-def harm(result: dict) -> list[str]:
+def harm(compared: Comparison, samples: int, balance: bool) -> list[str]:
     """What got worse on the samples that were measured: all in all, and for single classes.
 
     Args:
-        result: entries of `result.json`.
+        compared: before and after.
+        samples: that it was measured on.
+        balance: whether every class counted alike when the weights were chosen.
     """
-    found, on = [], result["measured_on"]
-    before, after = 100 * result["zero_shot_accuracy"], 100 * result["adapted_accuracy"]
+    found, on = [], compared.measured_on
+    before, after = 100 * compared.zero_shot_accuracy, 100 * compared.adapted_accuracy
     if after < before:
-        noise = "beyond" if result["difference_interval"][1] < 0 else "within"
+        noise = "beyond" if compared.difference_interval.high < 0 else "within"
         found.append(
             f"accuracy on the {on} samples fell from {before:.1f} to {after:.1f} %, {noise} the noise of "
-            f"{result['samples'][on]:,} samples: {_WHY[on]}"
+            f"{samples:,} samples: {_WHY[on]}"
         )
     fallen = [
-        c for c in result["per_class"] if c["samples"] and c["difference_interval"][1] < 0
-    ]  # beyond the noise of the class's own samples
+        (new - old, f"{c.name} ({100 * old:.0f} to {100 * new:.0f} %, {c.samples} samples)")
+        for c in compared.per_class
+        if (old := c.recall_before) is not None and (new := c.recall_after) is not None
+        if c.difference_interval and c.difference_interval.high < 0  # beyond the noise of its own samples
+    ]
     if fallen:
-        fallen.sort(key=lambda c: c["recall_after"] - c["recall_before"])
-        shown = [
-            f"{c['name']} ({100 * c['recall_before']:.0f} to {100 * c['recall_after']:.0f} %, {c['samples']} samples)"
-            for c in fallen
-        ]
-        remedy = "" if result["settings"]["balance"] else "; --balance makes every class count alike"
+        shown = [text for _, text in sorted(fallen, key=lambda pair: pair[0])]
+        remedy = "" if balance else "; --balance makes every class count alike"
         found.append(f"fewer samples are classified correctly of {_some(shown, _MOST_CLASSES)}{remedy}")
     return found
 

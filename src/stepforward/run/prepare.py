@@ -30,6 +30,7 @@ class Prepared:
         validation: samples that choose the weights to keep.
         test: samples used for the final measurement only, or None.
         split: which of the data's samples went where.
+        data_name, test_name: the data as it was given, "arrays" where it has no name.
     """
 
     opened: Source
@@ -37,6 +38,8 @@ class Prepared:
     validation: Dataset
     test: Dataset | None
     split: Split
+    data_name: str | None
+    test_name: str | None
 
 
 def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the data") -> Dataset:
@@ -143,4 +146,12 @@ def prepare(
         validation=validation,
         test=None if test is None else load_data(opened, test, "test", "the test data"),
         split=parts,
+        data_name=_name(data),
+        test_name=_name(test),
     )
+
+
+def _name(data: Any) -> str | None:
+    if data is None:
+        return None
+    return str(data) if isinstance(data, (str, Path)) else "arrays"

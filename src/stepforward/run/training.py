@@ -10,6 +10,16 @@ from stepforward.run.progress import OnProgress, Progress
 from stepforward.run.session import Score, Session
 
 
+@dataclass(frozen=True, kw_only=True)
+class CurveRow:
+    """One validation: losses in nats per sample; the training loss is smoothed, None before the first new step."""
+
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+
+
 @dataclass
 class Run:
     """What a run leaves behind.
@@ -19,14 +29,14 @@ class Run:
         steps: steps taken.
         stopped: why it ended.
         forward_passes: samples sent through the network to train, by this process.
-        curve: one row per validation: step, train_loss, validation_loss (nats), validation_accuracy.
+        curve: one row per validation.
     """
 
     best: Best
     steps: int = 0
     stopped: str = "all steps done"
     forward_passes: int = 0
-    curve: list[dict] = field(default_factory=list)
+    curve: list[CurveRow] = field(default_factory=list)
 
 
 def train(
@@ -56,13 +66,9 @@ def train(
     """
     smooth: float | None = None
 
-    def row(step: int, correct: int, loss: float) -> dict:
-        return {
-            "step": step,
-            "train_loss": smooth,
-            "validation_loss": loss * nats / validation_count,
-            "validation_accuracy": correct / validation_count,
-        }
+    def row(step: int, correct: int, loss: float) -> CurveRow:
+        accuracy, mean = correct / validation_count, loss * nats / validation_count
+        return CurveRow(step=step, train_loss=smooth, validation_loss=mean, validation_accuracy=accuracy)
 
     score = session.validation(0, judge)
     run = Run(start(*score, session.engine.snapshot()), curve=[row(0, *score)])
@@ -84,8 +90,7 @@ def train(
         if on_progress and smooth is not None and loss is not None:
             new += 1
             speed = new / max(time.monotonic() - started, 1e-9)
-            last = run.curve[-1]
-            validation = last["validation_accuracy"], last["validation_loss"]
+            validation = score[0] / validation_count, score[1] * nats / validation_count
             on_progress(
                 Progress(step, steps, smooth, *validation, run.best.step, speed, (steps - step) / speed)
             )

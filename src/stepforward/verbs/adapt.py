@@ -1,6 +1,7 @@
 """The main verb: adapt a network to a user's data."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, METHODS
 from stepforward.report.progress import watch
 from stepforward.run.adaptation import run_adaptation
-from stepforward.run.complete import doubt, given
+from stepforward.run.complete import given
 from stepforward.run.folder import claimed, earlier_figures, run_folder, write_run
 from stepforward.run.given import Classes, Image
-from stepforward.run.notes import harm, one_sided
-from stepforward.run.prepare import Prepared, prepare, repeated
+from stepforward.run.prepare import prepare
 from stepforward.run.progress import OnProgress
+from stepforward.run.result import values
 from stepforward.settings import Settings, takes_settings
 from stepforward.sources.open import open_source
 from stepforward.verbs.result import Result
@@ -61,7 +62,7 @@ def adapt(
         options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:
-        What `result.json` holds, as a mapping that also holds the network: `save`, `predict`, `plot`, `model`,
+        What `result.json` holds, as attributes and by name, and the network: `save`, `predict`, `plot`, `model`,
         `program` (see `Result`).
 
     Raises:
@@ -83,40 +84,11 @@ def adapt(
     with claimed(folder, resume, overwrite):
         prepared = prepare(open_source(model, input_shape), data, test, settings, classes, image, preprocess)
         result, graph, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
-        result = {"model": prepared.opened.name, "data": _name(data), "test": _name(test), **result}
-        result["notes"] = _notes(prepared, result)
-        result |= given(prepared.opened, classes, image, preprocess)
+        said = given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
-            result["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
-        if command:
-            result["command"] = command
-        if resume and folder:
-            result |= earlier_figures(folder, result["weights_sha256"])
+            said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
+        earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
+        result = replace(result, **said, **earlier, command=command or None)
         if folder:
             write_run(folder, result, graph, program)
-    return Result(result, model=graph, program=program)
-
-
-def _notes(prepared: Prepared, result: dict) -> list[str]:
-    """What a person should know of the run, in the order in which it came up."""
-    notes = [
-        *prepared.opened.notes,
-        *prepared.train.notes,
-        *one_sided(prepared.train, "samples"),
-        *((*prepared.test.notes, *one_sided(prepared.test, "test samples")) if prepared.test else ()),
-        *doubt(prepared.opened, result["confusion_before"]),
-        *result["notes"],
-        *harm(result),
-    ]
-    count = repeated(prepared)
-    if prepared.test and count:
-        notes.append(
-            f"{count} of {len(prepared.test)} test samples are also in the data: accuracy on them is optimistic"
-        )
-    return notes
-
-
-def _name(data: Any) -> str | None:
-    if data is None:
-        return None
-    return str(data) if isinstance(data, (str, Path)) else "arrays"
+    return Result(**values(result), model=graph, program=program)

@@ -84,7 +84,7 @@ def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:
         settings = fitting(program, trainable, settings)
     try:
         bytes_of = memory(program, plan_training(program, trainable, settings))
-        training = bytes_of["scratch_bytes_training"] + sum(bytes_of["other_ram"].values())
+        training = bytes_of.scratch_bytes_training + sum(bytes_of.other_ram.values())
     except StepforwardError as error:
         notes.append(f"no training plan with the default settings: {error.what}; {error.remedy}")
         training = None

@@ -1,6 +1,7 @@
 """Say what a model is made of and what it will need, before any work."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def inspect(
         "trainable": trained,
         "trainable_parameters": plan.elements,
         "weights_sha256": program.weights_sha256,
-        **memory(program, plan),
+        **asdict(memory(program, plan)),
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
         "host": _host(program, plan),

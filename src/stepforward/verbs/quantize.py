@@ -16,7 +16,7 @@ from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.run.complete import complete
-from stepforward.run.fidelity import fidelity, fidelity_notes
+from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
 from stepforward.sources.open import open_source
@@ -35,7 +35,7 @@ class Quantization(NamedTuple):
 
     source: Source
     program: Program
-    fidelity: dict
+    fidelity: Fidelity
     notes: list[str]
 
 

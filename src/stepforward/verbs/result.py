@@ -1,6 +1,7 @@
 """What `adapt` gives back: every figure of the run, and the network."""
 
 import io
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stepforward.errors import StepforwardError
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.terminal import adaptation
+from stepforward.run.result import HIDDEN, RunResult
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.verbs.predict import predict
 
@@ -18,8 +20,9 @@ _WIDTH = 110
 _HTML = '<pre style="font-family: monospace; line-height: 1.25">{code}</pre>'
 
 
-class Result(dict):
-    """The entries of `result.json` by name, such as `result["adapted_accuracy"]`, and the adapted network.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result(RunResult):
+    """The entries of `result.json`, such as `result["adapted_accuracy"]` or `result.adapted_accuracy`, and the network.
 
     Shown as a short table in a session or a notebook.
 
@@ -28,9 +31,8 @@ class Result(dict):
         program: the same as a `Program` for devices; None after backpropagation.
     """
 
-    def __init__(self, entries: dict, *, model: ir.Model, program: Program | None):
-        super().__init__(entries)
-        self.model, self.program = model, program
+    model: ir.Model = field(metadata=HIDDEN)
+    program: Program | None = field(metadata=HIDDEN)
 
     def save(self, path: str | Path) -> None:
         """Write the network: `.onnx` for any machine, `.sfp` for devices.
@@ -71,9 +73,10 @@ class Result(dict):
         return figure
 
     def __repr__(self) -> str:
-        console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, force_jupyter=False)
+        text = io.StringIO()
+        console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
         console.print(adaptation(self))
-        return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
         console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
