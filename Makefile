@@ -60,7 +60,7 @@ bench: $(VENV)/.installed-dev
 fuzz: CORE_PARSER := $(if $(filter all,$(PARSER)),all,$(patsubst core-%,%,$(filter core-%,$(PARSER))))
 fuzz: $(VENV)/.installed-dev
 	@$(if $(CORE_PARSER),$(CORE) --silent fuzz RUNS=$(RUNS) SEED=$(SEED) PARSER=$(CORE_PARSER))
-	@$(if $(filter core-%,$(PARSER)),,PYTHONPATH=tests $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED))
+	@$(if $(filter core-%,$(PARSER)),,PYTHONPATH=tests:tests/support $(BIN)/python -m fuzz --parser $(PARSER) --runs $(RUNS) --seed $(SEED))
 
 # Compilers and emulators for the tests of the firmware, of AArch64, with clang and with emulated AVX-512.
 tools:

@@ -15,7 +15,7 @@ from common import DATA, ROOT, kept_loss, percent, table, write
 import stepforward as sf
 from stepforward.settings import Settings
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from networks import ResNet20  # the definition the tests use
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)

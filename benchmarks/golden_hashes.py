@@ -3,8 +3,8 @@
     python benchmarks/golden_hashes.py             # compare with benchmarks/results/golden_hashes.json
     python benchmarks/golden_hashes.py --record    # write them down
 
-Fifty random networks over formats, kinds of layer, rows and memory (tests/random_networks.py), the demo, and ResNet-20
-with its biases and with all its weights. A hash is over integers in the order of tensors, not over files, so formats
+Fifty random networks over formats, kinds of layer, rows and memory (tests/support/random_networks.py), the demo, and
+ResNet-20 with its biases and with all its weights. A hash is over integers in the order of tensors, not over files, so formats
 may change. ResNet-20 needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; without them
 it is left out and said so.
 """
@@ -26,7 +26,7 @@ from stepforward.lowering.lower import lower
 from stepforward.program.weights import unpack_all
 from stepforward.sources.open import open_source
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 from random_networks import CYCLE, random_case, run
 
 STRIDE = (

@@ -32,7 +32,7 @@ from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.sources.open import open_source
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 sys.path.insert(0, str(ROOT / "examples"))
 from networks import ResNet8
 from train_digits_dscnn import ADAPT_TAKES, HELD_OUT, TEST_TAKES, experiment, logarithms, read_fsdd

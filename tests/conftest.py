@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def exported():
-    """exported(name): a network of tests/networks.py as torch exports it, once per session."""
+    """exported(name): a network of tests/support/networks.py as torch exports it, once per session."""
     networks = pytest.importorskip("networks")
     from stepforward.sources.torch import from_torch
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import onnx
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward.cli.main import main
 

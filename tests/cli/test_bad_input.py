@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
-from cli import stripes
+import stripes
 from onnx import helper
 
 

@@ -6,7 +6,7 @@ import unicodedata
 
 import onnx
 import pytest
-from cli import stripes
+import stripes
 
 HOSTILE = [
     "red\x1b[31m\x1b]0;title\x07",

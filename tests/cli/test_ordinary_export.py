@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
-from cli import stripes
+import stripes
 
 from stepforward.graph.metadata import get_class_names, get_preprocessing
 from stepforward.run.given import image_settings

@@ -9,7 +9,7 @@ def test_a_line_for_every_class_of_every_file(run, run_json, task):
 
 def test_an_ordinary_export_says_what_it_assumed(run, tmp_path, task):
     import onnx
-    from cli import stripes
+    import stripes
 
     plain = stripes.network()
     del plain.metadata_props[:]

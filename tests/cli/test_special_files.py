@@ -5,7 +5,7 @@ import signal
 
 import onnx
 import pytest
-from cli import stripes
+import stripes
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import onnx
-from cli import stripes
+import stripes
 from onnx import TensorProto, helper, numpy_helper
 
 from fuzz.mutate import TEXTS, json_bytes, mutated_bytes, mutated_json, mutated_text

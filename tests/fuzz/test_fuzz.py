@@ -1,5 +1,6 @@
 """What fuzzing found once, and a short run of every parser; `make fuzz` is the long one."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -33,8 +34,10 @@ def test_what_was_found_is_read_or_refused_in_one_line(path):
 @pytest.mark.parametrize("name", MODULES)
 def test_a_short_run_finds_nothing(name, tmp_path):
     words = ["-m", "fuzz", "--parser", name, "--runs", str(RUNS.get(name, 1000)), "--out", str(tmp_path)]
+    tests = Path(__file__).parents[1]
+    paths = {"PYTHONPATH": f"{tests}{os.pathsep}{tests / 'support'}"}
     done = subprocess.run(
-        [sys.executable, *words], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False
+        [sys.executable, *words], env=os.environ | paths, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 findings" in done.stdout

@@ -2,7 +2,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report.made_up_result import confusion, entries, of_entries, result
+from made_up_result import confusion, entries, of_entries, result
 
 from stepforward.errors import StepforwardError
 from stepforward.report import curve as curves

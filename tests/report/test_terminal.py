@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from report.made_up_result import entries, of_entries, result
+from made_up_result import entries, of_entries, result
 from rich.console import Console
 
 from stepforward.report import terminal

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from cli import stripes
-from report.made_up_result import result
+import stripes
+from made_up_result import result
 from small import small_program
 
 from stepforward import files

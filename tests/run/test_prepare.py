@@ -2,7 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from cli import stripes
+import stripes
 from onnx_graphs import parse, ramp
 
 from stepforward.data.rows import BLOCK_BYTES

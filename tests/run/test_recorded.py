@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward import __version__
 from stepforward import journal as journals

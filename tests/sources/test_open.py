@@ -2,7 +2,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower

@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward.verbs.quantize import quantize
 

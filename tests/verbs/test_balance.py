@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward.errors import StepforwardError
 from stepforward.verbs.adapt import adapt

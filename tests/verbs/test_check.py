@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from cli import stripes
+import stripes
 from onnx import numpy_helper
 
 from stepforward.lowering.lower import lower

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 import pytest
-from cli import stripes
+import stripes
 from onnx_graphs import parse, ramp
 
 from stepforward.data.dataset import Dataset

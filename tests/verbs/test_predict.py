@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from cli import stripes
+import stripes
 from PIL import Image
 
 from stepforward.engines.core import CoreEngine
