@@ -1,7 +1,7 @@
 """Random networks, trained: the C core against the NumPy reference, bit for bit.
 
 Each network (tests/support/random_networks.py) runs through inference, training steps and inference again, on every
-level of kernels that this machine can run. Compares logits, losses, votes and weights; prints what differs, and the numbers.
+level of kernels that this machine can run. Compares logits, losses, votes and weights; prints what differs.
 
     make -C src/stepforward/core levels
     python benchmarks/equality.py --programs 10000            # seeds 0 .. 9999

@@ -5,8 +5,8 @@
 
 Fifty random networks over formats, kinds of layer, rows and memory (tests/support/random_networks.py), the demo, and
 ResNet-20 with its biases and with all its weights. A hash is over integers in the order of tensors, not over files, so
-formats may change. ResNet-20 needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; without them
-it is left out and said so.
+formats may change. ResNet-20 needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; without
+them it is left out and said so.
 """
 
 import argparse
