@@ -4,7 +4,7 @@ import json
 import shlex
 
 import pytest
-from report.made_up_result import of_entries
+from made_up_result import of_entries
 
 from stepforward.report.command import command_line
 

@@ -73,7 +73,7 @@ def test_the_adapted_model_carries_what_was_assumed(run_json, plain, images):
 
 
 def test_the_printed_command_makes_the_same_run(run_json, plain, images, task):
-    from report.made_up_result import of_entries
+    from made_up_result import of_entries
 
     from stepforward.report.command import command_line
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from cli import stripes
+import stripes
 from small import samples, small_program
 
 from stepforward import journal as journals

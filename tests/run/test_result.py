@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli import stripes
+import stripes
 
 from stepforward.verbs.adapt import adapt
 
