@@ -22,7 +22,7 @@ class Remembering:
 
 def take(labels, directions, share_batch):
     engine, y = Remembering(), np.array(labels)
-    (step,) = qzo_ff(engine, lambda number: Batch.of(y[:, None], y), range(7, 8), directions, share_batch)
+    (step,) = qzo_ff(engine, lambda number: Batch.of(y[:, None], y), iter([7]), directions, share_batch)
     assert engine.updates == [(7, step.votes)]
     return engine, step
 

@@ -1,10 +1,11 @@
-from stepforward.report.confusion import cells, class_scores, commonest, image
+from stepforward.intervals import Interval
+from stepforward.report.confusion import Cell, cells, class_scores, commonest, image
 
 
 def test_cells_are_shares_of_their_row():
     rows = cells([[3, 1], [0, 0]])
-    assert rows[0] == [(3, 0.75, True), (1, 0.25, False)]
-    assert rows[1] == [(0, 0.0, False), (0, 0.0, True)]
+    assert rows[0] == [Cell(3, 0.75, True), Cell(1, 0.25, False)]
+    assert rows[1] == [Cell(0, 0.0, False), Cell(0, 0.0, True)]
 
 
 def test_the_commonest_mistakes_come_first_and_right_answers_never():
@@ -22,7 +23,7 @@ def test_a_class_without_samples_has_no_accuracy():
 
 def test_a_class_has_a_sign_only_beyond_the_noise_of_its_samples():
     before, after = [[9, 1], [0, 10]], [[2, 8], [0, 10]]
-    scores = class_scores(before, after, ["a", "b"], [(-0.9, -0.3), (-0.2, 0.2)])
+    scores = class_scores(before, after, ["a", "b"], [Interval(-0.9, -0.3), Interval(-0.2, 0.2)])
     assert [score.sign for score in scores] == [-1, 0]
 
 

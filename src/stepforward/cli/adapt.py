@@ -55,7 +55,7 @@ def adapt(
     ] = False,
     classes: Classes = None,
     image: Image = None,
-    preprocess: advanced(Preprocess) = None,
+    preprocess: Annotated[str | None, advanced(Preprocess)] = None,
     input_shape: InputShape = None,
     as_json: Json = False,
     overwrite: Annotated[

@@ -1,5 +1,7 @@
 """`stepforward evaluate`."""
 
+from typing import Annotated
+
 from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
@@ -12,7 +14,7 @@ def evaluate(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    threads: setting("threads") = None,
+    threads: Annotated[int | None, setting("threads")] = None,
     as_json: Json = False,
 ) -> Outcome:
     """Measure a network on labelled samples: accuracy, loss, accuracy per class.

@@ -40,7 +40,7 @@ def explain(error: BaseException) -> Failure:
         )
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename is not None else ""
-        remedy = _REMEDIES.get(error.errno, "check the path and the disk, then give the command again")
+        remedy = _REMEDIES.get(error.errno or 0, "check the path and the disk, then give the command again")
         return Failure(f"{place}{error.strerror or error}", remedy, USER_ERROR)
     if hasattr(
         error, "format_message"

@@ -15,9 +15,9 @@ def inspect(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A quantized .onnx file, or a program (.sfp).")
     ],
-    train: setting("train") = Settings.train,
-    epsilon: setting("epsilon") = Settings.epsilon,
-    lr: setting("lr") = Settings.lr,
+    train: Annotated[str, setting("train")] = Settings.train,
+    epsilon: Annotated[float, setting("epsilon")] = Settings.epsilon,
+    lr: Annotated[float | None, setting("lr")] = Settings.lr,
     as_json: Json = False,
 ) -> Outcome:
     """Show operators, formats, memory, and how far probes and steps would move each weight.

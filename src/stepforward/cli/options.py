@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
+from typer.models import OptionInfo
 
 ADVANCED = "Advanced"
 
 
-def advanced(option: object) -> object:
+def advanced(option: object) -> OptionInfo:
     """The same option in the advanced group of a command's help."""
-    kind, info = get_args(option)
-    info = copy(info)
+    info: OptionInfo = copy(get_args(option)[1])
     info.rich_help_panel = ADVANCED
-    return Annotated[kind, info]
+    return info
 
 
 Model = Annotated[

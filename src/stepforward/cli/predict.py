@@ -23,7 +23,7 @@ def predict(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    threads: setting("threads") = None,
+    threads: Annotated[int | None, setting("threads")] = None,
     as_json: Json = False,
 ) -> Outcome:
     """Say which class the network sees in files without labels, and how likely it takes it to be.

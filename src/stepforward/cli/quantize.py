@@ -29,8 +29,8 @@ def quantize(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
-    bits: setting("bits") = Settings.bits,
-    calibration: setting("calibration") = Settings.calibration,
+    bits: Annotated[str, setting("bits")] = Settings.bits,
+    calibration: Annotated[str, setting("calibration")] = Settings.calibration,
     symmetric: Annotated[
         bool,
         typer.Option(

@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.models import OptionInfo
 
 from stepforward.cli.options import ADVANCED
 from stepforward.settings import KINDS, TABLE, Settings, default_text
 
 
-def setting(name: str) -> Any:
-    """The annotation of a command's parameter for a setting, in the first group of its help."""
-    return _annotation(name, panel=None)
+def setting(name: str) -> OptionInfo:
+    """The option of a command for a setting, in the first group of its help: `Annotated[int, setting("...")]`."""
+    return _option(name, panel=None)
 
 
 def with_settings(names: Sequence[str], after: str) -> Callable[[Callable], Callable]:
@@ -28,7 +29,8 @@ def with_settings(names: Sequence[str], after: str) -> Callable[[Callable], Call
         own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
         at = next(i for i, parameter in enumerate(own) if parameter.name == after) + 1
         made = [_parameter(name) for name in names]
-        command.__signature__ = signature.replace(parameters=[*own[:at], *made, *own[at:]])
+        changed: Any = command
+        changed.__signature__ = signature.replace(parameters=[*own[:at], *made, *own[at:]])
         command.__annotations__ |= {parameter.name: parameter.annotation for parameter in made}
         command.__annotations__.pop("settings")
         return command
@@ -37,18 +39,20 @@ def with_settings(names: Sequence[str], after: str) -> Callable[[Callable], Call
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    annotation = _annotation(name, panel=None if TABLE[name].basic else ADVANCED)
-    default = getattr(Settings, name)
+    kind, optional = KINDS[name]
+    option = _option(name, panel=None if TABLE[name].basic else ADVANCED)
     return inspect.Parameter(
-        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation
+        name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=getattr(Settings, name),
+        annotation=Annotated[kind | None if optional else kind, option],
     )
 
 
-def _annotation(name: str, panel: str | None) -> Any:
-    row, (kind, optional) = TABLE[name], KINDS[name]
+def _option(name: str, panel: str | None) -> OptionInfo:
+    row = TABLE[name]
     shown: dict[str, Any] = {"show_default": default_text(name)} if default_text(name) else {}
     help_text = row.help.replace("[", "\\[")  # of rich, which takes brackets for markup
-    option = typer.Option(
+    return typer.Option(
         *row.flags, metavar=row.metavar or None, help=help_text, rich_help_panel=panel, **shown
     )
-    return Annotated[kind | None if optional else kind, option]

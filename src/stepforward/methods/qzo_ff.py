@@ -1,11 +1,11 @@
 """QZO-FF: sign-m-SPSA with SGD in fixed point ("Stepping Forward on the Last Mile", NeurIPS 2024)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stepforward.engines.protocol import Batch, Engine
 from stepforward.methods.probes import probe
-from stepforward.methods.protocol import Estimate, Estimator, Method, stateless, take
+from stepforward.methods.protocol import Estimate, Estimator, Method, stateless
 from stepforward.methods.votes import VOTES
 from stepforward.settings import Settings
 
@@ -57,7 +57,7 @@ class Step(NamedTuple):
 def qzo_ff(
     engine: Engine,
     batches: Callable[[int], Batch],
-    steps: Sequence[int],
+    steps: Iterable[int],
     directions: int,
     share_batch: bool = False,
 ) -> Iterator[Step]:
@@ -73,6 +73,8 @@ def qzo_ff(
     Yields:
         Each step after the weights have moved.
     """
-    taken = take(Method(sign_spsa(directions, share_batch), VOTES), engine, batches, steps)
-    for number, found in zip(steps, taken, strict=True):
+    estimator = sign_spsa(directions, share_batch)
+    for number in steps:
+        _, found = estimator.step(None, engine, number, batches(number))
+        engine.update(number, found.move)
         yield Step(number, tuple(found.move), found.losses, found.forward_passes)

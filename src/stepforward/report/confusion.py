@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,8 @@ MOST_CELLS = 40
 RIGHT, WRONG = (37, 99, 235), (217, 83, 25)
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """One cell: the count, its share of the true class's samples, and whether it is on the diagonal."""
 
     count: int
@@ -83,7 +85,7 @@ def class_scores(
     before: list[list[int]],
     after: list[list[int]] | None,
     names: list[str],
-    intervals: Sequence[Sequence[float] | None] | None = None,
+    intervals: Sequence[Interval | None] | None = None,
 ) -> list[ClassScore]:
     """Per-class accuracy from one or two confusion matrices of the same samples.
 
@@ -92,8 +94,8 @@ def class_scores(
         intervals: of the differences, one for each class; None where there is none.
     """
     scores = []
-    intervals = intervals or [None] * len(names)
-    for i, name in enumerate(names):
+    ends = intervals or [None] * len(names)
+    for i, (name, interval) in enumerate(zip(names, ends, strict=True)):
         samples = sum(before[i])
         scores.append(
             ClassScore(
@@ -101,7 +103,7 @@ def class_scores(
                 samples,
                 before[i][i] / samples if samples else None,
                 after[i][i] / samples if samples and after else None,
-                Interval(*intervals[i]).sign if intervals[i] else 0,
+                interval.sign if interval else 0,
             )
         )
     return scores

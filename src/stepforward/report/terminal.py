@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -146,7 +146,7 @@ def exported(result: dict) -> RenderableType:
 
 def evaluation(result: dict) -> RenderableType:
     """The outcome of `evaluate`: accuracy, loss, accuracy per class."""
-    rows = [
+    rows: list[Row] = [
         ("accuracy", Text(show_percent(result["accuracy"]), "bold"), _right(result)),
         ("loss", f"{show_loss(result['loss'])} nats", "mean per sample"),
         ("format", str(result.get("bits", "")), ""),
@@ -259,7 +259,7 @@ def three_columns(rows: Iterable[Row]) -> Table:
     return table
 
 
-def columns_table(*columns: tuple[str, str]) -> Table:
+def columns_table(*columns: tuple[str, JustifyMethod]) -> Table:
     """An empty table with named columns, each with its alignment."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in columns:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 ABSENT = "–"
 
@@ -104,5 +105,5 @@ def show_ratio(part: float | None, whole: float | None) -> str:
     return ABSENT if part is None or not whole else f"{part / whole:.2f}"
 
 
-def _finite(value: float | None) -> bool:
+def _finite(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value)

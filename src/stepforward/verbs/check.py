@@ -102,4 +102,5 @@ def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:
 def _shape(graph: ir.Model) -> list[int] | None:
     shape = graph.graph.inputs[0].shape
     sizes = [] if shape is None else list(shape)[1:]
-    return sizes if sizes and all(isinstance(size, int) for size in sizes) else None
+    known = [size for size in sizes if isinstance(size, int)]
+    return known if sizes and len(known) == len(sizes) else None

@@ -35,7 +35,7 @@ def demo(
         options: of `adapt`, instead of the demo's own settings.
     """
     opened = open_source(model_path())
-    adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
+    adapting, testing = (load_clips(part, opened.preprocessing or {}) for part in ("adapt", "test"))
     return adapt(
         opened,
         adapting,

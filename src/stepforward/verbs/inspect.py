@@ -1,7 +1,7 @@
 """Say what a model is made of and what it will need, before any work."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ def inspect(
         StepforwardError: the model is damaged, or is a float model.
     """
     program = _program(model)
-    settings = Settings(steps=1, epsilon=epsilon, lr=lr)
+    settings = Settings(steps=1, epsilon=epsilon)
+    if lr is not None:
+        settings = replace(settings, lr=lr)
     chosen = select(program, train)
     settings, notes = _that_fit(program, chosen, settings)
     plan = plan_training(program, chosen, settings)
@@ -86,7 +88,7 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     handle, _file = open_program(program)
     batch, probes = Settings().batch, 2 * plan.directions
     together = -(-batch // plan.directions) if plan.share_batch else batch
-    result = {"threads": threads, "batch": batch}
+    result: dict[str, Any] = {"threads": threads, "batch": batch}
     for choice in CHOICES:
         planned = host_memory(handle, plan, choice)
         block = even_block(planned.block, together, threads)

@@ -85,8 +85,9 @@ def quantize(
         input_shape=input_shape,
         out=out,
     )
-    for note in result.notes if on_note else ():
-        on_note(note)
+    if on_note is not None:
+        for note in result.notes:
+            on_note(note)
     return result.source.model
 
 
@@ -137,7 +138,7 @@ def _write(result: Quantization, out: str | Path | None, program_out: str | Path
         if out is not None:
             result.source.save(out)
     except StepforwardError:
-        if new:
+        if new and program_out is not None:
             Path(program_out).unlink()
         raise
 
