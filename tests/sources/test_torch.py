@@ -27,13 +27,13 @@ class Tied(torch.nn.Module):
         return self.head(x).mean((2, 3))
 
 
-def test_equal_and_tied_parameters_stay_apart_and_the_module_stays_as_it_was():
+def test_a_tied_weight_stays_one_equal_biases_stay_apart_and_the_module_stays_as_it_was():
     module = Tied().train()
     example = np.zeros((1, 2, 6, 6), np.float32)
     canonical = canonicalize(from_torch(module, example))
     assert module.training
     names = [value.name for node in canonical.graph if node.op_type == "Conv" for value in node.inputs[1:]]
-    assert names[::2] == ["a.weight", "b.weight", "a_2.weight", "head.weight"]
+    assert names[::2] == ["a.weight", "b.weight", "a.weight", "head.weight"]
     assert names[1::2] == ["a.bias", "b.bias", "a_2.bias", "head.bias"]
     x = np.linspace(-1, 1, 216, dtype=np.float32).reshape(3, 2, 6, 6)
     with torch.no_grad():

@@ -1,5 +1,7 @@
 """A small complete network: strided and padded convolutions, depthwise, residual add, pooling, flatten, two layers."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from stepforward.lowering.lower import lower
@@ -74,6 +76,32 @@ def small_network(dtype: str = "s16", per_channel: bool = False, seed: int = 0) 
 def small_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
     """The network lowered."""
     return lower(small_network(dtype, per_channel, seed))
+
+
+def shared_network(dtype: str = "s16", channels: int = 16, seed: int = 0) -> Network:
+    """Three weights that two layers each read: of a 3x3, of a depthwise and of a fully connected layer."""
+    rng = np.random.default_rng(seed)
+    shape = (channels, *INPUT[1:])
+    formats = {"x": Format(0.02, -3, "s8", INPUT), "y": Format(0.004, 0, "s16", (CLASSES,))}
+    formats |= {name: Format(0.05, -128, "s8", shape) for name in ("a", "b", "c", "d", "e")}
+    formats |= {"p": Format(0.05, 0, "s8", (channels, 1, 1))}
+    formats |= {name: Format(0.05, 0, "s8", (channels,)) for name in ("f", "g", "h")}
+    nodes = []
+    layer = _layers(rng, nodes, formats, dtype)
+    square, single = _window(3, 1, (1, 1, 1, 1), group=1), _window(3, 1, (1, 1, 1, 1), group=channels)
+    layer("Conv", "widen", "x", "a", (channels, 2, 3, 3), (0.0, None), **square)
+    for name, source, target in (("conv", "a", "b"), ("conv again", "b", "c")):
+        layer("Conv", name, source, target, (channels, channels, 3, 3), (0.0, None), **square)
+    for name, source, target in (("depthwise", "c", "d"), ("depthwise again", "d", "e")):
+        layer("Conv", name, source, target, (channels, 1, 3, 3), (0.0, None), **single)
+    nodes.append(Node("GlobalAveragePool", "average", ("e",), "p", {}))
+    nodes.append(Node("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    for name, source, target in (("dense", "f", "g"), ("dense again", "g", "h")):
+        layer("Gemm", name, source, target, (channels, channels))
+    layer("Gemm", "head", "h", "y", (CLASSES, channels))
+    first = {node.name: node.weight for node in nodes}
+    shared = [replace(node, weight=first[node.name.removesuffix(" again")]) for node in nodes]
+    return Network("x", "y", tuple(shared), "shared", formats, metadata={"bits": "16w8a"})
 
 
 def convolutions_program(seed: int = 0) -> Program:

@@ -52,6 +52,7 @@ class _Lowering:
         self.network = network
         self.parameters: list[Tensor] = []
         self.sections: list[bytes] = []
+        self.lowered: dict[str, tuple[int, Parameter, str]] = {}  # by name; one that is shared is one tensor
         self.activations: list[Tensor] = []
         self.ops: list[Op] = []
         self.index: dict[str, int] = {}  # value name -> activation number
@@ -94,7 +95,12 @@ class _Lowering:
         return len(self.activations) - 1
 
     def parameter(self, p: Parameter, kind: str) -> int:
-        """A new parameter tensor in stored layout; returns its index."""
+        """A parameter tensor in stored layout, new unless another layer has lowered it; returns its index."""
+        if p.name in self.lowered:
+            index, first, known = self.lowered[p.name]
+            if first is not p or known != kind:
+                raise ValueError(f"its parameter {p.name!r} is also another layer's, of another kind")
+            return index
         stored = np.ascontiguousarray(weight_to_stored(kind, p.q) if p.dtype != "s32" else p.q)
         rule, divisor = "one", 1
         if len(p.scale) > 1:
@@ -105,6 +111,7 @@ class _Lowering:
         content = pack(tensor, stored)
         self.sections.append(content + bytes(-len(content) % 4))
         self.parameters.append(tensor)
+        self.lowered[p.name] = len(self.parameters) - 1, p, kind
         return len(self.parameters) - 1
 
     def emit(

@@ -78,10 +78,12 @@ def choose(
     even_input(graph, x, axis)
     activations = _activations(graph, calibrate(graph, x, settings), settings)
     parameters: dict[str, Integers] = {}
+    layers: dict[ir.Value, list[ir.Node]] = {}
     for node in graph:
         if node.op_type in ("Conv", "Gemm"):
-            scale_x = activations[present(present(node.inputs[0]).name)].scale
-            parameters |= _parameters(node, float(scale_x), settings)
+            layers.setdefault(present(node.inputs[1]), []).append(node)
+    for readers in layers.values():
+        parameters |= _parameters(readers, activations, settings)
     return Chosen(activations, parameters, notes)
 
 
@@ -130,15 +132,21 @@ def _point(name, magnitude, bits, non_negative):
     return Point(max(scale, np.finfo(np.float32).tiny), -(2 ** (bits - 1)) if non_negative else 0, bits, name)
 
 
-def _parameters(node, scale_x, settings):
-    """Weight and bias of a Conv or Gemm."""
-    weight, bias = (present(constant(value)) for value in node.inputs[1:3])
-    q, scale = quantize_weight(weight, bias, scale_x, settings, kernel_sums=_suits_winograd(node, weight))
-    q_bias, scale_bias = quantize_bias(bias, scale_x, scale)
-    return {
-        node.inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits),
-        node.inputs[2].name: Integers(q_bias.astype(np.int32), scale_bias, 32),
-    }
+def _parameters(layers, activations, settings):
+    """A weight and the biases of all Conv or Gemm that read it; the weight has room for every one of them."""
+    weight = present(constant(layers[0].inputs[1]))
+    scales = [float(activations[layer.inputs[0].name].scale) for layer in layers]
+    biases = [present(constant(layer.inputs[2])) for layer in layers]
+    needed = biases[0]  # in steps of the first input
+    for bias, scale_x in zip(biases[1:], scales[1:], strict=True):
+        needed = np.maximum(np.abs(needed), np.abs(bias) * (scales[0] / scale_x))
+    tiles = any(_suits_winograd(layer, weight) for layer in layers)
+    q, scale = quantize_weight(weight, needed, scales[0], settings, kernel_sums=tiles)
+    found = {layers[0].inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits)}
+    for layer, bias, scale_x in zip(layers, biases, scales, strict=True):
+        q_bias, scale_bias = quantize_bias(bias, scale_x, scale)
+        found[layer.inputs[2].name] = Integers(q_bias.astype(np.int32), scale_bias, 32)
+    return found
 
 
 def _suits_winograd(node, weight):

@@ -41,6 +41,16 @@ static int is_frozen(const sf_plan* plan, int32_t tensor)
     return 1;
 }
 
+/* Whether an operator before this one reads the same weight. Only the first keeps z: threads that pack tiles of both
+ * would write it to one place. */
+static int is_read_before(const sf_program* program, uint32_t position)
+{
+    for (uint32_t i = 0; i < position; i++)
+        if (program->ops[i].weight == program->ops[position].weight)
+            return 1;
+    return 0;
+}
+
 static sfi_call make_call(const sfi_pass* pass, const sf_op* op, const sf_scratch* scratch, void* work, size_t at)
 {
     sfi_call call = {0};
@@ -85,12 +95,15 @@ void sfi_pack_tile(const sfi_pass* passes, const uint32_t* kept, uint32_t count,
     find(passes[0].kernels, passes[0].program, scratch->row_tile, tile, place);
     const sf_op* op = passes[0].program->ops + place->op;
     const int words_frozen = is_frozen(passes[0].plan, op->weight),
-              all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias);
+              all_frozen = words_frozen && is_frozen(passes[0].plan, op->bias),
+              z_elsewhere = is_read_before(passes[0].program, place->op);
     for (uint32_t j = 0; j < count; j++) {
         /* twins always go together: packing one alone would not keep z */
         const uint32_t pair = j + 1 < count && are_twins(passes + j, passes + j + 1),
                        are_kept = kept[j] && kept[j + pair];
-        sfi_call call = make_call(passes + j, op, scratch, work, place->bytes);
+        sfi_pass pass = passes[j];
+        pass.z = z_elsewhere ? NULL : pass.z;
+        sfi_call call = make_call(&pass, op, scratch, work, place->bytes);
         call.words_kept = words_frozen && are_kept;
         if (!(all_frozen && are_kept)) {
             const sfi_call twin = make_call(passes + j + pair, op, scratch, work, place->bytes);

@@ -27,6 +27,7 @@ from stepforward.sources.onnx.passes.positive_axes import positive_axes
 from stepforward.sources.onnx.passes.remove_noops import remove_noops
 from stepforward.sources.onnx.passes.selections import selections
 from stepforward.sources.onnx.passes.strided_slice import strided_slice
+from stepforward.sources.onnx.passes.tie import tie
 from stepforward.sources.onnx.passes.to_float32 import to_float32
 from stepforward.sources.onnx.passes.two_logits import drop_sigmoid, two_logits
 from stepforward.sources.onnx.passes.unshare import unshare
@@ -100,6 +101,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     refuse_unsupported(graph, CANONICAL)
     check_contract(graph, batch)
     name_everything(graph)
+    tie(graph)
     free_batch(model)
     _forget_origin(model)
     for note in notes:

@@ -56,10 +56,15 @@ def quantize(
     graph = model.graph
     chosen = choose(graph, x, settings, sources)
     values, taken = quantized_values(graph), value_names(graph)
+    readings: dict = {}
     for node in list(graph):
         for index in (1, 2) if node.op_type in ("Conv", "Gemm") else ():
             value = present(node.inputs[index])
-            _write_parameter(graph, node, index, value, *chosen.parameters[present(value.name)], taken)
+            if value not in readings:
+                readings[value] = _write_parameter(
+                    graph, node, value, *chosen.parameters[present(value.name)], taken
+                )
+            node.replace_input_with(index, readings[value])
     formats: dict = {}
     for value in values:
         _write_activation(graph, value, chosen.activations[present(value.name)], formats, taken)
@@ -70,7 +75,7 @@ def quantize(
     return model
 
 
-def _write_parameter(graph, node, index, value, q, scale, bits, taken):
+def _write_parameter(graph, node, value, q, scale, bits, taken):
     """Turn a float initialiser into integers and a DequantizeLinear; `taken`: all names in use, kept up to date."""
     shape = value.shape
     value.const_value = ir.tensor(q.astype(INTEGERS[bits].numpy()), dtype=INTEGERS[bits], name=value.name)
@@ -82,7 +87,7 @@ def _write_parameter(graph, node, index, value, q, scale, bits, taken):
     name = _take(f"{value.name}.dq", taken)
     reader = _node("DequantizeLinear", inputs, attributes, name, shape, ir.DataType.FLOAT)
     graph.insert_before(node, reader)
-    node.replace_input_with(index, reader.outputs[0])
+    return reader.outputs[0]
 
 
 def _write_activation(graph, value, point, formats, taken):
