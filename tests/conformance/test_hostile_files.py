@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import Builder
 
-from stepforward.core.bindings import PlanHandle, Probe, ProgramHandle, Scratch, library
+from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, TrialRecord, library
 from stepforward.engines.core import aligned_bytes
 from stepforward.operators.table import BY_KIND
 from stepforward.program.arena import plan_arena
@@ -61,7 +61,7 @@ def run(sfp, sft):
     status = core.sf_program_open(program, file.ctypes.data, file.size)
     if status:
         return core.sf_status_text(status).decode()
-    size = -(-core.sf_scratch_bytes(program, 2, 4) // 64) * 64
+    size = core.sf_thread_bytes(program, 2, 4)
     if size == 0 or size > LARGEST_SCRATCH or program.input_bytes > LARGEST_SCRATCH:
         return "too large to run here"
     plan_file = aligned(sft)
@@ -70,7 +70,7 @@ def run(sfp, sft):
     weights[:] = 0x7F
     x, y = aligned_bytes(2 * program.input_bytes), np.zeros(2, np.int32)
     scratch, losses = Scratch(memory.ctypes.data, memory.size, 2, 4), (ctypes.c_int64 * 1)()
-    probe = (Probe * 1)(Probe(0, 0, 0 if status else 1))
+    trial = TrialRecord(0, 0 if status else 1, 0, 1, 2)
     plan_or_none = None if status else plan
     assert not core.sf_losses_threaded(
         *(
@@ -82,9 +82,7 @@ def run(sfp, sft):
             None,
             x.ctypes.data,
             y.ctypes.data,
-            2,
-            probe,
-            1,
+            *(2, 0, trial, 1),
             losses,
         )
     )

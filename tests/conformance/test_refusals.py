@@ -22,6 +22,7 @@ from stepforward.core.bindings import (
     ProgramHandle,
     Scratch,
     Trainer,
+    TrialRecord,
     library,
 )
 from stepforward.engines.core import CoreEngine, aligned_bytes, open_plan, open_program
@@ -57,13 +58,14 @@ class World:
         self.plan, self._plan_file = open_plan(self.handle, plan)
         self.weights = aligned_bytes(len(program.weights) + 64)
         self.momentum = aligned_bytes(2 * plan.elements + 64)
-        size = -(-library().sf_scratch_bytes(self.handle, BLOCK, ROWS) // 64) * 64
+        size = library().sf_thread_bytes(self.handle, BLOCK, ROWS)
         self.memory = aligned_bytes(size)
         self.x, self.y = small.samples(self.program, N)
         self.losses = (ctypes.c_int64 * 8)(*[77] * 8)
         self.logits = np.full((N, 4), 77, np.int32)
         self.votes = (ctypes.c_int8 * 2)(1, -1)
         self.probes = (Probe * 2)(Probe(0, 0, 1), Probe(0, 0, -1))
+        self.trials = (TrialRecord * 2)((0, 1, 0, 1, N), (0, -1, 0, 1, N))
 
     def scratch(self, memory="", size=None, block=BLOCK, rows=ROWS):
         memory = self.memory.ctypes.data if memory == "" else memory
@@ -109,10 +111,14 @@ def test_losses_refuse_what_they_cannot_use(threaded):
         given |= changed
         w.losses[:] = [77] * 8
         middle = (NULL, NULL) if threaded else ()
+        probes = given["probes"]
+        if threaded and probes:
+            probes = (TrialRecord * 2)(*((p.direction, p.sign, 0, 1, N) for p in probes))
+        tried = (0, probes) if threaded else (probes,)
         status = call(
             "sf_losses_threaded" if threaded else "sf_losses",
             *(ref(given["program"]), ref(given["plan"]), given["weights"], ref(given["scratch"]), *middle),
-            *(given["x"], given["y"], N, given["probes"], given["count"], given["losses"]),
+            *(given["x"], given["y"], N, *tried, given["count"], given["losses"]),
         )
         assert (list(w.losses) == [77] * 8) == (status != 0)
         return status
@@ -236,7 +242,7 @@ def test_packs_and_crews_refuse_what_they_cannot_use():
     need = library().sf_packs_bytes(w.handle, ROWS, 2, 1)
     memory = aligned_bytes(need + 64)
 
-    def losses(packs, scratch=None, crew=NULL, n=N, count=2):
+    def losses(packs, scratch=None, crew=NULL, n=N, count=2, trials=None):
         return call(
             "sf_losses_threaded",
             *(
@@ -247,19 +253,30 @@ def test_packs_and_crews_refuse_what_they_cannot_use():
                 crew,
                 ref(packs),
             ),
-            *(w.x.ctypes.data, w.y.ctypes.data, n, w.probes, count, w.losses),
+            *(w.x.ctypes.data, w.y.ctypes.data, n, 0, trials or w.trials, count, w.losses),
         )
 
-    def packs(at=0, size=need, probes=2, directions=1):
-        return Packs(memory.ctypes.data + at if at is not None else NULL, size, probes, directions, 0, 0, 0)
+    def packs(at=0, size=need, copies=2, directions=1):
+        return Packs(memory.ctypes.data + at if at is not None else NULL, size, copies, directions, 0, 0, 0)
 
     assert losses(packs()) == 0
-    assert losses(packs(), n=0) == 0 and losses(packs(), count=0) == 0
-    assert losses(packs(at=None)) == BAD and losses(packs(probes=0)) == BAD
+    assert losses(packs(), count=0) == 0
+    assert losses(packs(), n=0) == BAD  # trials on samples that are not there
+    for rows in (
+        (0, 1, N + 1),
+        (1, 1, N),
+        (N - 1, 1, 2),
+        (0, 0, 1),
+        (0, 2**31, 3),
+        (2**32 - 1, 2**32 - 1, 2**32 - 1),
+    ):
+        assert losses(packs(), count=1, trials=(TrialRecord * 1)((0, 1, *rows))) == BAD, rows
+    assert losses(packs(), n=0, trials=(TrialRecord * 2)((0, 1, 0, 1, 0), (0, 0, 9, 1, 0))) == 0
+    assert losses(packs(at=None)) == BAD and losses(packs(copies=0)) == BAD
     assert losses(packs(at=8)) == MISALIGNED
     assert losses(packs(size=need - 1)) == TOO_SMALL
     assert losses(packs(), w.scratch(rows=DEVICE_ROWS)) == BAD
-    assert losses(packs(probes=2**31)) == TOO_SMALL == losses(packs(directions=2**32 - 1))
+    assert losses(packs(copies=2**31)) == TOO_SMALL == losses(packs(directions=2**32 - 1))
     for arguments in ((NULL, ROWS, 2, 1), (ref(w.handle), 5, 2, 1), (ref(w.handle), ROWS, 0, 1)):
         assert call("sf_packs_bytes", *arguments) == 0
     size = library().sf_crew_bytes()

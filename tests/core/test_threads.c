@@ -10,7 +10,7 @@
 #include "bytes.h"
 #include "stepforward_host.h"
 
-enum { ROWS = 16, BLOCK = 2, SAMPLES = 5, STEPS = 4, MOST_PROBES = 5 };
+enum { ROWS = 16, BLOCK = 2, SAMPLES = 5, STEPS = 4, MOST_TRIALS = 5 };
 
 static void* aligned(size_t bytes)
 {
@@ -18,6 +18,10 @@ static void* aligned(size_t bytes)
     CHECK(posix_memalign(&memory, 64, bytes) == 0);
     return memory;
 }
+
+/* The first on all samples, the others on some. */
+static const sf_trial TRIALS[MOST_TRIALS] = {
+    {0, 1, 0, 1, SAMPLES}, {0, -1, 0, 1, SAMPLES}, {0, 0, 4, 1, 1}, {1, -1, 1, 2, 2}, {1, 1, 0, 2, 3}};
 
 typedef struct task {
     sf_program program;
@@ -31,28 +35,27 @@ typedef struct task {
 
 /* A few steps and what they computed on the way: losses of every step, then logits and weights. With z of `directions`
  * kept, each direction has a call of its own, after one that left other packed weights. */
-static void train(task* t, uint32_t threads, uint32_t probes, uint32_t directions, int64_t losses[STEPS][MOST_PROBES])
+static void train(task* t, uint32_t threads, uint32_t copies, uint32_t directions, int64_t losses[STEPS][MOST_TRIALS])
 {
-    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63;
-    const size_t packs_bytes = probes > 0 ? sf_packs_bytes(&t->program, ROWS, probes, directions) : 0;
+    const size_t slice = sf_thread_bytes(&t->program, BLOCK, ROWS);
+    const size_t packs_bytes = copies > 0 ? sf_packs_bytes(&t->program, ROWS, copies, directions) : 0;
     const sf_scratch scratch = {aligned(slice * threads), slice * threads, BLOCK, ROWS};
-    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, probes, directions, 0, 0, 0},
-             *given = probes > 0 ? &packs : NULL;
+    sf_packs packs = {aligned(packs_bytes + 1), packs_bytes, copies, directions, 0, 0, 0},
+             *given = copies > 0 ? &packs : NULL;
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
     sf_plan_weights(&t->plan, &t->program, t->weights);
     memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
     for (uint32_t step = 0; step < STEPS; step++) {
-        const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
         const int8_t votes[2] = {1, -1};
-        const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first probe, probes */
+        const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first trial, trials */
         for (uint32_t i = 0; directions > 0 && i < 3; i++)
             CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
-                                     some + calls[i][0], calls[i][1], losses[step] + calls[i][0]) == SF_OK);
+                                     step, TRIALS + calls[i][0], calls[i][1], losses[step] + calls[i][0]) == SF_OK);
         if (directions == 0)
             CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
-                                     some, MOST_PROBES, losses[step]) == SF_OK);
-        if (directions > 0 && probes % 2 == 0 && probes > 0)
+                                     step, TRIALS, MOST_TRIALS, losses[step]) == SF_OK);
+        if (directions > 0 && copies % 2 == 0 && copies > 0)
             CHECK(packs.drawn == 1 + step && packs.held == (directions < 2 ? directions : 2));
         CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) ==
               SF_OK);
@@ -65,17 +68,25 @@ static void train(task* t, uint32_t threads, uint32_t probes, uint32_t direction
 }
 
 /* The same by the plain calls, one thread, nothing packed ahead. */
-static void train_plainly(task* t, int64_t losses[STEPS][MOST_PROBES])
+static void train_plainly(task* t, int64_t losses[STEPS][MOST_TRIALS])
 {
     const size_t bytes = sf_scratch_bytes(&t->program, 1, SF_DEVICE_ROWS);
     const sf_scratch scratch = {aligned(bytes), bytes, 1, SF_DEVICE_ROWS};
     sf_plan_weights(&t->plan, &t->program, t->weights);
     memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
     for (uint32_t step = 0; step < STEPS; step++) {
-        const sf_perturbation some[MOST_PROBES] = {{step, 0, 1}, {step, 0, -1}, {0, 0, 0}, {step, 1, -1}, {step, 1, 1}};
         const int8_t votes[2] = {1, -1};
-        CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x, t->y, SAMPLES, some, MOST_PROBES,
-                        losses[step]) == SF_OK);
+        for (uint32_t i = 0; i < MOST_TRIALS; i++) {
+            const sf_trial* of = TRIALS + i;
+            const sf_perturbation move = {of->amount != 0 ? step : 0, of->direction, of->amount};
+            losses[step][i] = 0;
+            for (uint32_t k = 0, at = of->first; k < of->rows; k++, at += of->stride) {
+                int64_t one;
+                CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x + at * t->program.input_bytes,
+                                t->y + at, 1, &move, 1, &one) == SF_OK);
+                losses[step][i] += one;
+            }
+        }
         CHECK(sf_logits(&t->program, &t->plan, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
         CHECK(sf_update(&t->program, &t->plan, t->weights, t->momentum, step, votes) == SF_OK);
     }
@@ -101,26 +112,25 @@ static void fork_with_a_crew(void)
 
 static void refusals(const task* t)
 {
-    const sf_perturbation none = {0, 0, 0};
+    const sf_trial none = {0, 0, 0, 1, SAMPLES};
     int64_t loss;
-    const size_t slice = (sf_scratch_bytes(&t->program, BLOCK, ROWS) + 63) & ~(size_t)63,
-                 need = sf_packs_bytes(&t->program, ROWS, 1, 0);
+    const size_t slice = sf_thread_bytes(&t->program, BLOCK, ROWS), need = sf_packs_bytes(&t->program, ROWS, 1, 0);
     sf_scratch scratch = {aligned(slice), slice, BLOCK, ROWS};
     sf_packs packs = {aligned(need), need - 1, 1, 0, 0, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1, 0) == 0 && sf_packs_bytes(&t->program, ROWS, 0, 0) == 0);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1,
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none, 1,
                              &loss) == SF_SCRATCH_TOO_SMALL);
     packs.bytes = need;
     packs.memory = (uint8_t*)packs.memory + 8;
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, &none, 1,
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none, 1,
                              &loss) == SF_MISALIGNED);
     packs.memory = (uint8_t*)packs.memory - 8;
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 0) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT &&
           sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 2) == SF_OK);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, &none, 1,
+    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, 0, &none, 1,
                              &loss) == SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
     sf_crew_close(crew);
     free(crew);
@@ -143,7 +153,7 @@ static void compare(const char* folder, const char* program, const char* plan)
     t.logits = malloc(logits_bytes);
     CHECK(t.momentum != NULL && t.logits != NULL && t.plan.directions == 2);
 
-    int64_t expected[STEPS][MOST_PROBES], losses[STEPS][MOST_PROBES];
+    int64_t expected[STEPS][MOST_TRIALS], losses[STEPS][MOST_TRIALS];
     train_plainly(&t, expected);
     uint8_t* weights = malloc(t.plan.weights_bytes);
     int32_t* logits = malloc(logits_bytes);
@@ -151,9 +161,9 @@ static void compare(const char* folder, const char* program, const char* plan)
     memcpy(weights, t.weights, t.plan.weights_bytes);
     memcpy(logits, t.logits, logits_bytes);
     for (uint32_t threads = 1; threads <= 4; threads++)
-        for (uint32_t probes = 0, directions = 0; probes <= MOST_PROBES;
-             probes += directions == 3, directions = (directions + 1) % 4) {
-            train(&t, threads, probes, directions, losses);
+        for (uint32_t copies = 0, directions = 0; copies <= MOST_TRIALS;
+             copies += directions == 3, directions = (directions + 1) % 4) {
+            train(&t, threads, copies, directions, losses);
             CHECK(memcmp(losses, expected, sizeof losses) == 0);
             CHECK(memcmp(t.logits, logits, logits_bytes) == 0);
             CHECK(memcmp(t.weights, weights, t.plan.weights_bytes) == 0);

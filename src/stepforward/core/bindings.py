@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 2  # SF_INTERFACE
+INTERFACE = 3  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -75,7 +75,7 @@ class Packs(ctypes.Structure):
 
     _fields_ = (
         *[("memory", c_void_p), ("bytes", c_size_t)],
-        *[(name, c_uint32) for name in ("probes", "directions", "filled", "drawn", "held")],
+        *[(name, c_uint32) for name in ("copies", "directions", "filled", "drawn", "held")],
     )
 
 
@@ -83,6 +83,15 @@ class Probe(ctypes.Structure):
     """`sf_perturbation`."""
 
     _fields_ = (("step", c_uint32), ("direction", c_uint32), ("sign", c_int32))
+
+
+class TrialRecord(ctypes.Structure):
+    """`sf_trial`."""
+
+    _fields_ = (
+        *[("direction", c_uint32), ("amount", c_int32)],
+        *[(name, c_uint32) for name in ("first", "stride", "rows")],
+    )
 
 
 class JournalHandle(ctypes.Structure):
@@ -119,6 +128,7 @@ _SIGNATURES = {
     "sf_program_open": (c_int, (_PROGRAM, c_void_p, c_size_t)),
     "sf_plan_open": (c_int, (_PLAN, _PROGRAM, c_void_p, c_size_t)),
     "sf_scratch_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
+    "sf_thread_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32)),
     "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32, c_uint32)),
     "sf_inference_bytes": (c_size_t, (_PROGRAM, c_uint32)),
     "sf_logits": (c_int, (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
@@ -126,7 +136,7 @@ _SIGNATURES = {
         c_int,
         (
             *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_void_p, c_uint32),
-            *(c_void_p, c_uint32, POINTER(c_int64)),
+            *(c_uint32, POINTER(TrialRecord), c_uint32, POINTER(c_int64)),
         ),
     ),
     "sf_logits_threaded": (

@@ -1,7 +1,6 @@
 """The C core as an engine: exact like the reference, threaded, and nothing allocated after it is made."""
 
 import ctypes
-import itertools
 import os
 import threading
 import weakref
@@ -17,6 +16,7 @@ from stepforward.core.bindings import (
     PlanHandle,
     ProgramHandle,
     Scratch,
+    TrialRecord,
     check,
     library,
 )
@@ -70,9 +70,9 @@ class CoreEngine:
         self._scratches: dict[int, Scratch] = {}  # by block
         self._packed = aligned_bytes(planned.packs_bytes)
         self._packs = Packs(
-            self._packed.ctypes.data, self._packed.size, planned.probes, planned.directions, 0, 0, 0
+            self._packed.ctypes.data, self._packed.size, planned.copies, planned.directions, 0, 0, 0
         )
-        self._packs_or_none = self._packs if planned.probes else None
+        self._packs_or_none = self._packs if planned.copies else None
         self._weights = WeightStore(program, self._handle, self._file, plan, self._plan_handle)
         self._momentum = np.zeros(plan.momentum_elements if plan else 0, dtype=np.int16)
         self._addresses = self._weights.buffer.ctypes.data, self._momentum.ctypes.data
@@ -96,22 +96,14 @@ class CoreEngine:
                 "this engine has no training plan to move weights by",
                 "make it with CoreEngine(program, plan)",
             )
-        losses = []
-        for _, group in itertools.groupby(trials, key=lambda trial: trial.rows.indices(len(x))):
-            some = list(group)
-            losses += self._losses(step, x[some[0].rows], y[some[0].rows], some)
-        return losses
-
-    def _losses(self, step, x, y, trials):
-        x, y, count = np.ascontiguousarray(x), np.ascontiguousarray(y), len(trials)
-        moves = [_only_move(trial) for trial in trials]
-        numbers = [number for move in moves for number in (step, *move)]
-        probes = (ctypes.c_uint32 * (3 * count))(*numbers)  # sf_perturbation is three words
-        sums = (ctypes.c_int64 * count)()
+        records = (TrialRecord * len(trials))(*(_record(trial, len(x)) for trial in trials))
+        sums = (ctypes.c_int64 * len(trials))()
+        rows = sum(record.rows for record in records)
         with self._alone:
             status = self._core.sf_losses_threaded(
-                *(self._handle, self._plan_handle, self._addresses[0], self.scratch_for(len(x))),
-                *(self._crew, self._packs_or_none, _address(x), _address(y), len(x), probes, count, sums),
+                *(self._handle, self._plan_handle, self._addresses[0], self.scratch_for(rows)),
+                *(self._crew, self._packs_or_none, _address(x), _address(y), len(x)),
+                *(step, records, len(trials), sums),
             )
         if status == BAD_LABEL:
             raise self._bad_label(y)
@@ -222,14 +214,18 @@ class CoreEngine:
         )
 
 
-def _only_move(trial: Trial) -> Move:
+def _record(trial: Trial, samples: int) -> tuple[int, ...]:
+    """The numbers of `sf_trial`."""
     move, *others = trial.moves or (Move(0, 0),)
+    first, _, stride = trial.rows.indices(samples)
     if others or move.amount not in (-1, 0, 1):
         raise StepforwardError(
             f"a trial with the moves {', '.join(map(str, trial.moves))}",
             "the C core moves the weights along one direction by -1, 0 or +1; the reference engine does any",
         )
-    return move
+    if stride < 1:
+        raise StepforwardError(f"a trial on the rows {trial.rows}", "give rows in rising order")
+    return *move, first, stride, len(range(samples)[trial.rows])
 
 
 def default_threads() -> int:

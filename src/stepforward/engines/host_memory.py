@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stepforward.program.training_plan import TrainingPlan
 
 CHOICES = {
-    "fast": "weights are packed once per step and probe for all threads, both probes of a direction from one z",
+    "fast": "weights are packed once per step and trial for all threads, both sides of a direction from one z",
     "small": "every thread packs weights again for every block of samples, some rows at a time",
 }
 """What a host may do with weights; results do not depend on it."""
@@ -23,7 +23,7 @@ TILE_TARGET = 384 * 1024
 """Packed weight rows that are multiplied together: they should stay there as well."""
 
 PACKS_LIMIT = 64 * 1024 * 1024
-"""Packed weights of probes beyond the first two."""
+"""Packed weights of trials beyond the first two."""
 
 Z_LIMIT = 64 * 1024 * 1024
 """Directions kept from the losses of a step to its update; what does not fit is drawn again."""
@@ -42,7 +42,7 @@ class HostMemory(NamedTuple):
     row_tile: int
     slice_bytes: int  # working memory of one thread
     packs_bytes: int  # packed weights
-    probes: int  # packed at once
+    copies: int  # of the packed weights that move
     directions: int  # whose z is kept for the update
 
     def total(self, threads: int) -> int:
@@ -69,13 +69,13 @@ def host_memory(
     arena = max(1, handle.arena_bytes)
     block = min(block or max(1, min(MAX_BLOCK, ARENA_TARGET // arena)), MOST_ACTIVATIONS // arena)
     row_tile = _row_tile(handle)
-    slice_bytes = -(-library().sf_scratch_bytes(handle, block, row_tile) // 64) * 64
+    slice_bytes = library().sf_thread_bytes(handle, block, row_tile)
     if choice == "small":
         return HostMemory(block, row_tile, slice_bytes, 0, 0, 0)
-    probes = _probes(handle, plan, row_tile)
+    copies = _copies(handle, plan, row_tile)
     directions = _directions(handle, plan, row_tile)
-    packs_bytes = library().sf_packs_bytes(handle, row_tile, probes, directions)
-    return HostMemory(block, row_tile, slice_bytes, packs_bytes, probes, directions)
+    packs_bytes = library().sf_packs_bytes(handle, row_tile, copies, directions)
+    return HostMemory(block, row_tile, slice_bytes, packs_bytes, copies, directions)
 
 
 def even_block(most: int, n: int, threads: int) -> int:
@@ -88,16 +88,18 @@ def even_block(most: int, n: int, threads: int) -> int:
     return max(1, -(-n // max(1, rounds * threads)))
 
 
-def _probes(handle, plan, row_tile):
-    """Those of one direction; all of a step where operators before the cut can be run once for them.
+def _copies(handle, plan, row_tile):
+    """For two directions, so that threads pack one while others run the last; for all of a step where operators
+    before the cut can be run once for them.
 
     Directions that share the batch out have no samples in common.
     """
     if plan is None:
         return 1
-    one, two = (library().sf_packs_bytes(handle, row_tile, probes, 0) for probes in (1, 2))
+    one, two = (library().sf_packs_bytes(handle, row_tile, copies, 0) for copies in (1, 2))
     most = 2 + max(0, PACKS_LIMIT - two) // max(1, two - one)
-    return min(2 * plan.directions, most) // 2 * 2 if handle.cut and not plan.share_batch else 2
+    wanted = plan.directions if handle.cut and not plan.share_batch else 2
+    return min(2 * min(wanted, plan.directions), most) // 2 * 2
 
 
 def _directions(handle, plan, row_tile):

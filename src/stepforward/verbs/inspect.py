@@ -91,8 +91,8 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     result: dict[str, Any] = {"threads": threads, "batch": batch}
     for choice in CHOICES:
         planned = host_memory(handle, plan, choice)
-        block = even_block(planned.block, together, threads)
-        blocks = -(-together // block) if choice == "small" else 1
+        block = even_block(planned.block, together * probes, threads)
+        blocks = -(-together // min(block, together)) if choice == "small" else 1
         result[choice] = {"bytes": planned.total(threads), "packed_per_step": blocks * probes}
     return result
 

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 2u
+#define SF_INTERFACE 3u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_INPUTS 8       /* inputs of one operator */
 #define SF_MAX_DIRECTIONS 255 /* directions of one step */

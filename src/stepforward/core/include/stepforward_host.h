@@ -13,13 +13,14 @@ extern "C" {
 #endif
 
 /* Weights packed for a host's kernels, in every call once for all threads and blocks of samples: those of the operators
- * before program->cut, and the others once per probe. The caller provides the memory and keeps it between calls, so
+ * before program->cut, and the others once per trial. The caller provides the memory and keeps it between calls, so
  * that what the plan does not move is packed only in the first. For one program, one plan and one row_tile. */
 typedef struct sf_packs {
     void* memory;    /* 64-byte aligned */
-    size_t bytes;    /* at least sf_packs_bytes(program, row_tile, probes, directions) */
-    uint32_t probes; /* packed at once, 1 or more; an even number lets the two probes of a direction share the drawing
-                        of z */
+    size_t bytes;    /* at least sf_packs_bytes(program, row_tile, copies, directions) */
+    uint32_t copies; /* of the weights after the cut, 1 or more. Two let the two sides of a direction share the drawing
+                        of z, four let threads pack the next direction while others run the last one; one for each
+                        trial lets all trials share one run of the operators before the cut */
     uint32_t directions; /* whose z is kept for sf_update_threaded(), as packing draws it: any number, of the first ones
                             of a step */
     uint32_t filled; /* 0 at first, and whenever other weights than the plan's trainable ones have changed; kept by the
@@ -29,7 +30,7 @@ typedef struct sf_packs {
 } sf_packs;
 
 /* 0 when row_tile is not allowed or the sum does not fit into size_t. */
-size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probes, uint32_t directions);
+size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t copies, uint32_t directions);
 
 /* Threads that wait for work, in the caller's memory. One call at a time; after a fork the child works alone. */
 typedef struct sf_crew sf_crew;
@@ -40,15 +41,27 @@ size_t sf_crew_bytes(void);
 sf_status sf_crew_open(sf_crew* crew, size_t bytes, uint32_t threads);
 void sf_crew_close(sf_crew* crew);
 
+/* Working memory of one thread in the calls below, a multiple of 64; 0 as sf_scratch_bytes(). */
+size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_tile);
+
+/* What a loss is wanted of: weights that are moved by amount * eps * z(direction), on the samples first,
+ * first + stride, ... */
+typedef struct sf_trial {
+    uint32_t direction;
+    int32_t amount; /* -1, 0 or +1 */
+    uint32_t first, stride, rows;
+} sf_trial;
+
 /* sf_losses(), sf_logits() and sf_update() on the threads of a crew, or on the calling one if crew is NULL.
- * scratch->memory holds one working memory per thread, each of sf_scratch_bytes() rounded up to 64, one after the
- * other; scratch->bytes counts all of them. packs may be NULL: weights are then packed by every thread for every block
- * of samples, tile by tile. An update finds z there if the losses of its step were computed before, one direction after
- * the other, both probes of a direction in one call; it draws again what is not there. plan: the plan by which the
- * weights move, or NULL if they never do. The results depend on none of this. */
+ * scratch->memory holds one working memory per thread, each of sf_thread_bytes(), one after the other; scratch->bytes
+ * counts all of them. packs may be NULL: weights are then packed by every thread for every block of samples, tile by
+ * tile. All trials of a step belong into one call; losses[i] is a sum over the samples of trials[i]. An update finds z
+ * there if the losses of its step were computed before, both sides of each direction one after the other; it draws
+ * again what is not there. plan: the plan by which the weights move, or NULL if they never do. The results depend on
+ * none of this. */
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
-                             const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses);
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,

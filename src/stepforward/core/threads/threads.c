@@ -1,10 +1,9 @@
-/* The samples of a batch, the packing of weights and their update, shared out over threads. Sums of integers do not
- * depend on who adds them. */
+/* The samples of a batch and the packing of weights, shared out over threads. Sums of integers do not depend on who
+ * adds them. */
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200112L
 #endif
 #include <pthread.h>
-#include <sched.h>
 
 #include "base/integers.h"
 #include "base/pass.h"
@@ -13,129 +12,117 @@
 #include "stepforward.h"
 #include "stepforward_host.h"
 #include "threads/crew.h"
+#include "threads/kept_z.h"
+#include "threads/turns.h"
 #include "train/forward.h"
-#include "train/update.h"
 
-#define AT_ONCE 64u /* probes of one phase: their losses lie on the stack of a thread */
+#define AT_ONCE 64u /* trials of a group: their losses lie on the stack of a thread */
 
-/* What all threads share. Work comes in phases: with packed weights, a phase that packs some probes' tiles and one that
- * runs all blocks of samples, for as many probes as fit, then the same for the next ones. A phase begins when every
- * unit of the last one is done. */
+/* What all threads share. Trials come in groups: those whose weights are packed together, from the same tiles, and that
+ * share the run of the operators before the cut where they have the same samples. */
 typedef struct job {
     sfi_pass pass; /* of plain weights */
     const int8_t* x;
     const int32_t* labels;
-    uint32_t n;
-    const sf_perturbation* perturbations;
+    uint32_t step;
+    const sf_trial* trials;
     uint32_t count;
     int64_t* losses; /* NULL: logits are wanted */
     int32_t* logits;
-    sf_packs* packs;           /* NULL: packed on the way */
-    const sf_scratch* scratch; /* of thread 0; the others' follow */
-    size_t slice;
-    uint32_t block;
-    uint32_t row_tile;
-    uint32_t together;                   /* probes of a phase */
+    sf_packs* packs;                     /* NULL: packed on the way */
+    const sf_scratch* scratch;           /* of thread 0; the others' follow */
+    size_t need, slice;                  /* bytes: of a pass, and of a thread */
+    uint32_t together;                   /* trials of a group */
     sfi_packed packed;                   /* where packed weights lie */
-    uint32_t keeps_z;                    /* of the probes' directions, for the update */
-    uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once in the first phase, and after it */
-
-    pthread_mutex_t lock; /* of what follows, and of losses */
-    uint32_t phase, phases;
-    uint32_t units, next, done; /* of this phase */
+    uint32_t keeps_z;                    /* of the trials' directions, for the update */
+    uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once with the first group, and after it */
+    sfi_turns turns;
 } job;
 
-static uint32_t blocks(const job* j) { return j->n / j->block + (j->n % j->block != 0); }
+static uint32_t first_trial(const job* j, uint32_t group) { return group * j->together; }
 
-static int is_packing(const job* j, uint32_t phase) { return j->packs != NULL && phase % 2 == 0; }
-
-/* First probe of a phase, and how many it has. */
-static uint32_t first_probe(const job* j, uint32_t phase)
+static uint32_t trials_of(const job* j, uint32_t group)
 {
-    return (j->packs != NULL ? phase / 2 : phase) * j->together;
-}
-static uint32_t probes(const job* j, uint32_t phase)
-{
-    return sfi_min_u32(j->together, j->count - first_probe(j, phase));
+    return sfi_min_u32(j->together, j->count - first_trial(j, group));
 }
 
-/* Whether probes of a block are units of their own: where no operators before the cut are run once for all of them. Two
- * threads then tend to run one probe each, and read half as many of the weights that the other one has just packed. */
-static int is_apart(const job* j)
+/* Copy of the packed weights that belongs to a group's first trial; the others follow. */
+static uint32_t first_copy(const job* j, uint32_t group) { return group % j->turns.slot_count * j->together; }
+
+/* Whether frozen weights lie in a copy already, from a call or a group before. */
+static int is_filled(const job* j, uint32_t group, uint32_t copy)
 {
-    return j->losses != NULL && j->pass.program->cut == 0 && blocks(j) <= UINT32_MAX / AT_ONCE;
+    return group >= j->turns.slot_count || j->packs->filled > copy + 1;
 }
 
-static uint32_t units_of(const job* j, uint32_t phase)
+static uint64_t tiles_of(const void* shared, uint32_t group)
 {
-    if (!is_packing(j, phase))
-        return blocks(j) * (is_apart(j) ? probes(j, phase) : 1);
-    if (j->pass.plan == NULL && j->packs->filled > probes(j, phase))
+    const job* j = (const job*)shared;
+    if (j->packs == NULL)
+        return 0;
+    if (j->pass.plan == NULL && is_filled(j, group, first_copy(j, group) + trials_of(j, group) - 1))
         return 0; /* nothing moves, and everything is packed */
-    return (j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
+    return (uint64_t)(group > 0 || j->packs->filled > 0 ? 0 : j->prefix_tiles) + j->suffix_tiles;
 }
 
-static void packed(job* j)
+/* Trials of a group that follow one another and have the same samples, in blocks of about the same size. */
+typedef struct bunch {
+    uint32_t first, count; /* trials */
+    uint32_t block, blocks;
+} bunch;
+
+static int have_same_rows(const sf_trial* a, const sf_trial* b)
 {
-    j->packs->filled = sfi_max_u32(j->packs->filled, 1 + probes(j, j->phase));
-    if (j->keeps_z) {
-        j->packs->drawn = 1 + j->perturbations->step;
-        j->packs->held = sfi_min_u32(j->packs->directions, j->perturbations->direction +
-                                                               (first_probe(j, j->phase) + probes(j, j->phase)) / 2);
+    return a->first == b->first && a->stride == b->stride && a->rows == b->rows;
+}
+
+static uint32_t parts(uint32_t whole, uint32_t part) { return whole / part + (whole % part != 0); }
+
+static bunch bunch_of(const job* j, uint32_t first, uint32_t end)
+{
+    const sf_trial* t = j->trials + first;
+    bunch b = {first, 1, 1, 0};
+    while (first + b.count < end && have_same_rows(t, t + b.count))
+        b.count++;
+    if (t->rows > 0) {
+        b.block = parts(t->rows, parts(t->rows, j->scratch->block));
+        b.blocks = parts(t->rows, b.block);
+    }
+    return b;
+}
+
+/* Whether trials of a block are units of their own: where no operators before the cut are run once for all of them. Two
+ * threads then tend to run one trial each, and read half as many of the weights that the other one has just packed. */
+static int is_apart(const job* j) { return j->losses != NULL && j->pass.program->cut == 0; }
+
+static uint64_t units_in(const job* j, const bunch* b) { return (uint64_t)b->blocks * (is_apart(j) ? b->count : 1); }
+
+static uint64_t units_of(const void* shared, uint32_t group)
+{
+    const job* j = (const job*)shared;
+    const uint32_t end = first_trial(j, group) + trials_of(j, group);
+    uint64_t units = 0;
+    for (bunch b = bunch_of(j, first_trial(j, group), end);; b = bunch_of(j, b.first + b.count, end)) {
+        units += units_in(j, &b);
+        if (b.first + b.count == end)
+            return units;
     }
 }
 
-/* Go to the next phase that has anything to do. */
-static void advance(job* j)
-{
-    do {
-        if (is_packing(j, j->phase))
-            packed(j);
-        j->phase++;
-        j->next = j->done = 0;
-        j->units = j->phase < j->phases ? units_of(j, j->phase) : 0;
-    } while (j->phase < j->phases && j->units == 0);
-}
-
-/* The next unit of work, and its phase; 0 when all is done. `finished`: units that the caller has done since. */
-static int take(job* j, uint32_t finished, uint32_t* phase, uint32_t* unit)
-{
-    for (uint32_t waited = 0;; waited++) {
-        pthread_mutex_lock(&j->lock);
-        j->done += finished;
-        finished = 0;
-        if (j->phase < j->phases && j->done == j->units)
-            advance(j);
-        const int over = j->phase == j->phases, has_one = !over && j->next < j->units;
-        if (has_one) {
-            *phase = j->phase;
-            *unit = j->next++;
-        }
-        pthread_mutex_unlock(&j->lock);
-        if (over || has_one)
-            return has_one;
-        if (waited > 64) /* another thread has the last unit of this phase */
-            sched_yield();
-    }
-}
-
-/* z of one direction, of 16-bit weights; that of all kept directions lies in front of the packed weights. */
-static size_t z_bytes(const sf_program* program) { return (program->weights_bytes / 2 + 63) & ~(size_t)63; }
-
-/* Whether the probes are those of directions that follow one another, two by two, and follow what is kept. */
+/* Whether the trials are the two sides of directions that follow one another, and follow what is kept. */
 static int continues(const job* j)
 {
-    const sf_perturbation* p = j->perturbations;
-    if (j->count % 2 != 0 || (p->direction > 0 && (j->packs->drawn != 1 + p->step || j->packs->held != p->direction)))
+    const sf_trial* t = j->trials;
+    if (j->count % 2 != 0 || (t->direction > 0 && (j->packs->drawn != 1 + j->step || j->packs->held != t->direction)))
         return 0;
     for (uint32_t i = 0; i < j->count; i++)
-        if (p[i].sign == 0 || p[i].sign != (i % 2 == 0 ? 1 : -1) * p[i & ~1u].sign || p[i].step != p->step ||
-            p[i].direction != p->direction + i / 2)
+        if (t[i].amount == 0 || t[i].amount != (i % 2 == 0 ? 1 : -1) * t[i & ~1u].amount ||
+            t[i].direction != t->direction + i / 2)
             return 0;
     return 1;
 }
 
-/* Whether packing draws all of z that an update wants of these probes, both of a direction at once. */
+/* Whether packing draws all of z that an update wants of these trials, both sides of a direction at once. */
 static int keeps_z(const job* j)
 {
     if (j->packs->directions == 0 || j->together % 2 != 0 || j->pass.plan == NULL ||
@@ -143,74 +130,119 @@ static int keeps_z(const job* j)
         return 0;
     for (uint32_t i = j->pass.program->cut; i < j->pass.program->op_count; i++)
         if (j->pass.program->ops[i].weight >= 0 &&
-            sfi_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, i, i + 1) == 0)
+            sfi_packed_tiles(j->pass.kernels, j->pass.program, j->scratch->row_tile, i, i + 1) == 0)
             return 0;
     return 1;
 }
 
 static void lay_out(job* j)
 {
-    const uint32_t cut = j->pass.program->cut, last = j->pass.program->op_count;
+    const sf_program* program = j->pass.program;
+    const uint32_t cut = program->cut, last = program->op_count, row_tile = j->scratch->row_tile;
     if (j->packs == NULL)
         return;
-    j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * z_bytes(j->pass.program);
-    j->packed.suffix = j->packed.prefix + sfi_packed_bytes(j->pass.kernels, j->pass.program, j->row_tile, 0, cut);
-    j->packed.step = (size_t)sfi_packed_bytes(j->pass.kernels, j->pass.program, j->row_tile, cut, last);
-    j->prefix_tiles = sfi_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, 0, cut);
-    j->suffix_tiles = sfi_packed_tiles(j->pass.kernels, j->pass.program, j->row_tile, cut, last);
+    j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * sfi_kept_z_bytes(program);
+    j->packed.suffix = j->packed.prefix + sfi_packed_bytes(j->pass.kernels, program, row_tile, 0, cut);
+    j->packed.step = (size_t)sfi_packed_bytes(j->pass.kernels, program, row_tile, cut, last);
+    j->prefix_tiles = sfi_packed_tiles(j->pass.kernels, program, row_tile, 0, cut);
+    j->suffix_tiles = sfi_packed_tiles(j->pass.kernels, program, row_tile, cut, last);
     j->keeps_z = (uint32_t)keeps_z(j);
-    if (j->keeps_z && j->perturbations->direction == 0)
+    if (j->keeps_z && j->trials->direction == 0)
         j->packs->drawn = 0; /* until it is there */
 }
 
-/* Late operators first: they tend to be the largest, and what is left at the end should be small. */
-static void pack(const job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit, sfi_place* place)
+static sf_perturbation move_of(const job* j, uint32_t trial)
 {
-    const uint32_t count = probes(j, phase);
-    const uint32_t tiles = j->suffix_tiles;
-    const sfi_packed p = j->packed;
-    void* work = sfi_work(j->pass.program, scratch);
-    if (unit >= tiles) {
-        sfi_pass plain = j->pass;
-        plain.packed = p.prefix;
-        const uint32_t kept = 0;
-        sfi_place first = {0, 0, 0};
-        sfi_pack_tile(&plain, &kept, 1, unit - tiles, &first, scratch, work);
-        return;
-    }
-    sfi_pass passes[AT_ONCE];
-    uint32_t kept[AT_ONCE];
-    for (uint32_t i = 0; i < count; i++) {
-        const sf_perturbation* probe = j->perturbations + first_probe(j, phase) + i;
-        passes[i] = j->pass;
-        passes[i].perturbation = probe;
-        passes[i].packed = p.suffix + i * p.step;
-        if (j->keeps_z && probe->direction < j->packs->directions)
-            passes[i].z = (int8_t*)j->packs->memory + probe->direction * z_bytes(j->pass.program);
-        kept[i] = j->packs->filled > i + 1;
-    }
-    sfi_pack_tile(passes, kept, count, tiles - 1 - unit, place, scratch, work);
+    const sf_perturbation p = {j->step, j->trials[trial].direction, j->trials[trial].amount};
+    return p;
 }
 
-static void run_block(job* j, const sf_scratch* scratch, uint32_t phase, uint32_t unit)
+/* Late operators first: they tend to be the largest, and what is left at the end should be small. */
+static void pack(const job* j, const sf_scratch* scratch, uint32_t group, uint32_t tile, sfi_place* place)
 {
-    const uint32_t here = probes(j, phase), apart = is_apart(j) ? here : 1, probe = unit % apart, count = here / apart;
-    const uint32_t first = unit / apart * j->block, size = sfi_min_u32(j->block, j->n - first);
-    const int8_t* x = j->x + (size_t)first * j->pass.program->input_bytes;
-    if (j->losses == NULL) {
-        sfi_block_logits(&j->pass, scratch, x, size, &j->packed, j->logits + (size_t)first * j->pass.program->classes);
+    void* work = sfi_work(j->pass.program, scratch);
+    if (tile >= j->suffix_tiles) {
+        sfi_pass plain = j->pass;
+        plain.packed = j->packed.prefix;
+        const uint32_t kept = 0;
+        sfi_place first = {0, 0, 0};
+        sfi_pack_tile(&plain, &kept, 1, tile - j->suffix_tiles, &first, scratch, work);
         return;
     }
+    const uint32_t count = trials_of(j, group), copy = first_copy(j, group);
+    sfi_pass passes[AT_ONCE];
+    sf_perturbation moves[AT_ONCE];
+    uint32_t kept[AT_ONCE];
+    for (uint32_t i = 0; i < count; i++) {
+        moves[i] = move_of(j, first_trial(j, group) + i);
+        passes[i] = j->pass;
+        passes[i].perturbation = moves + i;
+        passes[i].packed = j->packed.suffix + (copy + i) * j->packed.step;
+        if (j->keeps_z && moves[i].direction < j->packs->directions)
+            passes[i].z = (int8_t*)j->packs->memory + moves[i].direction * sfi_kept_z_bytes(j->pass.program);
+        kept[i] = (uint32_t)is_filled(j, group, copy + i);
+    }
+    sfi_pack_tile(passes, kept, count, j->suffix_tiles - 1 - tile, place, scratch, work);
+}
+
+/* Samples of a trial, where they lie or brought together after the thread's working memory. */
+typedef struct samples {
+    const int8_t* x;
+    const int32_t* labels;
+    uint32_t count;
+} samples;
+
+static samples gather(const job* j, const sf_scratch* scratch, const sf_trial* t, uint32_t first, uint32_t count)
+{
+    const size_t bytes = j->pass.program->input_bytes, from = t->first + (size_t)first * t->stride;
+    samples s = {j->x + from * bytes, j->labels + from, count};
+    if (t->stride > 1 && count > 1) {
+        int32_t* labels = (int32_t*)(void*)((uint8_t*)scratch->memory + j->need);
+        int8_t* x = (int8_t*)(labels + scratch->block);
+        for (uint32_t i = 0; i < count; i++) {
+            labels[i] = s.labels[(size_t)i * t->stride];
+            sfi_copy(x + i * bytes, s.x + (size_t)i * t->stride * bytes, bytes);
+        }
+        s.x = x;
+        s.labels = labels;
+    }
+    return s;
+}
+
+/* One block of samples with `count` trials from `first` on. */
+static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const samples* s, uint32_t first,
+                       uint32_t count)
+{
+    sf_perturbation moves[AT_ONCE] = {{0, 0, 0}};
     int64_t part[AT_ONCE] = {0};
-    const uint32_t from = first_probe(j, phase) + probe;
     sfi_packed packed = j->packed;
     if (packed.suffix != NULL)
-        packed.suffix += probe * packed.step;
-    sfi_block_losses(&j->pass, scratch, x, j->labels + first, size, j->perturbations + from, count, &packed, part);
-    pthread_mutex_lock(&j->lock);
+        packed.suffix += (first_copy(j, group) + first - first_trial(j, group)) * packed.step;
     for (uint32_t i = 0; i < count; i++)
-        j->losses[from + i] += part[i];
-    pthread_mutex_unlock(&j->lock);
+        moves[i] = move_of(j, first + i);
+    sfi_block_losses(&j->pass, scratch, s->x, s->labels, s->count, moves, count, &packed, part);
+    pthread_mutex_lock(&j->turns.lock);
+    for (uint32_t i = 0; i < count; i++)
+        j->losses[first + i] += part[i];
+    pthread_mutex_unlock(&j->turns.lock);
+}
+
+static void run_unit(job* j, const sf_scratch* scratch, uint32_t group, uint64_t unit)
+{
+    const uint32_t end = first_trial(j, group) + trials_of(j, group);
+    bunch b = bunch_of(j, first_trial(j, group), end);
+    for (uint64_t units; unit >= (units = units_in(j, &b)); unit -= units)
+        b = bunch_of(j, b.first + b.count, end);
+    const uint32_t apart = is_apart(j) ? b.count : 1, first = (uint32_t)(unit / apart) * b.block;
+    const sf_trial* t = j->trials + b.first;
+    if (j->losses == NULL) {
+        sfi_block_logits(&j->pass, scratch, j->x + (size_t)first * j->pass.program->input_bytes,
+                         sfi_min_u32(b.block, t->rows - first), &j->packed,
+                         j->logits + (size_t)first * j->pass.program->classes);
+        return;
+    }
+    const samples s = gather(j, scratch, t, first, sfi_min_u32(b.block, t->rows - first));
+    run_losses(j, scratch, group, &s, b.first + (uint32_t)(unit % apart), b.count / apart);
 }
 
 static void work(void* shared, uint32_t index)
@@ -218,29 +250,29 @@ static void work(void* shared, uint32_t index)
     job* j = (job*)shared;
     sf_scratch scratch = *j->scratch;
     scratch.memory = (uint8_t*)scratch.memory + index * j->slice;
-    scratch.bytes = j->slice;
+    scratch.bytes = j->need;
     sfi_place place = {j->pass.program->cut, 0, 0};
-    uint32_t phase, unit;
-    for (uint32_t finished = 0; take(j, finished, &phase, &unit); finished = 1) {
-        if (is_packing(j, phase))
-            pack(j, &scratch, phase, unit, &place);
+    sfi_turn turn = {0, 0, 0};
+    for (int finished = 0; sfi_take_turn(&j->turns, finished, &turn); finished = 1) {
+        if (turn.is_tile)
+            pack(j, &scratch, turn.group, (uint32_t)turn.number, &place);
         else
-            run_block(j, &scratch, phase, unit);
+            run_unit(j, &scratch, turn.group, turn.number);
     }
 }
 
-static size_t packs_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile,
-                          uint32_t probe_count, uint32_t directions)
+static size_t packs_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t copies,
+                          uint32_t directions)
 {
-    if (program == NULL || probe_count == 0 || sfi_for_device(row_tile) ||
+    if (program == NULL || copies == 0 || sfi_for_device(row_tile) ||
         sfi_scratch_need(kernels, program, 1, row_tile) == 0)
         return 0;
     const uint64_t prefix = sfi_packed_bytes(kernels, program, row_tile, 0, program->cut);
     const uint64_t suffix = sfi_packed_bytes(kernels, program, row_tile, program->cut, program->op_count);
-    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / probe_count ||
-        (directions > 0 && z_bytes(program) > SIZE_MAX / 4 / directions))
+    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / copies ||
+        (directions > 0 && sfi_kept_z_bytes(program) > SIZE_MAX / 4 / directions))
         return 0;
-    return (size_t)(prefix + probe_count * suffix) + directions * z_bytes(program) +
+    return (size_t)(prefix + copies * suffix) + directions * sfi_kept_z_bytes(program) +
            64; /* a program may have no weights at all */
 }
 
@@ -249,7 +281,7 @@ static sf_status check_packs(const job* j)
     if (j->packs == NULL)
         return SF_OK;
     const size_t need =
-        packs_bytes(j->pass.kernels, j->pass.program, j->row_tile, j->packs->probes, j->packs->directions);
+        packs_bytes(j->pass.kernels, j->pass.program, j->scratch->row_tile, j->packs->copies, j->packs->directions);
     if (j->packs->memory == NULL || need == 0)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)j->packs->memory & 63u) != 0)
@@ -257,44 +289,106 @@ static sf_status check_packs(const job* j)
     return j->packs->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
 }
 
+static size_t round_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+/* Bytes of a pass, and of a thread, which may have to bring samples together; 0 where they do not fit. */
+static size_t thread_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile,
+                           size_t* need)
+{
+    *need = round_up(sfi_scratch_need(kernels, program, block, row_tile));
+    if (*need == 0 || block > SIZE_MAX / 4 / ((size_t)program->input_bytes + sizeof(int32_t)))
+        return 0;
+    return *need + round_up((program->input_bytes + sizeof(int32_t)) * block);
+}
+
+/* Trials of a group: the two sides of a direction; all that there is room for where they share the operators before the
+ * cut. The rest of the room is for packing ahead, which one thread alone does not do. */
+static void form_groups(job* j, const sf_crew* crew)
+{
+    const uint32_t copies = j->packs != NULL ? j->packs->copies : AT_ONCE;
+    int share = j->pass.program->cut > 0;
+    for (uint32_t i = 1; i < j->count; i++)
+        share = share && have_same_rows(j->trials, j->trials + i);
+    j->together = sfi_min_u32(share ? AT_ONCE : 2, copies);
+    j->turns.job = j;
+    j->turns.tiles = tiles_of;
+    j->turns.units = units_of;
+    j->turns.groups = parts(j->count, j->together);
+    j->turns.slot_count = sfi_crew_size(crew) > 1 ? sfi_min_u32(SFI_MOST_SLOTS, copies / j->together) : 1;
+}
+
+static void note_packed(const job* j)
+{
+    const sf_trial* last = j->trials + j->count - 1;
+    if (j->packs == NULL)
+        return;
+    j->packs->filled = sfi_max_u32(j->packs->filled, 1 + sfi_min_u32(j->count, j->turns.slot_count * j->together));
+    if (j->keeps_z) {
+        j->packs->drawn = 1 + j->step;
+        j->packs->held = sfi_min_u32(j->packs->directions, last->direction + 1);
+    }
+}
+
 /* Runs the job, whose arguments are checked. */
 static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 {
-    j->slice =
-        (sfi_scratch_need(j->pass.kernels, j->pass.program, scratch->block, scratch->row_tile) + 63) & ~(size_t)63;
+    j->slice = thread_bytes(j->pass.kernels, j->pass.program, scratch->block, scratch->row_tile, &j->need);
+    if (j->slice == 0)
+        return SF_BAD_ARGUMENT;
     if (j->slice > scratch->bytes / sfi_crew_size(crew))
         return SF_SCRATCH_TOO_SMALL;
     j->scratch = scratch;
-    j->block = scratch->block;
-    j->row_tile = scratch->row_tile;
     const sf_status status = check_packs(j);
-    if (status != SF_OK || j->n == 0 || j->count == 0)
+    if (status != SF_OK || j->count == 0)
         return status;
-    if (pthread_mutex_init(&j->lock, NULL) != 0)
+    if (pthread_mutex_init(&j->turns.lock, NULL) != 0)
         return SF_NO_THREAD;
-    j->together = sfi_min_u32(AT_ONCE, j->packs != NULL ? j->packs->probes : AT_ONCE);
-    j->phases = (j->count + j->together - 1) / j->together * (j->packs != NULL ? 2 : 1);
+    form_groups(j, crew);
     lay_out(j);
-    j->units = units_of(j, 0);
-    sfi_crew_run(crew, sfi_max_u32(j->units, units_of(j, j->phases - 1)), work, j);
-    pthread_mutex_destroy(&j->lock);
+    uint64_t pieces = tiles_of(j, 0), units = 0;
+    for (uint32_t group = 0; group < j->turns.groups && units < SFI_MAX_THREADS; group++)
+        units += units_of(j, group);
+    pieces = units > pieces ? units : pieces;
+    sfi_crew_run(crew, pieces < SFI_MAX_THREADS ? (uint32_t)pieces : SFI_MAX_THREADS, work, j);
+    note_packed(j);
+    pthread_mutex_destroy(&j->turns.lock);
     return SF_OK;
 }
 
-size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t probe_count, uint32_t directions)
+size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t copies, uint32_t directions)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    return packs_bytes(&kernels, program, row_tile, probe_count, directions);
+    return packs_bytes(&kernels, program, row_tile, copies, directions);
+}
+
+size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
+{
+    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    size_t need;
+    return thread_bytes(&kernels, program, block, row_tile, &need);
+}
+
+static sf_status check_trials(const sfi_pass* pass, const sf_trial* trials, uint32_t count, uint32_t n)
+{
+    if (count > 0 && trials == NULL)
+        return SF_BAD_ARGUMENT;
+    for (const sf_trial* t = trials; t < trials + count; t++)
+        if (t->amount < -1 || t->amount > 1 || (t->amount != 0 && pass->plan == NULL) || t->stride == 0 ||
+            (t->rows > 0 && t->first + (uint64_t)(t->rows - 1) * t->stride >= n))
+            return SF_BAD_ARGUMENT;
+    return SF_OK;
 }
 
 sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
-                             const int32_t* labels, uint32_t n, const sf_perturbation* perturbations, uint32_t count,
+                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
-    const sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, perturbations, count, losses);
+    sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
+    if (status == SF_OK)
+        status = check_trials(&pass, trials, count, n);
     if (status != SF_OK)
         return status;
     job j = {0};
@@ -302,8 +396,8 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     j.packs = packs;
     j.x = x;
     j.labels = labels;
-    j.n = n;
-    j.perturbations = perturbations;
+    j.step = step;
+    j.trials = trials;
     j.count = count;
     j.losses = losses;
     for (uint32_t i = 0; i < count; i++)
@@ -315,7 +409,7 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
                              int32_t* logits)
 {
-    static const sf_perturbation plain = {0, 0, 0};
+    const sf_trial plain = {0, 0, 0, 1, n};
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
     const sf_status status = sfi_check_logits(&pass, scratch, x, logits);
@@ -325,63 +419,8 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
     j.pass = pass;
     j.packs = packs;
     j.x = x;
-    j.n = n;
-    j.perturbations = &plain;
+    j.trials = &plain;
     j.count = 1;
     j.logits = logits;
     return run(&j, scratch, crew);
-}
-
-/* Elements, a multiple of SFI_CHUNK. */
-#if !defined(SF_UPDATE_UNIT)
-#define SF_UPDATE_UNIT 4096u
-#endif
-
-typedef struct update {
-    sfi_moving moving;
-    uint32_t next; /* unit over all trainable tensors */
-} update;
-
-static uint32_t units_in(const sfi_moving* m, uint32_t entry)
-{
-    const uint32_t elements = (uint32_t)m->program->tensors[m->plan->trainables[entry].tensor].elements;
-    return elements / SF_UPDATE_UNIT + (elements % SF_UPDATE_UNIT != 0);
-}
-
-static void move(void* shared, uint32_t index)
-{
-    update* u = (update*)shared;
-    const sfi_moving* m = &u->moving;
-    uint32_t entry = 0, before = 0; /* units of the entries in front of this one */
-    (void)index;
-    for (;;) {
-        const uint32_t unit = __atomic_fetch_add(&u->next, 1, __ATOMIC_RELAXED);
-        while (entry < m->plan->trainable_count && unit - before >= units_in(m, entry))
-            before += units_in(m, entry++);
-        if (entry == m->plan->trainable_count)
-            return;
-        const sf_trainable* t = m->plan->trainables + entry;
-        const uint32_t elements = (uint32_t)m->program->tensors[t->tensor].elements,
-                       first = (unit - before) * SF_UPDATE_UNIT;
-        sfi_update_elements(m, t, first, sfi_min_u32(SF_UPDATE_UNIT, elements - first));
-    }
-}
-
-sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum,
-                             uint32_t step, const int8_t* votes, sf_crew* crew, const sf_packs* packs)
-{
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    update u = {{&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}}, 0};
-    const sf_status status = sfi_check_update(&u.moving);
-    if (status == SF_OK && packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step) {
-        const sfi_drawn drawn = {(const int8_t*)packs->memory, z_bytes(program), packs->held};
-        u.moving.drawn = drawn;
-    }
-    uint32_t units = 0;
-    for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++)
-        units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements /
-                 SF_UPDATE_UNIT; /* what is less does not pay */
-    if (status == SF_OK)
-        sfi_crew_run(crew, units / 2, move, &u);
-    return status;
 }

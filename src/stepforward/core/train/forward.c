@@ -227,19 +227,25 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
 }
 
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
-                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, const int64_t* losses)
+                           uint32_t n, const int64_t* losses)
 {
     const sf_status status = check(pass, scratch, x, 0);
     if (status != SF_OK)
         return status;
-    if (labels == NULL || losses == NULL || (count > 0 && perturbations == NULL))
+    if (labels == NULL || losses == NULL)
         return SF_BAD_ARGUMENT;
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
             return SF_BAD_LABEL;
+    return SF_OK;
+}
+
+static sf_status check_perturbations(const sf_plan* plan, const sf_perturbation* perturbations, uint32_t count)
+{
+    if (count > 0 && perturbations == NULL)
+        return SF_BAD_ARGUMENT;
     for (uint32_t j = 0; j < count; j++)
-        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 ||
-            (perturbations[j].sign != 0 && pass->plan == NULL))
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && plan == NULL))
             return SF_BAD_ARGUMENT;
     return SF_OK;
 }
@@ -250,7 +256,9 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
-    const sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, perturbations, count, losses);
+    sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);
+    if (status == SF_OK)
+        status = check_perturbations(plan, perturbations, count);
     if (status != SF_OK)
         return status;
     for (uint32_t j = 0; j < count; j++)

@@ -22,7 +22,7 @@ typedef struct sfi_packed {
 
 /* What sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
-                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, const int64_t* losses);
+                           uint32_t n, const int64_t* losses);
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
