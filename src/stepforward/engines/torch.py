@@ -1,6 +1,7 @@
 """The float baseline: runs a canonical float graph in torch, with gradients. Needs the extra `stepforward[torch]`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -38,11 +39,12 @@ class TorchEngine:
 
     def __init__(self, model: ir.Model, trainable: Sequence[str]):
         self._model = model
-        self._parameters = {
+        self._parameters: dict[str, torch.Tensor] = {
             value.name: torch.tensor(constant(value))
             for node in model.graph
             if node.op_type in ("Conv", "Gemm")
             for value in node.inputs[1:3]
+            if value is not None and value.name is not None
         }
         unknown = [name for name in trainable if name not in self._parameters]
         if unknown:
@@ -165,7 +167,7 @@ def _clip(node, x, lo=None, hi=None):
     return torch.clamp(x, None if lo is None else float(lo), None if hi is None else float(hi))
 
 
-_OPERATORS = {
+_OPERATORS: dict[str, Callable[..., Any]] = {
     "Conv": _conv,
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
     "Relu": lambda node, x: torch.relu(x),
