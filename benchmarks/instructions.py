@@ -25,6 +25,7 @@ from common import RESULTS, ROOT, table, write
 
 from stepforward.bench.training import ONE_DIRECTION, training
 from stepforward.bench.workload import prepare
+from stepforward.plan import fileformat as plan_file
 from stepforward.program import fileformat
 
 CORE = ROOT / "src" / "stepforward" / "core"
@@ -82,7 +83,7 @@ def measure():
                 files = folder / f"{work.name}.sfp", folder / f"{work.name}.sft"
                 trained, plan = training(work.program, **ONE_DIRECTION)
                 fileformat.save(trained, files[0])
-                files[1].write_bytes(plan.to_bytes())
+                plan_file.save(plan, files[1])
                 row = {"network": work.name, "build": build}
                 parts = {what: count(program, files, what) for what in COUNTED}
                 row |= {what: part.total() for what, part in parts.items()}

@@ -36,9 +36,7 @@ from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.moving.select import select
-from stepforward.program.arena import plan_arena
-from stepforward.program.temperature import at_temperature
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import for_training
 from stepforward.run.base import quantized
 from stepforward.run.batches import batch_indices
 from stepforward.run.prepare import prepare
@@ -109,8 +107,7 @@ def earliest(found):
 
 def integer_points(program, prepared, settings, every, ended):
     """A run of QZO-FF."""
-    plan = plan_training(program, select(program, "all"), settings)
-    program = at_temperature(plan_arena(program, plan.first_op), settings.temperature)
+    program, plan = for_training(program, select(program, "all"), settings)
     x, y = quantize_input(program, prepared.train.x), prepared.train.y.astype(np.int32)
     test_x, test_y = quantize_input(program, prepared.test.x), prepared.test.y
     indices = batch_indices(settings.seed, len(y), settings.batch)

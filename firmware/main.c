@@ -132,7 +132,7 @@ static const run* choose(const char* line, uint32_t* steps)
     return chosen;
 }
 
-/* Lay out RAM: weights, momentum, scratch, the journal's buffer. */
+/* Lay out RAM: weights, state, scratch, the journal's buffer. */
 static void prepare(const run* r)
 {
     check(sf_program_open(&program, r->program.begin, size_of(&r->program)), "program");
@@ -143,17 +143,17 @@ static void prepare(const run* r)
     labels = (const int32_t*)(const void*)r->labels.begin;
     sample_count = (uint32_t)(size_of(&r->samples) / program.input_bytes);
 
-    const size_t momentum_bytes = plan.momentum_elements * sizeof(int16_t);
+    const size_t state_bytes = plan.state_bytes;
     const size_t scratch_bytes = sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS);
     const size_t buffer_bytes = sf_journal_buffer_bytes(plan.directions, STEPS_PER_RECORD);
     trainer.program = &program;
     trainer.plan = &plan;
     trainer.weights = take(plan.weights_bytes); /* the others stay in flash */
     sf_plan_weights(&plan, &program, trainer.weights);
-    trainer.momentum = NULL;
-    if (momentum_bytes > 0) {
-        trainer.momentum = take(momentum_bytes);
-        __builtin_memset(trainer.momentum, 0, momentum_bytes);
+    trainer.state = NULL;
+    if (state_bytes > 0) {
+        trainer.state = take(state_bytes);
+        __builtin_memset(trainer.state, 0, state_bytes);
     }
     check(sf_journal_open(&journal, plan.directions, STEPS_PER_RECORD, take(buffer_bytes), r->settings.begin,
                           (uint32_t)size_of(&r->settings), keep, NULL),
@@ -166,7 +166,7 @@ static void prepare(const run* r)
     __builtin_memset(trainer.scratch.memory, PAINT, sizeof ram - (size_t)((uint8_t*)trainer.scratch.memory - ram));
 
     print_fact("bytes weights", plan.weights_bytes);
-    print_fact("bytes momentum", (int64_t)momentum_bytes);
+    print_fact("bytes state", (int64_t)state_bytes);
     print_fact("bytes journal_buffer", (int64_t)buffer_bytes);
     print_fact("bytes scratch", (int64_t)scratch_bytes);
     print_fact("bytes inference", (int64_t)sf_inference_bytes(&program, 1));

@@ -19,10 +19,11 @@ from stepforward.digits.clips import load_clips, model_path
 from stepforward.inputs import quantize_input
 from stepforward.journal import settings_text, written_by
 from stepforward.lowering.lower import lower
+from stepforward.plan import fileformat as plan_file
+from stepforward.plan.make import for_training
+from stepforward.plan.model import TrainingPlan
 from stepforward.program import fileformat
-from stepforward.program.for_training import for_training
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 
@@ -130,7 +131,7 @@ def write(folder: Path) -> None:
     for name, run in {**small_runs(), **large}.items():
         content = {
             "program.sfp": fileformat.to_bytes(run.program),
-            "plan.sft": run.plan.to_bytes(),
+            "plan.sft": plan_file.to_bytes(run.plan),
             "settings.json": settings_text(run.settings),
             "samples.bin": run.x.tobytes(),
             "labels.bin": run.y.astype("<i4").tobytes(),

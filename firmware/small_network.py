@@ -5,7 +5,7 @@ project's own generator, so they are the same everywhere and always.
 """
 
 from dataclasses import replace
-from math import e, log2, prod, sqrt
+from math import prod, sqrt
 
 import numpy as np
 
@@ -111,7 +111,6 @@ class NetworkBuilder:
             output=ops[-1].output,
             parameter_count=first,
             weights=b"".join(self.sections),
-            loss_rescale=quantize_multiplier(self.activations[-1].scale[0] * log2(e) * 65536),
             metadata={"name": name},
         )
 

@@ -5,8 +5,8 @@ from stepforward.core.bindings import DEVICE_ROWS, library
 from stepforward.engines.core import open_plan, open_program
 from stepforward.journal import STEPS_PER_RECORD
 from stepforward.memory import backprop_bytes, memory, multiply_accumulates
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
-from stepforward.program.training_plan import plan_training
 from stepforward.settings import Settings
 
 
@@ -38,7 +38,7 @@ def test_a_device_holds_what_the_core_asks_for(dtype, trained):
     result = memory(program, plan)
     held = {name.split(" (")[0]: count for name, count in result.other_ram.items()}
     assert held["trainable weights"] == opened.weights_bytes <= len(program.weights)
-    assert held["momentum buffer"] == 2 * opened.momentum_elements
+    assert held["momentum buffer"] == opened.state_bytes
     assert held["journal buffer"] == library().sf_journal_buffer_bytes(3, STEPS_PER_RECORD)
     assert held["one input sample, if not in flash"] == handle.input_bytes
     assert result.scratch_bytes_training == library().sf_scratch_bytes(handle, 1, DEVICE_ROWS)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
 from stepforward.engines.weights import moving_bytes
 from stepforward.journal import STEPS_PER_RECORD
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program
-from stepforward.program.training_plan import TrainingPlan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +44,7 @@ def memory(program: Program, plan: TrainingPlan) -> Memory:
         backprop_scratch_bytes=backprop_bytes(program, plan),
         other_ram={
             "trainable weights (they change; all others stay in flash)": moving,
-            "momentum buffer": 2 * plan.momentum_elements,
+            "momentum buffer": plan.state_bytes,
             "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
             "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,
             "one input sample, if not in flash": program.tensors[program.input].bytes,

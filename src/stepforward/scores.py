@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.loss import cross_entropy
+from stepforward.arithmetic.loss import cross_entropy, loss_rescale
 from stepforward.program.model import Program
 
 NATS = math.log(2) / 65536
@@ -74,8 +74,9 @@ def confusion_matrix(logits: NDArray, y: NDArray) -> NDArray[np.int64]:
 
 
 def score(program: Program, logits: NDArray[np.integer], y: NDArray[np.integer]) -> Score:
-    """Score integer logits with the contract's own loss."""
-    losses = np.asarray(cross_entropy(logits, y, *program.loss_rescale), np.int64)
+    """Score integer logits with the contract's own loss, at temperature 1."""
+    pair = loss_rescale(program.tensors[program.output].scale[0])
+    losses = np.asarray(cross_entropy(logits, y, *pair), np.int64)
     return Score(y, logits.argmax(axis=1) == y, losses, confusion_matrix(logits, y))
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from stepforward.arithmetic import step
 from stepforward.arithmetic.directions import STOCHASTIC_ROUNDING, direction, half_words
+from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.program.model import Tensor
-from stepforward.program.training_plan import Trainable, TrainingPlan
 
 N = 40
 
@@ -33,7 +33,7 @@ def plan(**changes):
         "elements": N,
         "share_batch": False,
     }
-    return TrainingPlan(**{**base, **changes})
+    return TrainingPlan(Objective("cross_entropy", 1, 0), **{**base, **changes})
 
 
 def tensor(dtype="s16", channels=1):

@@ -9,12 +9,13 @@ from small import small_program
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
+
 from stepforward.bench.full import full
 from stepforward.bench.peers import PEERS
 from stepforward.bench.quick import quick
 from stepforward.bench.save import save
 from stepforward.bench.training import training
-from stepforward.program.temperature import at_temperature
+from stepforward.plan.make import plan_training
 from stepforward.settings import Settings
 
 FIGURES = {
@@ -73,9 +74,9 @@ def test_layers_in_front_of_the_trainable_ones_count_once(result):
 
 def test_the_step_that_is_timed_is_the_default_of_adapt():
     given, defaults = small_program(), Settings()
-    program, plan = training(given)
+    _, plan = training(given)
     assert (plan.directions, plan.share_batch) == (defaults.directions, defaults.share_batch)
-    assert program.loss_rescale == at_temperature(given, defaults.temperature).loss_rescale
+    assert plan.objective == plan_training(given, range(given.parameter_count), defaults).objective
 
 
 def test_what_is_saved_can_be_read_back(result, tmp_path):

@@ -36,9 +36,9 @@ from stepforward.operators.conv import Conv
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.table import BY_KIND
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import plan_training
 from stepforward.program.weights import pack
 from stepforward.settings import Settings
 
@@ -60,11 +60,15 @@ memories = st.sampled_from(sorted(CHOICES))
 @given(programs, st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1), memories)
 def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
-    core, reference = CoreEngine(program, threads=1, block=block, memory=memory), ReferenceEngine(program)
+    plan = None
+    if program.parameter_count:
+        plan = plan_training(program, range(program.parameter_count), Settings(steps=1))
+    core, reference = CoreEngine(program, plan, 1, block, memory), ReferenceEngine(program, plan)
     expected = logits_of(reference, x)
     assert np.array_equal(logits_of(core, x), expected)
     batch = Batch.of(x, y)
-    assert core.losses(0, batch, [PLAIN]) == reference.losses(0, batch, [PLAIN])
+    if plan is not None:
+        assert core.losses(0, batch, [PLAIN]) == reference.losses(0, batch, [PLAIN])
     assert np.array_equal(device_logits(program, x), expected)
 
 
@@ -79,7 +83,7 @@ def test_a_padded_row_of_one_group_as_long_as_a_row_of_all_groups():
     window = {"kernel": (1, 2), "padding": (0, 0, 0, 1), "groups": 2}
     op = Op("op", Conv(rescale=((32768, 29),), **window), (2,), 3, weight=0, bias=1)
     weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
-    program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0), arena_bytes=8)
+    program = Program(tensors, (op,), 2, 3, 2, weights, arena_bytes=8)
     x = np.array([[[[89, -128]]]], np.int8)
     assert np.array_equal(
         logits_of(CoreEngine(program, threads=1), x), logits_of(ReferenceEngine(program), x)
@@ -101,7 +105,7 @@ def test_bands_that_lie_in_the_padding_stay_inside_the_working_memory(kind, padd
     )
     op = Op("op", BY_KIND[kind](rescale=((32768, 29),), padding=padding), (2,), 3, weight=0, bias=1)
     weights = np.array([730, -15087, 12750, 32461, -850, -1, 10, 0], "<i2").tobytes()
-    program = plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 0)))
+    program = plan_arena(Program(tensors, (op,), 2, 3, 2, weights))
     x = np.arange(-4, 4, dtype=np.int8).reshape(1, 2, 2, 2) * 31
     engine = CoreEngine(program, threads=1, block=1)
     size = engine._scratch.size
@@ -149,7 +153,7 @@ def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
     )
     op = Op("op", what, (2,), 3, weight=0, bias=1)
     blob = packed + pack(bias, rng.integers(-(10**6), 10**6, rows))
-    program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob, (40000, 10)))
+    program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob))
     samples, _ = inputs(program, 2, rng)
     expected = logits_of(ReferenceEngine(program), samples)
     assert np.array_equal(logits_of(CoreEngine(program, threads=1), samples), expected)
@@ -177,7 +181,7 @@ def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
     )
     conv = Conv(rescale=((40000, shift),), kernel=(3, 3), padding=padding)
     op = Op("op", conv, (2,), 3, weight=0, bias=1)
-    return plan_arena(Program(tensors, (op,), 2, 3, 2, packed + bytes(4 * rows), loss_rescale=(30000, 0)))
+    return plan_arena(Program(tensors, (op,), 2, 3, 2, packed + bytes(4 * rows)))
 
 
 @pytest.mark.parametrize("shape, rows, padding", SEVERAL_BANDS)
@@ -390,7 +394,7 @@ def test_a_block_is_no_larger_than_the_core_can_count():
     x = Tensor("x", (256, 256, 1), "s8", (0.02,), offset=-1)
     y = Tensor("y", (256, 256, 1), "s8", (0.02,), offset=0)
     op = Op("op", Rescale(rescale=((40000, 16),)), (0,), 1)
-    program = plan_arena(Program((x, y), (op,), 0, 1, 0, b"", loss_rescale=(30000, 0)))
+    program = plan_arena(Program((x, y), (op,), 0, 1, 0, b""))
     engine = CoreEngine(program, threads=1, block=1 << 16, memory="small")  # 2^32 positions
     assert engine.scratch_bytes <= 2**32  # activations, and as much for the samples of a block
     samples = np.arange(-128, 128, dtype=np.int8).repeat(256).reshape(1, 256, 256, 1)
@@ -432,7 +436,7 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
     op = Op("op", what, (2,), 3, weight=0, bias=1)
     most = 2 ** (8 * size - 1) - 1
     weights = rng.integers(-most, most + 1, 2000).astype(f"<i{size}").tobytes() + bytes(160)
-    program = Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 16))
+    program = Program(tensors, (op,), 2, 3, 2, weights)
     settings = Settings(
         steps=9, epsilon=0.01, lr=0.03, rounding=rounding, schedule="linear", directions=directions
     )
@@ -513,7 +517,7 @@ def test_restore_brings_old_weights_back():
         (lambda e, x, y: e.restore(Snapshot(b"1234")), "does not fit .* of weights"),
         (
             lambda e, x, y: e.restore(e.snapshot()._replace(state=b"1234")),
-            "4 bytes does not fit .* 0 bytes of momentum",
+            "4 bytes does not fit .* 0 bytes of state",
         ),
         (
             lambda e, x, y: CoreEngine(e.program).losses(0, Batch.of(x, y), both_sides(len(y), 1, False)),

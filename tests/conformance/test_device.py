@@ -15,9 +15,9 @@ from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.table import BY_KIND
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import plan_training
 from stepforward.settings import Settings
 
 STEPS = 6
@@ -72,7 +72,7 @@ def layer(kind, dtype, in_shape, out_shape, w_shape, **fields) -> Program:
     what = BY_KIND[kind](rescale=((40000, shift),), lo=-32768, hi=32767, **fields)
     op = Op("op", what, (2,), 3, 0, 1)
     blob += bytes(4 * out_shape[-1])
-    return Program((w, b, *activations), (op,), 2, 3, 2, blob, loss_rescale=(30000, 15))
+    return Program((w, b, *activations), (op,), 2, 3, 2, blob)
 
 
 def dense(length, rows, dtype):
@@ -150,6 +150,6 @@ def test_early_activations_make_room_for_the_rows_of_late_layers():
         Op("mean", AveragePool(rescale=((32768, 19),), kernel=(4, 4), count_padding=True), (4,), 5),
         Op("late", FullyConnected(rescale=((40000, 30),), lo=-32768, hi=32767), (5,), 6, 0, 1),
     )
-    program = Program((w, b, *images, y), ops, 2, 6, 2, bytes(w.bytes + b.bytes), loss_rescale=(30000, 15))
+    program = Program((w, b, *images, y), ops, 2, 6, 2, bytes(w.bytes + b.bytes))
     planned = plan_arena(program)
     assert device_scratch_bytes(planned) == planned.arena_bytes

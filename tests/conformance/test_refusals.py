@@ -31,9 +31,10 @@ from stepforward.engines.protocol import Batch, logits_of
 from stepforward.errors import StepforwardError
 from stepforward.journal import parse
 from stepforward.methods.trials import both_sides
+from stepforward.plan import fileformat as plan_file
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.training_plan import plan_training
 from stepforward.settings import Settings
 
 HEADER = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
@@ -57,7 +58,7 @@ class World:
         self.handle, self._file = open_program(self.program)
         self.plan, self._plan_file = open_plan(self.handle, plan)
         self.weights = aligned_bytes(len(program.weights) + 64)
-        self.momentum = aligned_bytes(2 * plan.elements + 64)
+        self.state = aligned_bytes(2 * plan.elements + 64)
         size = library().sf_thread_bytes(self.handle, BLOCK, ROWS)
         self.memory = aligned_bytes(size)
         self.x, self.y = small.samples(self.program, N)
@@ -135,10 +136,6 @@ def test_losses_refuse_what_they_cannot_use(threaded):
     assert losses(weights=w.weights.ctypes.data + 2) == MISALIGNED
     for sign in (-2, 2, 127):
         assert losses(probes=(Probe * 2)(Probe(0, 0, 1), Probe(0, 0, sign))) == BAD
-    assert (
-        losses(plan=NULL, probes=(Probe * 2)(Probe(0, 0, 0), Probe(0, 0, 0)), weights=w.weights.ctypes.data)
-        == 0
-    )
     for label in (-1, 4, 2**31 - 1):
         wrong = np.array([0, 1, label], np.int32)
         assert losses(y=wrong.ctypes.data) == bindings.BAD_LABEL
@@ -217,24 +214,24 @@ def test_updates_refuse_what_they_cannot_use(threaded):
             "votes": w.votes,
             "step": 0,
         }
-        given |= {"momentum": w.momentum.ctypes.data} | changed
+        given |= {"state": w.state.ctypes.data} | changed
         end = (NULL, NULL) if threaded else ()
         return call(
             "sf_update_threaded" if threaded else "sf_update",
-            *(ref(given["program"]), ref(given["plan"]), given["weights"], given["momentum"], given["step"]),
+            *(ref(given["program"]), ref(given["plan"]), given["weights"], given["state"], given["step"]),
             *(given["votes"], *end),
         )
 
     assert update() == 0
     before = w.weights.tobytes()
-    for name in ("program", "plan", "weights", "votes", "momentum"):
+    for name in ("program", "plan", "weights", "votes", "state"):
         assert update(**{name: NULL}) == BAD, name
     assert update(step=9) == BAD
     assert update(weights=w.weights.ctypes.data + 1) == MISALIGNED
-    assert update(momentum=w.momentum.ctypes.data + 1) == MISALIGNED
+    assert update(state=w.state.ctypes.data + 1) == MISALIGNED
     assert w.weights.tobytes() == before
     w = World(momentum=0.0)
-    assert update(momentum=NULL, program=w.handle, plan=w.plan, weights=w.weights.ctypes.data) == 0
+    assert update(state=NULL, program=w.handle, plan=w.plan, weights=w.weights.ctypes.data) == 0
 
 
 def test_packs_and_crews_refuse_what_they_cannot_use():
@@ -303,7 +300,7 @@ def test_sizes_that_are_not_allowed_are_zero():
 
 def test_opening_refuses_null_and_odd_addresses():
     w = World()
-    sfp, sft = to_bytes(w.program), w.training.to_bytes()
+    sfp, sft = to_bytes(w.program), plan_file.to_bytes(w.training)
     for content, name, handle, before in (
         (sfp, "sf_program_open", ProgramHandle(), ()),
         (sft, "sf_plan_open", PlanHandle(), (ref(w.handle),)),
@@ -389,7 +386,7 @@ def test_a_step_refuses_what_it_cannot_use_and_does_not_happen_without_its_journ
             "weights": w.weights.ctypes.data,
         }
         given |= {
-            "momentum": w.momentum.ctypes.data,
+            "state": w.state.ctypes.data,
             "scratch": w.scratch(),
             "journal": ctypes.pointer(journal),
         }
@@ -401,7 +398,7 @@ def test_a_step_refuses_what_it_cannot_use_and_does_not_happen_without_its_journ
     call("sf_plan_weights", ref(w.plan), ref(w.handle), w.weights.ctypes.data)
     before = w.weights.tobytes()
     assert step(NULL) == BAD
-    for name in ("program", "plan", "momentum", "weights"):
+    for name in ("program", "plan", "state", "weights"):
         assert step(trainer(**{name: None})) == BAD, name
     assert step(trainer(step=9)) == BAD
     other = JournalHandle(directions=3)

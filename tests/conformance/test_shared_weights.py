@@ -9,8 +9,8 @@ from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
-from stepforward.program.training_plan import plan_training
 from stepforward.settings import Settings
 
 

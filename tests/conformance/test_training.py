@@ -11,9 +11,9 @@ from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import plan_training
 from stepforward.program.weights import pack
 from stepforward.settings import Settings
 
@@ -82,9 +82,7 @@ def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
     op = Op("op", what, (2,), 3, weight=0, bias=1)
     q = np.full((2, length), 127)
     q[1] = -127
-    program = plan_arena(
-        Program((weight, bias, x, y), (op,), 2, 3, 2, pack(weight, q) + bytes(8), loss_rescale=(30000, 16))
-    )
+    program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, pack(weight, q) + bytes(8)))
     least = np.full((2, length), -128, np.int8)
     assert np.array_equal(
         logits_of(CoreEngine(program, threads=1), least), logits_of(ReferenceEngine(program), least)

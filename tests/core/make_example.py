@@ -8,9 +8,10 @@ import small
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.plan import fileformat as plan_file
+from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.program.training_plan import plan_training
 from stepforward.settings import Settings
 
 STEPS, SAMPLES = 20, 5
@@ -37,13 +38,13 @@ def main(folder: Path) -> None:
     padded_plan = plan_training(padded_program, range(2), settings)
     more = {
         "head.sfp": to_bytes(plan_arena(program, head_plan.first_op)),
-        "head.sft": head_plan.to_bytes(),
+        "head.sft": plan_file.to_bytes(head_plan),
         "bytes.sfp": to_bytes(bytes_program),
-        "bytes.sft": bytes_plan.to_bytes(),
+        "bytes.sft": plan_file.to_bytes(bytes_plan),
         "wide.sfp": to_bytes(plan_arena(wide_program, wide_plan.first_op)),
-        "wide.sft": wide_plan.to_bytes(),
+        "wide.sft": plan_file.to_bytes(wide_plan),
         "padded.sfp": to_bytes(plan_arena(padded_program, padded_plan.first_op)),
-        "padded.sft": padded_plan.to_bytes(),
+        "padded.sft": plan_file.to_bytes(padded_plan),
     }
     write(folder, trained(program, plan, x, y) | more)
 
@@ -66,7 +67,7 @@ def trained(program, plan, x, y) -> dict[str, bytes]:
     ]
     return {
         "program.sfp": to_bytes(program),
-        "plan.sft": plan.to_bytes(),
+        "plan.sft": plan_file.to_bytes(plan),
         "samples": x.tobytes(),
         "labels": y.astype("<i4").tobytes(),
         "votes": bytes(vote & 255 for vote in votes),

@@ -47,20 +47,20 @@ static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_
     const uint32_t n = 2, block = row_tile == SF_DEVICE_ROWS ? 1 : 2;
     const size_t bytes = sf_scratch_bytes(program, block, row_tile);
     if (bytes == 0 || bytes > LARGEST || program->input_bytes > LARGEST || program->classes > LARGEST / 8 ||
-        plan->weights_bytes > LARGEST || plan->momentum_elements > LARGEST || plan->directions > 4)
+        plan->weights_bytes > LARGEST || plan->state_bytes > LARGEST || plan->directions > 4)
         return;
     sf_trainer trainer = {0};
     trainer.program = program;
     trainer.plan = plan;
     trainer.weights = malloc(plan->weights_bytes + 0u);
-    trainer.momentum = calloc(plan->momentum_elements + 1u, sizeof(int16_t));
+    trainer.state = calloc(plan->state_bytes + 1u, 1);
     trainer.scratch.memory = malloc(bytes);
     trainer.scratch.bytes = bytes;
     trainer.scratch.block = block;
     trainer.scratch.row_tile = row_tile;
     int8_t* samples = malloc((size_t)n * program->input_bytes);
     int32_t* logits = malloc((size_t)n * program->classes * sizeof(int32_t));
-    CHECK(trainer.weights && trainer.momentum && trainer.scratch.memory && samples && logits);
+    CHECK(trainer.weights && trainer.state && trainer.scratch.memory && samples && logits);
     sf_plan_weights(plan, program, trainer.weights);
     for (size_t i = 0; i < (size_t)n * program->input_bytes; i++)
         samples[i] = (int8_t)draw();
@@ -68,7 +68,7 @@ static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_
     CHECK(sf_train_step(&trainer, samples, labels, n) == SF_OK);
     CHECK(sf_logits(program, plan, trainer.weights, &trainer.scratch, samples, n, logits) == SF_OK);
     free(trainer.weights);
-    free(trainer.momentum);
+    free(trainer.state);
     free(trainer.scratch.memory);
     free(samples);
     free(logits);
@@ -96,17 +96,17 @@ static int try_both(blob sfp, blob sft)
 
 static int fuzz_program(blob sfp, blob sft)
 {
-    const uint32_t weights = word(sfp.bytes + 48);
+    const uint32_t weights = word(sfp.bytes + 52);
     blob b = {own(sfp.bytes, sfp.size), sfp.size};
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
-        const uint32_t at = below(8) == 0 ? 8 + 4 * below(22) : 96 + 4 * below((weights - 96) / 4);
+        const uint32_t at = below(8) == 0 ? 8 + 4 * below(30) : 128 + 4 * below((weights - 128) / 4);
         put(b.bytes + at, changed(word(b.bytes + at)));
     }
     if (below(20) == 0)
         b.size -= below((uint32_t)b.size);
-    if (b.size >= 96) {
-        const uint32_t offsets[2] = {word(b.bytes + 48), word(b.bytes + 56)},
-                       sizes[2] = {word(b.bytes + 52), word(b.bytes + 60)};
+    if (b.size >= 128) {
+        const uint32_t offsets[2] = {word(b.bytes + 52), word(b.bytes + 60)},
+                       sizes[2] = {word(b.bytes + 56), word(b.bytes + 64)};
         for (int i = 0; i < 2; i++)
             if ((uint64_t)offsets[i] + sizes[i] <= b.size)
                 put(b.bytes + 16 + 4 * i, sf_crc32(0, b.bytes + offsets[i], sizes[i]));

@@ -10,7 +10,7 @@ HEADER = Path(__file__).parents[2] / "src" / "stepforward" / "core" / "include" 
 GIVEN = """
 #include <string.h>
 #include "stepforward.h"
-void example(const void* sfp, size_t sfp_bytes, const void* sft, size_t sft_bytes, void* weights, int16_t* momentum,
+void example(const void* sfp, size_t sfp_bytes, const void* sft, size_t sft_bytes, void* weights, void* state,
              void* memory, size_t bytes, const int8_t* samples, const int32_t* labels, uint32_t count,
              const int8_t* sample, int32_t* logits)
 {

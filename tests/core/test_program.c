@@ -32,14 +32,14 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
     trainer.program = &program;
     trainer.plan = &plan;
     trainer.weights = malloc(plan.weights_bytes);
-    trainer.momentum = calloc(plan.momentum_elements + 1u, sizeof(int16_t));
+    trainer.state = calloc(plan.state_bytes + 1u, 1);
     trainer.scratch.memory = malloc(bytes);
     trainer.scratch.bytes = bytes;
     trainer.scratch.block = block;
     trainer.scratch.row_tile = row_tile;
     int8_t* samples = malloc((size_t)n * program.input_bytes + 1);
     int32_t* logits = malloc((size_t)n * program.classes * sizeof(int32_t));
-    CHECK(trainer.weights && trainer.momentum && trainer.scratch.memory && samples && logits);
+    CHECK(trainer.weights && trainer.state && trainer.scratch.memory && samples && logits);
     sf_plan_weights(&plan, &program, trainer.weights);
     for (size_t i = 0; i < (size_t)n * program.input_bytes; i++)
         samples[i] = expected != NULL ? x[i] : (int8_t)(i * 37);
@@ -65,7 +65,7 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
         CHECK(memcmp(logits, expected->logits.bytes, expected->logits.size) == 0);
     }
     free(trainer.weights);
-    free(trainer.momentum);
+    free(trainer.state);
     free(trainer.scratch.memory);
     free(samples);
     free(logits);
@@ -76,7 +76,7 @@ static sf_status train(uint32_t row_tile, blob sfp, blob sft, const int8_t* x, c
 static void hostile_programs(const example* e, const int32_t* y)
 {
     const uint32_t values[] = {0, 1, 2, 7, 255, 65535, 65537, 0x7fffffffu, 0x80000000u, 0xffffffffu};
-    const uint32_t end = word(e->sfp.bytes + 48);
+    const uint32_t end = word(e->sfp.bytes + 52);
     blob copy = {malloc(e->sfp.size), e->sfp.size};
     int accepted = 0, refused = 0;
     CHECK(copy.bytes != NULL);
@@ -85,7 +85,7 @@ static void hostile_programs(const example* e, const int32_t* y)
             memcpy(copy.bytes, e->sfp.bytes, copy.size);
             put(copy.bytes + at, values[v]);
             const uint32_t covered =
-                word(copy.bytes + 48) > 16 && word(copy.bytes + 48) <= copy.size ? word(copy.bytes + 48) : end;
+                word(copy.bytes + 52) > 16 && word(copy.bytes + 52) <= copy.size ? word(copy.bytes + 52) : end;
             put(copy.bytes + 12, sf_crc32(0, copy.bytes + 16, covered - 16));
             if (train(SF_DEVICE_ROWS, copy, e->sft, NULL, y, 1, 1, NULL) == SF_OK)
                 accepted++;

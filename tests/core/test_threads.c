@@ -29,7 +29,7 @@ typedef struct task {
     const int8_t* x;
     const int32_t* y;
     uint8_t* weights;
-    int16_t* momentum;
+    void* state;
     int32_t* logits;
 } task;
 
@@ -45,7 +45,7 @@ static void train(task* t, uint32_t threads, uint32_t copies, uint32_t direction
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), threads) == SF_OK);
     sf_plan_weights(&t->plan, &t->program, t->weights);
-    memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
+    memset(t->state, 0, t->plan.state_bytes);
     for (uint32_t step = 0; step < STEPS; step++) {
         const int8_t votes[2] = {1, -1};
         const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first trial, trials */
@@ -59,7 +59,7 @@ static void train(task* t, uint32_t threads, uint32_t copies, uint32_t direction
             CHECK(packs.drawn == 1 + step && packs.held == (directions < 2 ? directions : 2));
         CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) ==
               SF_OK);
-        CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->momentum, step, votes, crew, given) == SF_OK);
+        CHECK(sf_update_threaded(&t->program, &t->plan, t->weights, t->state, step, votes, crew, given) == SF_OK);
     }
     sf_crew_close(crew);
     free(crew);
@@ -73,7 +73,7 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_TRIALS])
     const size_t bytes = sf_scratch_bytes(&t->program, 1, SF_DEVICE_ROWS);
     const sf_scratch scratch = {aligned(bytes), bytes, 1, SF_DEVICE_ROWS};
     sf_plan_weights(&t->plan, &t->program, t->weights);
-    memset(t->momentum, 0, t->plan.momentum_elements * sizeof(int16_t));
+    memset(t->state, 0, t->plan.state_bytes);
     for (uint32_t step = 0; step < STEPS; step++) {
         const int8_t votes[2] = {1, -1};
         for (uint32_t i = 0; i < MOST_TRIALS; i++) {
@@ -88,7 +88,7 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_TRIALS])
             }
         }
         CHECK(sf_logits(&t->program, &t->plan, t->weights, &scratch, t->x, SAMPLES, t->logits) == SF_OK);
-        CHECK(sf_update(&t->program, &t->plan, t->weights, t->momentum, step, votes) == SF_OK);
+        CHECK(sf_update(&t->program, &t->plan, t->weights, t->state, step, votes) == SF_OK);
     }
     free(scratch.memory);
 }
@@ -119,18 +119,18 @@ static void refusals(const task* t)
     sf_packs packs = {aligned(need), need - 1, 1, 0, 0, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1, 0) == 0 && sf_packs_bytes(&t->program, ROWS, 0, 0) == 0);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none, 1,
-                             &loss) == SF_SCRATCH_TOO_SMALL);
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none,
+                             1, &loss) == SF_SCRATCH_TOO_SMALL);
     packs.bytes = need;
     packs.memory = (uint8_t*)packs.memory + 8;
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none, 1,
-                             &loss) == SF_MISALIGNED);
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none,
+                             1, &loss) == SF_MISALIGNED);
     packs.memory = (uint8_t*)packs.memory - 8;
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 0) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT &&
           sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 2) == SF_OK);
-    CHECK(sf_losses_threaded(&t->program, NULL, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, 0, &none, 1,
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, 0, &none, 1,
                              &loss) == SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
     sf_crew_close(crew);
     free(crew);
@@ -148,10 +148,10 @@ static void compare(const char* folder, const char* program, const char* plan)
     t.x = (const int8_t*)x.bytes;
     t.y = (const int32_t*)(const void*)y.bytes;
     t.weights = aligned(t.plan.weights_bytes);
-    t.momentum = malloc(t.plan.momentum_elements * sizeof(int16_t) + 1);
+    t.state = malloc(t.plan.state_bytes + 1);
     const size_t logits_bytes = (size_t)SAMPLES * t.program.classes * sizeof(int32_t);
     t.logits = malloc(logits_bytes);
-    CHECK(t.momentum != NULL && t.logits != NULL && t.plan.directions == 2);
+    CHECK(t.state != NULL && t.logits != NULL && t.plan.directions == 2);
 
     int64_t expected[STEPS][MOST_TRIALS], losses[STEPS][MOST_TRIALS];
     train_plainly(&t, expected);
@@ -176,7 +176,7 @@ static void compare(const char* folder, const char* program, const char* plan)
     free(weights);
     free(logits);
     free(t.weights);
-    free(t.momentum);
+    free(t.state);
     free(t.logits);
 }
 

@@ -83,14 +83,15 @@ static void check(const sf_plan* plan, const sf_tensor* t, const int8_t* votes, 
 static void trial(uint32_t number)
 {
     static uint32_t words[2][ELEMENTS + MARGIN / 4];
-    static int16_t momentum[2][ELEMENTS];
+    static int16_t momentum[2][ELEMENTS + 1] __attribute__((aligned(4))); /* rows of whole words */
     static sf_scaler scalers[ELEMENTS];
     static const uint32_t bits[4] = {8, 16, 4, 32};
     const uint32_t count = 1 + below(ELEMENTS), channels = 1 + below(below(2) ? 40 : 3);
     const int32_t dtype = (int32_t)(number % 4), rule = (int32_t)below(3);
     const uint32_t bytes = (count * bits[dtype] + 7) / 8;
     uint8_t *before = (uint8_t*)words[0], *after = (uint8_t*)words[1];
-    sf_tensor tensor = {dtype, 1, {(int32_t)count, 1, 1, 1}, 0, 0, (int32_t)bytes, (int32_t)count, rule, 1};
+    sf_tensor tensor = {dtype, 1, {(int32_t)count, 1, 1, 1, 1, 1}, 0, 0, (int32_t)bytes, (int32_t)count, rule, 1,
+                        0,     -1};
     tensor.channel_divisor = rule == 2 ? (int32_t)channels : (int32_t)((count + channels - 1) / channels);
     sf_trainable entry = {0, 0, below(2) && rule > 0 ? channels : 1, 0};
     sf_program program = {0};
@@ -108,7 +109,7 @@ static void trial(uint32_t number)
     if (below(2)) {
         plan.beta = below(2) ? 32768 : 1 + below(32767);
         plan.fraction_bits = below(9);
-        plan.momentum_elements = count;
+        plan.state_bytes = 2 * count;
     }
     const uint32_t shift = below(48), spread = below(3);
     for (uint32_t i = 0; i < channels; i++) {

@@ -9,7 +9,7 @@ from stepforward.engines.protocol import PLAIN, Batch, Move, Snapshot, Trial
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.methods.trials import both_sides
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import plan_training
 from stepforward.settings import Settings
 
 ENGINES = [ReferenceEngine, CoreEngine]

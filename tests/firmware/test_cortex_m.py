@@ -188,7 +188,7 @@ def test_training_and_inference_touch_what_they_ask_for(printed):
     assert inference == device_inference_bytes(printed.run.program)
     ram = memory(printed.run.program, printed.run.plan).other_ram
     assert printed.number("bytes weights") == next(n for name, n in ram.items() if "weights" in name)
-    assert printed.number("bytes momentum") == 2 * printed.run.plan.momentum_elements
+    assert printed.number("bytes state") == printed.run.plan.state_bytes
     assert printed.number("touched inference") <= inference <= scratch
     assert printed.number("touched training") <= scratch
     assert printed.number("touched stack") < STACK_BYTES / 2

@@ -24,7 +24,7 @@ def _starts() -> list[bytes]:
 
 @cache
 def _metadata(content: bytes) -> dict:
-    at, size = struct.unpack_from("<2I", content, 56)
+    at, size = struct.unpack_from("<2I", content, 60)
     return json.loads(content[at : at + size])
 
 
@@ -32,22 +32,22 @@ def make(rng: Random) -> bytes:
     """A program with one to three changes."""
     start = rng.choice(_starts())
     content, metadata = bytearray(start), None
-    weights, metadata_at = (struct.unpack_from("<I", start, place)[0] for place in (48, 56))
+    weights, metadata_at = (struct.unpack_from("<I", start, place)[0] for place in (52, 60))
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         kind = rng.randrange(10)
         if kind < 3:
             metadata = mutated_json(rng, metadata or _metadata(start))
         elif kind == 3:
-            place = 24 + 4 * rng.randrange(18)
+            place = 24 + 4 * rng.randrange(26)
             struct.pack_into("<I", content, place, near(rng, struct.unpack_from("<I", content, place)[0]))
         else:
-            place = 4 * rng.randrange(24, weights // 4)
+            place = 4 * rng.randrange(32, weights // 4)
             struct.pack_into("<I", content, place, near(rng, struct.unpack_from("<I", content, place)[0]))
     if metadata is not None:
         text = json_bytes(rng, metadata)
         content[metadata_at:] = text + bytes(-len(text) % 16)
         struct.pack_into("<I", content, 8, len(content))
-        struct.pack_into("<I", content, 60, len(text))
+        struct.pack_into("<I", content, 64, len(text))
     if rng.random() < 0.05:
         content = bytearray(mutated_bytes(rng, bytes(content)))
     return sealed(content) if rng.random() < 0.98 else bytes(content)
@@ -55,9 +55,9 @@ def make(rng: Random) -> bytes:
 
 def sealed(content: bytearray) -> bytes:
     """The file with its checksums made right."""
-    if len(content) < 96:
+    if len(content) < 128:
         return bytes(content)
-    weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 48)
+    weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 52)
     struct.pack_into("<I", content, 16, zlib.crc32(content[weights : weights + weight_bytes]))
     struct.pack_into("<I", content, 20, zlib.crc32(content[metadata : metadata + metadata_bytes]))
     struct.pack_into("<I", content, 12, zlib.crc32(content[16 : max(16, weights)]))

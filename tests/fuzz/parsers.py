@@ -30,6 +30,7 @@ def parser(name: str) -> Parser:
 MODULES = {
     "journal": "of_journal",
     "program": "of_program",
+    "plan": "of_plan",
     "metadata": "of_metadata",
     "result": "of_result",
     "npz": "of_npz",

@@ -11,7 +11,7 @@ from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.protocol import take
 from stepforward.methods.table import INTEGERS, METHODS, PROBES, Listed, make
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import plan_training
 from stepforward.settings import Settings
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.quantize import quantize
@@ -28,7 +28,9 @@ def listed(monkeypatch):
 
 def trained(steps=30):
     program = small_program()
-    settings = Settings(method="spsa", steps=steps, lr=5e-4, directions=4, schedule="constant")
+    settings = Settings(
+        temperature=1.0, method="spsa", steps=steps, lr=5e-4, directions=4, schedule="constant"
+    )
     engine = ReferenceEngine(program, plan_training(program, range(8), settings))
     batch = Batch.of(*samples(program, 16))
     return engine, settings, list(take(make(settings), engine, lambda number: batch, range(steps)))

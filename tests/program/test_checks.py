@@ -13,14 +13,14 @@ from stepforward.verbs.inspect import inspect
 
 PROGRAM = small_program(per_channel=True)
 CONTENT = fileformat.to_bytes(PROGRAM)
-WEIGHTS, METADATA = struct.unpack_from("<I", CONTENT, 48)[0], struct.unpack_from("<I", CONTENT, 56)[0]
+WEIGHTS, METADATA = struct.unpack_from("<I", CONTENT, 52)[0], struct.unpack_from("<I", CONTENT, 60)[0]
 WORDS = (0, 1, 2, 3, 7, 255, 65536, 2**30, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def sealed(content):
     """The file with every checksum made right again."""
     content = bytearray(content)
-    weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 48)
+    weights, weight_bytes, metadata, metadata_bytes = struct.unpack_from("<4I", content, 52)
     struct.pack_into("<I", content, 16, zlib.crc32(content[weights : weights + weight_bytes]))
     struct.pack_into("<I", content, 20, zlib.crc32(content[metadata : metadata + metadata_bytes]))
     struct.pack_into("<I", content, 12, zlib.crc32(content[16:weights]))
@@ -31,12 +31,12 @@ def with_metadata(text):
     """The program with another metadata section."""
     head = bytearray(CONTENT[:METADATA])
     struct.pack_into("<I", head, 8, METADATA + len(text))
-    struct.pack_into("<I", head, 60, len(text))
+    struct.pack_into("<I", head, 64, len(text))
     return sealed(bytes(head) + text)
 
 
 def metadata():
-    size = struct.unpack_from("<I", CONTENT, 60)[0]
+    size = struct.unpack_from("<I", CONTENT, 64)[0]
     return json.loads(CONTENT[METADATA : METADATA + size])
 
 
@@ -60,7 +60,7 @@ def test_every_word_of_a_program_can_be_hostile():
 def test_a_header_that_claims_gigabytes_takes_no_memory(tmp_path):
     resource = pytest.importorskip("resource")
     content = bytearray(CONTENT)
-    struct.pack_into("<I", content, 28, 2**26)  # tensors
+    struct.pack_into("<I", content, 32, 2**26)  # tensors
     (tmp_path / "p.sfp").write_bytes(sealed(content))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(StepforwardError, match="damaged: the program is too large"):

@@ -1,12 +1,26 @@
+import struct
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small import small_program
 
+from stepforward.core.checks import refusal
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
+from stepforward.operators.concat import Concat
+from stepforward.operators.rescale import Rescale
+from stepforward.operators.reshape import Reshape
 from stepforward.program import fileformat
+from stepforward.program.arena import plan_arena
+from stepforward.program.model import Op, Program, Tensor
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 CONTENT = fileformat.to_bytes(small_program())
 
@@ -21,7 +35,7 @@ def test_a_program_comes_back_whole(dtype, per_channel, tmp_path):
 
 def test_the_file_is_the_same_every_time():
     assert fileformat.to_bytes(small_program()) == CONTENT
-    assert zlib.crc32(CONTENT[-4:]) is not None and CONTENT[:4] == b"SFP1"
+    assert zlib.crc32(CONTENT[-4:]) is not None and CONTENT[:4] == b"SFP2"
 
 
 @given(st.integers(0, len(CONTENT) - 1))
@@ -43,3 +57,65 @@ def test_a_changed_byte_is_refused_or_was_padding(position, flip):
 def test_a_later_version_is_named():
     with pytest.raises(StepforwardError, match="version 9"):
         fileformat.from_bytes(CONTENT[:4] + b"\x09\0\0\0" + CONTENT[8:])
+
+
+def test_a_program_of_version_1_is_refused_with_the_command_that_makes_a_new_one():
+    content = (GOLDEN / "program_1.sfp").read_bytes()
+    assert refusal(content) == "a format version this code does not know"
+    with pytest.raises(StepforwardError, match="format version 1; this release reads version 2") as error:
+        fileformat.from_bytes(content, "old.sfp")
+    assert "stepforward quantize MODEL.onnx" in error.value.remedy
+
+
+def sealed(content):
+    """The file with the checksum of header and records made right again."""
+    weights = struct.unpack_from("<I", content, 52)[0]
+    return content[:12] + struct.pack("<I", zlib.crc32(content[16:weights])) + content[16:]
+
+
+@pytest.mark.parametrize(
+    ("features", "named"),
+    [(0b10010100, r"feature 4 \(products of activations\)"), (1 << 31, "feature 31, which")],
+)
+def test_the_lowest_feature_that_is_not_known_is_named(features, named):
+    content = sealed(CONTENT[:24] + struct.pack("<I", features) + CONTENT[28:])
+    assert refusal(content) == "the file needs a feature or a section that this code does not know"
+    with pytest.raises(StepforwardError, match=named):
+        fileformat.from_bytes(content)
+
+
+def test_a_frozen_tensor_stays_frozen():
+    program = small_program()
+    frozen = replace(program.tensors[0], frozen=True)
+    program = replace(program, tensors=(frozen, *program.tensors[1:]))
+    assert fileformat.from_bytes(fileformat.to_bytes(program)) == program
+
+
+@pytest.mark.parametrize("rank", [4, 5, 6])
+def test_a_tensor_may_have_six_dimensions(rank):
+    shape = (2, 1, 3, 1, 2, 2)[:rank]
+    x = Tensor("x", (2 * 3,) if rank == 4 else (24,) if rank == 6 else (12,), "s8", (0.1,), offset=-1)
+    y, z = Tensor("y", shape, "s8", (0.1,)), Tensor("z", shape, "s8", (0.1,))
+    ops = (Op("a", Reshape(), (0,), 1), Op("b", Rescale(rescale=((32768, 15),)), (1,), 2))
+    program = plan_arena(Program((x, y, z), ops, 0, 2, 0, b""))
+    content = fileformat.to_bytes(program)
+    assert struct.unpack_from("<I", content, 24)[0] == (4 if rank > 4 else 0)
+    assert fileformat.from_bytes(content) == program
+    batch = np.arange(-12, 3 * x.elements - 12, dtype=np.int8).reshape(3, -1)
+    assert np.array_equal(logits_of(CoreEngine(program), batch), batch)
+    without = sealed(content[:24] + bytes(4) + content[28:])
+    assert refusal(without) == (None if rank == 4 else "a tensor record is not valid")
+
+
+def test_an_operator_may_have_sixteen_inputs():
+    x = Tensor("x", (3,), "s8", (0.1,), offset=-1)
+
+    def program(inputs):
+        y = Tensor("y", (3 * inputs,), "s8", (0.1,))
+        what = Concat(rescale=((32768, 15),) * inputs)
+        return plan_arena(Program((x, y), (Op("join", what, (0,) * inputs, 1),), 0, 1, 0, b""))
+
+    assert fileformat.from_bytes(fileformat.to_bytes(program(16))) == program(16)
+    batch = np.arange(6, dtype=np.int8).reshape(2, 3)
+    assert np.array_equal(logits_of(CoreEngine(program(16)), batch), np.tile(batch, 16))
+    assert refusal(fileformat.to_bytes(program(17))) == "an operator has no kernel for these types"

@@ -7,7 +7,7 @@ from stepforward import journal as journals
 from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.table import make
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import plan_training
 from stepforward.run.session import Session, Taken
 from stepforward.settings import Settings
 

@@ -11,7 +11,7 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.protocol import Method
 from stepforward.methods.qzo_ff import sign_spsa
 from stepforward.methods.votes import VOTES
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import plan_training
 from stepforward.run.session import Session
 from stepforward.run.training import train
 from stepforward.scores import NATS, score

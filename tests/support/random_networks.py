@@ -5,17 +5,20 @@ counted through, so that any `CYCLE` successive numbers hold every combination; 
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from loss_scale import loss_scale
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.table import BY_KIND
+from stepforward.plan.make import plan_training
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.program.weights import pack
 from stepforward.settings import Settings
 
@@ -107,6 +110,7 @@ def _plan(rng, program, share):
         rounding=str(rng.choice(["nearest", "floor", "stochastic"])),
         schedule=str(rng.choice(["constant", "linear", "cosine"])),
         share_batch=share,
+        temperature=1.0,
     )
     count = program.parameter_count
     some = np.flatnonzero(rng.random(count) < 0.5).tolist() or [count - 1]
@@ -306,5 +310,6 @@ class Builder:
             self._op(f"op{i}", kind, tuple(count + j for j in inputs), count + out, **fields)
             for i, (kind, inputs, out, fields) in enumerate(self.ops)
         )
-        loss = (int(self.rng.integers(30000, 65536)), int(self.rng.integers(0, 21)))
-        return Program((*self.parameters, *self.tensors), ops, count, count + output, count, self.blob, loss)
+        scale = loss_scale(int(self.rng.integers(30000, 65536)), int(self.rng.integers(0, 21)))
+        self.tensors[output] = replace(self.tensors[output], scale=(scale,))
+        return Program((*self.parameters, *self.tensors), ops, count, count + output, count, self.blob)

@@ -1,9 +1,11 @@
 """Hypothesis strategies for one-operator programs: every kind, geometry, type and format."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
+from loss_scale import loss_scale
 
 from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
@@ -96,11 +98,9 @@ def finish(draw, parameters, blob, activations, **op):
     inputs, own = op.pop("inputs"), {"weight": 0, "bias": 1} if parameters else {}
     ops = [Op("op", what(**op), inputs, output, **own)]
     tensors = [*parameters, *activations]
-    program = Program(
-        *(tuple(tensors), tuple(ops), count, output, count, blob),
-        loss_rescale=(draw(st.integers(30000, 65535)), draw(st.integers(0, 20))),
-    )
-    return plan_arena(program)
+    scale = loss_scale(draw(st.integers(30000, 65535)), draw(st.integers(0, 20)))
+    tensors[output] = replace(tensors[output], scale=(scale,))
+    return plan_arena(Program(tuple(tensors), tuple(ops), count, output, count, blob))
 
 
 @st.composite
@@ -214,7 +214,7 @@ def elementwise_programs(draw):
         op = Op("add", Add(rescale=((a, shift), (b, shift)), **clip(draw, dtype)), (0, 1), 2)
     else:
         op = Op("second", Rescale(rescale=pairs(draw, 1, 16), **clip(draw, dtype)), (1,), 2)
-    return plan_arena(Program((x, copy, y), (first, op), 0, 2, 0, b"", (40000, 10)))
+    return plan_arena(Program((x, copy, y), (first, op), 0, 2, 0, b""))
 
 
 @st.composite
@@ -229,7 +229,7 @@ def concat_programs(draw):
     first = Op("first", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)
     what = Concat(rescale=pairs(draw, count, 15), axis=axis, **clip(draw, dtype))
     join = Op("join", what, sources, 2)
-    return plan_arena(Program((x, copy, y), (first, join), 0, 2, 0, b"", (40000, 10)))
+    return plan_arena(Program((x, copy, y), (first, join), 0, 2, 0, b""))
 
 
 @st.composite
@@ -252,7 +252,7 @@ def move_programs(draw):
         padded, fields = (math.prod(shape),), {}
     y = Tensor("y", padded, dtype, wide.scale, wide.zero_point)
     move = Op(kind, BY_KIND[kind](**fields), (1,), 2)
-    return plan_arena(Program((x, wide, y), (first, move), 0, 2, 0, b"", (40000, 10)))
+    return plan_arena(Program((x, wide, y), (first, move), 0, 2, 0, b""))
 
 
 def inputs(program, n, rng):

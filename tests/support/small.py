@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from loss_scale import loss_scale
 
 from stepforward.lowering.lower import lower
 from stepforward.network.network import Format, Network, Node, Parameter
@@ -184,12 +185,12 @@ def padded_program() -> Program:
         Tensor("w", (2, 2, channels), "s16", (3e-5,), offset=0),
         Tensor("b", (channels,), "s32", (6e-7,), offset=16),
         Tensor("x", (height, width, channels), "s8", (0.02,), -3, offset=-1),
-        Tensor("y", (height + 5, width + 5, channels), "s8", (0.02,)),
+        Tensor("y", (height + 5, width + 5, channels), "s8", (loss_scale(30000, 10),)),
     )
     weights = np.array([730, -5087, 2750, 461, -850, -1, 10, 900, 5, 0, -7, 0], "<i2").tobytes()
     what = Depthwise(kernel=(2, 2), padding=(3, 3, 3, 3), rescale=((32768, 27),))
     op = Op("op", what, (2,), 3, weight=0, bias=1)
-    return plan_arena(Program(tensors, (op,), 2, 3, 2, weights, loss_rescale=(30000, 10)))
+    return plan_arena(Program(tensors, (op,), 2, 3, 2, weights))
 
 
 def samples(program: Program, n: int, seed: int = 1):

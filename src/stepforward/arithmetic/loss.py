@@ -1,9 +1,11 @@
 """Integer cross-entropy in bits (contract, section 5)."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, multiply
+from stepforward.arithmetic.fixedpoint import Int, multiply, quantize_multiplier
 from stepforward.arithmetic.tables import exp2_table, log2_table
 
 
@@ -25,6 +27,21 @@ def log2(s: Int) -> Int:
     i, r = f >> 22, f & ((1 << 22) - 1)
     fraction = table[i] + (((table[i + 1] - table[i]) * r) >> 22)
     return ((k - 30) << 16) + ((fraction + (1 << 13)) >> 14)
+
+
+def loss_rescale(scale: float, temperature: float = 1.0) -> tuple[int, int]:
+    """(mult, shift) of `cross_entropy` for logits of a scale, divided by a temperature.
+
+    The multiplier of a temperature is made from that of temperature 1, which is rounded already.
+
+    Raises:
+        ValueError: the multiplier leaves the arithmetic.
+
+    >>> loss_rescale(0.25), loss_rescale(0.25, 2.0)
+    ((47274, 1), (47274, 2))
+    """
+    mult, shift = quantize_multiplier(scale * math.log2(math.e) * 65536)
+    return (mult, shift) if temperature == 1 else quantize_multiplier(mult / 2**shift / temperature)
 
 
 def cross_entropy(logits: NDArray[np.integer], labels: NDArray[np.integer], mult: int, shift: int) -> Int:

@@ -35,7 +35,7 @@ def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tupl
     """w plus the sum of amount*eps*z on w's own grid, w in stored order and flat; w itself does not change.
 
     Args:
-        plan: `program.training_plan.TrainingPlan`.
+        plan: `plan.model.TrainingPlan`.
         entry: the tensor's `Trainable` in the plan.
         tensor: the parameter.
         w: its integers, shape (elements,).
@@ -73,7 +73,7 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
     """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
 
     Args:
-        plan: `program.training_plan.TrainingPlan`.
+        plan: `plan.model.TrainingPlan`.
         entry: the tensor's `Trainable` in the plan.
         tensor: the parameter.
         w: its integers, shape (elements,).

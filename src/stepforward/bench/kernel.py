@@ -43,7 +43,7 @@ def convolution(channels: int, rows: int) -> Program:
     )
     conv = Conv(kernel=(3, 3), padding=(1, 1, 1, 1), rescale=((40000, 30),))
     op = Op("convolution", conv, (2,), 3, weight=0, bias=1)
-    return plan_arena(Program(tensors, (op,), 2, 3, 2, weights + bytes(4 * rows), loss_rescale=(32768, 15)))
+    return plan_arena(Program(tensors, (op,), 2, 3, 2, weights + bytes(4 * rows)))
 
 
 def kernel_shares(

@@ -3,9 +3,9 @@
 from typing import Any
 
 from stepforward.moving.select import select
-from stepforward.program.for_training import for_training
+from stepforward.plan.make import for_training
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 from stepforward.settings import Settings
 
 STEPS = 1 << 20

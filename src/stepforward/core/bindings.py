@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 3  # SF_INTERFACE
+INTERFACE = 4  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -29,10 +29,9 @@ class ProgramHandle(ctypes.Structure):
                     "output",
                     "arena_bytes",
                     "cut",
-                    "loss_mult",
-                    "loss_shift",
                     "classes",
                     "input_bytes",
+                    "unknown",
                 ),
             )
         ],
@@ -58,7 +57,9 @@ class PlanHandle(ctypes.Structure):
                     "rounding",
                 ),
                 *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
-                *("delta_mult", "delta_shift", "share_batch", "momentum_elements", "weights_bytes"),
+                *("delta_mult", "delta_shift", "share_batch"),
+                *("elements", "objective", "loss_mult", "loss_shift"),
+                *("weights_bytes", "state_bytes", "momentum_first", "momentum_bytes", "unknown"),
             )
         ],
     )
@@ -110,7 +111,7 @@ class Trainer(ctypes.Structure):
         ("program", POINTER(ProgramHandle)),
         ("plan", POINTER(PlanHandle)),
         ("weights", c_void_p),
-        ("momentum", c_void_p),
+        ("state", c_void_p),
         ("scratch", Scratch),
         ("journal", POINTER(JournalHandle)),
         ("step", c_uint32),

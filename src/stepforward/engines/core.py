@@ -24,9 +24,10 @@ from stepforward.engines.host_memory import even_block, host_memory
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.errors import StepforwardError
+from stepforward.plan import fileformat as plan_file
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 
 MAX_THREADS = 64
 
@@ -37,7 +38,7 @@ class CoreEngine:
 
     Args:
         program: what to run.
-        plan: training plan; without one only `outputs`, plain losses and snapshots work.
+        plan: training plan; without one only `outputs` and snapshots work.
         threads: worker threads; `default_threads()` if None. Results do not depend on it.
         block: samples run together per thread; chosen by the size of the activations if None. Results do not
             depend on it.
@@ -74,8 +75,8 @@ class CoreEngine:
         )
         self._packs_or_none = self._packs if planned.copies else None
         self._weights = WeightStore(program, self._handle, self._file, plan, self._plan_handle)
-        self._momentum = np.zeros(plan.momentum_elements if plan else 0, dtype=np.int16)
-        self._addresses = self._weights.buffer.ctypes.data, self._momentum.ctypes.data
+        self._state = aligned_bytes(plan.state_bytes if plan else 0)
+        self._addresses = self._weights.buffer.ctypes.data, self._state.ctypes.data
 
     @property
     def scratch_bytes(self) -> int:
@@ -86,14 +87,14 @@ class CoreEngine:
         """Loss of each trial, summed over its rows, as exact integers.
 
         Raises:
-            StepforwardError: samples or labels have a wrong shape, type or label; there is no plan to move the
-                weights by; a trial has more than one move, or one of another amount than +1, -1 and 0.
+            StepforwardError: samples or labels have a wrong shape, type or label; there is no plan; a trial has
+                more than one move, or one of another amount than +1, -1 and 0.
         """
         x = self._inputs(batch.x)
         y = self._labels(batch.y, len(x))
-        if self.plan is None and any(trial.moves for trial in trials):
+        if self.plan is None:
             raise StepforwardError(
-                "this engine has no training plan to move weights by",
+                "this engine has no training plan, which says what the loss is and how weights move",
                 "make it with CoreEngine(program, plan)",
             )
         records = (TrialRecord * len(trials))(*(_record(trial, len(x)) for trial in trials))
@@ -154,26 +155,26 @@ class CoreEngine:
         return (result,)
 
     def snapshot(self) -> Snapshot:
-        """A copy of the weights section and the momentum buffer."""
+        """A copy of the weights section and the state."""
         with self._alone:
-            return Snapshot(self._weights.snapshot(), self._momentum.tobytes())
+            return Snapshot(self._weights.snapshot(), self._state.tobytes())
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Put a snapshot back, weights and momentum.
+        """Put a snapshot back, weights and state.
 
         Raises:
-            StepforwardError: the snapshot has another size than the program's weights, or its plan's momentum.
+            StepforwardError: the snapshot has another size than the program's weights, or its plan's state.
         """
-        sizes = {"weights": self._handle.weights_bytes, "momentum": self._momentum.nbytes}
+        sizes = {"weights": self._handle.weights_bytes, "state": self._state.nbytes}
         for (kind, wanted), given in zip(sizes.items(), snapshot, strict=True):
-            if len(given) != wanted and not (kind == "momentum" and not given):
+            if len(given) != wanted and not (kind == "state" and not given):
                 raise StepforwardError(
                     f"a snapshot of {len(given)} bytes does not fit the program's {wanted} bytes of {kind}",
                     "restore a snapshot of the same program and plan",
                 )
         with self._alone:
             self._weights.restore(snapshot.weights)
-            self._momentum[:] = np.frombuffer(snapshot.state, dtype=np.int16) if snapshot.state else 0
+            self._state[:] = np.frombuffer(snapshot.state, dtype=np.uint8) if snapshot.state else 0
             self._packs.filled = 0
 
     def scratch_for(self, n: int) -> Scratch:
@@ -274,7 +275,7 @@ def open_plan(handle: ProgramHandle, plan: TrainingPlan) -> tuple[PlanHandle, ND
     Raises:
         StepforwardError: the plan does not belong to the program.
     """
-    file, plan_handle = _aligned_copy(plan.to_bytes()), PlanHandle()
+    file, plan_handle = _aligned_copy(plan_file.to_bytes(plan)), PlanHandle()
     check(
         library().sf_plan_open(plan_handle, handle, file.ctypes.data, file.size), "opening the training plan"
     )

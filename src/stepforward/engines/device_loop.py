@@ -11,8 +11,8 @@ from stepforward.engines.core import open_plan, open_program
 from stepforward.engines.protocol import Batch, Snapshot
 from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.journal import STEPS_PER_RECORD, settings_text
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 
 
 class DeviceLoop:
@@ -40,7 +40,7 @@ class DeviceLoop:
         self._program, self._program_file = open_program(program)
         self._plan, self._plan_file = open_plan(self._program, plan)
         self._weights = WeightStore(program, self._program, self._program_file, plan, self._plan)
-        self._momentum = np.zeros(plan.momentum_elements, dtype=np.int16)
+        self._state = aligned_bytes(plan.state_bytes)
         self._memory = aligned_bytes(self._core.sf_scratch_bytes(self._program, 1, DEVICE_ROWS))
         self._journal = JournalHandle() if settings is not None else None
         if settings is not None:
@@ -49,7 +49,7 @@ class DeviceLoop:
             ctypes.pointer(self._program),
             ctypes.pointer(self._plan),
             self._weights.buffer.ctypes.data,
-            self._momentum.ctypes.data,
+            self._state.ctypes.data,
             Scratch(self._memory.ctypes.data, self._memory.size, 1, DEVICE_ROWS),
             ctypes.pointer(self._journal) if self._journal is not None else None,
         )
@@ -99,5 +99,5 @@ class DeviceLoop:
         check(self._core.sf_journal_end(self._journal, kept, reason), "writing the journal")
 
     def snapshot(self) -> Snapshot:
-        """A copy of the weights section and the momentum buffer."""
-        return Snapshot(self._weights.snapshot(), self._momentum.tobytes())
+        """A copy of the weights section and the state."""
+        return Snapshot(self._weights.snapshot(), self._state.tobytes())

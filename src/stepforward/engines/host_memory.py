@@ -8,7 +8,7 @@ from stepforward.core.bindings import ProgramHandle, library
 from stepforward.errors import StepforwardError
 
 if TYPE_CHECKING:
-    from stepforward.program.training_plan import TrainingPlan
+    from stepforward.plan.model import TrainingPlan
 
 CHOICES = {
     "fast": "weights are packed once per step and trial for all threads, both sides of a direction from one z",

@@ -9,9 +9,10 @@ from stepforward.arithmetic import step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
+from stepforward.errors import StepforwardError
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
 from stepforward.program.run import logits, run
-from stepforward.program.training_plan import TrainingPlan
 from stepforward.program.weights import pack_all, unpack_all
 
 
@@ -30,14 +31,19 @@ class ReferenceEngine:
     def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
         """Loss of each trial, summed over its rows, as exact integers."""
         program, x = self.program, batch.x.astype(np.int64)
-        cut = self.plan.first_op if self.plan else len(program.ops)
+        if self.plan is None:
+            raise StepforwardError(
+                "this engine has no training plan, which says what the loss is and how weights move",
+                "make it with ReferenceEngine(program, plan)",
+            )
+        cut, pair = self.plan.first_op, (self.plan.objective.mult, self.plan.objective.shift)
         known = run(program, program.ops[:cut], self._weights, {program.input: x})
         totals = []
         for trial in trials:
             rows = {tensor: value[trial.rows] for tensor, value in known.items()}
             values = run(program, program.ops[cut:], self._moved(step, trial.moves), rows)
             found, y = values[program.output], batch.y[trial.rows]
-            totals.append(int(cross_entropy(found.reshape(len(y), -1), y, *program.loss_rescale).sum()))
+            totals.append(int(cross_entropy(found.reshape(len(y), -1), y, *pair).sum()))
         return totals
 
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:

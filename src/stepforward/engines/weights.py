@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.core.bindings import PlanHandle, ProgramHandle
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program, Tensor
-from stepforward.program.training_plan import TrainingPlan
 
 
 class WeightStore:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.arithmetic.loss import loss_rescale
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
 from stepforward.operators.average_pool import AveragePool
@@ -72,7 +73,7 @@ class _Lowering:
                     f"node {node.name} ({node.op_type}): {error}",
                     "calibrate on data that covers the network's real range, or check this layer's weights",
                 ) from error
-        logits = self.network.formats[self.network.output]
+        _check_logits(self.network.formats[self.network.output])
         first = len(self.parameters)
         return Program(
             tensors=(*self.parameters, *self.activations),
@@ -81,7 +82,6 @@ class _Lowering:
             output=first + self.index[self.network.output],
             parameter_count=first,
             weights=b"".join(self.sections),
-            loss_rescale=_loss_rescale(logits),
             metadata={"name": self.network.name, **_input_scaling(self.network), **self.network.metadata},
         )
 
@@ -310,9 +310,9 @@ def _bounds(node: Node, form: Format) -> tuple[int, int]:
     return lo, hi
 
 
-def _loss_rescale(logits: Format) -> tuple[int, int]:
+def _check_logits(logits: Format) -> None:
     try:
-        return quantize_multiplier(logits.scale * math.log2(math.e) * 65536)
+        loss_rescale(logits.scale)
     except ValueError as error:
         by = 2 ** math.ceil(math.log2(logits.scale / LARGEST_LOGITS_SCALE) + 1)
         raise StepforwardError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import Field, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -31,6 +31,39 @@ class Operator:
     rescale: tuple[tuple[int, int], ...] = ()
     lo: int = -128
     hi: int = 127
+
+    @classmethod
+    def own(cls) -> list[Field]:
+        """The fields that this kind has besides those of every operator: its attributes, in order."""
+        common = {field.name for field in fields(Operator)}
+        return [field for field in fields(cls) if field.name not in common]
+
+    def attributes(self) -> list[int]:
+        """The attributes as a program's file has them, one integer after the other."""
+        values = (getattr(self, field.name) for field in self.own())
+        return [int(v) for value in values for v in (value if isinstance(value, tuple) else (value,))]
+
+    @classmethod
+    def from_attributes(cls, words: Sequence[int], **common: Any) -> Self:
+        """The operator with the attributes of a file. Each takes as many integers as its default has; a tuple without
+        a default takes what is left.
+
+        Args:
+            words: what `attributes` gives.
+            common: the fields of every operator.
+        """
+        left = list(words)
+        named: dict[str, Any] = {}
+        for field in cls.own():
+            default: Any = field.default
+            if isinstance(default, tuple):
+                size = len(default) or len(left)
+                named[field.name] = tuple(left[:size])
+            else:
+                size = 1
+                named[field.name] = type(default)(left[0])
+            del left[:size]
+        return cls(**named, **common)
 
     def run(
         self, x: Sequence[Int], formats: Sequence[Tensor], y: Tensor, parameters: Sequence[Int] = ()

@@ -8,8 +8,8 @@ from stepforward.operators.operator import Operator
 
 DTYPES = ("s8", "s16", "s4", "s32")
 BITS = {"s8": 8, "s16": 16, "s4": 4, "s32": 32}
-MAX_INPUTS = 8
-"""Activations that one operator may read."""
+MAX_INPUTS = 16
+"""Activations that one operator may read in the core."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,13 @@ class Tensor:
     """One tensor of one sample (batch left out), or one parameter in its stored layout.
 
     Attributes:
-        shape: 1 to 4 dimensions; images are (H, W, C).
+        shape: 1 to 6 dimensions; images are (H, W, C).
         dtype: "s8", "s16", "s4" or "s32".
         scale: one float, or one per output channel (parameters only).
         offset: bytes from the start of the weights section (parameters) or of one sample's arena (activations);
             -1 for the network's input, which the caller owns.
         channel_rule: "one", "divide" (channel = element // channel_divisor) or "modulo".
+        frozen: a parameter that no plan may train.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Tensor:
     offset: int = 0
     channel_rule: str = "one"
     channel_divisor: int = 1
+    frozen: bool = False
 
     @property
     def elements(self) -> int:
@@ -57,7 +59,7 @@ class Op:
     Attributes:
         what: the operator, with its own attributes.
         inputs, output: tensors of activations.
-        weight, bias: parameter tensors, or -1.
+        weight, bias: parameter tensors, or -1; several operators may share one.
         work: where a device's working memory begins, in bytes of the arena; 0: after the arena.
     """
 
@@ -88,7 +90,6 @@ class Program:
         tensors: parameters first (0 .. parameter_count-1), then activations.
         ops: in execution order.
         weights: the weights section: every parameter at its offset.
-        loss_rescale: (mult, shift) of the integer cross-entropy (contract, section 5).
         arena_bytes: activations of one sample, planned for `cut`.
         cut: leading operators that no perturbation touches.
         metadata: names, preprocessing, class names, bits.
@@ -100,7 +101,6 @@ class Program:
     output: int
     parameter_count: int
     weights: bytes
-    loss_rescale: tuple[int, int]
     arena_bytes: int = 0
     cut: int = 0
     metadata: dict = field(default_factory=dict)

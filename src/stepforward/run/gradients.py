@@ -15,8 +15,9 @@ from stepforward.engines.torch import TorchEngine, set_threads
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory
 from stepforward.moving.select import select
+from stepforward.plan.make import plan_training
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan, plan_training
 from stepforward.run.base import quantized
 from stepforward.run.figures import Figures
 from stepforward.run.learner import Samples

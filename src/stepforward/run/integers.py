@@ -18,10 +18,9 @@ from stepforward.memory import memory
 from stepforward.methods.protocol import take
 from stepforward.methods.table import make
 from stepforward.moving.select import select
-from stepforward.program.arena import plan_arena
-from stepforward.program.for_training import for_training
+from stepforward.plan.make import for_training
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.base import quantized, recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
@@ -124,14 +123,14 @@ def integer_learner(
     sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
     steps = _steps(settings, program, samples["train"], recorded)
-    trained, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
+    program, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
     return IntegerLearner(
         prepared=prepared,
         settings=settings,
         opened=opened,
-        program=plan_arena(program, plan.first_op),
+        program=program,
         plan=plan,
-        engine=CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory),
+        engine=CoreEngine(program, plan, threads=settings.threads, memory=settings.memory),
         samples=samples,
         steps=steps,
         shares=plan.directions if plan.share_batch else 1,

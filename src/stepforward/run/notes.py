@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from stepforward.data.dataset import Dataset
+from stepforward.plan.model import TrainingPlan
+from stepforward.plan.quanta import quanta
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan, quanta
 from stepforward.run.comparison import Comparison
 from stepforward.run.complete import doubt
 from stepforward.run.prepare import Prepared, repeated

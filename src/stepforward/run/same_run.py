@@ -8,8 +8,8 @@ import numpy as np
 
 from stepforward.errors import StepforwardError
 from stepforward.journal import Journal, written_by
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.program.training_plan import TrainingPlan
 from stepforward.run.recorded import UNSAID
 from stepforward.settings import Settings
 

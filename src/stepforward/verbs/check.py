@@ -13,10 +13,10 @@ from stepforward.graph.metadata import get_class_names, get_notes, get_preproces
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.moving.select import select
+from stepforward.plan.make import fitting, plan_training
 from stepforward.program import fileformat
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
-from stepforward.program.training_plan import fitting, plan_training
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
 from stepforward.sources.onnx.support import unsupported

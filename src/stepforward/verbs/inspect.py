@@ -11,11 +11,13 @@ from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.moving.select import select
+from stepforward.plan.make import fitting, plan_training
+from stepforward.plan.model import TrainingPlan
+from stepforward.plan.quanta import quanta
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
-from stepforward.program.training_plan import TrainingPlan, fitting, plan_training, quanta
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 

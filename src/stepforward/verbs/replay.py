@@ -12,7 +12,7 @@ from stepforward.files import refuse_to_replace
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
-from stepforward.program.training_plan import plan_training
+from stepforward.plan.make import plan_training
 from stepforward.run.recorded import recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
 

@@ -23,6 +23,7 @@ const char* sf_status_text(sf_status status)
     case SF_BAD_ARGUMENT: return "an argument is not valid";
     case SF_SINK_FAILED: return "the journal could not be written";
     case SF_NO_THREAD: return "the system gave no lock for threads";
+    case SF_UNKNOWN: return "the file needs a feature or a section that this code does not know";
     }
     return "unknown status";
 }

@@ -1,9 +1,56 @@
-/* Reading the records of a program: rescaling pairs, activations, windows. */
+/* Reading the records of a program: an operator's tensors, attributes and rescaling pairs, activations, windows. */
 #ifndef SFI_TENSORS_H
 #define SFI_TENSORS_H
 
 #include "base/machine.h"
 #include "stepforward.h"
+
+/* What an operator has of variable length are ranges of the constants, checked when the program is opened. */
+SFI_INLINE int32_t sfi_input_index(const sf_program* program, const sf_op* op, int32_t index)
+{
+    return program->constants[op->inputs_first + index];
+}
+
+SFI_INLINE const sf_tensor* sfi_input(const sf_program* program, const sf_op* op, int32_t index)
+{
+    return program->tensors + sfi_input_index(program, op, index);
+}
+
+SFI_INLINE int32_t sfi_output_index(const sf_program* program, const sf_op* op)
+{
+    return program->constants[op->outputs_first];
+}
+
+SFI_INLINE const sf_tensor* sfi_output(const sf_program* program, const sf_op* op)
+{
+    return program->tensors + sfi_output_index(program, op);
+}
+
+SFI_INLINE int32_t sfi_attribute(const sf_program* program, const sf_op* op, int32_t index)
+{
+    return program->constants[op->attributes_first + index];
+}
+
+/* A window that slides over an image: the first attributes of the operators that have one, as they lie in the file. */
+typedef struct sfi_window {
+    int32_t kernel_h, kernel_w;
+    int32_t stride_h, stride_w;
+    int32_t pad_top, pad_left, pad_bottom, pad_right;
+    int32_t dilation_h, dilation_w;
+} sfi_window;
+
+#define SFI_WINDOW_WORDS 10
+
+SFI_INLINE const sfi_window* sfi_window_of(const sf_program* program, const sf_op* op)
+{
+    return (const sfi_window*)(const void*)(program->constants + op->attributes_first);
+}
+
+/* Of a convolution: the attribute after its window. */
+SFI_INLINE uint32_t sfi_groups(const sf_program* program, const sf_op* op)
+{
+    return (uint32_t)sfi_attribute(program, op, SFI_WINDOW_WORDS);
+}
 
 SFI_INLINE const int32_t* sfi_rescale_pair(const sf_program* program, const sf_op* op, uint32_t index)
 {

@@ -3,7 +3,9 @@
 #include "base/weights.h"
 #include "stepforward.h"
 
-#define HEADER_BYTES 84u
+#define HEADER_BYTES 20u
+#define SECTION_BYTES 12u /* kind, version, bytes of what follows */
+#define MOMENTUM 1u       /* a part of the state */
 
 static uint32_t word(const uint8_t* at)
 {
@@ -12,13 +14,126 @@ static uint32_t word(const uint8_t* at)
     return v;
 }
 
-static sf_status read_header(sf_plan* plan, const uint8_t* file, size_t bytes)
+/* Sections, each by a reader of its words; `count` of them. */
+
+static sf_status read_objective(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (bytes < 4 || file[0] != 'S' || file[1] != 'F' || file[2] != 'T' || file[3] != '1')
+    if (count != 4 || word(at + 4) != 0 || word(at + 8) > 65535 || word(at + 12) > 47)
+        return SF_BAD_PLAN;
+    plan->objective = word(at);
+    plan->loss_mult = word(at + 8);
+    plan->loss_shift = word(at + 12);
+    return plan->objective == SF_CROSS_ENTROPY ? SF_OK : SF_UNKNOWN;
+}
+
+static sf_status read_directions(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 8)
+        return SF_BAD_PLAN;
+    plan->seed = word(at) | (uint64_t)word(at + 4) << 32;
+    plan->directions = word(at + 8);
+    plan->distribution = word(at + 12);
+    plan->perturbation = word(at + 16);
+    plan->delta_mult = word(at + 20);
+    plan->delta_shift = word(at + 24);
+    plan->share_batch = word(at + 28);
+    return SF_OK;
+}
+
+static sf_status read_update(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 3)
+        return SF_BAD_PLAN;
+    plan->rounding = word(at);
+    plan->beta = word(at + 4);
+    plan->fraction_bits = word(at + 8);
+    return SF_OK;
+}
+
+static sf_status read_schedule(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 3)
+        return SF_BAD_PLAN;
+    plan->schedule = word(at);
+    plan->steps = word(at + 4);
+    plan->warmup = word(at + 8);
+    return SF_OK;
+}
+
+static sf_status read_trainables(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count < 4)
+        return SF_BAD_PLAN;
+    plan->first_op = word(at);
+    plan->trainable_count = word(at + 4);
+    plan->scaler_count = word(at + 8);
+    plan->elements = word(at + 12);
+    if (4 + 4 * ((uint64_t)plan->trainable_count + plan->scaler_count) != count)
+        return SF_BAD_PLAN;
+    plan->trainables = (const sf_trainable*)(const void*)(at + 16);
+    plan->scalers = (const sf_scaler*)(const void*)(at + 16 + 16 * (size_t)plan->trainable_count);
+    return SF_OK;
+}
+
+/* The size of the state, and its parts, each with what it holds, its first byte and its bytes. */
+static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    const uint32_t parts = count < 2 ? 0 : word(at + 4);
+    if (count < 2 || 2 + 3 * (uint64_t)parts != count)
+        return SF_BAD_PLAN;
+    plan->state_bytes = word(at);
+    if (parts == 0)
+        return SF_OK;
+    if (word(at + 8) != MOMENTUM)
+        return SF_UNKNOWN;
+    plan->momentum_first = word(at + 12);
+    plan->momentum_bytes = word(at + 16);
+    return parts == 1 ? SF_OK : SF_BAD_PLAN;
+}
+
+typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
+
+/* By kind of section, all of version 1. */
+static const reader readers[] = {NULL,          read_objective,  read_directions,  read_update,
+                                 read_schedule, read_trainables, NULL /* masks */, read_state};
+
+enum { SECTIONS = sizeof readers / sizeof *readers };
+
+/* Each section once, in the order of their kinds, all that there are readers for. */
+static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* end, uint32_t count)
+{
+    uint32_t last = 0, seen = 0, wanted = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (end - at < (ptrdiff_t)SECTION_BYTES)
+            return SF_BAD_PLAN;
+        const uint32_t kind = word(at), version = word(at + 4), bytes = word(at + 8);
+        at += SECTION_BYTES;
+        if (kind <= last || bytes % 4 != 0 || bytes > (size_t)(end - at))
+            return SF_BAD_PLAN;
+        last = kind;
+        const sf_status status =
+            kind < SECTIONS && readers[kind] != NULL && version == 1 ? readers[kind](plan, at, bytes / 4) : SF_UNKNOWN;
+        if (status == SF_UNKNOWN)
+            plan->unknown = kind;
+        if (status != SF_OK)
+            return status;
+        seen |= 1u << kind;
+        at += bytes;
+    }
+    for (uint32_t kind = 0; kind < SECTIONS; kind++)
+        wanted |= (uint32_t)(readers[kind] != NULL) << kind;
+    return at == end && seen == wanted ? SF_OK : SF_BAD_PLAN;
+}
+
+static sf_status read_file(sf_plan* plan, const uint8_t* file, size_t bytes)
+{
+    if (bytes < 4 || file[0] != 'S' || file[1] != 'F' || file[2] != 'T' || file[3] < '1' || file[3] > '9')
         return SF_BAD_MAGIC;
+    if (file[3] != '3')
+        return SF_BAD_VERSION;
     if (bytes < HEADER_BYTES)
         return SF_TRUNCATED;
-    if (word(file + 4) != 2)
+    if (word(file + 4) != 3)
         return SF_BAD_VERSION;
     const uint32_t size = word(file + 8);
     if (size < HEADER_BYTES)
@@ -27,27 +142,7 @@ static sf_status read_header(sf_plan* plan, const uint8_t* file, size_t bytes)
         return SF_TRUNCATED;
     if (sf_crc32(0, file + 16, size - 16) != word(file + 12))
         return SF_BAD_CHECKSUM;
-    plan->seed = word(file + 16) | (uint64_t)word(file + 20) << 32;
-    plan->directions = word(file + 24);
-    plan->distribution = word(file + 28);
-    plan->perturbation = word(file + 32);
-    plan->rounding = word(file + 36);
-    plan->beta = word(file + 40);
-    plan->fraction_bits = word(file + 44);
-    plan->schedule = word(file + 48);
-    plan->steps = word(file + 52);
-    plan->warmup = word(file + 56);
-    plan->trainable_count = word(file + 60);
-    plan->scaler_count = word(file + 64);
-    plan->first_op = word(file + 68);
-    plan->delta_mult = word(file + 72);
-    plan->delta_shift = word(file + 76);
-    plan->share_batch = word(file + 80);
-    if (HEADER_BYTES + 16 * ((uint64_t)plan->trainable_count + plan->scaler_count) != size)
-        return SF_BAD_PLAN;
-    plan->trainables = (const sf_trainable*)(const void*)(file + HEADER_BYTES);
-    plan->scalers = (const sf_scaler*)(const void*)(file + HEADER_BYTES + 16 * (size_t)plan->trainable_count);
-    return SF_OK;
+    return read_sections(plan, file + HEADER_BYTES, file + size, word(file + 16));
 }
 
 /* fraction_bits <= 8 keeps (sum of votes * z) << fraction_bits inside int32: 255 * 128 * 127 * 2^8 < 2^31. */
@@ -71,6 +166,14 @@ static uint32_t channels_of(const sf_tensor* t)
     return t->channel_rule == 0 ? 1 : t->channel_rule == 2 ? divisor : (elements + divisor - 1) / divisor;
 }
 
+/* Momentum, where there is any, lies in the state, and nothing else does. */
+static int state_fits(const sf_plan* plan, uint64_t momentum_bytes)
+{
+    return plan->momentum_bytes == momentum_bytes && plan->momentum_first % 4 == 0 &&
+           plan->state_bytes <= (uint32_t)INT32_MAX &&
+           (uint64_t)plan->momentum_first + momentum_bytes == plan->state_bytes;
+}
+
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
 {
     uint64_t elements = 0, bytes = 0;
@@ -80,8 +183,10 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
             return SF_PLAN_MISMATCH;
         if (i > 0 && t->tensor <= plan->trainables[i - 1].tensor)
             return SF_BAD_PLAN;
-        if ((uint64_t)t->scaler_first + t->scaler_count > plan->scaler_count || t->momentum_first != elements)
+        if ((uint64_t)t->scaler_first + t->scaler_count > plan->scaler_count || t->element_first != elements)
             return SF_BAD_PLAN;
+        if ((program->tensors[t->tensor].flags & SF_FROZEN) != 0)
+            return SF_PLAN_MISMATCH;
         if (t->scaler_count != 1 && t->scaler_count != channels_of(program->tensors + t->tensor))
             return SF_PLAN_MISMATCH;
         elements += (uint32_t)program->tensors[t->tensor].elements;
@@ -90,8 +195,9 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
             return SF_TOO_LARGE;
     }
     plan->weights_bytes = (uint32_t)bytes;
-    plan->momentum_elements = plan->beta > 0 ? (uint32_t)elements : 0;
-    return plan->trainable_count > 0 ? SF_OK : SF_BAD_PLAN;
+    if (plan->trainable_count == 0 || elements != plan->elements)
+        return SF_BAD_PLAN;
+    return state_fits(plan, plan->beta > 0 ? 2 * elements : 0) ? SF_OK : SF_BAD_PLAN;
 }
 
 static int reads_trainable(const sf_plan* plan, const sf_op* op)
@@ -111,7 +217,7 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
     if (((uintptr_t)file & 3u) != 0)
         return SF_MISALIGNED;
     sfi_fill(plan, 0, sizeof *plan);
-    sf_status status = read_header(plan, (const uint8_t*)file, bytes);
+    sf_status status = read_file(plan, (const uint8_t*)file, bytes);
     if (status == SF_OK && !numbers_fit(plan))
         status = SF_BAD_PLAN;
     for (uint32_t i = 0; status == SF_OK && i < plan->scaler_count; i++)
@@ -126,7 +232,10 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
         if (first != plan->first_op || first < program->cut)
             status = SF_PLAN_MISMATCH;
     }
-    if (status != SF_OK)
+    if (status != SF_OK) {
+        const uint32_t unknown = plan->unknown;
         sfi_fill(plan, 0, sizeof *plan);
+        plan->unknown = unknown;
+    }
     return status;
 }

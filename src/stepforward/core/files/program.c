@@ -6,9 +6,15 @@
 #include "operators/operator.h"
 #include "stepforward.h"
 
-#define HEADER_BYTES 96u
+#define HEADER_BYTES 128u
+#define RESERVED 96u /* of the header: zeros from here on */
+#define RANK_5_6 4u  /* a feature: tensors of five and six dimensions */
+#define FEATURES RANK_5_6
 #define MAX_TENSORS 16384u
 #define MAX_OPS 4096u
+#define LAST_DTYPE 5                    /* 4, 5: unsigned bytes and s64, which nothing reads yet */
+#define KNOWN_FLAGS 7                   /* 1, 2: views and state, likewise */
+#define OP_FLAGS 0x3ff                  /* rounding, pre-shift, transposition and packing of an operand, likewise */
 #define MAX_ELEMENTS ((int64_t)1 << 28) /* of one tensor: indices stay far inside int32 */
 
 static uint32_t word(const uint8_t* at)
@@ -28,13 +34,30 @@ static int section(uint64_t offset, uint64_t bytes, uint64_t* end)
     return 1;
 }
 
+/* The program's inputs and outputs, one of each: ranges of the constants. */
+static sf_status read_ends(sf_program* p, const uint8_t* file)
+{
+    const uint32_t first[2] = {word(file + 68), word(file + 76)}, count[2] = {word(file + 72), word(file + 80)};
+    for (int i = 0; i < 2; i++) {
+        if (count[i] == 0 || count[i] > p->constant_count || first[i] > p->constant_count - count[i])
+            return SF_BAD_HEADER;
+        if (count[i] > 1)
+            return SF_UNSUPPORTED;
+    }
+    p->input = (uint32_t)p->constants[first[0]];
+    p->output = (uint32_t)p->constants[first[1]];
+    return SF_OK;
+}
+
 static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
 {
-    if (bytes < 4 || file[0] != 'S' || file[1] != 'F' || file[2] != 'P' || file[3] != '1')
+    if (bytes < 4 || file[0] != 'S' || file[1] != 'F' || file[2] != 'P' || file[3] < '1' || file[3] > '9')
         return SF_BAD_MAGIC;
+    if (file[3] != '2')
+        return SF_BAD_VERSION;
     if (bytes < HEADER_BYTES)
         return SF_TRUNCATED;
-    if (word(file + 4) != 1)
+    if (word(file + 4) != 2)
         return SF_BAD_VERSION;
     p->file = file;
     p->file_bytes = word(file + 8);
@@ -43,15 +66,15 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
     if (p->file_bytes > bytes)
         return SF_TRUNCATED;
 
-    const uint32_t tensors = word(file + 24), ops = word(file + 32), constants = word(file + 40),
-                   constant_bytes = word(file + 44);
+    const uint32_t tensors = word(file + 28), ops = word(file + 36), constants = word(file + 44),
+                   constant_bytes = word(file + 48);
     uint64_t end = HEADER_BYTES;
-    p->tensor_count = word(file + 28);
-    p->op_count = word(file + 36);
-    p->weights_offset = word(file + 48);
-    p->weights_bytes = word(file + 52);
-    p->metadata_offset = word(file + 56);
-    p->metadata_bytes = word(file + 60);
+    p->tensor_count = word(file + 32);
+    p->op_count = word(file + 40);
+    p->weights_offset = word(file + 52);
+    p->weights_bytes = word(file + 56);
+    p->metadata_offset = word(file + 60);
+    p->metadata_bytes = word(file + 64);
     if (p->tensor_count > MAX_TENSORS || p->op_count > MAX_OPS)
         return SF_TOO_LARGE;
     if (!section(tensors, (uint64_t)p->tensor_count * sizeof(sf_tensor), &end) ||
@@ -64,20 +87,27 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
         sf_crc32(0, file + p->metadata_offset, p->metadata_bytes) != word(file + 20))
         return SF_BAD_CHECKSUM;
 
+    const uint32_t unknown = word(file + 24) & ~FEATURES;
+    p->unknown = unknown & (~unknown + 1); /* the lowest bit */
+    if (unknown != 0)
+        return SF_UNKNOWN;
+    for (uint32_t at = RESERVED; at < HEADER_BYTES; at += 4)
+        if (word(file + at) != 0)
+            return SF_BAD_HEADER;
+
     p->tensors = (const sf_tensor*)(const void*)(file + tensors);
     p->ops = (const sf_op*)(const void*)(file + ops);
     p->constants = (const int32_t*)(const void*)(file + constants);
     p->constant_count = constant_bytes / 4;
-    p->input = word(file + 64);
-    p->output = word(file + 68);
-    p->arena_bytes = word(file + 72);
-    p->cut = word(file + 76);
-    p->loss_mult = word(file + 80);
-    p->loss_shift = word(file + 84);
-    p->parameter_count = word(file + 88);
+    p->parameter_count = word(file + 84);
+    p->arena_bytes = word(file + 88);
+    p->cut = word(file + 92);
+    const sf_status status = read_ends(p, file);
+    if (status != SF_OK)
+        return status;
     if (p->parameter_count >= p->tensor_count || p->input < p->parameter_count || p->input >= p->tensor_count ||
         p->output < p->parameter_count || p->output >= p->tensor_count || p->input == p->output ||
-        p->cut > p->op_count || p->op_count == 0 || p->loss_mult > 65535 || p->loss_shift > 47)
+        p->cut > p->op_count || p->op_count == 0)
         return SF_BAD_HEADER;
     return p->arena_bytes > (uint32_t)INT32_MAX ? SF_TOO_LARGE : SF_OK;
 }
@@ -87,9 +117,12 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
     const sf_tensor* t = p->tensors + index;
     const int parameter = index < p->parameter_count;
     int64_t elements = 1;
-    if (!sfi_within(t->dtype, SF_S8, SF_S32) || !sfi_within(t->rank, 1, 4))
+    if (!sfi_within(t->dtype, SF_S8, LAST_DTYPE) || !sfi_within(t->rank, 1, SF_MAX_RANK) ||
+        (t->rank > 4 && (word(p->file + 24) & RANK_5_6) == 0) || (t->flags & ~KNOWN_FLAGS) != 0 || t->base != -1)
         return SF_BAD_TENSOR;
-    for (int d = 0; d < 4; d++) {
+    if (t->dtype > SF_S32 || (t->flags & ~SF_FROZEN) != 0)
+        return SF_UNSUPPORTED;
+    for (int d = 0; d < SF_MAX_RANK; d++) {
         if (t->dims[d] < 1 || (d >= t->rank && t->dims[d] != 1))
             return SF_BAD_TENSOR;
         elements *= t->dims[d];
@@ -105,7 +138,7 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
                    ? SF_OK
                    : SF_BAD_TENSOR;
     }
-    if (t->dtype != SF_S8 && t->dtype != SF_S16)
+    if ((t->dtype != SF_S8 && t->dtype != SF_S16) || t->flags != 0)
         return SF_BAD_TENSOR;
     if (!sfi_fits_type(t, t->zero_point))
         return SF_BAD_TENSOR;
@@ -122,7 +155,7 @@ static int written(const sf_program* p, uint32_t position, int32_t tensor)
     if ((uint32_t)tensor == p->input)
         return 1;
     for (uint32_t i = 0; i < position; i++)
-        if (p->ops[i].output == tensor)
+        if (sfi_output_index(p, p->ops + i) == tensor)
             return 1;
     return 0;
 }
@@ -131,8 +164,8 @@ static int written(const sf_program* p, uint32_t position, int32_t tensor)
 static int inputs_stay(const sf_program* p, const sf_op* op, const sf_tensor* out)
 {
     for (int32_t i = 0; i < op->input_count; i++) {
-        const sf_tensor* in = p->tensors + op->inputs[i];
-        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > out->offset &&
+        const sf_tensor* in = sfi_input(p, op, i);
+        if ((uint32_t)sfi_input_index(p, op, i) != p->input && (int64_t)in->offset + in->bytes > out->offset &&
             (int64_t)out->offset + out->bytes > in->offset)
             return 0;
     }
@@ -145,15 +178,36 @@ static int work_fits(const sf_program* p, const sf_op* op)
 {
     if (op->work == 0)
         return 1;
-    const sf_tensor* out = p->tensors + op->output;
+    const sf_tensor* out = sfi_output(p, op);
     if (!sfi_within(op->work, (int64_t)out->offset + out->bytes, p->arena_bytes) || op->work % 8 != 0)
         return 0;
     for (int32_t i = 0; i < op->input_count; i++) {
-        const sf_tensor* in = p->tensors + op->inputs[i];
-        if ((uint32_t)op->inputs[i] != p->input && (int64_t)in->offset + in->bytes > op->work)
+        const sf_tensor* in = sfi_input(p, op, i);
+        if ((uint32_t)sfi_input_index(p, op, i) != p->input && (int64_t)in->offset + in->bytes > op->work)
             return 0;
     }
     return 1;
+}
+
+/* Whether the ranges of all operators lie in the constants, and are no more than these in all. */
+static int ranges_fit(const sf_program* p)
+{
+    int64_t total = 2; /* the program's input and output */
+    for (uint32_t i = 0; i < p->op_count; i++) {
+        const sf_op* op = p->ops + i;
+        const int64_t ranges[4][2] = {{op->inputs_first, op->input_count},
+                                      {op->outputs_first, op->output_count},
+                                      {op->attributes_first, op->attribute_count},
+                                      {op->rescale_first, 2 * (int64_t)op->rescale_count}};
+        for (int r = 0; r < 4; r++) {
+            if (ranges[r][0] < 0 || ranges[r][1] < 0 || ranges[r][0] + ranges[r][1] > (int64_t)p->constant_count)
+                return 0;
+            total += ranges[r][1];
+        }
+        if (op->input_count < 1 || op->output_count < 1)
+            return 0;
+    }
+    return total <= (int64_t)p->constant_count;
 }
 
 /* What holds for every kind; the operator's own check has the rest. */
@@ -161,19 +215,24 @@ static sf_status check_op(const sf_program* p, uint32_t position)
 {
     const sf_op* op = p->ops + position;
     const int64_t first = p->parameter_count, last = (int64_t)p->tensor_count - 1;
-    if (!sfi_within(op->kind, SF_CONV, SF_RESHAPE) || !sfi_within(op->input_count, 1, SF_MAX_INPUTS) ||
-        !sfi_within(op->output, first, last) || (uint32_t)op->output == p->input)
+    const int32_t output = sfi_output_index(p, op);
+    if (!sfi_within(op->kind, SF_CONV, SF_RESHAPE) || !sfi_within(output, first, last) ||
+        (uint32_t)output == p->input || (op->flags & ~OP_FLAGS) != 0 || op->tables != -1)
         return SF_BAD_OPERATOR;
-    for (int32_t i = 0; i < op->input_count; i++)
-        if (!sfi_within(op->inputs[i], first, last) || !written(p, position, op->inputs[i]))
+    if (op->flags != 0 || op->input_count > SF_MAX_INPUTS || op->output_count > 1)
+        return SF_UNSUPPORTED;
+    for (int32_t i = 0; i < op->input_count; i++) {
+        const int32_t input = sfi_input_index(p, op, i);
+        if (!sfi_within(input, 0, last) || (input >= first && !written(p, position, input)))
             return SF_BAD_OPERATOR;
+        if (input < first)
+            return SF_UNSUPPORTED;
+    }
     if (!sfi_within(op->weight, -1, first - 1) || !sfi_within(op->bias, -1, first - 1))
         return SF_BAD_OPERATOR;
 
-    const sf_tensor* out = p->tensors + op->output;
-    if (op->rescale_first < 0 || op->rescale_count < 0 ||
-        (int64_t)op->rescale_first + 2 * (int64_t)op->rescale_count > (int64_t)p->constant_count || op->lo > op->hi ||
-        !sfi_fits_type(out, op->lo) || !sfi_fits_type(out, op->hi))
+    const sf_tensor* out = sfi_output(p, op);
+    if (op->lo > op->hi || !sfi_fits_type(out, op->lo) || !sfi_fits_type(out, op->hi))
         return SF_BAD_OPERATOR;
     for (int32_t i = 0; i < op->rescale_count; i++) {
         const int32_t* pair = sfi_rescale_pair(p, op, (uint32_t)i);
@@ -196,12 +255,16 @@ sf_status sf_program_open(sf_program* program, const void* file, size_t bytes)
     sf_status status = read_header(program, (const uint8_t*)file, bytes);
     for (uint32_t i = 0; status == SF_OK && i < program->tensor_count; i++)
         status = check_tensor(program, i);
+    if (status == SF_OK && !ranges_fit(program))
+        status = SF_BAD_OPERATOR;
     for (uint32_t i = 0; status == SF_OK && i < program->op_count; i++)
         status = check_op(program, i);
     if (status == SF_OK && !written(program, program->op_count, (int32_t)program->output))
         status = SF_BAD_HEADER;
     if (status != SF_OK) {
+        const uint32_t unknown = program->unknown;
         sfi_fill(program, 0, sizeof *program);
+        program->unknown = unknown;
         return status;
     }
     program->classes = (uint32_t)program->tensors[program->output].elements;

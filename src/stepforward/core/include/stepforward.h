@@ -12,9 +12,9 @@
  *     sf_plan_weights(&plan, &program, weights);                             // RAM, plan.weights_bytes, 4-byte aligned
  *
  *     // bytes: sf_scratch_bytes(&program, 1, SF_DEVICE_ROWS)
- *     // momentum: plan.momentum_elements zeros, or NULL without momentum
+ *     // state: plan.state_bytes zeros, 4-byte aligned, or NULL where there are none
  *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};
- *     sf_trainer trainer = {&program, &plan, weights, momentum, scratch, NULL, 0, {0}};
+ *     sf_trainer trainer = {&program, &plan, weights, state, scratch, NULL, 0, {0}};
  *     while (trainer.step < plan.steps)
  *         sf_train_step(&trainer, samples, labels, count);
  *     sf_logits(&program, &plan, weights, &scratch, sample, 1, logits);
@@ -37,9 +37,10 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 3u
+#define SF_INTERFACE 4u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
-#define SF_MAX_INPUTS 8       /* inputs of one operator */
+#define SF_MAX_RANK 6         /* dimensions of one tensor */
+#define SF_MAX_INPUTS 16      /* inputs of one operator */
 #define SF_MAX_DIRECTIONS 255 /* directions of one step */
 #define SF_SHA256_BYTES 32
 
@@ -63,7 +64,8 @@ typedef enum sf_status {
     SF_BAD_LABEL,         /* a label is not in 0 .. classes-1 */
     SF_BAD_ARGUMENT,      /* a null pointer or a number out of range */
     SF_SINK_FAILED,       /* the journal's sink refused a record */
-    SF_NO_THREAD          /* the operating system gave no lock for threads */
+    SF_NO_THREAD,         /* the operating system gave no lock for threads */
+    SF_UNKNOWN            /* the file needs a feature or a section that this code does not know */
 } sf_status;
 
 /* One English phrase for a status; never NULL. */
@@ -94,42 +96,38 @@ enum {
 typedef struct sf_tensor {
     int32_t dtype;
     int32_t rank;
-    int32_t dims[4];
+    int32_t dims[SF_MAX_RANK];
     int32_t zero_point;
     int32_t offset;
     int32_t bytes;
     int32_t elements;
     int32_t channel_rule;
     int32_t channel_divisor;
+    int32_t flags; /* SF_FROZEN or 0 */
+    int32_t base;  /* -1 */
 } sf_tensor;
 
-/* One operator record, as it lies in the file. */
+enum { SF_FROZEN = 4 }; /* a parameter that no plan may train */
+
+/* One operator record, as it lies in the file. Its inputs, outputs (one), (mult, shift) pairs and attributes are ranges
+ * of the constants. */
 typedef struct sf_op {
     int32_t kind;
+    int32_t flags; /* 0 */
+    int32_t inputs_first;
     int32_t input_count;
-    int32_t inputs[SF_MAX_INPUTS];
-    int32_t output;
+    int32_t outputs_first;
+    int32_t output_count;
     int32_t weight;
     int32_t bias;
     int32_t rescale_first;
     int32_t rescale_count;
     int32_t lo;
     int32_t hi;
-    int32_t kernel_h;
-    int32_t kernel_w;
-    int32_t stride_h;
-    int32_t stride_w;
-    int32_t pad_top;
-    int32_t pad_left;
-    int32_t pad_bottom;
-    int32_t pad_right;
-    int32_t dilation_h;
-    int32_t dilation_w;
-    int32_t groups;
-    int32_t axis;
-    int32_t value;
-    int32_t permutation;
-    int32_t work; /* devices: where working memory may begin, in bytes of one sample's arena; 0: after the arena */
+    int32_t attributes_first;
+    int32_t attribute_count;
+    int32_t tables; /* -1 */
+    int32_t work;   /* devices: where working memory may begin, in bytes of one sample's arena; 0: after the arena */
 } sf_op;
 
 /* An opened program: pointers into the file plus the header's numbers. Read it, do not write it. */
@@ -151,10 +149,9 @@ typedef struct sf_program {
     uint32_t output;
     uint32_t arena_bytes; /* activations of one sample */
     uint32_t cut;         /* leading operators that no perturbation touches */
-    uint32_t loss_mult;
-    uint32_t loss_shift;
     uint32_t classes;     /* elements of the output tensor */
     uint32_t input_bytes; /* bytes of one sample, s8 */
+    uint32_t unknown;     /* 0, or after SF_UNKNOWN the lowest bit of the features that this code does not know */
 } sf_program;
 
 /* Parse and check a .sfp file in place. Every index, offset and shape is checked here, so that nothing a file contains
@@ -168,6 +165,7 @@ const void* sf_program_weights(const sf_program* program);
 
 /* ---------------------------------------------------------------------------------------------- training plan */
 
+enum { SF_CROSS_ENTROPY = 1 };
 enum { SF_NORMAL = 0, SF_RADEMACHER = 1, SF_BINOMIAL = 2 };
 enum { SF_EXACT = 0, SF_PAPER = 1 };
 enum { SF_NEAREST = 0, SF_FLOOR = 1, SF_STOCHASTIC = 2 };
@@ -178,7 +176,7 @@ typedef struct sf_trainable {
     uint32_t tensor;
     uint32_t scaler_first;
     uint32_t scaler_count;
-    uint32_t momentum_first;
+    uint32_t element_first; /* how many trainable elements lie in the tensors before it */
 } sf_trainable;
 
 /* One scaler record, as it lies in the file. */
@@ -208,9 +206,17 @@ typedef struct sf_plan {
     uint32_t first_op;
     uint32_t delta_mult;
     uint32_t delta_shift;
-    uint32_t share_batch;       /* 1: each direction is tried on its own share of the batch */
-    uint32_t momentum_elements; /* int16 elements of the momentum buffer; 0 without momentum */
-    uint32_t weights_bytes;     /* size of the weights buffer a caller provides: the trainable tensors alone */
+    uint32_t share_batch; /* 1: each direction is tried on its own share of the batch */
+    uint32_t elements;    /* of all trainable tensors */
+    uint32_t objective;   /* SF_CROSS_ENTROPY */
+    uint32_t loss_mult;   /* of the objective, at its temperature */
+    uint32_t loss_shift;
+    uint32_t weights_bytes;  /* size of the weights buffer a caller provides: the trainable tensors alone */
+    uint32_t state_bytes;    /* size of the state buffer a caller provides: what a step leaves for the next one, zero
+                                before the first; 0 without momentum */
+    uint32_t momentum_first; /* byte of the state where momentum begins, an int16 for each trainable element */
+    uint32_t momentum_bytes;
+    uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;
 
 /* Parse and check a .sft file in place, against the program it was made for.
@@ -265,12 +271,12 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
                     const int8_t* x, uint32_t n, int32_t* logits);
 
 /* Summed loss of n samples under each of `count` perturbations: losses[count], in 2^-16 bit. Operators before
- * program->cut run once per block. labels[n] in 0 .. classes-1. plan may be NULL if every sign is 0. */
+ * program->cut run once per block. labels[n] in 0 .. classes-1. The loss is the plan's objective. */
 sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                     const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
                     uint32_t count, int64_t* losses);
 
-/* Integer cross-entropy of one sample: logits[classes], the program's loss multiplier and shift. */
+/* Integer cross-entropy of one sample: logits[classes], the loss multiplier and shift of a plan. */
 int64_t sf_cross_entropy(const int32_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);
 
 /* -------------------------------------------------------------------------------------------------- directions */
@@ -292,8 +298,8 @@ void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t ten
 uint32_t sf_rate(const sf_plan* plan, uint32_t step);
 
 /* Move the trainable weights by one step: votes[plan->directions].
- * momentum: plan->momentum_elements of int16, zero before the first step; NULL when there are none. */
-sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+ * state: plan->state_bytes, 4-byte aligned, zero before the first step; NULL when there are none. */
+sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                     const int8_t* votes);
 
 /* ----------------------------------------------------------------------------------------------------- journal */
@@ -346,8 +352,8 @@ sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason
 typedef struct sf_trainer {
     const sf_program* program;
     const sf_plan* plan;
-    void* weights;     /* plan->weights_bytes, 4-byte aligned */
-    int16_t* momentum; /* plan->momentum_elements, or NULL */
+    void* weights; /* plan->weights_bytes, 4-byte aligned */
+    void* state;   /* plan->state_bytes, 4-byte aligned, or NULL */
     sf_scratch scratch;
     sf_journal* journal; /* or NULL */
     uint32_t step;

@@ -66,8 +66,8 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
                              int32_t* logits);
-sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum,
-                             uint32_t step, const int8_t* votes, sf_crew* crew, const sf_packs* packs);
+sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
+                             const int8_t* votes, sf_crew* crew, const sf_packs* packs);
 
 /* Whether hosts multiply a convolution in Winograd's tiles, which need a bit more room in its weights: it is 3x3 of
  * stride one, has channels enough to pay for the transforms, and not too many positions that only fill up tiles. Few

@@ -24,7 +24,7 @@ static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t c
 
 static void run(const sfi_call* call)
 {
-    const sf_tensor *a = call->in, *b = call->pass->program->tensors + call->op->inputs[1];
+    const sf_tensor *a = call->in, *b = sfi_input(call->pass->program, call->op, 1);
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
     const size_t count = (size_t)call->n * (size_t)a->elements;
@@ -44,14 +44,14 @@ static void run(const sfi_call* call)
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    return sfi_same_shape(in, out) && sfi_same_shape(p->tensors + op->inputs[1], out) && op->rescale_count == 2 &&
+    return sfi_same_shape(in, out) && sfi_same_shape(sfi_input(p, op, 1), out) && op->rescale_count == 2 &&
            sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_is_bare(op, 2) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_add = {check, NULL, run, NULL};

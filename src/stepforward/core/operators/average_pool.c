@@ -35,8 +35,9 @@ static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_
                    size_t at)
 {
     const uint32_t channels = (uint32_t)call->in->dims[2];
-    const size_t step = (size_t)call->op->dilation_w * channels;
-    size_t row = (size_t)call->op->dilation_h * (size_t)call->in->dims[1] * channels;
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
+    const size_t step = (size_t)w->dilation_w * channels;
+    size_t row = (size_t)w->dilation_h * (size_t)call->in->dims[1] * channels;
     const int32_t samples = taps_y * taps_x, zeros = samples * call->in->zero_point;
     if (row == (size_t)taps_x * step) { /* whole rows, one after the other */
         taps_x = samples;
@@ -59,6 +60,7 @@ static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_
 static void run(const sfi_call* call)
 {
     const sf_op* op = call->op;
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2];
     size_t at = 0;
@@ -66,15 +68,15 @@ static void run(const sfi_call* call)
         const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->elements;
         for (int32_t oy = 0; oy < out->dims[0]; oy++)
             for (int32_t ox = 0; ox < out->dims[1]; ox++, at += channels) {
-                const int32_t y0 = oy * op->stride_h - op->pad_top, x0 = ox * op->stride_w - op->pad_left;
+                const int32_t y0 = oy * w->stride_h - w->pad_top, x0 = ox * w->stride_w - w->pad_left;
                 int32_t ky0, ky1, kx0, kx1;
-                sfi_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
-                sfi_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
+                sfi_taps(y0, w->dilation_h, w->kernel_h, in->dims[0], &ky0, &ky1);
+                sfi_taps(x0, w->dilation_w, w->kernel_w, in->dims[1], &kx0, &kx1);
                 const int32_t n = (ky1 - ky0) * (kx1 - kx0);
                 const int8_t* from = x;
                 if (n > 0)
-                    from += ((size_t)(y0 + ky0 * op->dilation_h) * (size_t)in->dims[1] +
-                             (size_t)(x0 + kx0 * op->dilation_w)) *
+                    from += ((size_t)(y0 + ky0 * w->dilation_h) * (size_t)in->dims[1] +
+                             (size_t)(x0 + kx0 * w->dilation_w)) *
                             channels;
                 const uint32_t which = op->rescale_count > 1 ? (uint32_t)n - 1 : 0;
                 window(call, from, n > 0 ? ky1 - ky0 : 0, kx1 - kx0, sfi_rescale_pair(call->pass->program, op, which),
@@ -84,21 +86,24 @@ static void run(const sfi_call* call)
 }
 
 /* Each count has its own pair: then every window must see at least one sample. */
-static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+static int fits(const sf_op* op, const sfi_window* w, const sf_tensor* in, const sf_tensor* out)
 {
-    if (!sfi_window_fits(op, in, out) || in->dims[2] != out->dims[2])
+    if (!sfi_window_fits(w, in, out) || in->dims[2] != out->dims[2])
         return 0;
     if (op->rescale_count == 1)
         return 1;
-    return op->rescale_count == op->kernel_h * op->kernel_w && op->dilation_h == 1 && op->dilation_w == 1 &&
-           op->pad_top < op->kernel_h && op->pad_bottom < op->kernel_h && op->pad_left < op->kernel_w &&
-           op->pad_right < op->kernel_w;
+    return op->rescale_count == w->kernel_h * w->kernel_w && w->dilation_h == 1 && w->dilation_w == 1 &&
+           w->pad_top < w->kernel_h && w->pad_bottom < w->kernel_h && w->pad_left < w->kernel_w &&
+           w->pad_right < w->kernel_w;
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_is_bare(op, 1) && fits(op, in, out), sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 1, SFI_WINDOW_WORDS + 1) &&
+                           sfi_within(sfi_attribute(p, op, SFI_WINDOW_WORDS), 0, 1) &&
+                           fits(op, sfi_window_of(p, op), in, out),
+                       sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_average_pool = {check, NULL, run, NULL};

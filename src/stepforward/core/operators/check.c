@@ -1,10 +1,11 @@
 /* Shapes and parameters against each other. */
+#include "base/tensors.h"
 #include "operators/check.h"
 #include "stepforward.h"
 
 int sfi_same_shape(const sf_tensor* a, const sf_tensor* b)
 {
-    for (int d = 0; d < 4; d++)
+    for (int d = 0; d < SF_MAX_RANK; d++)
         if (a->dims[d] != b->dims[d])
             return 0;
     return a->rank == b->rank;
@@ -25,17 +26,18 @@ static int window_axis(int64_t in, int64_t out, int64_t kernel, int64_t stride, 
     return room >= 0 && out == room / stride + 1;
 }
 
-int sfi_window_fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+int sfi_window_fits(const sfi_window* w, const sf_tensor* in, const sf_tensor* out)
 {
     return in->rank == 3 && out->rank == 3 &&
-           window_axis(in->dims[0], out->dims[0], op->kernel_h, op->stride_h, op->dilation_h, op->pad_top,
-                       op->pad_bottom) &&
-           window_axis(in->dims[1], out->dims[1], op->kernel_w, op->stride_w, op->dilation_w, op->pad_left,
-                       op->pad_right) &&
-           (int64_t)op->kernel_h * op->kernel_w <= SFI_MAX_LENGTH;
+           window_axis(in->dims[0], out->dims[0], w->kernel_h, w->stride_h, w->dilation_h, w->pad_top, w->pad_bottom) &&
+           window_axis(in->dims[1], out->dims[1], w->kernel_w, w->stride_w, w->dilation_w, w->pad_left, w->pad_right) &&
+           (int64_t)w->kernel_h * w->kernel_w <= SFI_MAX_LENGTH;
 }
 
-int sfi_has_parameters(const sf_op* op) { return op->input_count == 1 && op->weight >= 0 && op->bias >= 0; }
+int sfi_has_parameters(const sf_op* op, int32_t attributes)
+{
+    return op->input_count == 1 && op->weight >= 0 && op->bias >= 0 && op->attribute_count == attributes;
+}
 
 int sfi_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64_t length)
 {
@@ -47,7 +49,7 @@ int sfi_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64
 int sfi_reads_bytes(const sf_program* p, const sf_op* op)
 {
     for (int32_t i = 0; i < op->input_count; i++)
-        if (p->tensors[op->inputs[i]].dtype != SF_S8)
+        if (sfi_input(p, op, i)->dtype != SF_S8)
             return 0;
     return 1;
 }

@@ -4,6 +4,7 @@
 #define SFI_CHECK_H
 
 #include "base/machine.h"
+#include "base/tensors.h"
 #include "stepforward.h"
 
 #define SFI_MAX_LENGTH ((int64_t)1 << 22) /* products of one sum: |acc| < 2^22 * 2^15 * 2^8 + 2^31 < 2^46 */
@@ -21,20 +22,21 @@ SFI_INLINE sf_status sfi_checked(int fits, int supported)
     return !fits ? SF_BAD_OPERATOR : supported ? SF_OK : SF_UNSUPPORTED;
 }
 
-/* Whether the operator has no weights, and so many inputs. */
-SFI_INLINE int sfi_is_bare(const sf_op* op, int32_t inputs)
+/* Whether the operator has no weights, and so many inputs and attributes. */
+SFI_INLINE int sfi_is_bare(const sf_op* op, int32_t inputs, int32_t attributes)
 {
-    return op->weight == -1 && op->bias == -1 && op->input_count == inputs;
+    return op->weight == -1 && op->bias == -1 && op->input_count == inputs && op->attribute_count == attributes;
 }
 
 int sfi_same_shape(const sf_tensor* a, const sf_tensor* b);
 int sfi_has_dims(const sf_tensor* t, int32_t rank, int64_t a, int64_t b, int64_t c, int64_t d);
 
-/* Kernel, stride, padding and dilation against the two images. */
-int sfi_window_fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out);
+/* A window against the two images. */
+int sfi_window_fits(const sfi_window* w, const sf_tensor* in, const sf_tensor* out);
 
-/* Whether the operator has one input, weights and a bias; and whether these are `rows` rows of `length`. */
-int sfi_has_parameters(const sf_op* op);
+/* Whether the operator has one input, weights, a bias and so many attributes; and whether the weights are `rows` rows
+ * of `length`. */
+int sfi_has_parameters(const sf_op* op, int32_t attributes);
 int sfi_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64_t length);
 
 /* Whether all inputs are s8. */

@@ -1,5 +1,6 @@
 /* Convolution: groups, stride, dilation, four paddings. */
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "operators/ways.h"
@@ -7,18 +8,19 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    if (!sfi_window_fits(op, in, out) || op->groups < 1 || in->dims[2] % op->groups != 0 ||
-        out->dims[2] % op->groups != 0)
+    const sfi_window* w = sfi_window_of(p, op);
+    const int32_t groups = sfi_attribute(p, op, SFI_WINDOW_WORDS);
+    if (!sfi_window_fits(w, in, out) || groups < 1 || in->dims[2] % groups != 0 || out->dims[2] % groups != 0)
         return 0;
-    const int64_t channels = in->dims[2] / op->groups;
-    return sfi_has_dims(p->tensors + op->weight, 4, out->dims[2], op->kernel_h, op->kernel_w, channels) &&
-           sfi_parameters_fit(p, op, out->dims[2], (int64_t)op->kernel_h * op->kernel_w * channels);
+    const int64_t channels = in->dims[2] / groups;
+    return sfi_has_dims(p->tensors + op->weight, 4, out->dims[2], w->kernel_h, w->kernel_w, channels) &&
+           sfi_parameters_fit(p, op, out->dims[2], (int64_t)w->kernel_h * w->kernel_w * channels);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_has_parameters(op, SFI_WINDOW_WORDS + 1) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,

@@ -11,7 +11,7 @@
 #include "stepforward.h"
 
 typedef struct geometry {
-    const sf_op* op;
+    const sfi_window* w;
     int32_t in_h, in_w, in_c, zero;
     int32_t group_in; /* channels of a patch */
     int32_t joined;   /* the taps of a kernel row lie side by side in the input */
@@ -31,10 +31,10 @@ SFI_INLINE void gather_row(const geometry* g, const sfi_widening* inside, const 
     const size_t c = inside->out_step;
     if (h->first > 0)
         sfi_fill(out, 0, (size_t)h->first * c * sizeof *out);
-    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->op->dilation_w) * g->in_c,
+    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->w->dilation_w) * g->in_c,
                    out + (size_t)h->first * c);
-    if (h->last < g->op->kernel_w)
-        sfi_fill(out + (size_t)h->last * c, 0, (size_t)(g->op->kernel_w - h->last) * c * sizeof *out);
+    if (h->last < g->w->kernel_w)
+        sfi_fill(out + (size_t)h->last * c, 0, (size_t)(g->w->kernel_w - h->last) * c * sizeof *out);
 }
 
 /* How the taps of a kernel row that lie inside the input are widened, `channels` of each. */
@@ -42,7 +42,7 @@ static sfi_widening inside_of(const geometry* g, const span* h, size_t channels)
 {
     const uint32_t taps = (uint32_t)(h->last - h->first);
     const int joined = g->joined && channels == (size_t)g->in_c;
-    const sfi_widening inside = {(size_t)g->op->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
+    const sfi_widening inside = {(size_t)g->w->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
                                  joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
     return inside;
 }
@@ -50,14 +50,14 @@ static sfi_widening inside_of(const geometry* g, const span* h, size_t channels)
 /* The patch at one output position. x: the first channel of the group in one sample. */
 static void gather(const geometry* g, const int8_t* x, const span* v, const span* h, int16_t* out)
 {
-    const sf_op* op = g->op;
-    const size_t row = (size_t)op->kernel_w * (size_t)g->group_in;
+    const sfi_window* w = g->w;
+    const size_t row = (size_t)w->kernel_w * (size_t)g->group_in;
     const sfi_widening inside = inside_of(g, h, (size_t)g->group_in);
-    for (int32_t ky = 0; ky < op->kernel_h; ky++, out += row) {
+    for (int32_t ky = 0; ky < w->kernel_h; ky++, out += row) {
         if (ky < v->first || ky >= v->last || h->first == h->last)
             sfi_fill(out, 0, row * sizeof *out);
         else
-            gather_row(g, &inside, x + (size_t)(v->origin + ky * op->dilation_h) * g->line, h, out);
+            gather_row(g, &inside, x + (size_t)(v->origin + ky * w->dilation_h) * g->line, h, out);
     }
 }
 
@@ -65,21 +65,21 @@ static void gather(const geometry* g, const int8_t* x, const span* v, const span
 static void run_windows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, const int8_t* x,
                         size_t at)
 {
-    const sf_op* op = call->op;
+    const sfi_window* w = g->w;
     const size_t out_c = (size_t)call->out->dims[2], c = (size_t)g->group_in;
-    const ptrdiff_t step = (ptrdiff_t)op->stride_w * g->in_c;
-    const sfi_widening whole = {(size_t)op->dilation_h * g->line, (size_t)op->kernel_w * c, (uint32_t)op->kernel_h,
-                                (uint32_t)op->kernel_w * (uint32_t)c, g->zero};
+    const ptrdiff_t step = (ptrdiff_t)w->stride_w * g->in_c;
+    const sfi_widening whole = {(size_t)w->dilation_h * g->line, (size_t)w->kernel_w * c, (uint32_t)w->kernel_h,
+                                (uint32_t)w->kernel_w * (uint32_t)c, g->zero};
     for (int32_t oy = 0; oy < call->out->dims[0]; oy++) {
-        span v = {oy * op->stride_h - op->pad_top, 0, 0}, h = {-op->pad_left, 0, 0};
-        sfi_taps(v.origin, op->dilation_h, op->kernel_h, g->in_h, &v.first, &v.last);
-        const int32_t inside = g->joined && v.last - v.first == op->kernel_h ? g->in_w - op->kernel_w : -1;
+        span v = {oy * w->stride_h - w->pad_top, 0, 0}, h = {-w->pad_left, 0, 0};
+        sfi_taps(v.origin, w->dilation_h, w->kernel_h, g->in_h, &v.first, &v.last);
+        const int32_t inside = g->joined && v.last - v.first == w->kernel_h ? g->in_w - w->kernel_w : -1;
         ptrdiff_t from = v.origin * (ptrdiff_t)g->line + h.origin * (ptrdiff_t)g->in_c;
-        for (int32_t ox = 0; ox < call->out->dims[1]; ox++, at += out_c, h.origin += op->stride_w, from += step) {
+        for (int32_t ox = 0; ox < call->out->dims[1]; ox++, at += out_c, h.origin += w->stride_w, from += step) {
             if (h.origin >= 0 && h.origin <= inside) {
                 sfi_widen_runs(&whole, x + from, tile->patch);
             } else {
-                sfi_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
+                sfi_taps(h.origin, w->dilation_w, w->kernel_w, g->in_w, &h.first, &h.last);
                 gather(g, x, &v, &h, tile->patch);
             }
             sfi_device_tile_multiply(tile, call->y, at);
@@ -102,9 +102,9 @@ static void run_points(const sfi_call* call, const geometry* g, const sfi_device
 static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, size_t channel,
                      size_t first_row)
 {
-    const sf_op* op = call->op;
-    const int points = op->kernel_h == 1 && op->kernel_w == 1 && op->stride_h == 1 && op->stride_w == 1 &&
-                       op->groups == 1 && (op->pad_top | op->pad_left | op->pad_bottom | op->pad_right) == 0;
+    const sfi_window* w = g->w;
+    const int points = w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
+                       g->group_in == g->in_c && (w->pad_top | w->pad_left | w->pad_bottom | w->pad_right) == 0;
     const int8_t* x = (const int8_t*)call->x + channel;
     size_t at = first_row;
     for (uint32_t s = 0; s < call->n; s++, x += call->in->elements, at += (size_t)call->out->elements)
@@ -122,21 +122,21 @@ typedef struct piece {
 static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_tensor* out, const piece* p,
                       const int8_t* x, int64_t (*sums)[SF_DEVICE_ROWS])
 {
-    const sf_op* op = g->op;
-    const span all = {0, 0, op->kernel_w};
+    const sfi_window* w = g->w;
+    const span all = {0, 0, w->kernel_w};
     const sfi_widening whole = inside_of(g, &all, p->count);
-    const int32_t room = g->in_w - op->dilation_w * (op->kernel_w - 1); /* positions whose taps all lie inside */
+    const int32_t room = g->in_w - w->dilation_w * (w->kernel_w - 1); /* positions whose taps all lie inside */
     for (int32_t oy = 0; oy < out->dims[0]; oy++, sums += out->dims[1]) {
-        const int32_t y = oy * op->stride_h - op->pad_top + p->ky * op->dilation_h;
+        const int32_t y = oy * w->stride_h - w->pad_top + p->ky * w->dilation_h;
         if (y < 0 || y >= g->in_h)
             continue;
         const int8_t* line = x + (size_t)y * g->line;
-        span h = {-op->pad_left, 0, 0};
-        for (int32_t ox = 0; ox < out->dims[1]; ox++, h.origin += op->stride_w) {
+        span h = {-w->pad_left, 0, 0};
+        for (int32_t ox = 0; ox < out->dims[1]; ox++, h.origin += w->stride_w) {
             if (h.origin >= 0 && h.origin < room) {
                 sfi_widen_runs(&whole, line + (size_t)h.origin * (size_t)g->in_c, tile->patch);
             } else {
-                sfi_taps(h.origin, op->dilation_w, op->kernel_w, g->in_w, &h.first, &h.last);
+                sfi_taps(h.origin, w->dilation_w, w->kernel_w, g->in_w, &h.first, &h.last);
                 if (h.first == h.last)
                     continue;
                 const sfi_widening inside = inside_of(g, &h, p->count);
@@ -158,16 +158,16 @@ static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_t
 static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile* tile, uint32_t channels,
                        uint32_t first_row, uint32_t count, const int8_t* x, size_t at, int64_t (*sums)[SF_DEVICE_ROWS])
 {
-    const sf_op* op = call->op;
-    const uint32_t c = (uint32_t)g->group_in, row = (uint32_t)op->kernel_w * c;
+    const sfi_window* w = g->w;
+    const uint32_t c = (uint32_t)g->group_in, row = (uint32_t)w->kernel_w * c;
     const size_t positions = (size_t)call->out->dims[0] * (size_t)call->out->dims[1];
     sfi_device_rows_open(&tile->rows, call, first_row, count);
     sfi_fill(sums, 0, positions * sizeof *sums);
-    for (piece p = {0, 0, 0}; p.ky < op->kernel_h; p.ky++)
+    for (piece p = {0, 0, 0}; p.ky < w->kernel_h; p.ky++)
         for (p.first = 0; p.first < c; p.first += p.count) {
             p.count = sfi_min_u32(channels, c - p.first);
-            const sfi_columns columns = {(uint32_t)op->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count,
-                                         (uint32_t)op->kernel_w, c};
+            const sfi_columns columns = {(uint32_t)w->kernel_h * row, (uint32_t)p.ky * row + p.first, p.count,
+                                         (uint32_t)w->kernel_w, c};
             sfi_device_tile_stage_columns(tile, call, first_row, count, &columns);
             tile->patch[tile->stride - 1] = 0; /* stays so where the number of columns is odd */
             add_piece(g, tile, call->out, &p, x + p.first, sums);
@@ -192,12 +192,13 @@ static uint64_t sums_bytes(const sf_tensor* out)
 uint64_t sfi_conv_device_bytes(const sf_program* program, const sf_op* op, int plain)
 {
     const sf_tensor* weight = program->tensors + op->weight;
-    const uint32_t rows = (uint32_t)weight->dims[0] / (uint32_t)op->groups, kernel_w = (uint32_t)op->kernel_w;
-    const uint32_t channels = (uint32_t)weight->dims[3], length = (uint32_t)op->kernel_h * kernel_w * channels;
+    const sfi_window* w = sfi_window_of(program, op);
+    const uint32_t rows = (uint32_t)weight->dims[0] / sfi_groups(program, op), kernel_w = (uint32_t)w->kernel_w;
+    const uint32_t channels = (uint32_t)weight->dims[3], length = (uint32_t)w->kernel_h * kernel_w * channels;
     const int in_place = plain && weight->dtype == SF_S16 && rows >= SF_DEVICE_ROWS && length % 2 == 0;
     const uint64_t whole = sfi_device_tile_bytes(length), patch = sfi_device_patch_bytes(length);
     const uint64_t pieces = sfi_device_tile_bytes(piece_channels(channels, kernel_w, SFI_PIECE) * kernel_w) +
-                            sums_bytes(program->tensors + op->output);
+                            sums_bytes(sfi_output(program, op));
     const uint64_t staged = whole / 2 < pieces ? whole : pieces; /* pieces are slower: they have to be worth it */
     return in_place && patch < staged ? patch : staged;
 }
@@ -205,19 +206,19 @@ uint64_t sfi_conv_device_bytes(const sf_program* program, const sf_op* op, int p
 void sfi_conv_device(const sfi_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
-    const sf_op* op = call->op;
-    const uint32_t groups = (uint32_t)op->groups, rows = (uint32_t)out->dims[2] / groups;
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
+    const uint32_t groups = sfi_groups(call->pass->program, call->op), rows = (uint32_t)out->dims[2] / groups;
     const size_t positions = (size_t)out->dims[0] * (size_t)out->dims[1];
-    const int32_t group_in = in->dims[2] / op->groups;
-    const geometry g = {op,
+    const int32_t group_in = in->dims[2] / (int32_t)groups;
+    const geometry g = {w,
                         in->dims[0],
                         in->dims[1],
                         in->dims[2],
                         in->zero_point,
                         group_in,
-                        op->groups == 1 && op->dilation_w == 1,
+                        groups == 1 && w->dilation_w == 1,
                         (size_t)in->dims[1] * (size_t)in->dims[2]};
-    const uint32_t length = (uint32_t)(op->kernel_h * op->kernel_w * group_in);
+    const uint32_t length = (uint32_t)(w->kernel_h * w->kernel_w * group_in);
     const int in_place = sfi_device_in_place(call, rows, length);
     sfi_device_tile tile;
     if ((in_place ? sfi_device_patch_bytes(length) : sfi_device_tile_bytes(length)) <= call->work_bytes) {
@@ -234,8 +235,8 @@ void sfi_conv_device(const sfi_call* call)
     uint8_t* memory = (uint8_t*)call->work + sums_bytes(out);
     const size_t room = call->work_bytes - (size_t)(sums_bytes(out) + sfi_rows_bytes(SF_DEVICE_ROWS));
     const uint32_t channels =
-        piece_channels((uint32_t)group_in, (uint32_t)op->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
-    sfi_device_tile_open(&tile, memory, channels * (uint32_t)op->kernel_w);
+        piece_channels((uint32_t)group_in, (uint32_t)w->kernel_w, room / (SF_DEVICE_ROWS + 1) / sizeof(int16_t));
+    sfi_device_tile_open(&tile, memory, channels * (uint32_t)w->kernel_w);
     for (uint32_t s = 0, count; s < call->n; s++)
         for (uint32_t group = 0; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {

@@ -1,5 +1,6 @@
 /* Depthwise convolution: one input channel per output channel. */
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "operators/ways.h"
@@ -7,15 +8,16 @@
 
 static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
-    return sfi_window_fits(op, in, out) && in->dims[2] == out->dims[2] &&
-           sfi_has_dims(p->tensors + op->weight, 3, op->kernel_h, op->kernel_w, in->dims[2], 1) &&
-           sfi_parameters_fit(p, op, in->dims[2], (int64_t)op->kernel_h * op->kernel_w);
+    const sfi_window* w = sfi_window_of(p, op);
+    return sfi_window_fits(w, in, out) && in->dims[2] == out->dims[2] &&
+           sfi_has_dims(p->tensors + op->weight, 3, w->kernel_h, w->kernel_w, in->dims[2], 1) &&
+           sfi_parameters_fit(p, op, in->dims[2], (int64_t)w->kernel_h * w->kernel_w);
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_has_parameters(op, SFI_WINDOW_WORDS) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,

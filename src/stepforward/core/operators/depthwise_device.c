@@ -31,14 +31,16 @@ static uint64_t bytes_of(uint32_t capacity, uint32_t taps, int in_place)
 uint64_t sfi_depthwise_device_bytes(const sf_program* program, const sf_op* op, int plain)
 {
     const sf_tensor* weight = program->tensors + op->weight;
-    const uint32_t channels = (uint32_t)weight->dims[2], taps = (uint32_t)op->kernel_h * (uint32_t)op->kernel_w;
+    const sfi_window* w = sfi_window_of(program, op);
+    const uint32_t channels = (uint32_t)weight->dims[2], taps = (uint32_t)w->kernel_h * (uint32_t)w->kernel_w;
     const int in_place = plain && weight->dtype == SF_S16;
     return bytes_of(tile_channels(channels, taps > MANY_TAPS && !in_place ? CHANNELS / 2 : CHANNELS), taps, in_place);
 }
 
 static void stage(tile* t, const sfi_call* call, uint32_t first)
 {
-    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
+    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(w->kernel_h * w->kernel_w);
     const int16_t* stored = sfi_stored_s16(call->pass, (uint32_t)call->op->weight, first);
     const sfi_source source = sfi_source_of(call->pass, (uint32_t)call->op->weight);
     t->words = stored != NULL ? stored : t->staged;
@@ -85,30 +87,30 @@ static void finish(const tile* t, const sfi_device_window* v, void* y, size_t at
 /* One sample; x and y are those of the sample, at is the first output. */
 static void run(const tile* t, const sfi_call* call, const int8_t* x, size_t at)
 {
-    const sf_op* op = call->op;
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
     const sf_tensor *in = call->in, *out = call->out;
     const size_t channels = (size_t)in->dims[2], line = (size_t)in->dims[1] * channels;
     sfi_device_window v = {0};
-    v.w_row = (size_t)op->kernel_w * t->step;
+    v.w_row = (size_t)w->kernel_w * t->step;
     v.w_step = t->step;
-    v.x_row = (size_t)op->dilation_h * line;
-    v.x_step = (size_t)op->dilation_w * channels;
+    v.x_row = (size_t)w->dilation_h * line;
+    v.x_step = (size_t)w->dilation_w * channels;
     v.zero = in->zero_point;
     v.w = t->words; /* also of a window that lies in the padding: it has no taps, and none are read */
     v.x = x;
     for (int32_t oy = 0; oy < out->dims[0]; oy++) {
-        const int32_t y0 = oy * op->stride_h - op->pad_top;
+        const int32_t y0 = oy * w->stride_h - w->pad_top;
         int32_t ky0, ky1;
-        sfi_taps(y0, op->dilation_h, op->kernel_h, in->dims[0], &ky0, &ky1);
+        sfi_taps(y0, w->dilation_h, w->kernel_h, in->dims[0], &ky0, &ky1);
         for (int32_t ox = 0; ox < out->dims[1]; ox++, at += channels) {
-            const int32_t x0 = ox * op->stride_w - op->pad_left;
+            const int32_t x0 = ox * w->stride_w - w->pad_left;
             int32_t kx0, kx1;
-            sfi_taps(x0, op->dilation_w, op->kernel_w, in->dims[1], &kx0, &kx1);
+            sfi_taps(x0, w->dilation_w, w->kernel_w, in->dims[1], &kx0, &kx1);
             v.taps_y = kx1 > kx0 ? ky1 - ky0 : 0;
             v.taps_x = kx1 - kx0;
             if (v.taps_y > 0) {
                 v.w = t->words + (size_t)ky0 * v.w_row + (size_t)kx0 * v.w_step;
-                v.x = x + (size_t)(y0 + ky0 * op->dilation_h) * line + (size_t)(x0 + kx0 * op->dilation_w) * channels;
+                v.x = x + (size_t)(y0 + ky0 * w->dilation_h) * line + (size_t)(x0 + kx0 * w->dilation_w) * channels;
             }
             finish(t, &v, call->y, at);
         }
@@ -117,7 +119,8 @@ static void run(const tile* t, const sfi_call* call, const int8_t* x, size_t at)
 
 void sfi_depthwise_device(const sfi_call* call)
 {
-    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(call->op->kernel_h * call->op->kernel_w);
+    const sfi_window* w = sfi_window_of(call->pass->program, call->op);
+    const uint32_t channels = (uint32_t)call->out->dims[2], taps = (uint32_t)(w->kernel_h * w->kernel_w);
     const int in_place = sfi_stored_s16(call->pass, (uint32_t)call->op->weight, 0) != NULL;
     uint32_t capacity = tile_channels(channels, CHANNELS);
     if (bytes_of(capacity, taps, in_place) > call->work_bytes)

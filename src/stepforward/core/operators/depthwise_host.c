@@ -8,6 +8,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
 #include "multiply/host/kernels.h"
@@ -64,21 +65,23 @@ static uint32_t tile_channels(uint32_t row_tile, uint32_t channels)
     return sfi_min_u32(row_tile, panels(channels) * SFI_PANEL);
 }
 
-static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const sf_op* op, uint32_t row_tile)
+static geometry make_geometry(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
+    const sf_tensor *in = sfi_input(program, op, 0), *out = sfi_output(program, op);
+    const sfi_window* w = sfi_window_of(program, op);
     geometry g;
     g.in_h = (uint32_t)in->dims[0];
     g.in_w = (uint32_t)in->dims[1];
     g.channels = (uint32_t)in->dims[2];
     g.out_h = (uint32_t)out->dims[0];
     g.out_w = (uint32_t)out->dims[1];
-    g.pad_top = op->pad_top;
-    g.pad_left = op->pad_left;
-    g.stride_h = (uint32_t)op->stride_h;
-    g.stride_w = (uint32_t)op->stride_w;
-    g.dilation_w = (uint32_t)op->dilation_w;
-    g.kernel_h = (uint32_t)op->kernel_h;
-    g.kernel_w = (uint32_t)op->kernel_w;
+    g.pad_top = w->pad_top;
+    g.pad_left = w->pad_left;
+    g.stride_h = (uint32_t)w->stride_h;
+    g.stride_w = (uint32_t)w->stride_w;
+    g.dilation_w = (uint32_t)w->dilation_w;
+    g.kernel_h = (uint32_t)w->kernel_h;
+    g.kernel_w = (uint32_t)w->kernel_w;
     g.joined = joined_positions(&g, row_tile);
     g.column = g.joined > 1 ? g.channels : tile_channels(row_tile, g.channels);
     g.width = ((g.out_w + g.joined - 1) / g.joined * g.joined - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
@@ -87,7 +90,7 @@ static geometry make_geometry(const sf_tensor* in, const sf_tensor* out, const s
     return g;
 }
 
-static int applies(const sf_op* op) { return op->dilation_h == 1; }
+static int applies(const sf_program* program, const sf_op* op) { return sfi_window_of(program, op)->dilation_h == 1; }
 
 /* Row pairs under `rows` output rows; the last output row may begin with the second row of a pair. */
 static uint32_t row_pairs(const geometry* g, uint32_t rows)
@@ -139,7 +142,7 @@ static uint64_t tile_bytes(const geometry* g, uint32_t capacity)
 
 uint64_t sfi_depthwise_host_bytes(const sf_program* program, const sf_op* op, uint32_t row_tile)
 {
-    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
+    const geometry g = make_geometry(program, op, row_tile);
     return tile_bytes(&g, tile_channels(row_tile, g.joined * g.channels));
 }
 
@@ -147,10 +150,10 @@ sfi_packing sfi_depthwise_host_packing(const sfi_kernels* kernels, const sf_prog
                                        uint32_t row_tile)
 {
     (void)kernels;
-    const geometry g = make_geometry(program->tensors + op->inputs[0], program->tensors + op->output, op, row_tile);
+    const geometry g = make_geometry(program, op, row_tile);
     const uint32_t capacity = tile_channels(row_tile, g.joined * g.channels);
     sfi_packing p;
-    p.tiles = applies(op) ? (g.channels + capacity - 1) / capacity : 0;
+    p.tiles = applies(program, op) ? (g.channels + capacity - 1) / capacity : 0;
     p.tile_bytes = packed_bytes(&g, capacity);
     return p;
 }
@@ -291,7 +294,7 @@ static void pack(tile* t, const geometry* g, const sfi_call* call, uint32_t firs
 
 void sfi_depthwise_host_pack(const sfi_call* call, const sfi_call* twin, uint32_t index)
 {
-    const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
+    const geometry g = make_geometry(call->pass->program, call->op, call->row_tile);
     tile t, other;
     open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
     other = t;
@@ -392,10 +395,10 @@ static void run_tile(const tile* t, const geometry* g, const sfi_call* call, uin
 /* Returns 0, with nothing done, where this way does not apply: a dilation between rows, or sums beyond int32. */
 int sfi_depthwise_host(const sfi_call* call)
 {
-    const geometry g = make_geometry(call->in, call->out, call->op, call->row_tile);
+    const geometry g = make_geometry(call->pass->program, call->op, call->row_tile);
     uint8_t* packed = call->packed;
     tile t;
-    if (!applies(call->op))
+    if (!applies(call->pass->program, call->op))
         return 0;
     open_tile(&t, &g, call->pass->kernels, call->work, call->row_tile);
     sfi_fill(t.blank, g.zero, t.capacity);

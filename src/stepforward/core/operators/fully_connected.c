@@ -1,5 +1,6 @@
 /* Fully connected: reads its input flat, whatever its shape; output s8 or s16. */
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "operators/ways.h"
@@ -13,8 +14,8 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_has_parameters(op) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_has_parameters(op, 0) && fits(p, op, in, out), sfi_reads_bytes(p, op));
 }
 
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,

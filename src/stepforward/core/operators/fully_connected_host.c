@@ -1,16 +1,17 @@
 /* Fully connected on a host: a convolution of one position. */
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "multiply/host/bands.h"
 #include "operators/ways.h"
 #include "stepforward.h"
 
 static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t n)
 {
-    const sf_tensor* in = program->tensors + op->inputs[0];
+    const sf_tensor* in = sfi_input(program, op, 0);
     sfi_bands g;
     g.zero = in->zero_point;
     sfi_bands_rows_only(&g, n, (uint32_t)in->elements);
-    sfi_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)program->tensors[op->output].elements);
+    sfi_bands_choose(&g, kernels, program->tensors + op->weight, (uint32_t)sfi_output(program, op)->elements);
     return g;
 }
 
@@ -18,14 +19,14 @@ uint64_t sfi_fully_connected_host_bytes(const sfi_kernels* kernels, const sf_pro
                                         uint32_t row_tile)
 {
     const sfi_bands g = bands_of(kernels, program, op, 1);
-    return sfi_bands_bytes(&g, row_tile, (uint32_t)program->tensors[op->output].elements);
+    return sfi_bands_bytes(&g, row_tile, (uint32_t)sfi_output(program, op)->elements);
 }
 
 sfi_packing sfi_fully_connected_host_packing(const sfi_kernels* kernels, const sf_program* program, const sf_op* op,
                                              uint32_t row_tile)
 {
     const sfi_bands g = bands_of(kernels, program, op, 1);
-    return sfi_bands_packing(&g, row_tile, 1, (uint32_t)program->tensors[op->output].elements);
+    return sfi_bands_packing(&g, row_tile, 1, (uint32_t)sfi_output(program, op)->elements);
 }
 
 void sfi_fully_connected_host_pack(const sfi_call* call, const sfi_call* twin, uint32_t tile)

@@ -2,6 +2,7 @@
  * piece. */
 #include "base/guard.h"
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "operators/operator.h"
 #include "operators/packing.h"
 #include "stepforward.h"
@@ -56,8 +57,8 @@ static sfi_call make_call(const sfi_pass* pass, const sf_op* op, const sf_scratc
     sfi_call call = {0};
     call.pass = pass;
     call.op = op;
-    call.in = pass->program->tensors + op->inputs[0];
-    call.out = pass->program->tensors + op->output;
+    call.in = sfi_input(pass->program, op, 0);
+    call.out = sfi_output(pass->program, op);
     call.work = work;
     call.packed = pass->packed + at;
     call.row_tile = scratch->row_tile;

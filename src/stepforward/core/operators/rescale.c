@@ -37,8 +37,9 @@ static void run(const sfi_call* call)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_is_bare(op, 1) && sfi_same_shape(in, out) && op->rescale_count == 1, sfi_reads_bytes(p, op));
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 1, 0) && sfi_same_shape(in, out) && op->rescale_count == 1,
+                       sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_rescale = {check, NULL, run, NULL};

@@ -13,8 +13,8 @@ static void run(const sfi_call* call)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_is_bare(op, 1) && in->elements == out->elements && in->dtype == out->dtype, 1);
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 1, 0) && in->elements == out->elements && in->dtype == out->dtype, 1);
 }
 
 const sfi_operator sfi_reshape = {check, NULL, run, NULL};

@@ -1,23 +1,26 @@
-/* Transpose: moves integers without arithmetic, s8 or s16. */
+/* Transpose: moves integers without arithmetic, s8 or s16. The attributes are the input's dimension that becomes each
+ * of the output's. */
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
+#define MOST_DIMENSIONS 4
+
 static void run(const sfi_call* call)
 {
     const sf_tensor *in = call->in, *out = call->out;
     const size_t size = sfi_element_bytes(in);
-    size_t strides[4] = {0, 0, 0, 0}, dims[4] = {1, 1, 1, 1}, in_strides[4];
+    size_t strides[MOST_DIMENSIONS] = {0, 0, 0, 0}, dims[MOST_DIMENSIONS] = {1, 1, 1, 1}, in_strides[MOST_DIMENSIONS];
     size_t step = 1;
     for (int32_t d = in->rank - 1; d >= 0; d--) {
         in_strides[d] = step;
         step *= (size_t)in->dims[d];
     }
     for (int32_t d = 0; d < out->rank; d++) {
-        dims[4 - out->rank + d] = (size_t)out->dims[d];
-        strides[4 - out->rank + d] = in_strides[(call->op->permutation >> (4 * d)) & 15];
+        dims[MOST_DIMENSIONS - out->rank + d] = (size_t)out->dims[d];
+        strides[MOST_DIMENSIONS - out->rank + d] = in_strides[sfi_attribute(call->pass->program, call->op, d)];
     }
     uint8_t* y = (uint8_t*)call->y;
     for (uint32_t s = 0; s < call->n; s++) {
@@ -34,14 +37,14 @@ static void run(const sfi_call* call)
     }
 }
 
-static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 {
     uint32_t seen = 0;
     if (in->rank != out->rank || in->dtype != out->dtype)
         return 0;
     for (int32_t d = 0; d < out->rank; d++) {
-        const int32_t from = (op->permutation >> (4 * d)) & 15;
-        if (from >= in->rank || out->dims[d] != in->dims[from])
+        const int32_t from = sfi_attribute(p, op, d);
+        if (!sfi_within(from, 0, in->rank - 1) || out->dims[d] != in->dims[from])
             return 0;
         seen |= 1u << from;
     }
@@ -50,8 +53,8 @@ static int fits(const sf_op* op, const sf_tensor* in, const sf_tensor* out)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = p->tensors + op->inputs[0], *out = p->tensors + op->output;
-    return sfi_checked(sfi_is_bare(op, 1) && fits(op, in, out), 1);
+    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 1, out->rank) && fits(p, op, in, out), out->rank <= MOST_DIMENSIONS);
 }
 
 const sfi_operator sfi_transpose = {check, NULL, run, NULL};

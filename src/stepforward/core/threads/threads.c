@@ -368,12 +368,12 @@ size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_t
     return thread_bytes(&kernels, program, block, row_tile, &need);
 }
 
-static sf_status check_trials(const sfi_pass* pass, const sf_trial* trials, uint32_t count, uint32_t n)
+static sf_status check_trials(const sf_trial* trials, uint32_t count, uint32_t n)
 {
     if (count > 0 && trials == NULL)
         return SF_BAD_ARGUMENT;
     for (const sf_trial* t = trials; t < trials + count; t++)
-        if (t->amount < -1 || t->amount > 1 || (t->amount != 0 && pass->plan == NULL) || t->stride == 0 ||
+        if (t->amount < -1 || t->amount > 1 || t->stride == 0 ||
             (t->rows > 0 && t->first + (uint64_t)(t->rows - 1) * t->stride >= n))
             return SF_BAD_ARGUMENT;
     return SF_OK;
@@ -388,7 +388,7 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
     if (status == SF_OK)
-        status = check_trials(&pass, trials, count, n);
+        status = check_trials(trials, count, n);
     if (status != SF_OK)
         return status;
     job j = {0};

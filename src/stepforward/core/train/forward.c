@@ -2,6 +2,7 @@
 #include "base/guard.h"
 #include "base/integers.h"
 #include "base/pass.h"
+#include "base/tensors.h"
 #include "losses/cross_entropy.h"
 #include "multiply/choose.h"
 #include "operators/operator.h"
@@ -103,7 +104,7 @@ static void guard(const sfi_call* call, const sf_scratch* scratch)
     const sf_op* op = call->op;
     sfi_forbid(scratch->memory, (size_t)program->arena_bytes * call->n);
     for (int32_t j = 0; j < op->input_count; j++)
-        sfi_allow(call->inputs[j], (size_t)program->tensors[op->inputs[j]].bytes * call->n);
+        sfi_allow(call->inputs[j], (size_t)sfi_input(program, op, j)->bytes * call->n);
     sfi_allow(call->y, (size_t)call->out->bytes * call->n);
     sfi_allow(call->work, call->work_bytes);
 }
@@ -123,12 +124,12 @@ void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, u
         call.op = op;
         call.work = (uint8_t*)scratch->memory + at;
         call.work_bytes = scratch->bytes - at;
-        call.in = program->tensors + op->inputs[0];
-        call.out = program->tensors + op->output;
+        call.in = sfi_input(program, op, 0);
+        call.out = sfi_output(program, op);
         for (int32_t j = 0; j < op->input_count; j++)
-            call.inputs[j] = data_of(program, scratch, x, n, op->inputs[j]);
+            call.inputs[j] = data_of(program, scratch, x, n, sfi_input_index(program, op, j));
         call.x = call.inputs[0];
-        call.y = data_of(program, scratch, x, n, op->output);
+        call.y = data_of(program, scratch, x, n, sfi_output_index(program, op));
         guard(&call, scratch);
         sfi_operator_of(op->kind)->run(&call);
         sfi_allow(scratch->memory, scratch->bytes);
@@ -195,17 +196,18 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
     return status;
 }
 
-/* The cross-entropy of contract, section 5, straight from the output tensor. */
-static int64_t block_loss(const sf_program* program, const void* data, const int32_t* labels, uint32_t n)
+/* The plan's objective, the cross-entropy of contract, section 5, straight from the output tensor. */
+static int64_t block_loss(const sf_program* program, const sf_plan* plan, const void* data, const int32_t* labels,
+                          uint32_t n)
 {
     int64_t loss = 0;
     for (uint32_t s = 0; s < n; s++) {
         const size_t first = (size_t)s * program->classes;
         loss += program->tensors[program->output].dtype == SF_S16
                     ? sfi_cross_entropy_s16((const int16_t*)data + first, program->classes, (uint32_t)labels[s],
-                                            program->loss_mult, program->loss_shift)
+                                            plan->loss_mult, plan->loss_shift)
                     : sfi_cross_entropy_s8((const int8_t*)data + first, program->classes, (uint32_t)labels[s],
-                                           program->loss_mult, program->loss_shift);
+                                           plan->loss_mult, plan->loss_shift);
     }
     return loss;
 }
@@ -222,7 +224,8 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         pass.perturbation = perturbations + j;
         pass.packed = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
         sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
-        losses[j] += block_loss(program, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
+        losses[j] +=
+            block_loss(program, plain->plan, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
     }
 }
 
@@ -232,7 +235,7 @@ sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, cons
     const sf_status status = check(pass, scratch, x, 0);
     if (status != SF_OK)
         return status;
-    if (labels == NULL || losses == NULL)
+    if (pass->plan == NULL || labels == NULL || losses == NULL)
         return SF_BAD_ARGUMENT;
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
@@ -240,12 +243,12 @@ sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, cons
     return SF_OK;
 }
 
-static sf_status check_perturbations(const sf_plan* plan, const sf_perturbation* perturbations, uint32_t count)
+static sf_status check_perturbations(const sf_perturbation* perturbations, uint32_t count)
 {
     if (count > 0 && perturbations == NULL)
         return SF_BAD_ARGUMENT;
     for (uint32_t j = 0; j < count; j++)
-        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || (perturbations[j].sign != 0 && plan == NULL))
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1)
             return SF_BAD_ARGUMENT;
     return SF_OK;
 }
@@ -258,7 +261,7 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);
     if (status == SF_OK)
-        status = check_perturbations(plan, perturbations, count);
+        status = check_perturbations(perturbations, count);
     if (status != SF_OK)
         return status;
     for (uint32_t j = 0; j < count; j++)

@@ -45,7 +45,7 @@ static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uin
 sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
 {
     if (t == NULL || t->program == NULL || t->plan == NULL || t->step >= t->plan->steps ||
-        (t->momentum == NULL && t->plan->momentum_elements > 0) ||
+        (t->state == NULL && t->plan->state_bytes > 0) ||
         (t->journal != NULL && t->journal->directions != t->plan->directions))
         return SF_BAD_ARGUMENT;
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
@@ -60,7 +60,7 @@ sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, u
         if (status != SF_OK)
             return status;
     }
-    const sf_status status = sf_update(t->program, t->plan, t->weights, t->momentum, t->step, t->votes);
+    const sf_status status = sf_update(t->program, t->plan, t->weights, t->state, t->step, t->votes);
     if (status == SF_OK)
         t->step++;
     return status;

@@ -181,6 +181,11 @@ static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const 
     return room;
 }
 
+static int16_t* momentum_of(const sfi_moving* m, const sf_trainable* entry)
+{
+    return (int16_t*)(void*)((uint8_t*)m->state + m->plan->momentum_first) + entry->element_first;
+}
+
 /* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
 static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
                    piece* p)
@@ -192,7 +197,7 @@ static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tens
         if (m->votes[i] != 0)
             accumulate(p->g, z_of(m, entry, t, i, first, count, z), m->votes[i], count);
     if (plan->beta > 0)
-        momentum_step(plan, m->momentum + entry->momentum_first + first, p->g, count);
+        momentum_step(plan, momentum_of(m, entry) + first, p->g, count);
     if (plan->rounding == SF_STOCHASTIC) {
         const sfi_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
         sfi_draw_halfwords(&s, first, count, p->u);
@@ -279,16 +284,16 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
 sf_status sfi_check_update(const sfi_moving* m)
 {
     if (m->program == NULL || m->plan == NULL || m->weights == NULL || m->votes == NULL || m->step >= m->plan->steps ||
-        (m->momentum == NULL && m->plan->momentum_elements > 0))
+        (m->state == NULL && m->plan->state_bytes > 0))
         return SF_BAD_ARGUMENT;
-    return ((uintptr_t)m->weights & 3u) != 0 || ((uintptr_t)m->momentum & 1u) != 0 ? SF_MISALIGNED : SF_OK;
+    return ((uintptr_t)m->weights & 3u) != 0 || ((uintptr_t)m->state & 3u) != 0 ? SF_MISALIGNED : SF_OK;
 }
 
-sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, int16_t* momentum, uint32_t step,
+sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                     const int8_t* votes)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_moving m = {&kernels, program, plan, weights, momentum, step, votes, {NULL, 0, 0}};
+    const sfi_moving m = {&kernels, program, plan, weights, state, step, votes, {NULL, 0, 0}};
     const sf_status status = sfi_check_update(&m);
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;

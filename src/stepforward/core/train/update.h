@@ -17,7 +17,7 @@ typedef struct sfi_moving {
     const sf_program* program;
     const sf_plan* plan;
     void* weights;
-    int16_t* momentum;
+    void* state;
     uint32_t step;
     const int8_t* votes;
     sfi_drawn drawn; /* z of this step that passes have kept; the rest is drawn again */

@@ -1,83 +1,16 @@
-"""Training settings reduced to integers for one program (docs/file-formats.md, section 2)."""
+"""Real-valued settings reduced to integers for one program."""
 
-import struct
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.errors import StepforwardError
+from stepforward.plan.model import Objective, Trainable, TrainingPlan
+from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program, Tensor
-from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, Settings
-
-
-@dataclass(frozen=True)
-class Trainable:
-    """One trainable tensor; the four lists hold one entry, or one per output channel.
-
-    `perturb_mult` is eps_q in the paper's perturbation, where `perturb_shift` is 0 and unused.
-    """
-
-    tensor: int
-    first_element: int
-    perturb_mult: tuple[int, ...]
-    perturb_shift: tuple[int, ...]
-    update_mult: tuple[int, ...]
-    update_shift: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """What the reference, the core and the firmware read; see docs/file-formats.md for the fields.
-
-    `elements` counts the trainable parameters.
-    """
-
-    seed: int
-    directions: int
-    distribution: str
-    perturbation: str
-    rounding: str
-    momentum: int
-    momentum_bits: int
-    schedule: str
-    steps: int
-    warmup: int
-    first_op: int
-    z_rescale: tuple[int, int]
-    trainable: tuple[Trainable, ...]
-    elements: int
-    share_batch: bool
-
-    @property
-    def momentum_elements(self) -> int:
-        """Elements of the s16 momentum buffer; 0 without momentum."""
-        return self.elements if self.momentum else 0
-
-    def to_bytes(self) -> bytes:
-        """The plan as a `.sft` file."""
-        entries: list[tuple[int, ...]] = []
-        scalers: list[tuple[int, ...]] = []
-        for t in self.trainable:
-            entries.append((t.tensor, len(scalers), len(t.perturb_mult), t.first_element))
-            scalers += zip(t.perturb_mult, t.perturb_shift, t.update_mult, t.update_shift, strict=True)
-        fields = (
-            *(
-                self.seed & 0xFFFFFFFF,
-                self.seed >> 32,
-                self.directions,
-                DISTRIBUTIONS.index(self.distribution),
-            ),
-            *(PERTURBATIONS.index(self.perturbation), ROUNDINGS.index(self.rounding)),
-            *(self.momentum, self.momentum_bits, SCHEDULES.index(self.schedule), self.steps, self.warmup),
-            *(len(entries), len(scalers), self.first_op, *self.z_rescale),
-            int(self.share_batch),
-        )
-        rows = [value for row in [*entries, *scalers] for value in row]
-        body = struct.pack(f"<{len(fields) + len(rows)}I", *fields, *rows)
-        return struct.pack("<4s3I", b"SFT1", 2, 16 + len(body), zlib.crc32(body)) + body
+from stepforward.settings import Settings
 
 
 def plan_training(program: Program, trainable: Sequence[int], settings: Settings) -> TrainingPlan:
@@ -89,19 +22,23 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         settings: real-valued settings.
 
     Raises:
-        StepforwardError: nothing is trainable, or a number does not fit the arithmetic.
+        StepforwardError: nothing is trainable, a tensor is frozen, or a number does not fit the arithmetic.
     """
     chosen = sorted(set(trainable))
     if not chosen:
         raise StepforwardError(
             "no tensor is trainable", "choose --train all, head, last:k, bias or a name pattern"
         )
+    frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
+    if frozen is not None:
+        raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
     bits = _momentum_bits(settings)
     entries, element = [], 0
     for index in chosen:
         entries.append(_trainable(program, index, element, settings, bits))
         element += program.tensors[index].elements
     return TrainingPlan(
+        objective=_objective(program, settings.temperature),
         seed=settings.seed,
         directions=settings.directions,
         distribution=settings.distribution,
@@ -118,6 +55,28 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         elements=element,
         share_batch=settings.share_batch,
     )
+
+
+def for_training(
+    program: Program, trainable: Sequence[int], settings: Settings
+) -> tuple[Program, TrainingPlan]:
+    """A plan, and the program with an arena that keeps the activations which the first trainable operator reads: what
+    an engine or a firmware trains with. The arguments and errors are those of `plan_training`.
+    """
+    plan = plan_training(program, trainable, settings)
+    return plan_arena(program, plan.first_op), plan
+
+
+def _objective(program: Program, temperature: float) -> Objective:
+    """The cross-entropy of the logits divided by a temperature. They stay as they are; so does the program."""
+    try:
+        pair = loss_rescale(program.tensors[program.output].scale[0], temperature)
+    except ValueError as error:
+        raise StepforwardError(
+            f"temperature {temperature:g} is too small for the scale of the logits: {error}",
+            "use a larger one",
+        ) from error
+    return Objective("cross_entropy", *pair)
 
 
 def _momentum_bits(settings: Settings) -> int:
@@ -175,18 +134,3 @@ def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> S
     most = [_most(program.tensors[index], settings, share) for index in trainable]
     epsilon, lr = (min(values) for values in zip((settings.epsilon, settings.lr), *most, strict=True))
     return replace(settings, epsilon=epsilon, lr=lr)
-
-
-def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
-    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves."""
-    result: dict[str, tuple[float, float]] = {}
-    for entry in plan.trainable:
-        if plan.perturbation == "paper":
-            probe: float = max(entry.perturb_mult)
-        else:
-            pairs = zip(entry.perturb_mult, entry.perturb_shift, strict=True)
-            probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
-        pairs = zip(entry.update_mult, entry.update_shift, strict=True)
-        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits
-        result[program.tensors[entry.tensor].name] = (probe, step)
-    return result

@@ -1,0 +1,1 @@
+"""How the weights of one program move, in integers: the plan, how settings become one, and its file."""

@@ -1,0 +1,208 @@
+"""The `.sft` file (docs/file-formats.md, section 2): a list of sections, each with its own version and length."""
+
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.errors import StepforwardError
+from stepforward.files import read_file, write_atomically
+from stepforward.plan.model import OBJECTIVES, Objective, Trainable, TrainingPlan
+from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES
+
+MAGIC, VERSION = b"SFT3", 3
+HEADER = struct.Struct("<4s4I")
+NAMES = ("objective", "directions", "update", "schedule", "trainables", "masks", "state")
+"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks yet."""
+
+MOMENTUM = 1
+"""A part of the state."""
+
+_REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
+
+
+class _Section(NamedTuple):
+    """How one kind of section, of version 1, becomes words, and words a plan's fields."""
+
+    write: Callable[[TrainingPlan], Iterable[int]]
+    read: Callable[[Sequence[int]], dict[str, Any]]
+
+
+def _objective(plan: TrainingPlan) -> list[int]:
+    objective = plan.objective
+    return [OBJECTIVES.index(objective.kind) + 1, 0, objective.mult, objective.shift]
+
+
+def _read_objective(words: Sequence[int]) -> dict[str, Any]:
+    kind, output, mult, shift = words
+    _check(output == 0 and mult <= 65535 and shift <= 47)
+    return {"objective": Objective(_named(OBJECTIVES, kind - 1), mult, shift)}
+
+
+def _directions(plan: TrainingPlan) -> list[int]:
+    return [
+        *(plan.seed & 0xFFFFFFFF, plan.seed >> 32, plan.directions),
+        *(DISTRIBUTIONS.index(plan.distribution), PERTURBATIONS.index(plan.perturbation)),
+        *(*plan.z_rescale, int(plan.share_batch)),
+    ]
+
+
+def _read_directions(words: Sequence[int]) -> dict[str, Any]:
+    low, high, directions, distribution, perturbation, mult, shift, share = words
+    _check(1 <= directions <= 255 and mult <= 65535 and shift <= 47 and share <= 1)
+    return {
+        "seed": low | high << 32,
+        "directions": directions,
+        "distribution": _named(DISTRIBUTIONS, distribution),
+        "perturbation": _named(PERTURBATIONS, perturbation),
+        "z_rescale": (mult, shift),
+        "share_batch": bool(share),
+    }
+
+
+def _update(plan: TrainingPlan) -> list[int]:
+    return [ROUNDINGS.index(plan.rounding), plan.momentum, plan.momentum_bits]
+
+
+def _read_update(words: Sequence[int]) -> dict[str, Any]:
+    rounding, momentum, bits = words
+    _check(momentum <= 32768 and bits <= 8 and (momentum > 0 or bits == 0))
+    return {"rounding": _named(ROUNDINGS, rounding), "momentum": momentum, "momentum_bits": bits}
+
+
+def _schedule(plan: TrainingPlan) -> list[int]:
+    return [SCHEDULES.index(plan.schedule), plan.steps, plan.warmup]
+
+
+def _read_schedule(words: Sequence[int]) -> dict[str, Any]:
+    schedule, steps, warmup = words
+    _check(steps >= 1)
+    return {"schedule": _named(SCHEDULES, schedule), "steps": steps, "warmup": warmup}
+
+
+def _trainables(plan: TrainingPlan) -> list[int]:
+    entries: list[tuple[int, ...]] = []
+    scalers: list[tuple[int, ...]] = []
+    for t in plan.trainable:
+        entries.append((t.tensor, len(scalers), len(t.perturb_mult), t.first_element))
+        scalers += zip(t.perturb_mult, t.perturb_shift, t.update_mult, t.update_shift, strict=True)
+    rows = [value for row in (*entries, *scalers) for value in row]
+    return [plan.first_op, len(entries), len(scalers), plan.elements, *rows]
+
+
+def _read_trainables(words: Sequence[int]) -> dict[str, Any]:
+    first_op, count, scaler_count, elements, *rest = words
+    _check(count > 0 and len(rest) == 4 * (count + scaler_count))
+    rows = [tuple(rest[i : i + 4]) for i in range(0, len(rest), 4)]
+    entries, scalers = rows[:count], rows[count:]
+    _check(sum(entry[2] for entry in entries) == scaler_count)
+    trainable = []
+    for tensor, first, channels, first_element in entries:
+        own = scalers[first : first + channels]
+        _check(len(own) == channels > 0 and all(max(row[1], row[3]) <= 47 for row in own))
+        trainable.append(Trainable(tensor, first_element, *zip(*own, strict=True)))
+    return {"first_op": first_op, "trainable": tuple(trainable), "elements": elements}
+
+
+def _state(plan: TrainingPlan) -> list[int]:
+    parts = [(MOMENTUM, 0, plan.state_bytes)] if plan.momentum else []
+    return [plan.state_bytes, len(parts), *(value for part in parts for value in part)]
+
+
+def _read_state(words: Sequence[int]) -> dict[str, Any]:
+    size, count, *parts = words
+    _check(parts == ([MOMENTUM, 0, size] if count else []) and count == (size > 0))
+    return {"state": size}
+
+
+SECTIONS = {
+    "objective": _Section(_objective, _read_objective),
+    "directions": _Section(_directions, _read_directions),
+    "update": _Section(_update, _read_update),
+    "schedule": _Section(_schedule, _read_schedule),
+    "trainables": _Section(_trainables, _read_trainables),
+    "state": _Section(_state, _read_state),
+}
+
+
+def to_bytes(plan: TrainingPlan) -> bytes:
+    """The plan as a `.sft` file."""
+    body = struct.pack("<I", len(SECTIONS))
+    for name, section in SECTIONS.items():
+        words = list(section.write(plan))
+        body += struct.pack(f"<{3 + len(words)}I", NAMES.index(name) + 1, 1, 4 * len(words), *words)
+    return struct.pack("<4s3I", MAGIC, VERSION, 16 + len(body), zlib.crc32(body)) + body
+
+
+def from_bytes(content: bytes, source: str = "plan") -> TrainingPlan:
+    """Read a `.sft` file. Whether it fits a program the core says, which opens both.
+
+    Raises:
+        StepforwardError: not a plan, another version, truncated, changed since it was written, hostile, or with a
+            section that this release does not know.
+    """
+    if len(content) < HEADER.size or content[:3] != MAGIC[:3]:
+        raise _refused(source, "is not a training plan (.sft)")
+    magic, version, size, check, count = HEADER.unpack_from(content)
+    if (magic, version) != (MAGIC, VERSION):
+        raise _refused(source, f"has format version {version}; this release reads version {VERSION}")
+    if size != len(content):
+        raise _refused(source, f"is truncated or followed by more: {len(content)} bytes of {size}")
+    if zlib.crc32(content[16:]) != check:
+        raise _refused(source, "is damaged: the checksum does not match")
+    try:
+        return _plan(dict(_sections(content, count, source)))
+    except ValueError as error:
+        raise _refused(source, "is damaged: its numbers contradict each other") from error
+
+
+def _sections(content: bytes, count: int, source: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    at, last = HEADER.size, 0
+    for _ in range(count):
+        _check(at + 12 <= len(content))
+        kind, version, size = struct.unpack_from("<3I", content, at)
+        at += 12
+        _check(kind > last and size % 4 == 0 and size <= len(content) - at)
+        name = NAMES[kind - 1] if kind <= len(NAMES) else "of a later release"
+        if name not in SECTIONS or version != 1:
+            raise _refused(
+                source, f"has section {kind} ({name}), version {version}, which this release cannot read"
+            )
+        yield name, SECTIONS[name].read(struct.unpack_from(f"<{size // 4}I", content, at))
+        at, last = at + size, kind
+    _check(at == len(content))
+
+
+def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
+    _check(sections.keys() == SECTIONS.keys())
+    fields = {name: value for section in sections.values() for name, value in section.items()}
+    state = fields.pop("state")
+    plan = TrainingPlan(**fields)
+    _check(plan.state_bytes == state)
+    return plan
+
+
+def _check(fits: bool) -> None:
+    if not fits:
+        raise ValueError
+
+
+def _named(names: Sequence[str], index: int) -> str:
+    _check(0 <= index < len(names))
+    return names[index]
+
+
+def _refused(source: str, what: str) -> StepforwardError:
+    return StepforwardError(f"{source} {what}", _REMEDY)
+
+
+def save(plan: TrainingPlan, path: str | Path) -> None:
+    """Write `plan` to `path` atomically."""
+    write_atomically(path, to_bytes(plan))
+
+
+def load(path: str | Path) -> TrainingPlan:
+    """Read a plan from `path`."""
+    return from_bytes(read_file(path), str(path))

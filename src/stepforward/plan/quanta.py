@@ -1,0 +1,20 @@
+"""How far a plan moves weights, in their own quanta."""
+
+from stepforward.arithmetic.tables import DELTA_Z
+from stepforward.plan.model import TrainingPlan
+from stepforward.program.model import Program
+
+
+def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
+    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves."""
+    result: dict[str, tuple[float, float]] = {}
+    for entry in plan.trainable:
+        if plan.perturbation == "paper":
+            probe: float = max(entry.perturb_mult)
+        else:
+            pairs = zip(entry.perturb_mult, entry.perturb_shift, strict=True)
+            probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
+        pairs = zip(entry.update_mult, entry.update_shift, strict=True)
+        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits
+        result[program.tensors[entry.tensor].name] = (probe, step)
+    return result

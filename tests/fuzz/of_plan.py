@@ -1,0 +1,47 @@
+"""Training plans (.sft): words of every section change, sizes and the checksum are made right again."""
+
+import struct
+import zlib
+from functools import cache
+from random import Random
+
+from small import small_program
+
+from fuzz.mutate import mutated_bytes, near
+from stepforward.plan import fileformat
+from stepforward.plan.make import plan_training
+from stepforward.settings import Settings
+
+SUFFIX = ".sft"
+SETTINGS = ({}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "directions": 1})
+
+
+@cache
+def _starts() -> list[bytes]:
+    programs = (small_program("s8"), small_program("s4", per_channel=True))
+    plans = (plan_training(p, range(8), Settings(steps=9, **s)) for p in programs for s in SETTINGS)
+    return [fileformat.to_bytes(plan) for plan in plans]
+
+
+def make(rng: Random) -> bytes:
+    """A plan with one to three changes."""
+    content = bytearray(rng.choice(_starts()))
+    for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        place = 4 * rng.randrange(4, len(content) // 4)
+        struct.pack_into("<I", content, place, near(rng, struct.unpack_from("<I", content, place)[0]))
+    if rng.random() < 0.05:
+        content = bytearray(mutated_bytes(rng, bytes(content)))
+    return sealed(content) if rng.random() < 0.98 else bytes(content)
+
+
+def sealed(content: bytearray) -> bytes:
+    """The file with its size and its checksum made right."""
+    if len(content) >= 20:
+        struct.pack_into("<2I", content, 8, len(content), zlib.crc32(content[16:]))
+    return bytes(content)
+
+
+def read(content: bytes) -> None:
+    """Read a plan; what was read can be written and is the same."""
+    plan = fileformat.from_bytes(content)
+    assert fileformat.from_bytes(fileformat.to_bytes(plan)) == plan

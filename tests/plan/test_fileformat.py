@@ -1,0 +1,119 @@
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small import small_program
+
+from stepforward.core.bindings import PlanHandle, library
+from stepforward.engines.core import aligned_bytes, open_plan, open_program
+from stepforward.errors import StepforwardError
+from stepforward.plan import fileformat
+from stepforward.plan.make import plan_training
+from stepforward.settings import Settings
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+PROGRAM = small_program(per_channel=True)
+CHANGES = [{}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "seed": 2**40 + 5}]
+PLANS = [plan_training(PROGRAM, range(8), Settings(steps=9, **changes)) for changes in CHANGES]
+CONTENT = fileformat.to_bytes(PLANS[1])
+
+
+def status(content):
+    """What the core says of a plan, and the section that it does not know."""
+    program, _file = open_program(PROGRAM)
+    plan, file = PlanHandle(), aligned_bytes(len(content))
+    file[:] = memoryview(content)
+    code = library().sf_plan_open(plan, program, file.ctypes.data, file.size)
+    return library().sf_status_text(code).decode(), plan.unknown
+
+
+def sealed(content):
+    content = bytearray(content)
+    struct.pack_into("<2I", content, 8, len(content), zlib.crc32(content[16:]))
+    return bytes(content)
+
+
+def with_section(kind, version, words):
+    """The plan with one more section after those before it."""
+    count = struct.unpack_from("<I", CONTENT, 16)[0]
+    at = 20
+    for _ in range(count):
+        if struct.unpack_from("<I", CONTENT, at)[0] > kind:
+            break
+        at += 12 + struct.unpack_from("<I", CONTENT, at + 8)[0]
+    section = struct.pack(f"<{3 + len(words)}I", kind, version, 4 * len(words), *words)
+    return sealed(CONTENT[:16] + struct.pack("<I", count + 1) + CONTENT[20:at] + section + CONTENT[at:])
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_plan_comes_back_whole(plan, tmp_path):
+    fileformat.save(plan, tmp_path / "plan.sft")
+    assert fileformat.load(tmp_path / "plan.sft") == plan
+
+
+def test_the_core_reads_what_python_writes():
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, PLANS[1])
+    assert (plan.state_bytes, plan.elements) == (PLANS[1].state_bytes, PLANS[1].elements)
+    assert (plan.loss_mult, plan.loss_shift) == (PLANS[1].objective.mult, PLANS[1].objective.shift)
+
+
+def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
+    content = (GOLDEN / "plan_2.sft").read_bytes()
+    assert status(content) == ("a format version this code does not know", 0)
+    with pytest.raises(StepforwardError, match="format version 2; this release reads version 3") as error:
+        fileformat.from_bytes(content, "plan.sft")
+    assert "plan_training" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "named"),
+    [(6, 1, r"section 6 \(masks\), version 1"), (9, 1, r"section 9 \(of a later release\)")],
+)
+def test_a_section_that_is_not_known_is_named(kind, version, named):
+    content = with_section(kind, version, [0])
+    assert status(content) == ("the file needs a feature or a section that this code does not know", kind)
+    with pytest.raises(StepforwardError, match=named):
+        fileformat.from_bytes(content)
+
+
+def test_a_later_version_of_a_section_is_named():
+    content = bytearray(CONTENT)
+    struct.pack_into("<I", content, 24, 2)
+    assert status(sealed(content))[1] == 1
+    with pytest.raises(StepforwardError, match=r"section 1 \(objective\), version 2"):
+        fileformat.from_bytes(sealed(content))
+
+
+def test_another_objective_is_not_known():
+    content = bytearray(CONTENT)
+    struct.pack_into("<I", content, 32, 2)
+    assert status(sealed(content))[1] == 1
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
+def test_a_missing_section_is_refused():
+    size = 12 + struct.unpack_from("<I", CONTENT, 28)[0]
+    count = struct.unpack_from("<I", CONTENT, 16)[0] - 1
+    content = sealed(CONTENT[:16] + struct.pack("<I", count) + CONTENT[20 + size :])
+    assert status(content)[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(content)
+
+
+@given(st.integers(0, len(CONTENT) - 1), st.integers(1, 255))
+def test_a_changed_byte_is_refused(position, flip):
+    changed = bytearray(CONTENT)
+    changed[position] ^= flip
+    with pytest.raises(StepforwardError, match="plan"):
+        fileformat.from_bytes(bytes(changed))
+
+
+@given(st.integers(0, len(CONTENT) - 1))
+def test_a_truncated_file_is_refused(length):
+    with pytest.raises(StepforwardError):
+        fileformat.from_bytes(CONTENT[:length])
