@@ -18,7 +18,7 @@ from random_networks import Builder
 
 from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, TrialRecord, library
 from stepforward.engines.core import aligned_bytes
-from stepforward.operators.table import BY_KIND
+from stepforward.operators.table import BY_KIND, JOINS, OPERATORS
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
@@ -106,12 +106,13 @@ words = st.sampled_from(WORDS)
 
 
 def every_operator():
-    """A program of all eleven kinds."""
+    """A program of all kinds."""
     net = Builder(np.random.default_rng(4))
     at = net.input((4, 5, 3))
     at = net.conv(at, "s16", 6, (3, 3), padding=(1, 1, 1, 1), groups=3)
     at = net.depthwise(at, "s8")
-    for kind in ("pad", "add", "concat", "max_pool", "transpose", "average_pool", "reshape"):
+    joins = [join.kind for join in JOINS.values()]
+    for kind in ("pad", *joins, "concat", "max_pool", "transpose", "average_pool", "reshape"):
         at = net.between(at, kind)
     return plan_arena(net.program(net.dense(at, "s4", 5, last=True)))
 
@@ -211,7 +212,7 @@ def test_an_operator_that_would_write_over_what_it_reads_is_refused():
         assert run(content, SFT) == "an operator record does not fit its tensors", op.kind
 
 
-@pytest.mark.parametrize("kind", [-1, 0, 12, 255, 2**31 - 1])
+@pytest.mark.parametrize("kind", [-1, 0, len(OPERATORS) + 1, 255, 2**31 - 1])
 def test_an_unknown_kind_of_operator_is_refused(kind):
     first = struct.unpack_from("<I", SFP, 36)[0]
     content = bytearray(SFP)

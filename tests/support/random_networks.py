@@ -14,7 +14,7 @@ from loss_scale import loss_scale
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.methods.qzo_ff import qzo_ff
-from stepforward.operators.table import BY_KIND
+from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.plan.make import plan_training
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
@@ -264,12 +264,12 @@ class Builder:
         """Nothing, or an operator without weights."""
         rng, x = self.rng, self.tensors[at]
         kind = rng.choice(BETWEEN) if kind is None else kind
-        if kind == "add":
+        joins = {join.kind: join for join in JOINS.values()}
+        if kind in joins:
             copy = self.op("rescale", [at], self.add(x.shape), rescale=self.pairs(1, 15))
-            (a, shift), (b, _) = self.pairs(2, 16)
-            return self.op(
-                "add", [at, copy], self.add(x.shape), rescale=((a, shift), (b, shift)), **self.clip("s8")
-            )
+            pairs = self.pairs(len(joins[kind].multipliers(1.0, 1.0, 1.0)), 16)
+            rescale = tuple((mult, pairs[0][1]) for mult, _ in pairs)
+            return self.op(kind, [at, copy], self.add(x.shape), rescale=rescale, **self.clip("s8"))
         if kind == "concat":
             shape = (*x.shape[:-1], 2 * x.shape[-1])
             pairs = {"rescale": self.pairs(2, 15), "axis": len(shape) - 1}

@@ -7,10 +7,9 @@ import numpy as np
 from hypothesis import strategies as st
 from loss_scale import loss_scale
 
-from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
 from stepforward.operators.rescale import Rescale
-from stepforward.operators.table import BY_KIND
+from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
@@ -204,14 +203,16 @@ def shapes(draw):
 
 @st.composite
 def elementwise_programs(draw):
-    """add reads the input and its rescaled copy; rescale the input alone."""
+    """What joins two tensors reads the input and its rescaled copy; rescale the input alone."""
     shape, dtype = shapes(draw), draw(st.sampled_from(["s8", "s16"]))
     x, copy = activation(draw, "x", shape), activation(draw, "copy", shape)
     y = activation(draw, "y", shape, dtype)
     first = Op("first", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)
     if draw(st.booleans()):
-        (a, shift), (b, _) = pairs(draw, 2, 16)
-        op = Op("add", Add(rescale=((a, shift), (b, shift)), **clip(draw, dtype)), (0, 1), 2)
+        kind = draw(st.sampled_from(list(JOINS.values())))
+        drawn = pairs(draw, len(kind.multipliers(1.0, 1.0, 1.0)), 16)
+        rescale = tuple((mult, drawn[0][1]) for mult, _ in drawn)
+        op = Op("join", kind(rescale=rescale, **clip(draw, dtype)), (0, 1), 2)
     else:
         op = Op("second", Rescale(rescale=pairs(draw, 1, 16), **clip(draw, dtype)), (1,), 2)
     return plan_arena(Program((x, copy, y), (first, op), 0, 2, 0, b""))

@@ -216,8 +216,8 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     const sf_op* op = p->ops + position;
     const int64_t first = p->parameter_count, last = (int64_t)p->tensor_count - 1;
     const int32_t output = sfi_output_index(p, op);
-    if (!sfi_within(op->kind, SF_CONV, SF_RESHAPE) || !sfi_within(output, first, last) ||
-        (uint32_t)output == p->input || (op->flags & ~OP_FLAGS) != 0 || op->tables != -1)
+    if (!sfi_within(op->kind, 1, SFI_KINDS - 1) || !sfi_within(output, first, last) || (uint32_t)output == p->input ||
+        (op->flags & ~OP_FLAGS) != 0 || op->tables != -1)
         return SF_BAD_OPERATOR;
     if (op->flags != 0 || op->input_count > SF_MAX_INPUTS || op->output_count > 1)
         return SF_UNSUPPORTED;

@@ -78,20 +78,6 @@ uint32_t sf_interface(void);
 
 enum { SF_S8 = 0, SF_S16 = 1, SF_S4 = 2, SF_S32 = 3 };
 
-enum {
-    SF_CONV = 1,
-    SF_DEPTHWISE,
-    SF_FULLY_CONNECTED,
-    SF_ADD,
-    SF_RESCALE,
-    SF_MAX_POOL,
-    SF_AVERAGE_POOL,
-    SF_PAD,
-    SF_CONCAT,
-    SF_TRANSPOSE,
-    SF_RESHAPE
-};
-
 /* One tensor record, as it lies in the file. */
 typedef struct sf_tensor {
     int32_t dtype;

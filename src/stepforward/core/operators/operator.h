@@ -23,6 +23,22 @@ typedef struct sfi_operator {
     const sfi_packable* packable; /* NULL: nothing is packed */
 } sfi_operator;
 
+/* Kinds, as a program's file numbers them: in the order in which they came. */
+enum {
+    SFI_CONV = 1,
+    SFI_DEPTHWISE,
+    SFI_FULLY_CONNECTED,
+    SFI_ADD,
+    SFI_RESCALE,
+    SFI_MAX_POOL,
+    SFI_AVERAGE_POOL,
+    SFI_PAD,
+    SFI_CONCAT,
+    SFI_TRANSPOSE,
+    SFI_RESHAPE,
+    SFI_KINDS /* one more than the last */
+};
+
 extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool,
     sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape;
 

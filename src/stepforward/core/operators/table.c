@@ -3,17 +3,17 @@
 #include "stepforward.h"
 
 static const sfi_operator* const table[] = {
-    [SF_CONV] = &sfi_conv,
-    [SF_DEPTHWISE] = &sfi_depthwise,
-    [SF_FULLY_CONNECTED] = &sfi_fully_connected,
-    [SF_ADD] = &sfi_add,
-    [SF_RESCALE] = &sfi_rescale,
-    [SF_MAX_POOL] = &sfi_max_pool,
-    [SF_AVERAGE_POOL] = &sfi_average_pool,
-    [SF_PAD] = &sfi_pad,
-    [SF_CONCAT] = &sfi_concat,
-    [SF_TRANSPOSE] = &sfi_transpose,
-    [SF_RESHAPE] = &sfi_reshape,
+    [SFI_CONV] = &sfi_conv,
+    [SFI_DEPTHWISE] = &sfi_depthwise,
+    [SFI_FULLY_CONNECTED] = &sfi_fully_connected,
+    [SFI_ADD] = &sfi_add,
+    [SFI_RESCALE] = &sfi_rescale,
+    [SFI_MAX_POOL] = &sfi_max_pool,
+    [SFI_AVERAGE_POOL] = &sfi_average_pool,
+    [SFI_PAD] = &sfi_pad,
+    [SFI_CONCAT] = &sfi_concat,
+    [SFI_TRANSPOSE] = &sfi_transpose,
+    [SFI_RESHAPE] = &sfi_reshape,
 };
 
-const sfi_operator* sfi_operator_of(int32_t kind) { return kind >= SF_CONV && kind <= SF_RESHAPE ? table[kind] : NULL; }
+const sfi_operator* sfi_operator_of(int32_t kind) { return kind > 0 && kind < SFI_KINDS ? table[kind] : NULL; }
