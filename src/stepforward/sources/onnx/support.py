@@ -202,8 +202,8 @@ def _remedy(node):
 
 
 _PRODUCT = (
-    "one of its operands must be constant: attention, gates and squeeze-and-excitation, which combine two "
-    "computed tensors, are not supported yet"
+    f"one of its operands must be constant: {' and '.join(JOINS)} alone combine two computed tensors, attention is not "
+    "supported yet"
 )
 _OTHER_DOMAIN = "export the model with ONNX's own operators only"
 _RUNTIME = "an optimizer of ONNX Runtime wrote it: give the model as it was before, from the exporter"
