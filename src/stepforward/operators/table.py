@@ -8,6 +8,7 @@ from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.join import Join
 from stepforward.operators.max_pool import MaxPool
+from stepforward.operators.multiply import Multiply
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
 from stepforward.operators.rescale import Rescale
@@ -26,6 +27,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Concat,
     Transpose,
     Reshape,
+    Multiply,
 )
 
 JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}

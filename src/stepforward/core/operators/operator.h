@@ -36,11 +36,12 @@ enum {
     SFI_CONCAT,
     SFI_TRANSPOSE,
     SFI_RESHAPE,
+    SFI_MULTIPLY,
     SFI_KINDS /* one more than the last */
 };
 
 extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool,
-    sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape;
+    sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape, sfi_multiply;
 
 /* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table
  * (firmware/README.md). */

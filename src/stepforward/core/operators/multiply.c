@@ -1,0 +1,41 @@
+/* Product of two tensors of the same shape. */
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/tensors.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
+
+/* |A*B*mult| <= 255 * 255 * 65535 < 2^32, so the sum with the rounding term takes 64 bits; from shift 33 up the rounded
+ * result is 0, as it is with 33. */
+enum { LARGEST_SHIFT = 33 };
+
+SFI_CLONES
+static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const sf_program* p = call->pass->program;
+    const int32_t* pair = sfi_rescale_pair(p, call->op, 0);
+    const int32_t mult = pair[0], shift = pair[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pair[1];
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(p, call->op, 1)->zero_point;
+    const int32_t zero = call->out->zero_point, dtype = call->out->dtype, lo = call->op->lo, hi = call->op->hi;
+    void* y = call->y;
+    for (size_t i = 0; i < count; i++)
+        sfi_store(y, dtype, i, sfi_requantize((a[i] - zero_a) * (b[i] - zero_b), mult, shift, zero, lo, hi));
+}
+
+static void run(const sfi_call* call)
+{
+    multiply(call, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1],
+             (size_t)call->n * (size_t)call->in->elements);
+}
+
+static sf_status check(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor *a = sfi_input(p, op, 0), *out = sfi_output(p, op);
+    return sfi_checked(sfi_is_bare(op, 2, 0) && sfi_same_shape(a, out) && sfi_same_shape(sfi_input(p, op, 1), out) &&
+                           op->rescale_count == 1,
+                       sfi_reads_bytes(p, op));
+}
+
+const sfi_operator sfi_multiply = {check, NULL, run, NULL};

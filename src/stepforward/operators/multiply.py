@@ -1,0 +1,30 @@
+"""Product of two tensors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.operators.join import Join
+
+
+@dataclass(frozen=True, kw_only=True)
+class Multiply(Join):
+    """Product of two tensors of one shape, rescaled with one pair."""
+
+    kind = "multiply"
+    name = "Mul"
+
+    @staticmethod
+    def real(a: Any, b: Any) -> Any:
+        """Their product."""
+        return a * b
+
+    @staticmethod
+    def multipliers(a: float, b: float, y: float) -> tuple[tuple[int, int], ...]:
+        """One pair."""
+        return (quantize_multiplier(a * b / y),)
+
+    def run(self, x, formats, y, parameters=()):
+        """The definition."""
+        a, b = (values - t.zero_point for values, t in zip(x, formats, strict=True))
+        return self.finish(a * b, y)
