@@ -3,23 +3,26 @@
 import struct
 import zlib
 from functools import cache
+from pathlib import Path
 from random import Random
-
-from small import small_program
 
 from fuzz.mutate import mutated_bytes, near
 from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
+from stepforward.program import fileformat as program_file
 from stepforward.settings import Settings
 
 SUFFIX = ".sft"
+GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
 SETTINGS = ({}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "directions": 1})
 
 
 @cache
 def _starts() -> list[bytes]:
-    programs = (small_program("s8"), small_program("s4", per_channel=True))
-    plans = (plan_training(p, range(8), Settings(steps=9, **s)) for p in programs for s in SETTINGS)
+    programs = [program_file.load(GOLDEN / f"{name}.sfp") for name in ("s8", "s4")]
+    plans = (
+        plan_training(p, range(p.parameter_count), Settings(steps=9, **s)) for p in programs for s in SETTINGS
+    )
     return [fileformat.to_bytes(plan) for plan in plans]
 
 
