@@ -18,6 +18,10 @@
 
 #define AT_ONCE 64u /* trials of a group: their losses lie on the stack of a thread */
 
+typedef struct job_sizes {
+    uint64_t prefix, suffix; /* bytes of packed weights, before and after the cut */
+} job_sizes;
+
 /* What all threads share. Trials come in groups: those whose weights are packed together, from the same tiles, and that
  * share the run of the operators before the cut where they have the same samples. */
 typedef struct job {
@@ -29,10 +33,11 @@ typedef struct job {
     uint32_t count;
     int64_t* losses; /* NULL: logits are wanted */
     int32_t* logits;
-    sf_packs* packs;                     /* NULL: packed on the way */
-    const sf_scratch* scratch;           /* of thread 0; the others' follow */
-    size_t need, slice;                  /* bytes: of a pass, and of a thread */
-    uint32_t together;                   /* trials of a group */
+    sf_packs* packs;           /* NULL: packed on the way */
+    const sf_scratch* scratch; /* of thread 0; the others' follow */
+    size_t need, slice;        /* bytes: of a pass, and of a thread */
+    uint32_t together;         /* trials of a group */
+    job_sizes sizes;
     sfi_packed packed;                   /* where packed weights lie */
     uint32_t keeps_z;                    /* of the trials' directions, for the update */
     uint32_t prefix_tiles, suffix_tiles; /* before the cut, packed once with the first group, and after it */
@@ -142,8 +147,8 @@ static void lay_out(job* j)
     if (j->packs == NULL)
         return;
     j->packed.prefix = (uint8_t*)j->packs->memory + j->packs->directions * sfi_kept_z_bytes(program);
-    j->packed.suffix = j->packed.prefix + sfi_packed_bytes(j->pass.kernels, program, row_tile, 0, cut);
-    j->packed.step = (size_t)sfi_packed_bytes(j->pass.kernels, program, row_tile, cut, last);
+    j->packed.suffix = j->packed.prefix + j->sizes.prefix;
+    j->packed.step = (size_t)j->sizes.suffix;
     j->prefix_tiles = sfi_packed_tiles(j->pass.kernels, program, row_tile, 0, cut);
     j->suffix_tiles = sfi_packed_tiles(j->pass.kernels, program, row_tile, cut, last);
     j->keeps_z = (uint32_t)keeps_z(j);
@@ -261,28 +266,32 @@ static void work(void* shared, uint32_t index)
     }
 }
 
-static size_t packs_bytes(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile, uint32_t copies,
-                          uint32_t directions)
+static job_sizes sizes_of(const sfi_kernels* kernels, const sf_program* program, uint32_t row_tile)
 {
-    if (program == NULL || copies == 0 || sfi_for_device(row_tile) ||
-        sfi_scratch_need(kernels, program, 1, row_tile) == 0)
-        return 0;
-    const uint64_t prefix = sfi_packed_bytes(kernels, program, row_tile, 0, program->cut);
-    const uint64_t suffix = sfi_packed_bytes(kernels, program, row_tile, program->cut, program->op_count);
-    if (prefix > SIZE_MAX / 4 || suffix > SIZE_MAX / 4 / copies ||
+    const job_sizes s = {sfi_packed_bytes(kernels, program, row_tile, 0, program->cut),
+                         sfi_packed_bytes(kernels, program, row_tile, program->cut, program->op_count)};
+    return s;
+}
+
+static size_t packs_bytes(const sf_program* program, const job_sizes* s, uint32_t copies, uint32_t directions)
+{
+    if (copies == 0 || s->prefix > SIZE_MAX / 4 || s->suffix > SIZE_MAX / 4 / copies ||
         (directions > 0 && sfi_kept_z_bytes(program) > SIZE_MAX / 4 / directions))
         return 0;
-    return (size_t)(prefix + copies * suffix) + directions * sfi_kept_z_bytes(program) +
+    return (size_t)(s->prefix + copies * s->suffix) + directions * sfi_kept_z_bytes(program) +
            64; /* a program may have no weights at all */
 }
 
-static sf_status check_packs(const job* j)
+/* row_tile is known to be allowed. */
+static sf_status check_packs(job* j)
 {
     if (j->packs == NULL)
         return SF_OK;
-    const size_t need =
-        packs_bytes(j->pass.kernels, j->pass.program, j->scratch->row_tile, j->packs->copies, j->packs->directions);
-    if (j->packs->memory == NULL || need == 0)
+    if (j->packs->memory == NULL || sfi_for_device(j->scratch->row_tile))
+        return SF_BAD_ARGUMENT;
+    j->sizes = sizes_of(j->pass.kernels, j->pass.program, j->scratch->row_tile);
+    const size_t need = packs_bytes(j->pass.program, &j->sizes, j->packs->copies, j->packs->directions);
+    if (need == 0)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)j->packs->memory & 63u) != 0)
         return SF_MISALIGNED;
@@ -343,6 +352,8 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
         return status;
     if (pthread_mutex_init(&j->turns.lock, NULL) != 0)
         return SF_NO_THREAD;
+    if (j->losses != NULL)
+        sfi_fill(j->losses, 0, j->count * sizeof *j->losses);
     form_groups(j, crew);
     lay_out(j);
     uint64_t pieces = tiles_of(j, 0), units = 0;
@@ -358,7 +369,10 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t copies, uint32_t directions)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    return packs_bytes(&kernels, program, row_tile, copies, directions);
+    if (sfi_for_device(row_tile) || sfi_scratch_need(&kernels, program, 1, row_tile) == 0)
+        return 0;
+    const job_sizes sizes = sizes_of(&kernels, program, row_tile);
+    return packs_bytes(program, &sizes, copies, directions);
 }
 
 size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
@@ -400,8 +414,6 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     j.trials = trials;
     j.count = count;
     j.losses = losses;
-    for (uint32_t i = 0; i < count; i++)
-        losses[i] = 0;
     return run(&j, scratch, crew);
 }
 

@@ -70,14 +70,19 @@ size_t sf_inference_bytes(const sf_program* program, uint32_t block)
     return bytes_for(&kernels, program, block, SF_DEVICE_ROWS, 1);
 }
 
-/* plain: the weights are not perturbed, so that less scratch will do on a device. */
-static sf_status check(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, int plain)
+static sf_status check_pointers(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x)
 {
     const void* weights = pass->weights;
     if (pass->program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
         return SF_BAD_ARGUMENT;
     if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0)
         return SF_MISALIGNED;
+    return SF_OK;
+}
+
+/* plain: the weights are not perturbed, so that less scratch will do on a device. */
+static sf_status check_scratch(const sfi_pass* pass, const sf_scratch* scratch, int plain)
+{
     const size_t need = bytes_for(pass->kernels, pass->program, scratch->block, scratch->row_tile, plain);
     if (need == 0)
         return SF_BAD_ARGUMENT;
@@ -145,7 +150,9 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
-    const sf_status status = check(&pass, scratch, x, 0);
+    sf_status status = check_pointers(&pass, scratch, x);
+    if (status == SF_OK)
+        status = check_scratch(&pass, scratch, 0);
     if (status != SF_OK)
         return status;
     if (n > scratch->block || first > last || last > program->op_count)
@@ -178,7 +185,7 @@ void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const in
 
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
 {
-    const sf_status status = check(pass, scratch, x, 1);
+    const sf_status status = check_pointers(pass, scratch, x);
     return status == SF_OK && logits == NULL ? SF_BAD_ARGUMENT : status;
 }
 
@@ -187,7 +194,9 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
-    const sf_status status = sfi_check_logits(&plain, scratch, x, logits);
+    sf_status status = sfi_check_logits(&plain, scratch, x, logits);
+    if (status == SF_OK)
+        status = check_scratch(&plain, scratch, 1);
     for (uint32_t at = 0, count; status == SF_OK && at < n; at += count) {
         count = sfi_min_u32(scratch->block, n - at);
         sfi_block_logits(&plain, scratch, x + (size_t)at * program->input_bytes, count, &on_the_way,
@@ -232,7 +241,7 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                            uint32_t n, const int64_t* losses)
 {
-    const sf_status status = check(pass, scratch, x, 0);
+    const sf_status status = check_pointers(pass, scratch, x);
     if (status != SF_OK)
         return status;
     if (pass->plan == NULL || labels == NULL || losses == NULL)
@@ -260,6 +269,8 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);
+    if (status == SF_OK)
+        status = check_scratch(&plain, scratch, 0);
     if (status == SF_OK)
         status = check_perturbations(perturbations, count);
     if (status != SF_OK)

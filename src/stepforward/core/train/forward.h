@@ -20,7 +20,8 @@ typedef struct sfi_packed {
     size_t step; /* from one probe to the next */
 } sfi_packed;
 
-/* What sf_losses() and sf_logits() ask of their arguments, and what they do with one block. */
+/* What sf_losses() and sf_logits() ask of their arguments besides the size of the scratch, and what they do with one
+ * block. */
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                            uint32_t n, const int64_t* losses);
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
