@@ -37,7 +37,6 @@ from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training
-from stepforward.run.base import quantized
 from stepforward.run.batches import batch_indices
 from stepforward.run.prepare import prepare
 from stepforward.settings import METHODS, Settings
@@ -191,9 +190,8 @@ def backpropagation(prepared, common, layout):
 
 def forward_only(prepared, common, goal):
     """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
-    program = lower(
-        quantized(prepared.opened, prepared.train.x, Settings(method="qzo-ff", **common)).network()
-    )
+    formats = Settings(method="qzo-ff", **common).formats
+    program = lower(prepared.opened.quantized(formats, prepared.train.x).network())
     runs, seconds = {}, float("inf")
     for rate, steps in CHOICES:
         settings = Settings(method="qzo-ff", lr=rate, steps=steps, **common)

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from stepforward.errors import StepforwardError
-from stepforward.files import clear_temporary, read_file, refuse_to_replace, regular_file, write_atomically
+from stepforward.files import check_regular, clear_temporary, read_file, refuse_to_replace, write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -70,7 +70,7 @@ def test_an_ordinary_file_is_read_through_links(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")
     assert read_file(tmp_path / "link") == b"content"
-    assert regular_file(str(tmp_path / "file")) == tmp_path / "file"
+    check_regular(str(tmp_path / "file"))
 
 
 def test_what_is_no_ordinary_file_is_never_opened(tmp_path):

@@ -16,8 +16,8 @@ from stepforward.errors import StepforwardError
 _TEMPORARY = ".tmp"
 
 
-def regular_file(path: str | Path) -> Path:
-    """The path of an ordinary file. A pipe, a device or a socket could be read for ever.
+def check_regular(path: str | Path) -> None:
+    """Refuse what is no ordinary file. A pipe, a device or a socket could be read for ever.
 
     Raises:
         StepforwardError: there is nothing, or something else.
@@ -37,7 +37,6 @@ def regular_file(path: str | Path) -> Path:
         raise StepforwardError(
             f"{path} is a pipe, a device or a socket, not a file", "save its content as a file, and give that"
         )
-    return path
 
 
 def read_file(path: str | Path) -> bytes:
@@ -47,7 +46,8 @@ def read_file(path: str | Path) -> bytes:
         StepforwardError: it cannot be read, or is no ordinary file.
     """
     try:
-        return regular_file(path).read_bytes()
+        check_regular(path)
+        return Path(path).read_bytes()
     except OSError as error:
         raise StepforwardError(f"cannot read {path}: {error.strerror}", "check its permissions") from error
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS
+from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
@@ -260,6 +261,11 @@ class Settings:
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
+
+    @property
+    def formats(self) -> QuantizationSettings:
+        """How a float model is quantized."""
+        return QuantizationSettings.parse(self.bits, method=self.calibration)
 
     def with_steps(self, steps: int) -> "Settings":
         """The same with a number of steps, where a run was given minutes."""

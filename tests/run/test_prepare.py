@@ -10,7 +10,6 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import set_class_names, set_preprocessing
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
-from stepforward.run.base import quantized
 from stepforward.run.prepare import load_data, prepare, repeated
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
@@ -115,7 +114,7 @@ def test_adapting_to_a_file_takes_little_more_than_its_samples(tmp_path):
     del x
     tracemalloc.start()
     prepared = prepare(opened, tmp_path / "d.npz", None, Settings())
-    program = lower(quantized(prepared.opened, prepared.train.x, Settings()).network())
+    program = lower(prepared.opened.quantized(Settings().formats, prepared.train.x).network())
     integers = quantize_input(program, prepared.train.x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

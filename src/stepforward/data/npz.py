@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stepforward.data.room import available_bytes, gigabytes
 from stepforward.data.rows import Rows, rows_of, rows_per_block
 from stepforward.errors import StepforwardError
-from stepforward.files import regular_file
+from stepforward.files import check_regular
 
 _MOST_ARRAYS = 1000
 _BOMB = 2**30, 500  # bytes, and times the packed size: no samples of a real sensor are packed so far
@@ -43,7 +43,8 @@ def members(path: Path) -> dict[str, Member]:
         StepforwardError: the file is not an .npz, or a header is damaged or asks for Python objects.
     """
     try:
-        with zipfile.ZipFile(regular_file(path)) as archive:
+        check_regular(path)
+        with zipfile.ZipFile(path) as archive:
             entries = [info for info in archive.infolist() if info.filename.endswith(".npy")]
             if len(entries) > _MOST_ARRAYS:
                 raise ValueError(f"{len(entries):,} arrays")

@@ -27,7 +27,7 @@ from stepforward.data.media import FILES, IMAGES, SOUNDS
 from stepforward.data.mfcc import frames, mfcc
 from stepforward.data.sounds import read_sound
 from stepforward.errors import StepforwardError
-from stepforward.files import regular_file
+from stepforward.files import check_regular
 
 _COUNTS = {
     "image": ("height", "width", "channels"),
@@ -142,7 +142,7 @@ def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> 
         StepforwardError: the file is damaged, or these settings read no files.
     """
     if reads_files(settings):
-        regular_file(path)
+        check_regular(path)
     if settings["kind"] == "image":
         return read_image(path, settings["channels"], settings.get("levels"), remarks)
     if settings["kind"] == "function":

@@ -1,33 +1,15 @@
-"""The base of a run: the model in fixed point, as it was given, as it is quantized now, or as a run folder has it."""
+"""The base of a run that is resumed: the model in fixed point, as the run folder has it."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
-from stepforward.quantization.formats import QuantizationSettings
-from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
-
-
-def quantized(
-    opened: Source, x: NDArray[np.float32], settings: Settings, sources: tuple[str, ...] | None = None
-) -> Source:
-    """The model in fixed point: as it is, or quantized with ranges seen on `x`, whose samples notes call `sources`."""
-    if not opened.is_float:
-        if settings.bits not in (Settings.bits, opened.bits):
-            raise StepforwardError(
-                f"--bits {settings.bits}, but {opened.name} is quantized already ({opened.bits})",
-                "give the float model, or leave --bits out",
-            )
-        return opened
-    formats = QuantizationSettings.parse(settings.bits, method=settings.calibration)
-    return opened.quantized(formats, x, sources)
 
 
 def recorded_base(opened: Source, path: Path) -> Source:

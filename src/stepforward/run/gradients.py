@@ -18,7 +18,6 @@ from stepforward.moving.select import select
 from stepforward.plan.make import plan_training
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.run.base import quantized
 from stepforward.run.figures import Figures
 from stepforward.run.learner import Samples
 from stepforward.run.prepare import Prepared
@@ -79,7 +78,9 @@ class GradientLearner:
 
 def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
     """Make the engine, and the fixed-point form that the memory figures are of."""
-    opened = quantized(prepared.opened, prepared.train.x, settings)
+    opened = prepared.opened
+    if opened.is_float:
+        opened = opened.quantized(settings.formats, prepared.train.x)
     program = lower(opened.network())
     plan = plan_training(program, select(program, settings.train), Settings(steps=settings.steps))
     graph = prepared.opened.float_model()

@@ -21,7 +21,7 @@ from stepforward.moving.select import select
 from stepforward.plan.make import for_training
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
-from stepforward.run.base import quantized, recorded_base
+from stepforward.run.base import recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
@@ -116,7 +116,9 @@ def integer_learner(
     Raises:
         StepforwardError: a setting does not fit the model, or the folder belongs to another one.
     """
-    opened = quantized(prepared.opened, prepared.train.x, settings, prepared.train.sources)
+    opened, train = prepared.opened, prepared.train
+    if opened.is_float:
+        opened = opened.quantized(settings.formats, train.x, train.sources)
     if recorded and folder and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
     program = lower(opened.network())

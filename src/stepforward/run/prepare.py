@@ -135,6 +135,11 @@ def prepare(
     Raises:
         StepforwardError: anything wrong with either, before any work starts.
     """
+    if not source.is_float and settings.bits not in (Settings.bits, source.bits):
+        raise StepforwardError(
+            f"--bits {settings.bits}, but {source.name} is quantized already ({source.bits})",
+            "give the float model, or leave --bits out",
+        )
     opened = complete(source, data, classes, image, preprocess)
     dataset = load_data(opened, data, "adapt")
     parts = split(dataset, settings.validation, settings.seed)

@@ -7,7 +7,7 @@ import onnx
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError, fits_together
-from stepforward.files import regular_file, write_atomically
+from stepforward.files import check_regular, write_atomically
 from stepforward.graph.nodes import constant, describe, is_quantized
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
@@ -36,7 +36,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
             operators that stepforward did not write.
     """
     refuse_other_files(Path(path))
-    path = regular_file(path)
+    check_regular(path)
     try:
         proto = onnx.load(str(path))
     except FileNotFoundError as error:
