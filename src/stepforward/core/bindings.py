@@ -75,7 +75,8 @@ class Packs(ctypes.Structure):
     """`sf_packs`."""
 
     _fields_ = (
-        *[("memory", c_void_p), ("bytes", c_size_t)],
+        ("memory", c_void_p),
+        ("bytes", c_size_t),
         *[(name, c_uint32) for name in ("copies", "directions", "filled", "drawn", "held")],
     )
 

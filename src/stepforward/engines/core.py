@@ -60,9 +60,11 @@ class CoreEngine:
         self._threads = _count("threads", threads or default_threads(), MAX_THREADS)
         self._core = library()
         self._alone = threading.Lock()  # calls share the working memory
-        self._crew = _open_crew(self, self._threads)
+        self._crew_memory, self._crew = _open_crew(self, self._threads)
         self._handle, self._file = open_program(program)
-        self._plan_handle, self._plan_file = open_plan(self._handle, plan) if plan else (None, None)
+        self._plan_handle: PlanHandle | None = None
+        if plan is not None:
+            self._plan_handle, self._plan_file = open_plan(self._handle, plan)
         planned = host_memory(
             self._handle, plan, memory, None if block is None else _count("block", block, 1 << 16)
         )
@@ -97,7 +99,7 @@ class CoreEngine:
                 "this engine has no training plan, which says what the loss is and how weights move",
                 "make it with CoreEngine(program, plan)",
             )
-        records = (TrialRecord * len(trials))(*(_record(trial, len(x)) for trial in trials))
+        records = (TrialRecord * len(trials))(*(TrialRecord(*_record(trial, len(x))) for trial in trials))
         sums = (ctypes.c_int64 * len(trials))()
         rows = sum(record.rows for record in records)
         with self._alone:
@@ -234,21 +236,21 @@ def default_threads() -> int:
     return min(len(os.sched_getaffinity(0)), MAX_THREADS)
 
 
-def _open_crew(engine: CoreEngine, threads: int) -> int | None:
-    """Threads that wait for the engine's calls and end with it; None for the calling thread alone."""
+def _open_crew(engine: CoreEngine, threads: int) -> tuple[NDArray[np.uint8] | None, int | None]:
+    """Memory and address of threads that wait for the engine's calls and end with it; None for the calling thread
+    alone. The engine keeps the memory: at exit crews are closed while daemon threads may still use their engines."""
     if threads == 1:
-        return None
+        return None, None
     memory = aligned_bytes(library().sf_crew_bytes())
     check(library().sf_crew_open(memory.ctypes.data, memory.size, threads), "starting threads")
     weakref.finalize(engine, lambda: library().sf_crew_close(memory.ctypes.data))
-    engine._crew_memory = memory  # at exit crews are closed while daemon threads may still use their engines
-    return memory.ctypes.data
+    return memory, memory.ctypes.data
 
 
 def _address(array: NDArray) -> int:
     """`array.ctypes.data` in half the time: these calls take tens of microseconds."""
     if array.size and array.flags.writeable:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
     return array.ctypes.data
 
 

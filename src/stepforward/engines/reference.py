@@ -22,6 +22,7 @@ class ReferenceEngine:
     def __init__(self, program: Program, plan: TrainingPlan | None = None):
         self.program = program
         self.plan = plan
+        self._entries = plan.trainable if plan else ()
         self._weights = unpack_all(program)
         self._velocity: dict[int, Int] = {}
         if plan is not None and plan.momentum:
@@ -48,7 +49,7 @@ class ReferenceEngine:
 
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
-        for entry in self.plan.trainable if moves else ():
+        for entry in self._entries if moves else ():
             tensor, w = self.program.tensors[entry.tensor], weights[entry.tensor]
             moved = step.perturb(self.plan, entry, tensor, w.reshape(-1), step_number, moves)
             weights[entry.tensor] = moved.reshape(w.shape)
@@ -56,7 +57,7 @@ class ReferenceEngine:
 
     def update(self, step_number: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step."""
-        for entry in self.plan.trainable:
+        for entry in self._entries:
             tensor, w = self.program.tensors[entry.tensor], self._weights[entry.tensor]
             velocity = self._velocity.get(entry.tensor)
             moved = step.update(self.plan, entry, tensor, w.reshape(-1), velocity, step_number, votes)

@@ -35,8 +35,8 @@ class WeightStore:
         at = 0
         for entry in plan.trainable if plan else ():
             tensor = program.tensors[entry.tensor]
-            places = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
-            self._places.append(tuple(places))
+            there, here = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
+            self._places.append((there, here))
             at += moving_bytes(tensor)
         self.restore(program.weights)
 
