@@ -118,7 +118,7 @@ class CoreEngine:
 
         Raises:
             StepforwardError: no plan, another number of votes than directions, a vote that is not an s8, or a step
-                behind the last one of the plan.
+                after the last one of the plan.
         """
         if self.plan is None:
             raise StepforwardError(
