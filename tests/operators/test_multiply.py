@@ -4,6 +4,7 @@ from fractions import Fraction
 from math import floor
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx_graphs import canonical_like, parse, ramp
@@ -11,6 +12,7 @@ from onnx_graphs import canonical_like, parse, ramp
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
+from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
@@ -19,6 +21,7 @@ from stepforward.operators.multiply import Multiply
 from stepforward.plan.make import for_training
 from stepforward.program.model import Tensor
 from stepforward.settings import Settings
+from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.qdq.read import read_quantized
 from stepforward.sources.qdq.write import quantize
 
@@ -69,3 +72,14 @@ def test_a_gate_goes_from_onnx_to_the_same_integers_on_both_engines():
     assert first == second
     first, second = (engine.snapshot().weights for engine in engines)
     assert first == second != trained.weights
+
+
+def test_one_number_per_channel_is_refused_by_the_shapes_of_a_sample():
+    body = """a = Conv<kernel_shape=[1,1]>(x, v, c)
+    p = GlobalAveragePool(a)
+    m = Mul(a, p)
+    f = Flatten(m)
+    y = Gemm<transB=1>(f, u, d)"""
+    with pytest.raises(StepforwardError, match=r"Mul node .* \(4, 6, 6\) and \(4, 1, 1\)") as caught:
+        canonicalize(parse(body, **{name: WEIGHTS[name] for name in "vcud"}))
+    assert "squeeze-and-excitation" in caught.value.remedy

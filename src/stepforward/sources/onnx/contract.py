@@ -61,9 +61,10 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 "only tensors computed from the input can be joined",
             )
         if node.op_type in JOINS and len({dims(value, node) for value in node.inputs}) > 1:
-            shapes = " and ".join(str(dims(value, node)) for value in node.inputs)
+            shapes = " and ".join(str(dims(value, node)[1:]) for value in node.inputs)
             raise StepforwardError(
-                f"{describe(node)} joins tensors of different shapes {shapes}", "join tensors of equal shape"
+                f"{describe(node)} joins samples of different shapes {shapes}",
+                "join tensors of equal shape; one number per channel (squeeze-and-excitation) is not supported yet",
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)
