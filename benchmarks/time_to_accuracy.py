@@ -190,8 +190,7 @@ def backpropagation(prepared, common, layout):
 
 def forward_only(prepared, common, goal):
     """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
-    formats = Settings(method="qzo-ff", **common).formats
-    program = lower(prepared.opened.quantized(formats, prepared.train.x).network())
+    program = lower(prepared.in_fixed_point(Settings(method="qzo-ff", **common)).network())
     runs, seconds = {}, float("inf")
     for rate, steps in CHOICES:
         settings = Settings(method="qzo-ff", lr=rate, steps=steps, **common)

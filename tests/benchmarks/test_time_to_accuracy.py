@@ -88,7 +88,7 @@ def test_a_short_run_of_both_methods_has_points_of_both(script):
     adapting, testing = (load_clips(part, opened.preprocessing) for part in ("adapt", "test"))
     prepared = prepare(opened, adapting, testing, Settings())
     common = {"steps": 4, "batch": 32, "threads": 1}
-    program = script.lower(prepared.opened.quantized(Settings().formats, prepared.train.x).network())
+    program = script.lower(prepared.in_fixed_point(Settings()).network())
     never = script.until(1.0)
     ours = script.integer_points(program, prepared, Settings(**common), 2, never)
     layout = script.torch.contiguous_format

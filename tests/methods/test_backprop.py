@@ -7,8 +7,9 @@ from stepforward.digits.clips import load_clips, model_path  # noqa: E402
 from stepforward.engines.protocol import Batch  # noqa: E402
 from stepforward.engines.torch import TorchEngine  # noqa: E402
 from stepforward.graph.metadata import get_preprocessing  # noqa: E402
-from stepforward.methods.backprop import GRADIENT, SgdSettings, sgd  # noqa: E402
+from stepforward.methods.backprop import GRADIENT, sgd  # noqa: E402
 from stepforward.methods.protocol import Method, take  # noqa: E402
+from stepforward.settings import Settings  # noqa: E402
 from stepforward.sources.onnx.canonical import canonicalize  # noqa: E402
 from stepforward.sources.onnx.file import load_onnx  # noqa: E402
 
@@ -44,7 +45,7 @@ def test_steps_are_those_of_torchs_sgd(schedule):
     optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     engine = Parabola()
-    settings = SgdSettings(steps, lr=0.1, momentum=0.9, schedule=schedule)
+    settings = Settings(method="backprop", steps=steps, lr=0.1, momentum=0.9, schedule=schedule)
     for step in backprop(engine, lambda number: Batch.of(np.zeros(4)), range(steps), settings):
         loss = (w**2 / 2).sum()
         assert step.loss == pytest.approx(loss.item(), rel=1e-3)
@@ -58,7 +59,7 @@ def test_steps_are_those_of_torchs_sgd(schedule):
 
 def test_the_rate_warms_up():
     engine = Parabola()
-    settings = SgdSettings(4, lr=0.5, momentum=0.0, schedule="constant", warmup=2)
+    settings = Settings(method="backprop", steps=4, lr=0.5, momentum=0.0, schedule="constant", warmup=2)
     moves = []
     for _ in backprop(engine, lambda number: Batch.of(np.zeros(1)), range(4), settings):
         moves.append(float(engine.w[0]))
@@ -74,7 +75,10 @@ def test_the_demo_network_learns_the_new_speaker():
     losses = [
         step.loss
         for step in backprop(
-            engine, lambda number: Batch.of(clips.x, clips.y), range(5), SgdSettings(5, lr=1e-2)
+            engine,
+            lambda number: Batch.of(clips.x, clips.y),
+            range(5),
+            Settings(method="backprop", steps=5, lr=1e-2),
         )
     ]
     assert losses[-1] < 0.9 * losses[0]

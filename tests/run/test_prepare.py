@@ -114,7 +114,7 @@ def test_adapting_to_a_file_takes_little_more_than_its_samples(tmp_path):
     del x
     tracemalloc.start()
     prepared = prepare(opened, tmp_path / "d.npz", None, Settings())
-    program = lower(prepared.opened.quantized(Settings().formats, prepared.train.x).network())
+    program = lower(prepared.in_fixed_point(Settings()).network())
     integers = quantize_input(program, prepared.train.x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

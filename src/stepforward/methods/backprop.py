@@ -1,7 +1,7 @@
 """Backpropagation: SGD with momentum in float32, the baseline that knows the gradient."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,9 @@ from stepforward.settings import Settings
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-class SgdSettings(NamedTuple):
-    """Settings of SGD; the schedules are those of QZO-FF (contract, section 8)."""
-
-    steps: int
-    lr: float
-    momentum: float = 0.9
-    schedule: str = "cosine"
-    warmup: int = 0
-
-
 def method(settings: Settings) -> Method[GradientEngine, Arrays]:
     """Steps against the gradient of the whole batch."""
-    steps, lr, momentum = settings.steps, settings.lr, settings.momentum
-    return Method(GRADIENT, sgd(SgdSettings(steps, lr, momentum, settings.schedule, settings.warmup)))
+    return Method(GRADIENT, sgd(settings))
 
 
 def _gradient(state: Any, engine: GradientEngine, number: int, batch: Batch) -> tuple[Any, Estimate[Arrays]]:
@@ -39,8 +28,8 @@ GRADIENT: Estimator[GradientEngine, Arrays] = Estimator(stateless, _gradient)
 """The gradient itself."""
 
 
-def sgd(settings: SgdSettings) -> Rule[GradientEngine, Arrays]:
-    r"""The rule of SGD with momentum; its state is the velocity.
+def sgd(settings: Settings) -> Rule[GradientEngine, Arrays]:
+    r"""The rule of SGD with momentum; its state is the velocity. Schedules are those of the contract, section 8.
 
     .. math::
         v \leftarrow \mu v + \nabla L(w), \qquad w \leftarrow w - \eta_t v

@@ -78,19 +78,15 @@ class GradientLearner:
 
 def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
     """Make the engine, and the fixed-point form that the memory figures are of."""
-    opened = prepared.opened
-    if opened.is_float:
-        opened = opened.quantized(settings.formats, prepared.train.x)
-    program = lower(opened.network())
+    program = lower(prepared.in_fixed_point(settings).network())
     plan = plan_training(program, select(program, settings.train), Settings(steps=settings.steps))
     graph = prepared.opened.float_model()
     if settings.threads:
         set_threads(settings.threads)
-    sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     return GradientLearner(
         program=program,
         plan=plan,
         engine=TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable]),
-        samples={name: (part.x, part.y) for name, part in sets.items() if part is not None},
+        samples={name: (part.x, part.y) for name, part in prepared.parts.items()},
         steps=settings.steps,
     )

@@ -116,14 +116,11 @@ def integer_learner(
     Raises:
         StepforwardError: a setting does not fit the model, or the folder belongs to another one.
     """
-    opened, train = prepared.opened, prepared.train
-    if opened.is_float:
-        opened = opened.quantized(settings.formats, train.x, train.sources)
+    opened = prepared.in_fixed_point(settings)
     if recorded and folder and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
     program = lower(opened.network())
-    sets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    samples = {name: _integers(program, part) for name, part in sets.items() if part is not None}
+    samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
     steps = _steps(settings, program, samples["train"], recorded)
     program, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
     return IntegerLearner(

@@ -41,6 +41,18 @@ class Prepared:
     data_name: str | None
     test_name: str | None
 
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """The samples by what they are for: train, validation, and test where there are any."""
+        parts = {"train": self.train, "validation": self.validation}
+        return parts if self.test is None else parts | {"test": self.test}
+
+    def in_fixed_point(self, settings: Settings) -> Source:
+        """The model as it is, or quantized with ranges seen on the samples that train it."""
+        if not self.opened.is_float:
+            return self.opened
+        return self.opened.quantized(settings.formats, self.train.x, self.train.sources)
+
 
 def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the data") -> Dataset:
     """Load a path, or check a `Dataset` or an (x, y) pair of arrays, against the model's classes and input.

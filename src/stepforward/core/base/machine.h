@@ -16,6 +16,14 @@
 
 #define SFI_INLINE static inline __attribute__((always_inline))
 
+/* A word of a file, wherever it lies. */
+SFI_INLINE uint32_t sfi_word(const uint8_t* at)
+{
+    uint32_t v;
+    sfi_copy(&v, at, sizeof v);
+    return v;
+}
+
 /* SF_PLAIN builds only the plain kernels, SF_NO_CLONES leaves the choice of instruction sets to the compiler's flags;
  * both for tests and sanitizers. */
 #if defined(__x86_64__) && defined(__linux__) && __STDC_HOSTED__ && defined(__GNUC__) && !defined(SF_PLAIN)

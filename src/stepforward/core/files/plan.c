@@ -7,22 +7,15 @@
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 #define MOMENTUM 1u       /* a part of the state */
 
-static uint32_t word(const uint8_t* at)
-{
-    uint32_t v;
-    sfi_copy(&v, at, sizeof v);
-    return v;
-}
-
 /* Sections, each by a reader of its words; `count` of them. */
 
 static sf_status read_objective(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (count != 4 || word(at + 4) != 0 || word(at + 8) > 65535 || word(at + 12) > 47)
+    if (count != 4 || sfi_word(at + 4) != 0 || sfi_word(at + 8) > 65535 || sfi_word(at + 12) > 47)
         return SF_BAD_PLAN;
-    plan->objective = word(at);
-    plan->loss_mult = word(at + 8);
-    plan->loss_shift = word(at + 12);
+    plan->objective = sfi_word(at);
+    plan->loss_mult = sfi_word(at + 8);
+    plan->loss_shift = sfi_word(at + 12);
     return plan->objective == SF_CROSS_ENTROPY ? SF_OK : SF_UNKNOWN;
 }
 
@@ -30,13 +23,13 @@ static sf_status read_directions(sf_plan* plan, const uint8_t* at, uint32_t coun
 {
     if (count != 8)
         return SF_BAD_PLAN;
-    plan->seed = word(at) | (uint64_t)word(at + 4) << 32;
-    plan->directions = word(at + 8);
-    plan->distribution = word(at + 12);
-    plan->perturbation = word(at + 16);
-    plan->delta_mult = word(at + 20);
-    plan->delta_shift = word(at + 24);
-    plan->share_batch = word(at + 28);
+    plan->seed = sfi_word(at) | (uint64_t)sfi_word(at + 4) << 32;
+    plan->directions = sfi_word(at + 8);
+    plan->distribution = sfi_word(at + 12);
+    plan->perturbation = sfi_word(at + 16);
+    plan->delta_mult = sfi_word(at + 20);
+    plan->delta_shift = sfi_word(at + 24);
+    plan->share_batch = sfi_word(at + 28);
     return SF_OK;
 }
 
@@ -44,9 +37,9 @@ static sf_status read_update(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
     if (count != 3)
         return SF_BAD_PLAN;
-    plan->rounding = word(at);
-    plan->beta = word(at + 4);
-    plan->fraction_bits = word(at + 8);
+    plan->rounding = sfi_word(at);
+    plan->beta = sfi_word(at + 4);
+    plan->fraction_bits = sfi_word(at + 8);
     return SF_OK;
 }
 
@@ -54,9 +47,9 @@ static sf_status read_schedule(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
     if (count != 3)
         return SF_BAD_PLAN;
-    plan->schedule = word(at);
-    plan->steps = word(at + 4);
-    plan->warmup = word(at + 8);
+    plan->schedule = sfi_word(at);
+    plan->steps = sfi_word(at + 4);
+    plan->warmup = sfi_word(at + 8);
     return SF_OK;
 }
 
@@ -64,10 +57,10 @@ static sf_status read_trainables(sf_plan* plan, const uint8_t* at, uint32_t coun
 {
     if (count < 4)
         return SF_BAD_PLAN;
-    plan->first_op = word(at);
-    plan->trainable_count = word(at + 4);
-    plan->scaler_count = word(at + 8);
-    plan->elements = word(at + 12);
+    plan->first_op = sfi_word(at);
+    plan->trainable_count = sfi_word(at + 4);
+    plan->scaler_count = sfi_word(at + 8);
+    plan->elements = sfi_word(at + 12);
     if (4 + 4 * ((uint64_t)plan->trainable_count + plan->scaler_count) != count)
         return SF_BAD_PLAN;
     plan->trainables = (const sf_trainable*)(const void*)(at + 16);
@@ -78,16 +71,16 @@ static sf_status read_trainables(sf_plan* plan, const uint8_t* at, uint32_t coun
 /* The size of the state, and its parts, each with what it holds, its first byte and its bytes. */
 static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    const uint32_t parts = count < 2 ? 0 : word(at + 4);
+    const uint32_t parts = count < 2 ? 0 : sfi_word(at + 4);
     if (count < 2 || 2 + 3 * (uint64_t)parts != count)
         return SF_BAD_PLAN;
-    plan->state_bytes = word(at);
+    plan->state_bytes = sfi_word(at);
     if (parts == 0)
         return SF_OK;
-    if (word(at + 8) != MOMENTUM)
+    if (sfi_word(at + 8) != MOMENTUM)
         return SF_UNKNOWN;
-    plan->momentum_first = word(at + 12);
-    plan->momentum_bytes = word(at + 16);
+    plan->momentum_first = sfi_word(at + 12);
+    plan->momentum_bytes = sfi_word(at + 16);
     return parts == 1 ? SF_OK : SF_BAD_PLAN;
 }
 
@@ -106,7 +99,7 @@ static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* 
     for (uint32_t i = 0; i < count; i++) {
         if (end - at < (ptrdiff_t)SECTION_BYTES)
             return SF_BAD_PLAN;
-        const uint32_t kind = word(at), version = word(at + 4), bytes = word(at + 8);
+        const uint32_t kind = sfi_word(at), version = sfi_word(at + 4), bytes = sfi_word(at + 8);
         at += SECTION_BYTES;
         if (kind <= last || bytes % 4 != 0 || bytes > (size_t)(end - at))
             return SF_BAD_PLAN;
@@ -133,16 +126,16 @@ static sf_status read_file(sf_plan* plan, const uint8_t* file, size_t bytes)
         return SF_BAD_VERSION;
     if (bytes < HEADER_BYTES)
         return SF_TRUNCATED;
-    if (word(file + 4) != 3)
+    if (sfi_word(file + 4) != 3)
         return SF_BAD_VERSION;
-    const uint32_t size = word(file + 8);
+    const uint32_t size = sfi_word(file + 8);
     if (size < HEADER_BYTES)
         return SF_BAD_PLAN;
     if (size > bytes)
         return SF_TRUNCATED;
-    if (sf_crc32(0, file + 16, size - 16) != word(file + 12))
+    if (sf_crc32(0, file + 16, size - 16) != sfi_word(file + 12))
         return SF_BAD_CHECKSUM;
-    return read_sections(plan, file + HEADER_BYTES, file + size, word(file + 16));
+    return read_sections(plan, file + HEADER_BYTES, file + size, sfi_word(file + 16));
 }
 
 /* fraction_bits <= 8 keeps (sum of votes * z) << fraction_bits inside int32: 255 * 128 * 127 * 2^8 < 2^31. */

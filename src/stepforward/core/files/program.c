@@ -17,13 +17,6 @@
 #define OP_FLAGS 0x3ff                  /* rounding, pre-shift, transposition and packing of an operand, likewise */
 #define MAX_ELEMENTS ((int64_t)1 << 28) /* of one tensor: indices stay far inside int32 */
 
-static uint32_t word(const uint8_t* at)
-{
-    uint32_t v;
-    sfi_copy(&v, at, sizeof v);
-    return v;
-}
-
 static int64_t bits_of(int32_t dtype) { return dtype == SF_S8 ? 8 : dtype == SF_S16 ? 16 : dtype == SF_S4 ? 4 : 32; }
 
 static int section(uint64_t offset, uint64_t bytes, uint64_t* end)
@@ -37,7 +30,8 @@ static int section(uint64_t offset, uint64_t bytes, uint64_t* end)
 /* The program's inputs and outputs, one of each: ranges of the constants. */
 static sf_status read_ends(sf_program* p, const uint8_t* file)
 {
-    const uint32_t first[2] = {word(file + 68), word(file + 76)}, count[2] = {word(file + 72), word(file + 80)};
+    const uint32_t first[2] = {sfi_word(file + 68), sfi_word(file + 76)},
+                   count[2] = {sfi_word(file + 72), sfi_word(file + 80)};
     for (int i = 0; i < 2; i++) {
         if (count[i] == 0 || count[i] > p->constant_count || first[i] > p->constant_count - count[i])
             return SF_BAD_HEADER;
@@ -57,24 +51,24 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
         return SF_BAD_VERSION;
     if (bytes < HEADER_BYTES)
         return SF_TRUNCATED;
-    if (word(file + 4) != 2)
+    if (sfi_word(file + 4) != 2)
         return SF_BAD_VERSION;
     p->file = file;
-    p->file_bytes = word(file + 8);
+    p->file_bytes = sfi_word(file + 8);
     if (p->file_bytes < HEADER_BYTES)
         return SF_BAD_HEADER;
     if (p->file_bytes > bytes)
         return SF_TRUNCATED;
 
-    const uint32_t tensors = word(file + 28), ops = word(file + 36), constants = word(file + 44),
-                   constant_bytes = word(file + 48);
+    const uint32_t tensors = sfi_word(file + 28), ops = sfi_word(file + 36), constants = sfi_word(file + 44),
+                   constant_bytes = sfi_word(file + 48);
     uint64_t end = HEADER_BYTES;
-    p->tensor_count = word(file + 32);
-    p->op_count = word(file + 40);
-    p->weights_offset = word(file + 52);
-    p->weights_bytes = word(file + 56);
-    p->metadata_offset = word(file + 60);
-    p->metadata_bytes = word(file + 64);
+    p->tensor_count = sfi_word(file + 32);
+    p->op_count = sfi_word(file + 40);
+    p->weights_offset = sfi_word(file + 52);
+    p->weights_bytes = sfi_word(file + 56);
+    p->metadata_offset = sfi_word(file + 60);
+    p->metadata_bytes = sfi_word(file + 64);
     if (p->tensor_count > MAX_TENSORS || p->op_count > MAX_OPS)
         return SF_TOO_LARGE;
     if (!section(tensors, (uint64_t)p->tensor_count * sizeof(sf_tensor), &end) ||
@@ -82,26 +76,26 @@ static sf_status read_header(sf_program* p, const uint8_t* file, size_t bytes)
         !section(p->weights_offset, p->weights_bytes, &end) || !section(p->metadata_offset, p->metadata_bytes, &end) ||
         end > p->file_bytes || constant_bytes % 4 != 0)
         return SF_BAD_HEADER;
-    if (sf_crc32(0, file + 16, p->weights_offset - 16) != word(file + 12) ||
-        sf_crc32(0, file + p->weights_offset, p->weights_bytes) != word(file + 16) ||
-        sf_crc32(0, file + p->metadata_offset, p->metadata_bytes) != word(file + 20))
+    if (sf_crc32(0, file + 16, p->weights_offset - 16) != sfi_word(file + 12) ||
+        sf_crc32(0, file + p->weights_offset, p->weights_bytes) != sfi_word(file + 16) ||
+        sf_crc32(0, file + p->metadata_offset, p->metadata_bytes) != sfi_word(file + 20))
         return SF_BAD_CHECKSUM;
 
-    const uint32_t unknown = word(file + 24) & ~FEATURES;
+    const uint32_t unknown = sfi_word(file + 24) & ~FEATURES;
     p->unknown = unknown & (~unknown + 1); /* the lowest bit */
     if (unknown != 0)
         return SF_UNKNOWN;
     for (uint32_t at = RESERVED; at < HEADER_BYTES; at += 4)
-        if (word(file + at) != 0)
+        if (sfi_word(file + at) != 0)
             return SF_BAD_HEADER;
 
     p->tensors = (const sf_tensor*)(const void*)(file + tensors);
     p->ops = (const sf_op*)(const void*)(file + ops);
     p->constants = (const int32_t*)(const void*)(file + constants);
     p->constant_count = constant_bytes / 4;
-    p->parameter_count = word(file + 84);
-    p->arena_bytes = word(file + 88);
-    p->cut = word(file + 92);
+    p->parameter_count = sfi_word(file + 84);
+    p->arena_bytes = sfi_word(file + 88);
+    p->cut = sfi_word(file + 92);
     const sf_status status = read_ends(p, file);
     if (status != SF_OK)
         return status;
@@ -118,7 +112,7 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
     const int parameter = index < p->parameter_count;
     int64_t elements = 1;
     if (!sfi_within(t->dtype, SF_S8, LAST_DTYPE) || !sfi_within(t->rank, 1, SF_MAX_RANK) ||
-        (t->rank > 4 && (word(p->file + 24) & RANK_5_6) == 0) || (t->flags & ~KNOWN_FLAGS) != 0 || t->base != -1)
+        (t->rank > 4 && (sfi_word(p->file + 24) & RANK_5_6) == 0) || (t->flags & ~KNOWN_FLAGS) != 0 || t->base != -1)
         return SF_BAD_TENSOR;
     if (t->dtype > SF_S32 || (t->flags & ~SF_FROZEN) != 0)
         return SF_UNSUPPORTED;
