@@ -227,8 +227,8 @@ static int64_t print_losses(void)
         probes[i].direction = (i - 1) / 2;
         probes[i].sign = i % 2 == 1 ? 1 : -1;
     }
-    check(sf_losses(&program, &plan, trainer.weights, &trainer.scratch, samples, labels, sample_count, probes, count,
-                    losses),
+    check(sf_losses(&program, &plan, trainer.weights, trainer.state, &trainer.scratch, samples, labels, sample_count,
+                    probes, count, losses),
           "losses");
     print_text("losses");
     print_number(trainer.step);
@@ -264,9 +264,9 @@ static void print_operators(void)
         uint64_t ticks[2];
         for (uint32_t p = 0; p < 2; p++) {
             const uint64_t start = board_ticks();
-            check(
-                sf_forward(&program, &plan, trainer.weights, &trainer.scratch, samples, 1, i, i + 1, p ? &probe : NULL),
-                "operator");
+            check(sf_forward(&program, &plan, trainer.weights, trainer.state, &trainer.scratch, samples, 1, i, i + 1,
+                             p ? &probe : NULL),
+                  "operator");
             ticks[p] = board_ticks() - start;
         }
         print_text("ticks operator");

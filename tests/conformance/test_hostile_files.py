@@ -71,16 +71,17 @@ def run(sfp, sft):
     weights[:] = 0x7F
     x, y = aligned_bytes(2 * program.input_bytes), np.zeros(2, np.int32)
     scratch, losses = Scratch(memory.ctypes.data, memory.size, 2, 4), (ctypes.c_int64 * 1)()
-    given = weights.ctypes.data, scratch, None, None, x.ctypes.data
+    given = scratch, None, None, x.ctypes.data
     if status:
         logits = np.zeros((2, program.classes), np.int32)
-        assert not core.sf_logits_threaded(program, None, *given, 2, logits.ctypes.data)
+        assert not core.sf_logits_threaded(program, None, weights.ctypes.data, *given, 2, logits.ctypes.data)
         return core.sf_status_text(status).decode()
     trial = TrialRecord(0, 1, 0, 1, 2)
-    assert not core.sf_losses_threaded(program, plan, *given, y.ctypes.data, 2, 0, trial, 1, losses)
     state = aligned_bytes(plan.state_bytes + 1)
+    held = weights.ctypes.data, state.ctypes.data
+    assert not core.sf_losses_threaded(program, plan, *held, *given, y.ctypes.data, 2, 0, trial, 1, losses)
     votes = (ctypes.c_int8 * 255)(*[1] * 255)
-    core.sf_update(program, plan, weights.ctypes.data, state.ctypes.data, 0, votes)
+    core.sf_update(program, plan, *held, 0, votes)
     return "ran"
 
 

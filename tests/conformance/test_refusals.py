@@ -100,6 +100,7 @@ def test_losses_refuse_what_they_cannot_use(threaded):
             "program": w.handle,
             "plan": w.plan,
             "weights": w.weights.ctypes.data,
+            "state": w.state.ctypes.data,
             "scratch": w.scratch(),
         }
         given |= {
@@ -118,14 +119,15 @@ def test_losses_refuse_what_they_cannot_use(threaded):
         tried = (0, probes) if threaded else (probes,)
         status = call(
             "sf_losses_threaded" if threaded else "sf_losses",
-            *(ref(given["program"]), ref(given["plan"]), given["weights"], ref(given["scratch"]), *middle),
+            *(ref(given["program"]), ref(given["plan"]), given["weights"], given["state"]),
+            *(ref(given["scratch"]), *middle),
             *(given["x"], given["y"], N, *tried, given["count"], given["losses"]),
         )
         assert (list(w.losses) == [77] * 8) == (status != 0)
         return status
 
     assert losses() == 0
-    for name in ("program", "weights", "scratch", "x", "y", "losses", "probes", "plan"):
+    for name in ("program", "weights", "state", "scratch", "x", "y", "losses", "probes", "plan"):
         assert losses(**{name: NULL}) == BAD, name
     assert losses(scratch=w.scratch(memory=NULL)) == BAD
     assert losses(scratch=w.scratch(block=0)) == BAD
@@ -134,6 +136,7 @@ def test_losses_refuse_what_they_cannot_use(threaded):
     assert losses(scratch=w.scratch(size=size - 1)) == TOO_SMALL
     assert losses(scratch=w.scratch(memory=w.memory.ctypes.data + 4)) == MISALIGNED
     assert losses(weights=w.weights.ctypes.data + 2) == MISALIGNED
+    assert losses(state=w.state.ctypes.data + 2) == MISALIGNED
     for sign in (-2, 2, 127):
         assert losses(probes=(Probe * 2)(Probe(0, 0, 1), Probe(0, 0, sign))) == BAD
     for label in (-1, 4, 2**31 - 1):
@@ -171,17 +174,18 @@ def test_a_device_infers_and_trains_by_the_plain_calls_alone():
     size = library().sf_scratch_bytes(w.handle, 1, DEVICE_ROWS)
     scratch = w.scratch(size=size, block=1, rows=DEVICE_ROWS)
     call("sf_plan_weights", ref(w.plan), ref(w.handle), w.weights.ctypes.data)
-    arguments = ref(w.handle), ref(w.plan), w.weights.ctypes.data, ref(scratch), w.x.ctypes.data
+    weights = ref(w.handle), ref(w.plan), w.weights.ctypes.data
+    trained, rest = (*weights, w.state.ctypes.data), (ref(scratch), w.x.ctypes.data)
     engine = CoreEngine(w.program, w.training, threads=1)
-    assert call("sf_logits", *arguments, N, w.logits.ctypes.data) == 0
+    assert call("sf_logits", *weights, *rest, N, w.logits.ctypes.data) == 0
     assert np.array_equal(w.logits, logits_of(engine, w.x))
-    assert call("sf_losses", *arguments, w.y.ctypes.data, N, w.probes, 2, w.losses) == 0
+    assert call("sf_losses", *trained, *rest, w.y.ctypes.data, N, w.probes, 2, w.losses) == 0
     assert w.losses[:2] == engine.losses(0, Batch.of(w.x, w.y), both_sides(N, 1, False))
     logits = np.zeros((N, 4), np.int32)
     for i in range(N):
         one = w.x[i : i + 1].ctypes.data
-        assert call("sf_forward", *arguments[:4], one, 1, 0, w.handle.op_count, NULL) == 0
-        assert call("sf_logits", *arguments[:4], one, 1, logits[i].ctypes.data) == 0
+        assert call("sf_forward", *trained, rest[0], one, 1, 0, w.handle.op_count, NULL) == 0
+        assert call("sf_logits", *weights, rest[0], one, 1, logits[i].ctypes.data) == 0
     assert np.array_equal(logits, w.logits)
 
 
@@ -191,8 +195,8 @@ def test_forward_refuses_what_it_cannot_use():
     def forward(n=2, first=0, last=w.handle.op_count, program=w.handle):
         return call(
             "sf_forward",
-            *(ref(program), ref(w.plan), w.weights.ctypes.data, ref(w.scratch()), w.x.ctypes.data),
-            *(n, first, last, NULL),
+            *(ref(program), ref(w.plan), w.weights.ctypes.data, w.state.ctypes.data),
+            *(ref(w.scratch()), w.x.ctypes.data, n, first, last, NULL),
         )
 
     assert forward() == 0
@@ -246,6 +250,7 @@ def test_packs_and_crews_refuse_what_they_cannot_use():
                 ref(w.handle),
                 ref(w.plan),
                 w.weights.ctypes.data,
+                w.state.ctypes.data,
                 ref(scratch or w.scratch()),
                 crew,
                 ref(packs),

@@ -50,11 +50,12 @@ static void train(task* t, uint32_t threads, uint32_t copies, uint32_t direction
         const int8_t votes[2] = {1, -1};
         const uint32_t calls[3][2] = {{2, 1}, {0, 2}, {3, 2}}; /* first trial, trials */
         for (uint32_t i = 0; directions > 0 && i < 3; i++)
-            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
-                                     step, TRIALS + calls[i][0], calls[i][1], losses[step] + calls[i][0]) == SF_OK);
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, t->state, &scratch, crew, given, t->x, t->y,
+                                     SAMPLES, step, TRIALS + calls[i][0], calls[i][1],
+                                     losses[step] + calls[i][0]) == SF_OK);
         if (directions == 0)
-            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, t->y, SAMPLES,
-                                     step, TRIALS, MOST_TRIALS, losses[step]) == SF_OK);
+            CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, t->state, &scratch, crew, given, t->x, t->y,
+                                     SAMPLES, step, TRIALS, MOST_TRIALS, losses[step]) == SF_OK);
         if (directions > 0 && copies % 2 == 0 && copies > 0)
             CHECK(packs.drawn == 1 + step && packs.held == (directions < 2 ? directions : 2));
         CHECK(sf_logits_threaded(&t->program, &t->plan, t->weights, &scratch, crew, given, t->x, SAMPLES, t->logits) ==
@@ -82,8 +83,8 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_TRIALS])
             losses[step][i] = 0;
             for (uint32_t k = 0, at = of->first; k < of->rows; k++, at += of->stride) {
                 int64_t one;
-                CHECK(sf_losses(&t->program, &t->plan, t->weights, &scratch, t->x + at * t->program.input_bytes,
-                                t->y + at, 1, &move, 1, &one) == SF_OK);
+                CHECK(sf_losses(&t->program, &t->plan, t->weights, t->state, &scratch,
+                                t->x + at * t->program.input_bytes, t->y + at, 1, &move, 1, &one) == SF_OK);
                 losses[step][i] += one;
             }
         }
@@ -119,19 +120,19 @@ static void refusals(const task* t)
     sf_packs packs = {aligned(need), need - 1, 1, 0, 0, 0, 0};
     sf_crew* crew = malloc(sf_crew_bytes());
     CHECK(sf_packs_bytes(&t->program, SF_DEVICE_ROWS, 1, 0) == 0 && sf_packs_bytes(&t->program, ROWS, 0, 0) == 0);
-    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none,
-                             1, &loss) == SF_SCRATCH_TOO_SMALL);
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, t->state, &scratch, NULL, &packs, t->x, t->y, SAMPLES,
+                             0, &none, 1, &loss) == SF_SCRATCH_TOO_SMALL);
     packs.bytes = need;
     packs.memory = (uint8_t*)packs.memory + 8;
-    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, NULL, &packs, t->x, t->y, SAMPLES, 0, &none,
-                             1, &loss) == SF_MISALIGNED);
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, t->state, &scratch, NULL, &packs, t->x, t->y, SAMPLES,
+                             0, &none, 1, &loss) == SF_MISALIGNED);
     packs.memory = (uint8_t*)packs.memory - 8;
     CHECK(crew != NULL && sf_crew_open(crew, sf_crew_bytes(), 0) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 65) == SF_BAD_ARGUMENT &&
           sf_crew_open(crew, sf_crew_bytes() - 1, 2) == SF_BAD_ARGUMENT);
     CHECK(sf_crew_open(crew, sf_crew_bytes(), 2) == SF_OK);
-    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, &scratch, crew, NULL, t->x, t->y, SAMPLES, 0, &none, 1,
-                             &loss) == SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
+    CHECK(sf_losses_threaded(&t->program, &t->plan, t->weights, t->state, &scratch, crew, NULL, t->x, t->y, SAMPLES, 0,
+                             &none, 1, &loss) == SF_SCRATCH_TOO_SMALL); /* one slice for two threads */
     sf_crew_close(crew);
     free(crew);
     free(packs.memory);

@@ -25,13 +25,13 @@ def operator_runner(program: Program, x: NDArray[np.int8]) -> tuple[Callable[[in
     block = scratch.block
     x = np.ascontiguousarray(x[:block])
     forward = library().sf_forward
-    forward.argtypes = (*(ctypes.c_void_p,) * 5, *(ctypes.c_uint32,) * 3, ctypes.c_void_p)
+    forward.argtypes = (*(ctypes.c_void_p,) * 6, *(ctypes.c_uint32,) * 3, ctypes.c_void_p)
     kept = engine, file, weights, x  # the core reads them as long as the call lives
 
     def call(first: int, last: int, kept=kept) -> None:
         forward(
-            *(ctypes.addressof(handle), None, weights.ctypes.data, ctypes.addressof(scratch), x.ctypes.data),
-            *(block, first, last, None),
+            *(ctypes.addressof(handle), None, weights.ctypes.data, None),
+            *(ctypes.addressof(scratch), x.ctypes.data, block, first, last, None),
         )
 
     return call, block

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 4  # SF_INTERFACE
+INTERFACE = 5  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -137,7 +137,8 @@ _SIGNATURES = {
     "sf_losses_threaded": (
         c_int,
         (
-            *(_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_void_p, c_uint32),
+            *(_PROGRAM, _PLAN, c_void_p, c_void_p, _SCRATCH, c_void_p, POINTER(Packs)),
+            *(c_void_p, c_void_p, c_uint32),
             *(c_uint32, POINTER(TrialRecord), c_uint32, POINTER(c_int64)),
         ),
     ),

@@ -104,7 +104,7 @@ class CoreEngine:
         rows = sum(record.rows for record in records)
         with self._alone:
             status = self._core.sf_losses_threaded(
-                *(self._handle, self._plan_handle, self._addresses[0], self.scratch_for(rows)),
+                *(self._handle, self._plan_handle, *self._addresses, self.scratch_for(rows)),
                 *(self._crew, self._packs_or_none, _address(x), _address(y), len(x)),
                 *(step, records, len(trials), sums),
             )

@@ -20,6 +20,7 @@ typedef struct sfi_pass {
     const sf_program* program;
     const sf_plan* plan;
     const uint8_t* weights;
+    const uint8_t* state;                /* plan->state_bytes, or NULL */
     const sf_perturbation* perturbation; /* NULL: plain weights */
     uint8_t* packed; /* hosts: packed weights of the operators that are run (operators/packing.h), or NULL: packed on
                         the way */

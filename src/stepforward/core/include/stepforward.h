@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 4u
+#define SF_INTERFACE 5u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -248,19 +248,21 @@ size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_
 size_t sf_inference_bytes(const sf_program* program, uint32_t block);
 
 /* Run operators first .. last-1 on n <= scratch->block samples.
- * plan and perturbation may be NULL: plain weights. x: n * input_bytes. Activations stay in scratch->memory. */
-sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                     const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation);
+ * plan and perturbation may be NULL: plain weights. state: plan->state_bytes, as steps leave it; NULL where there are
+ * none. x: n * input_bytes. Activations stay in scratch->memory. */
+sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                     const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last,
+                     const sf_perturbation* perturbation);
 
 /* Integer logits of n samples (any number): logits[n * classes]. */
 sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                     const int8_t* x, uint32_t n, int32_t* logits);
 
 /* Summed loss of n samples under each of `count` perturbations: losses[count], in 2^-16 bit. Operators before
- * program->cut run once per block. labels[n] in 0 .. classes-1. The loss is the plan's objective. */
-sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
-                    uint32_t count, int64_t* losses);
+ * program->cut run once per block. state as above. labels[n] in 0 .. classes-1. The loss is the plan's objective. */
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                    const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                    const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
 
 /* Integer cross-entropy of one sample: logits[classes], the loss multiplier and shift of a plan. */
 int64_t sf_cross_entropy(const int32_t* logits, uint32_t classes, uint32_t label, uint32_t mult, uint32_t shift);

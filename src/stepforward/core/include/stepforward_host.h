@@ -59,7 +59,7 @@ typedef struct sf_trial {
  * there if the losses of its step were computed before, both sides of each direction one after the other; it draws
  * again what is not there. plan: the plan by which the weights move, or NULL if they never do. The results depend on
  * none of this. */
-sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
                              const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses);

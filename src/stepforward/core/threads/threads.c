@@ -393,13 +393,13 @@ static sf_status check_trials(const sf_trial* trials, uint32_t count, uint32_t n
     return SF_OK;
 }
 
-sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
                              const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
     if (status == SF_OK)
         status = check_trials(trials, count, n);
@@ -423,7 +423,7 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
 {
     const sf_trial plain = {0, 0, 0, 1, n};
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL};
     const sf_status status = sfi_check_logits(&pass, scratch, x, logits);
     if (status != SF_OK)
         return status;

@@ -89,6 +89,14 @@ static sf_status check_scratch(const sfi_pass* pass, const sf_scratch* scratch, 
     return scratch->bytes < need ? SF_SCRATCH_TOO_SMALL : SF_OK;
 }
 
+/* Perturbed weights may need what a step has left in the state. */
+static sf_status check_state(const sfi_pass* pass)
+{
+    if (pass->plan != NULL && pass->plan->state_bytes > 0 && pass->state == NULL)
+        return SF_BAD_ARGUMENT;
+    return ((uintptr_t)pass->state & 3u) != 0 ? SF_MISALIGNED : SF_OK;
+}
+
 static void* data_of(const sf_program* program, const sf_scratch* scratch, const int8_t* x, uint32_t n, int32_t tensor)
 {
     if ((uint32_t)tensor == program->input)
@@ -145,12 +153,16 @@ void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, u
     }
 }
 
-sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                     const int8_t* x, uint32_t n, uint32_t first, uint32_t last, const sf_perturbation* perturbation)
+sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                     const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last,
+                     const sf_perturbation* perturbation)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, perturbation, NULL, NULL};
+    const sfi_pass pass = {&kernels,     program, plan, (const uint8_t*)weights, (const uint8_t*)state,
+                           perturbation, NULL,    NULL};
     sf_status status = check_pointers(&pass, scratch, x);
+    if (status == SF_OK)
+        status = check_state(&pass);
     if (status == SF_OK)
         status = check_scratch(&pass, scratch, 0);
     if (status != SF_OK)
@@ -193,7 +205,7 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
                     const int8_t* x, uint32_t n, int32_t* logits)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL};
     sf_status status = sfi_check_logits(&plain, scratch, x, logits);
     if (status == SF_OK)
         status = check_scratch(&plain, scratch, 1);
@@ -249,7 +261,7 @@ sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, cons
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
             return SF_BAD_LABEL;
-    return SF_OK;
+    return check_state(pass);
 }
 
 static sf_status check_perturbations(const sf_perturbation* perturbations, uint32_t count)
@@ -262,12 +274,12 @@ static sf_status check_perturbations(const sf_perturbation* perturbations, uint3
     return SF_OK;
 }
 
-sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
-                    const int8_t* x, const int32_t* labels, uint32_t n, const sf_perturbation* perturbations,
-                    uint32_t count, int64_t* losses)
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                    const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                    const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL};
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);
     if (status == SF_OK)
         status = check_scratch(&plain, scratch, 0);

@@ -12,13 +12,14 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
                            uint32_t stride, const sf_perturbation* probes, uint32_t count, int64_t* losses)
 {
     if (stride == 1)
-        return sf_losses(t->program, t->plan, t->weights, &t->scratch, x, labels, n, probes, count, losses);
+        return sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, count, losses);
     sf_status status = SF_OK;
     int64_t one[2]; /* a share belongs to one direction */
     sfi_fill(losses, 0, count * sizeof *losses);
     for (uint64_t j = from; status == SF_OK && j < n; j += stride) {
         const int8_t* sample = x + (size_t)j * t->program->input_bytes;
-        status = sf_losses(t->program, t->plan, t->weights, &t->scratch, sample, labels + j, 1, probes, count, one);
+        status = sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch, sample, labels + j, 1, probes, count,
+                           one);
         for (uint32_t i = 0; status == SF_OK && i < count; i++)
             losses[i] += one[i];
     }
