@@ -70,7 +70,7 @@ def main():
     arguments.add_argument("--samples", type=int, default=1000)
     arguments.add_argument("--batch", type=int, default=128)
     arguments.add_argument("--lr", type=float, help="instead of the one chosen per trainable set")
-    arguments.add_argument("--epsilon", type=float, default=Settings.epsilon)
+    arguments.add_argument("--epsilon", type=float, default=Settings().epsilon)
     arguments.add_argument("--only", help="one run, such as noise-bias")
     given = arguments.parse_args()
     torch.set_num_threads(1)

@@ -6,6 +6,8 @@ from stepforward.errors import StepforwardError
 from stepforward.quantization import formats
 from stepforward.settings import DECIDING, KINDS, METHODS, TABLE, Settings
 
+YOUNGER = {name for name, row in TABLE.items() if row.decides and row.unsaid is not None}
+
 
 @pytest.mark.parametrize(
     "options",
@@ -17,7 +19,6 @@ from stepforward.settings import DECIDING, KINDS, METHODS, TABLE, Settings
         {"directions": 2.0},
         {"threads": 1.0},
         {"lr": "fast"},
-        {"epsilon": None},
         {"minutes": float("inf")},
         {"minutes": float("nan")},
         {"validation": float("nan")},
@@ -47,20 +48,36 @@ def test_numbers_of_numpy_are_numbers():
 
 
 def test_the_part_that_decides_the_weights():
-    assert set(DECIDING) == {
-        *(
-            "steps",
-            "epsilon",
-            "lr",
-            "directions",
-            "seed",
-            "momentum",
-            "distribution",
-            "perturbation",
-            "rounding",
-        ),
-        *("schedule", "warmup", "share_batch", "temperature"),
-    }  # what journals of arithmetic version 1 hold
+    assert (
+        set(DECIDING)
+        == {
+            *(
+                "steps",
+                "epsilon",
+                "lr",
+                "directions",
+                "seed",
+                "momentum",
+                "distribution",
+                "perturbation",
+                "rounding",
+            ),
+            *("schedule", "warmup", "share_batch", "temperature"),
+        }
+        | YOUNGER
+    )  # what journals of arithmetic version 1 hold
+
+
+def test_what_a_journal_means_without_a_word_is_not_said():
+    said = Settings(steps=5, share_batch=False, temperature=2.0).deciding()
+    assert (said["temperature"], "share_batch" in said, "sizes" in said) == (2.0, False, False)
+
+
+def test_epsilon_and_lr_have_defaults_by_what_they_are_measured_in():
+    absolute, relative = Settings(), Settings(sizes="relative")
+    assert (absolute.epsilon, absolute.lr) == (3e-3, 2e-3)
+    assert (relative.epsilon, relative.lr) == (TABLE["epsilon"].relative, TABLE["lr"].relative)
+    assert Settings(sizes="relative", lr=0.5).lr == 0.5
 
 
 def test_minutes_become_steps():

@@ -22,6 +22,7 @@ MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
+SIZES = ("absolute", "relative")
 
 
 class Row(NamedTuple):
@@ -33,7 +34,9 @@ class Row(NamedTuple):
         choices: the values of a text, if they are few.
         good: whether a value is in range, and `remedy` what to give instead.
         decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
+        unsaid: of a setting younger than the first journals: what a journal means that does not say it.
         by_engine: defaults for methods by what they need of an engine, where the field itself has none.
+        relative: the default where `sizes` is relative, instead of that by the engine.
         default: said in the help instead of the default.
         flags: options of the command, where they are not --name.
         basic: among the first options of the command.
@@ -45,7 +48,9 @@ class Row(NamedTuple):
     good: Callable[[Any], bool] = lambda value: True
     remedy: str = ""
     decides: bool = False
+    unsaid: Any = None
     by_engine: Mapping[str, Any] = MappingProxyType({})
+    relative: float | None = None
     default: str | None = None
     flags: tuple[str, ...] = ()
     basic: bool = False
@@ -158,6 +163,7 @@ class Settings:
         "votes at m times the passes.",
         flags=("--share-batch/--whole-batch",),
         decides=True,
+        unsaid=False,
     )
     temperature: float = _row(
         2.0,
@@ -166,23 +172,37 @@ class Settings:
         "T",
         **_between(1 / 64, 64, "give a number from 1/64 to 64; 1 is the cross-entropy itself"),
         decides=True,
+        unsaid=1.0,
+    )
+    sizes: str = _row(
+        "absolute",
+        "What epsilon and lr are measured in. absolute: units of the weights; relative: shares of each tensor's own "
+        "size, so that one number suits every tensor of any network: the root mean square of a weight, for a bias an "
+        "eighth of the range of what it is added to.",
+        "NAME",
+        choices=SIZES,
+        decides=True,
+        unsaid="absolute",
     )
     epsilon: float = _row(
-        3e-3,
-        "Size of the probes, in units of the weights. Too small: probes vanish below one quantum; too large: the "
-        "losses compared are far from the weights.",
+        None,
+        "Size of the probes, in units of the weights or shares of their size (--sizes). Too small: probes vanish below "
+        "one quantum; too large: the losses compared are far from the weights.",
         "E",
         **_positive(10, _SMALL),
         decides=True,
+        by_engine={INTEGERS: 3e-3, GRADIENTS: 3e-3},
+        relative=0.04,
     )
     lr: float = _row(
         None,
-        "Peak learning rate, in units of the weights: how far a step moves them. Fewer parameters that move take "
-        "larger ones.",
+        "Peak learning rate, in the same: how far a step moves the weights. In units of the weights, fewer parameters "
+        "that move take larger ones.",
         "R",
         **_positive(100, _SMALL),
         decides=True,
         by_engine={INTEGERS: 2e-3, GRADIENTS: 2e-3},
+        relative=0.03,
     )
     batch: int = _row(
         None,
@@ -256,7 +276,8 @@ class Settings:
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:
-                given = row.by_engine.get(METHODS[self.method].needs)
+                relative = self.sizes == "relative" and row.relative is not None
+                given = row.relative if relative else row.by_engine.get(METHODS[self.method].needs)
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
         most = self.steps or 2**32 - 1
@@ -272,8 +293,11 @@ class Settings:
         return replace(self, steps=steps, minutes=None)
 
     def deciding(self) -> dict[str, Any]:
-        """The settings that decide bits of the weights, as a journal's header holds them."""
-        return {name: getattr(self, name) for name in DECIDING}
+        """The settings that decide bits of the weights, as a journal's header holds them: without those that are what
+        a journal means that does not say them.
+        """
+        values = {name: getattr(self, name) for name in DECIDING}
+        return {name: value for name, value in values.items() if value != TABLE[name].unsaid}
 
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:
@@ -343,4 +367,5 @@ def default_text(name: str) -> str | None:
     if not row.by_engine:
         return row.default
     values = [f"{value:g}" for value in row.by_engine.values()]
-    return values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
+    said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
+    return said if row.relative is None else f"{said}; relative sizes {row.relative:g}"

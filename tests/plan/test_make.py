@@ -7,7 +7,7 @@ from small import small_program
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
-from stepforward.plan.make import plan_training
+from stepforward.plan.make import fitting, plan_training
 from stepforward.plan.quanta import quanta
 from stepforward.settings import Settings
 
@@ -93,3 +93,14 @@ def test_a_frozen_tensor_is_refused():
     plan_training(program, range(1, 8), Settings(steps=1))
     with pytest.raises(StepforwardError, match=r"stem\.weight is frozen"):
         plan_training(program, [0], Settings(steps=1))
+
+
+def test_a_share_of_a_tensor_that_leaves_the_arithmetic_names_it():
+    with pytest.raises(StepforwardError, match=r"too large for stem\.bias, in shares of its size"):
+        plan_training(small_program(), [1], Settings(steps=1, sizes="relative", lr=99.0, directions=1))
+
+
+@pytest.mark.parametrize("perturbation", ["exact", "paper"])
+def test_fitting_lowers_shares_to_what_a_plan_takes(perturbation):
+    asked = Settings(steps=1, sizes="relative", epsilon=9.0, lr=99.0, directions=1, perturbation=perturbation)
+    plan_training(small_program(), range(8), fitting(small_program(), range(8), asked))

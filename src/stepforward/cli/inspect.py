@@ -16,7 +16,8 @@ def inspect(
         Path, typer.Argument(metavar="MODEL", help="A quantized .onnx file, or a program (.sfp).")
     ],
     train: Annotated[str, setting("train")] = Settings.train,
-    epsilon: Annotated[float, setting("epsilon")] = Settings.epsilon,
+    sizes: Annotated[str, setting("sizes")] = Settings.sizes,
+    epsilon: Annotated[float | None, setting("epsilon")] = Settings.epsilon,
     lr: Annotated[float | None, setting("lr")] = Settings.lr,
     as_json: Json = False,
 ) -> Outcome:
@@ -27,4 +28,4 @@ def inspect(
     from stepforward.report.terminal import inspection
     from stepforward.verbs.inspect import inspect as verb
 
-    return Outcome(verb(model, train=train, epsilon=epsilon, lr=lr), inspection)
+    return Outcome(verb(model, train=train, sizes=sizes, epsilon=epsilon, lr=lr), inspection)

@@ -10,7 +10,15 @@ if TYPE_CHECKING:
 INTEGERS, GRADIENTS = "integers", "gradients"
 """What a method asks of its engine: exact losses of a program in fixed point, or gradients of a float network."""
 
-PROBES: tuple[str, ...] = ("minutes", "memory", "directions", "share_batch", "temperature", "epsilon")
+PROBES: tuple[str, ...] = (
+    "minutes",
+    "memory",
+    "directions",
+    "share_batch",
+    "temperature",
+    "sizes",
+    "epsilon",
+)
 PROBES += ("distribution", "perturbation", "rounding", "lr", "momentum", "schedule", "warmup")
 SGD = ("lr", "momentum", "schedule", "warmup")
 """The settings that methods take: those that probe along directions, and those of an optimizer with gradients."""

@@ -8,6 +8,7 @@ from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Objective, Trainable, TrainingPlan
+from stepforward.plan.sizes import quantum
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program, Tensor
 from stepforward.settings import Settings
@@ -91,16 +92,17 @@ def _momentum_bits(settings: Settings) -> int:
 def _trainable(program: Program, index: int, element: int, settings: Settings, bits: int) -> Trainable:
     tensor = program.tensors[index]
     share = settings.directions * 2**bits
-    epsilon, lr = _most(tensor, settings, share)
+    grid = quantum(program, index, settings.sizes)
+    epsilon, lr = _most(grid, settings, share)
     if settings.epsilon > epsilon:
-        raise _too_large("epsilon", "--epsilon", settings.epsilon, tensor)
+        raise _too_large("epsilon", "--epsilon", settings.epsilon, epsilon, tensor, settings.sizes)
     if settings.lr > lr:
-        raise _too_large("learning rate", "--lr", settings.lr, tensor)
-    updates = [quantize_multiplier(settings.lr * DELTA_Z / (scale * share)) for scale in tensor.scale]
+        raise _too_large("learning rate", "--lr", settings.lr, lr, tensor, settings.sizes)
+    updates = [quantize_multiplier(settings.lr * DELTA_Z / (step * share)) for step in grid]
     if settings.perturbation == "paper":
-        probes = [(round(settings.epsilon / scale), 0) for scale in tensor.scale]
+        probes = [(round(settings.epsilon / step), 0) for step in grid]
     else:
-        probes = [quantize_multiplier(settings.epsilon * DELTA_Z / scale) for scale in tensor.scale]
+        probes = [quantize_multiplier(settings.epsilon * DELTA_Z / step) for step in grid]
     return Trainable(
         tensor=index,
         first_element=element,
@@ -111,19 +113,25 @@ def _trainable(program: Program, index: int, element: int, settings: Settings, b
     )
 
 
-def _most(tensor: Tensor, settings: Settings, share: int) -> tuple[float, float]:
+def _most(grid: Sequence[float], settings: Settings, share: int) -> tuple[float, float]:
     """The largest epsilon and learning rate whose multipliers fit: below 2^16, or 2^24 in the paper's perturbation."""
-    finest = min(tensor.scale)
+    finest = min(grid)
     ratio = 65535.4 / DELTA_Z  # a hair more would round up to 2^16
     probes = 2**24 - 0.6 if settings.perturbation == "paper" else ratio
     return finest * probes, finest * share * ratio
 
 
-def _too_large(name: str, option: str, value: float, tensor: Tensor) -> StepforwardError:
-    # 3 % of what the integers of its finest row can hold: the proportion that works for ordinary weights
-    fitting = 0.03 * min(tensor.scale) * (32767 if tensor.dtype == "s32" else tensor.q_max)
+def _too_large(
+    name: str, option: str, value: float, most: float, tensor: Tensor, sizes: str
+) -> StepforwardError:
+    finest = min(tensor.scale)
+    if sizes == "relative":
+        what, fitting = f"in shares of its size, {most:.2g} at most", min(0.03, most / 2)
+    else:  # 3 % of what the integers of its finest row can hold: the proportion that works for ordinary weights
+        what = f"which moves in steps of {finest:.2g}"
+        fitting = 0.03 * finest * (32767 if tensor.dtype == "s32" else tensor.q_max)
     return StepforwardError(
-        f"{name} {value:g} is too large for {tensor.name}, which moves in steps of {min(tensor.scale):.2g}",
+        f"{name} {value:g} is too large for {tensor.name}, {what}",
         f"use {option} {fitting:.1g} or near it, or keep this tensor out of --train",
     )
 
@@ -131,6 +139,6 @@ def _too_large(name: str, option: str, value: float, tensor: Tensor) -> Stepforw
 def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
     """The settings with epsilon and learning rate lowered to the largest that these tensors take."""
     share = settings.directions * 2 ** _momentum_bits(settings)
-    most = [_most(program.tensors[index], settings, share) for index in trainable]
+    most = [_most(quantum(program, index, settings.sizes), settings, share) for index in trainable]
     epsilon, lr = (min(values) for values in zip((settings.epsilon, settings.lr), *most, strict=True))
     return replace(settings, epsilon=epsilon, lr=lr)

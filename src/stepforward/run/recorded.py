@@ -9,9 +9,10 @@ from stepforward.errors import StepforwardError
 from stepforward.journal import Journal
 from stepforward.methods.table import INTEGERS, METHODS
 from stepforward.program.model import Program
-from stepforward.settings import DECIDING, KINDS, Settings
+from stepforward.settings import DECIDING, KINDS, TABLE, Settings
 
-UNSAID = {"arithmetic": 1, "share_batch": False, "temperature": 1.0, "balance": False, "method": "qzo-ff"}
+UNSAID = {name: row.unsaid for name, row in TABLE.items() if row.unsaid is not None}
+UNSAID |= {"arithmetic": 1, "balance": False, "method": "qzo-ff"}
 """What a journal means where it does not say it: most was written before these settings existed."""
 
 OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package")

@@ -23,15 +23,21 @@ from stepforward.sources.open import open_source
 
 
 def inspect(
-    model: Any, *, train: str = "all", epsilon: float = Settings.epsilon, lr: float | None = None
+    model: Any,
+    *,
+    train: str = "all",
+    sizes: str = Settings.sizes,
+    epsilon: float | None = None,
+    lr: float | None = None,
 ) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
     Args:
         model: path to a quantized `.onnx` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
         train: trainable set the training figures are for.
-        epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1.
-        lr: for `quanta`: the same for a step; the default of `adapt` if None.
+        sizes: for `quanta`: what epsilon and lr are measured in, "absolute" or "relative".
+        epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1; the default of `adapt` if None.
+        lr: for `quanta`: the same for a step.
 
     Returns:
         A dictionary of plain values; see the command `stepforward inspect --json`.
@@ -40,7 +46,9 @@ def inspect(
         StepforwardError: the model is damaged, or is a float model.
     """
     program = _program(model)
-    settings = Settings(steps=1, epsilon=epsilon)
+    settings = Settings(steps=1, sizes=sizes)
+    if epsilon is not None:
+        settings = replace(settings, epsilon=epsilon)
     if lr is not None:
         settings = replace(settings, lr=lr)
     chosen = select(program, train)

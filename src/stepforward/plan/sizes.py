@@ -1,0 +1,58 @@
+"""What epsilon and the learning rate are measured in: units of the weights, or each tensor's own size."""
+
+import math
+
+import numpy as np
+
+from stepforward.arithmetic.step import channels
+from stepforward.errors import StepforwardError
+from stepforward.program.model import Program
+from stepforward.program.weights import unpack
+
+BIAS = 1 / 8
+"""The size of a bias, in ranges of its operator's output."""
+
+
+def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
+    """One step of a parameter's grid in the units of epsilon and the learning rate, for each of its scales.
+
+    With absolute sizes that is the scale. With relative ones it is one over the size of the tensor in its own quanta,
+    so that a network whose inputs or weights are all twice as large is the same network. The size of a weight is its
+    root mean square in the given program, at least one quantum; all its channels are moved equally far. The size of a
+    bias says nothing, being often 0: an eighth of the range of its operator's output stands for it, which is about how
+    far weights of size one move the sums it is added to.
+
+    Args:
+        program: with the weights that training starts from.
+        index: of the parameter.
+        sizes: "absolute" or "relative".
+
+    Raises:
+        StepforwardError: a bias has a size of no operator, since none reads it.
+    """
+    tensor = program.tensors[index]
+    if sizes == "absolute":
+        return tensor.scale
+    if tensor.dtype == "s32":
+        size = BIAS * _reach(program, index)
+        return tuple(scale / size for scale in tensor.scale)
+    squares = unpack(tensor, program.weights).reshape(-1) ** 2
+    of = channels(tensor) if len(tensor.scale) > 1 else np.zeros_like(squares)
+    finest = min(tensor.scale)
+    sums = [int(squares[of == c].sum()) * (scale / finest) ** 2 for c, scale in enumerate(tensor.scale)]
+    size = max(math.sqrt(math.fsum(sums) / tensor.elements), 1.0)  # in quanta of the finest channel
+    return tuple(scale / finest / size for scale in tensor.scale)
+
+
+def _reach(program: Program, bias: int) -> float:
+    """The largest output of the operators that add a bias, in its own real unit; the smallest, if there are several."""
+    reaches = []
+    for op in program.ops:
+        if op.bias == bias:
+            out = program.tensors[op.output]
+            most = max(op.what.hi - out.zero_point, out.zero_point - op.what.lo)
+            reaches.append(most * out.scale[0])
+    if not reaches:
+        name = program.tensors[bias].name
+        raise StepforwardError(f"no operator reads {name}", "keep this tensor out of --train")
+    return min(reaches)
