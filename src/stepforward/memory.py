@@ -9,6 +9,11 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program
 
+_STATE = {
+    "momentum": "momentum buffer",
+    "fractions": "fraction bits of the weights",
+}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Memory:
@@ -44,7 +49,8 @@ def memory(program: Program, plan: TrainingPlan) -> Memory:
         backprop_scratch_bytes=backprop_bytes(program, plan),
         other_ram={
             "trainable weights (they change; all others stay in flash)": moving,
-            "momentum buffer": plan.state_bytes,
+            "momentum buffer": 0,
+            **{_STATE[part.kind]: part.bytes for part in plan.state},
             "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
             "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,
             "one input sample, if not in flash": program.tensors[program.input].bytes,

@@ -18,6 +18,7 @@ from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
+LOW_BITS = ("direct", "fraction-8", "fraction-4", "fraction-2")
 MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
@@ -248,6 +249,15 @@ class Settings:
         choices=ROUNDINGS,
         decides=True,
     )
+    low_bits: str = _row(
+        "direct",
+        "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. fraction-8, -4, -2: they add "
+        "up in as many bits below each weight, in RAM while it trains; forward passes see the rounded weights.",
+        "FORM",
+        choices=LOW_BITS,
+        decides=True,
+        unsaid="direct",
+    )
     schedule: str = _row(
         "cosine", "Of the learning rate: constant, linear or cosine.", "NAME", choices=SCHEDULES, decides=True
     )
@@ -287,6 +297,12 @@ class Settings:
     def formats(self) -> QuantizationSettings:
         """How a float model is quantized."""
         return QuantizationSettings.parse(self.bits, method=self.calibration)
+
+    @property
+    def fraction_bits(self) -> int:
+        """Bits below each weight of 8 or 4 bits."""
+        form, _, bits = self.low_bits.partition("-")
+        return int(bits) if form == "fraction" else 0
 
     def with_steps(self, steps: int) -> "Settings":
         """The same with a number of steps, where a run was given minutes."""

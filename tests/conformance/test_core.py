@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,62 @@ def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, mem
     ]
     assert runs[0] == runs[1]
     assert engines[0].snapshot().weights == engines[1].snapshot().weights != program.weights
+
+
+low_bit_weights = st.one_of(conv_programs(), depthwise_programs(), fully_connected_programs()).filter(
+    lambda program: program.tensors[0].dtype != "s16"
+)
+
+
+@settings(relaxed, max_examples=150)
+@given(
+    low_bit_weights, plans, st.sampled_from([8, 4, 2]), st.sampled_from([(0, 1), (0,)]), memories, st.data()
+)
+def test_fraction_bits_below_low_bit_weights(program, settings, bits, trainable, memory, data):
+    settings = replace(
+        settings, low_bits=f"fraction-{bits}", epsilon=data.draw(st.sampled_from([1e-3, 0.02]))
+    )
+    plan = plan_training(program, trainable, settings)
+    x, y = inputs(program, 3, np.random.default_rng(data.draw(st.integers(0, 999))))
+    core, reference = CoreEngine(program, plan, threads=1, memory=memory), ReferenceEngine(program, plan)
+    on_device = CoreEngine(program, plan, threads=1, block=1, memory="small")
+    on_device._row_tile = 4
+    for _ in range(3):
+        step = data.draw(st.integers(0, settings.steps - 1))
+        trials = [PLAIN, *both_sides(3, settings.directions, False)]
+        expected = reference.losses(step, Batch.of(x, y), trials)
+        assert core.losses(step, Batch.of(x, y), trials) == expected
+        assert on_device.losses(step, Batch.of(x, y), trials) == expected
+        votes = [data.draw(st.integers(-127, 127)) for _ in range(settings.directions)]
+        for engine in (core, reference, on_device):
+            engine.update(step, votes)
+        assert core.snapshot() == reference.snapshot() == on_device.snapshot()
+    again = ReferenceEngine(program, plan)
+    again.restore(core.snapshot())
+    assert again.snapshot() == core.snapshot()
+    assert np.array_equal(logits_of(core, x), logits_of(again, x))
+
+
+@pytest.mark.parametrize("dtype", ["s8", "s4"])
+@pytest.mark.parametrize("bits", [8, 4, 2])
+@pytest.mark.parametrize("memory", sorted(CHOICES))
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_whole_low_bit_network_trains_to_the_same_weights(dtype, bits, memory, momentum):
+    program = small.small_program(dtype, True)
+    settings = Settings(
+        steps=10, epsilon=0.02, lr=0.005, directions=2, seed=7, low_bits=f"fraction-{bits}", momentum=momentum
+    )
+    plan = plan_training(program, range(program.parameter_count), settings)
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, 6)
+    engines = CoreEngine(program, plan, memory=memory), ReferenceEngine(program, plan)
+    runs = [list(qzo_ff(engine, lambda step: Batch.of(x, y), range(10), 2, True)) for engine in engines]
+    assert runs[0] == runs[1]
+    assert engines[0].snapshot() == engines[1].snapshot()
+    assert engines[0].snapshot().weights != program.weights
+    device = DeviceLoop(program, plan)
+    assert [device.step(Batch.of(x, y)) for _ in range(10)] == [step.votes for step in runs[0]]
+    assert device.snapshot() == engines[0].snapshot()
 
 
 @settings(relaxed, max_examples=30)

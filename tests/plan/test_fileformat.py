@@ -18,12 +18,14 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 PROGRAM = small_program(per_channel=True)
 CHANGES = [{}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "seed": 2**40 + 5}]
 PLANS = [plan_training(PROGRAM, range(8), Settings(steps=9, **changes)) for changes in CHANGES]
+LOW = small_program("s4", per_channel=True)
+LOW_PLAN = plan_training(LOW, range(8), Settings(steps=9, momentum=0.9, low_bits="fraction-2"))
 CONTENT = fileformat.to_bytes(PLANS[1])
 
 
-def status(content):
+def status(content, of=PROGRAM):
     """What the core says of a plan, and the section that it does not know."""
-    program, _file = open_program(PROGRAM)
+    program, _file = open_program(of)
     plan, file = PlanHandle(), aligned_bytes(len(content))
     file[:] = memoryview(content)
     code = library().sf_plan_open(plan, program, file.ctypes.data, file.size)
@@ -48,7 +50,7 @@ def with_section(kind, version, words):
     return sealed(CONTENT[:16] + struct.pack("<I", count + 1) + CONTENT[20:at] + section + CONTENT[at:])
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN])
 def test_a_plan_comes_back_whole(plan, tmp_path):
     fileformat.save(plan, tmp_path / "plan.sft")
     assert fileformat.load(tmp_path / "plan.sft") == plan
@@ -61,6 +63,62 @@ def test_the_core_reads_what_python_writes():
     assert (plan.loss_mult, plan.loss_shift) == (PLANS[1].objective.mult, PLANS[1].objective.shift)
 
 
+def words_of(content, kind):
+    """Where the words of a section begin, and how many there are."""
+    at = 20
+    while (found := struct.unpack_from("<3I", content, at))[0] != kind:
+        at += 12 + found[2]
+    return at + 12, found[2] // 4
+
+
+def test_fractions_lie_after_the_momentum():
+    momentum, fractions = LOW_PLAN.state
+    assert (momentum.first, momentum.bytes) == (0, 2 * LOW_PLAN.elements)
+    assert (fractions.kind, fractions.first) == ("fractions", -(-momentum.bytes // 4) * 4)
+    weights = [t for t in LOW.parameters if t.dtype == "s4"]
+    assert fractions.bytes == sum(-(-2 * t.elements // 8) for t in weights) > 0
+    handle, _file = open_program(LOW)
+    plan, _plan_file = open_plan(handle, LOW_PLAN)
+    assert (plan.fractions_first, plan.fractions_bytes) == fractions[1:]
+    assert plan.state_bytes == LOW_PLAN.state_bytes
+
+
+@pytest.mark.parametrize("change", [1, 3, 5, 6, 7, 16, 2**31, 0xFFFFFFFF])
+@pytest.mark.parametrize("word", range(8))
+def test_fraction_bits_that_cannot_be_are_refused(word, change):
+    content = bytearray(fileformat.to_bytes(LOW_PLAN))
+    first, count = words_of(content, 9)
+    assert count == 8
+    struct.pack_into("<I", content, first + 4 * word, change)
+    assert status(sealed(content), LOW)[0] in (
+        "the training plan is not valid",
+        "the training plan belongs to another program",
+    )
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
+@pytest.mark.parametrize("word", range(8))
+@pytest.mark.parametrize("change", [0, 1, 2, 3, 4, 1000, 2**31, 0xFFFFFFFF])
+def test_parts_of_the_state_that_do_not_fit_are_refused(word, change):
+    content = bytearray(fileformat.to_bytes(LOW_PLAN))
+    first, count = words_of(content, 7)
+    assert count == 8
+    if struct.unpack_from("<I", content, first + 4 * word)[0] != change:
+        struct.pack_into("<I", content, first + 4 * word, change)
+        assert status(sealed(content), LOW)[0] != "ok"
+        with pytest.raises(StepforwardError, match="damaged"):
+            fileformat.from_bytes(sealed(content))
+
+
+def test_fractions_without_any_or_below_weights_of_16_bits_are_refused():
+    content = bytearray(fileformat.to_bytes(LOW_PLAN))
+    first, count = words_of(content, 9)
+    content[first : first + 4 * count] = bytes(4 * count)
+    assert status(sealed(content), LOW)[0] == "the training plan is not valid"
+    assert status(with_section(9, 1, [8] + [0] * 7))[0] == "the training plan belongs to another program"
+
+
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
     content = (GOLDEN / "plan_2.sft").read_bytes()
     assert status(content) == ("a format version this code does not know", 0)
@@ -71,7 +129,7 @@ def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
 
 @pytest.mark.parametrize(
     ("kind", "version", "named"),
-    [(6, 1, r"section 6 \(masks\), version 1"), (9, 1, r"section 9 \(of a later release\)")],
+    [(6, 1, r"section 6 \(masks\), version 1"), (13, 1, r"section 13 \(of a later release\)")],
 )
 def test_a_section_that_is_not_known_is_named(kind, version, named):
     content = with_section(kind, version, [0])

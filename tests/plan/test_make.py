@@ -38,6 +38,25 @@ def test_the_momentum_buffer_cannot_saturate_on_a_constant_gradient():
     assert 4 * 127 * 2**plan.momentum_bits * 10 <= 32768 * 1.001
 
 
+@pytest.mark.parametrize("dtype", ["s8", "s4"])
+def test_fraction_bits_make_probe_and_step_finer(dtype):
+    program = small_program(dtype, per_channel=True)
+    plain = plan_training(program, range(8), Settings(steps=10))
+    plan = plan_training(program, range(8), Settings(steps=10, low_bits="fraction-4"))
+    assert plan.state_bytes > plain.state_bytes == 0
+    for entry, other in zip(plan.trainable, plain.trainable, strict=True):
+        below = 4 if program.tensors[entry.tensor].dtype == dtype else 0
+        assert entry.fraction_bits == below
+        assert entry.perturb_shift == tuple(shift - below for shift in other.perturb_shift)
+        assert entry.update_mult == other.update_mult
+
+
+@pytest.mark.parametrize(("dtype", "trained"), [("s16", range(8)), ("s8", [1, 3])])
+def test_fraction_bits_without_a_low_bit_weight_that_moves_are_refused(dtype, trained):
+    with pytest.raises(StepforwardError, match="no weight that moves has 8 or 4 bits"):
+        plan_training(small_program(dtype), trained, Settings(steps=10, low_bits="fraction-8"))
+
+
 def test_quanta_say_when_nothing_moves():
     program = small_program("s8")
     coarse = quanta(program, plan_training(program, [0], Settings(steps=1, epsilon=1e-3)))

@@ -32,13 +32,13 @@ def _per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
 
 
 def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]]) -> Int:
-    """w plus the sum of amount*eps*z on w's own grid, w in stored order and flat; w itself does not change.
+    """The weights of a trial: w plus the sum of amount*eps*z on w's own grid; w itself does not change.
 
     Args:
         plan: `plan.model.TrainingPlan`.
         entry: the tensor's `Trainable` in the plan.
         tensor: the parameter.
-        w: its integers, shape (elements,).
+        w: its integers in stored order, shape (elements,); long numbers where it has fraction bits.
         step: step number.
         moves: pairs of a direction's number and an amount, such as (0, -1).
     """
@@ -50,7 +50,7 @@ def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tupl
             mult * z if is_paper else multiply(z, mult, _per_element(tensor, entry.perturb_shift))
         )
     moved = multiply(w * ONE_Z + total, *plan.z_rescale) if is_paper else w + total
-    return clamp(moved, -tensor.q_max, tensor.q_max)
+    return clamp(shift_right(moved, entry.fraction_bits), -tensor.q_max, tensor.q_max)
 
 
 def rate(schedule: str, step: int, steps: int, warmup: int) -> int:
@@ -76,7 +76,7 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
         plan: `plan.model.TrainingPlan`.
         entry: the tensor's `Trainable` in the plan.
         tensor: the parameter.
-        w: its integers, shape (elements,).
+        w: its integers, shape (elements,); long numbers where it has fraction bits, and so is the result.
         velocity: momentum buffer, shape (elements,), or None.
         step: step number.
         votes: one s8 per direction.
@@ -99,4 +99,5 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
         u = half_words(plan.seed, step, STOCHASTIC_ROUNDING, entry.tensor, n)
         noise = np.where(shift >= 16, u << np.maximum(shift - 16, 0), u >> np.maximum(16 - shift, 0))
         move = (product + noise) >> shift
-    return clamp(w - move, -tensor.q_max, tensor.q_max)
+    largest = tensor.q_max << entry.fraction_bits
+    return clamp(w - move, -largest, largest)

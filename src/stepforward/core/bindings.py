@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 5  # SF_INTERFACE
+INTERFACE = 6  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -59,9 +59,11 @@ class PlanHandle(ctypes.Structure):
                 *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
                 *("delta_mult", "delta_shift", "share_batch"),
                 *("elements", "objective", "loss_mult", "loss_shift"),
-                *("weights_bytes", "state_bytes", "momentum_first", "momentum_bytes", "unknown"),
+                *("weights_bytes", "state_bytes", "momentum_first", "momentum_bytes"),
             )
         ],
+        ("weight_fractions", c_void_p),
+        *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes", "unknown")],
     )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic import step
+from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.errors import StepforwardError
-from stepforward.plan.model import TrainingPlan
+from stepforward.plan.model import Trainable, TrainingPlan, fraction_bytes
 from stepforward.program.model import Program
 from stepforward.program.run import logits, run
 from stepforward.program.weights import pack_all, unpack_all
@@ -25,9 +25,8 @@ class ReferenceEngine:
         self._entries = plan.trainable if plan else ()
         self._weights = unpack_all(program)
         self._velocity: dict[int, Int] = {}
-        if plan is not None and plan.momentum:
-            sizes = {entry.tensor: program.tensors[entry.tensor].elements for entry in plan.trainable}
-            self._velocity = {tensor: np.zeros(size, dtype=np.int64) for tensor, size in sizes.items()}
+        self._fractions: dict[int, Int] = {}
+        self._read_state(b"")
 
     def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
         """Loss of each trial, summed over its rows, as exact integers."""
@@ -50,32 +49,63 @@ class ReferenceEngine:
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
         for entry in self._entries if moves else ():
-            tensor, w = self.program.tensors[entry.tensor], weights[entry.tensor]
-            moved = step.perturb(self.plan, entry, tensor, w.reshape(-1), step_number, moves)
-            weights[entry.tensor] = moved.reshape(w.shape)
+            tensor, w = self.program.tensors[entry.tensor], self._long(entry)
+            moved = step.perturb(self.plan, entry, tensor, w, step_number, moves)
+            weights[entry.tensor] = moved.reshape(tensor.shape)
         return weights
+
+    def _long(self, entry: Trainable) -> Int:
+        """A trainable tensor, flat, with its fraction bits if it has any."""
+        w, fraction = self._weights[entry.tensor].reshape(-1), self._fractions.get(entry.tensor)
+        return w if fraction is None else fractions.long_number(w, fraction, entry.fraction_bits)
 
     def update(self, step_number: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step."""
         for entry in self._entries:
-            tensor, w = self.program.tensors[entry.tensor], self._weights[entry.tensor]
-            velocity = self._velocity.get(entry.tensor)
-            moved = step.update(self.plan, entry, tensor, w.reshape(-1), velocity, step_number, votes)
-            self._weights[entry.tensor] = moved.reshape(w.shape)
+            tensor, velocity = self.program.tensors[entry.tensor], self._velocity.get(entry.tensor)
+            moved = step.update(self.plan, entry, tensor, self._long(entry), velocity, step_number, votes)
+            if entry.fraction_bits:
+                moved, self._fractions[entry.tensor] = fractions.split(moved, entry.fraction_bits)
+            self._weights[entry.tensor] = moved.reshape(tensor.shape)
 
     def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes)."""
         return (logits(self.program, self._weights, batch.x).astype(np.int32),)
 
     def snapshot(self) -> Snapshot:
-        """The weights section, and the momentum of each trainable tensor in the plan's order, s16."""
-        momentum = b"".join(v.astype("<i2").tobytes() for v in self._velocity.values())
-        return Snapshot(pack_all(self.program, self._weights), momentum)
+        """The weights section, and the state: momentum and fractions of each trainable tensor in the plan's order."""
+        held = {
+            "momentum": b"".join(v.astype("<i2").tobytes() for v in self._velocity.values()),
+            "fractions": b"".join(
+                fractions.pack(self._fractions[entry.tensor], entry.fraction_bits)
+                for entry in self._entries
+                if entry.fraction_bits
+            ),
+        }
+        state = bytearray(self.plan.state_bytes if self.plan else 0)
+        for part in self.plan.state if self.plan else ():
+            state[part.first : part.first + part.bytes] = held[part.kind]
+        return Snapshot(pack_all(self.program, self._weights), bytes(state))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put a snapshot back."""
         self._weights = unpack_all(self.program, snapshot.weights)
-        at, momentum = 0, np.frombuffer(snapshot.state, dtype="<i2")
-        for velocity in self._velocity.values():
-            velocity[:] = momentum[at : at + velocity.size] if len(momentum) else 0
-            at += velocity.size
+        self._read_state(snapshot.state)
+
+    def _read_state(self, state: bytes) -> None:
+        """Take the state as a snapshot has it; none stands for zeros."""
+        if self.plan is None:
+            return
+        state = state or bytes(self.plan.state_bytes)
+        first = {part.kind: part.first for part in self.plan.state}
+        at = first.get("fractions", 0)
+        for index, entry in enumerate(self._entries):
+            size = self.program.tensors[entry.tensor].elements
+            if "momentum" in first:
+                begin = first["momentum"] + 2 * entry.first_element
+                velocity = np.frombuffer(state, "<i2", size, begin)
+                self._velocity[entry.tensor] = velocity.astype(np.int64)
+            if entry.fraction_bits:
+                end = at + fraction_bytes(self.plan, index)
+                self._fractions[entry.tensor] = fractions.unpack(state[at:end], entry.fraction_bits, size)
+                at = end

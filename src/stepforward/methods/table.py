@@ -19,7 +19,7 @@ PROBES: tuple[str, ...] = (
     "sizes",
     "epsilon",
 )
-PROBES += ("distribution", "perturbation", "rounding", "lr", "momentum", "schedule", "warmup")
+PROBES += ("distribution", "perturbation", "rounding", "low_bits", "lr", "momentum", "schedule", "warmup")
 SGD = ("lr", "momentum", "schedule", "warmup")
 """The settings that methods take: those that probe along directions, and those of an optimizer with gradients."""
 

@@ -3,22 +3,28 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
-from stepforward.plan.model import OBJECTIVES, Objective, Trainable, TrainingPlan
+from stepforward.plan.model import (
+    OBJECTIVES,
+    STATE_PARTS,
+    Objective,
+    StatePart,
+    Trainable,
+    TrainingPlan,
+    state_bytes,
+)
 from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES
 
 MAGIC, VERSION = b"SFT3", 3
 HEADER = struct.Struct("<4s4I")
-NAMES = ("objective", "directions", "update", "schedule", "trainables", "masks", "state")
-"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks yet."""
-
-MOMENTUM = 1
-"""A part of the state."""
+NAMES = ("objective", "directions", "update", "schedule", "trainables", "masks", "state", "votes", "low_bits")
+"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks or votes yet."""
 
 _REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
 
@@ -102,19 +108,33 @@ def _read_trainables(words: Sequence[int]) -> dict[str, Any]:
     for tensor, first, channels, first_element in entries:
         own = scalers[first : first + channels]
         _check(len(own) == channels > 0 and all(max(row[1], row[3]) <= 47 for row in own))
-        trainable.append(Trainable(tensor, first_element, *zip(*own, strict=True)))
+        probes, probe_shifts, moves, move_shifts = zip(*own, strict=True)
+        trainable.append(Trainable(tensor, first_element, probes, probe_shifts, moves, move_shifts))
     return {"first_op": first_op, "trainable": tuple(trainable), "elements": elements}
 
 
 def _state(plan: TrainingPlan) -> list[int]:
-    parts = [(MOMENTUM, 0, plan.state_bytes)] if plan.momentum else []
+    parts = [(STATE_PARTS[part.kind], part.first, part.bytes) for part in plan.state]
     return [plan.state_bytes, len(parts), *(value for part in parts for value in part)]
 
 
 def _read_state(words: Sequence[int]) -> dict[str, Any]:
-    size, count, *parts = words
-    _check(parts == ([MOMENTUM, 0, size] if count else []) and count == (size > 0))
-    return {"state": size}
+    size, count, *rest = words
+    _check(len(rest) == 3 * count)
+    names = {number: name for name, number in STATE_PARTS.items()}
+    _check(set(rest[::3]) <= names.keys())
+    parts = tuple(StatePart(names[rest[i]], *rest[i + 1 : i + 3]) for i in range(0, len(rest), 3))
+    _check(state_bytes(parts) == size)
+    return {"state": parts}
+
+
+def _low_bits(plan: TrainingPlan) -> list[int]:
+    return [entry.fraction_bits for entry in plan.trainable]
+
+
+def _read_low_bits(words: Sequence[int]) -> dict[str, Any]:
+    _check(set(words) <= {0, 2, 4, 8} and any(words))
+    return {"fraction_bits": tuple(words)}
 
 
 SECTIONS = {
@@ -124,13 +144,18 @@ SECTIONS = {
     "schedule": _Section(_schedule, _read_schedule),
     "trainables": _Section(_trainables, _read_trainables),
     "state": _Section(_state, _read_state),
+    "low_bits": _Section(_low_bits, _read_low_bits),
 }
+
+OPTIONAL = {"low_bits": lambda plan: any(entry.fraction_bits for entry in plan.trainable)}
+"""Sections that only some plans have, and which."""
 
 
 def to_bytes(plan: TrainingPlan) -> bytes:
     """The plan as a `.sft` file."""
-    body = struct.pack("<I", len(SECTIONS))
-    for name, section in SECTIONS.items():
+    sections = {name: made for name, made in SECTIONS.items() if OPTIONAL.get(name, bool)(plan)}
+    body = struct.pack("<I", len(sections))
+    for name, section in sections.items():
         words = list(section.write(plan))
         body += struct.pack(f"<{3 + len(words)}I", NAMES.index(name) + 1, 1, 4 * len(words), *words)
     return struct.pack("<4s3I", MAGIC, VERSION, 16 + len(body), zlib.crc32(body)) + body
@@ -176,11 +201,14 @@ def _sections(content: bytes, count: int, source: str) -> Iterable[tuple[str, di
 
 
 def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
-    _check(sections.keys() == SECTIONS.keys())
+    _check(sections.keys() | OPTIONAL.keys() == SECTIONS.keys())
     fields = {name: value for section in sections.values() for name, value in section.items()}
-    state = fields.pop("state")
+    state, fractions = fields.pop("state"), fields.pop("fraction_bits", None)
+    if fractions is not None:
+        given = zip(fields["trainable"], fractions, strict=True)
+        fields["trainable"] = tuple(replace(entry, fraction_bits=bits) for entry, bits in given)
     plan = TrainingPlan(**fields)
-    _check(plan.state_bytes == state)
+    _check(plan.state == state)
     return plan
 
 

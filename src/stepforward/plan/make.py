@@ -33,6 +33,11 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
     if frozen is not None:
         raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
+    if settings.fraction_bits and not any(_fraction_bits(program.tensors[i], settings) for i in chosen):
+        raise StepforwardError(
+            f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
+            "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
+        )
     bits = _momentum_bits(settings)
     entries, element = [], 0
     for index in chosen:
@@ -89,10 +94,20 @@ def _momentum_bits(settings: Settings) -> int:
     return bits
 
 
+def _fraction_bits(tensor: Tensor, settings: Settings) -> int:
+    return settings.fraction_bits if tensor.dtype in ("s8", "s4") else 0
+
+
+def _grid(program: Program, index: int, settings: Settings) -> tuple[float, ...]:
+    """Steps of the numbers that learn: of the weights, or of what fraction bits make of them."""
+    bits = _fraction_bits(program.tensors[index], settings)
+    return tuple(step / 2**bits for step in quantum(program, index, settings.sizes))
+
+
 def _trainable(program: Program, index: int, element: int, settings: Settings, bits: int) -> Trainable:
     tensor = program.tensors[index]
     share = settings.directions * 2**bits
-    grid = quantum(program, index, settings.sizes)
+    grid = _grid(program, index, settings)
     epsilon, lr = _most(grid, settings, share)
     if settings.epsilon > epsilon:
         raise _too_large("epsilon", "--epsilon", settings.epsilon, epsilon, tensor, settings.sizes)
@@ -110,6 +125,7 @@ def _trainable(program: Program, index: int, element: int, settings: Settings, b
         perturb_shift=tuple(shift for _, shift in probes),
         update_mult=tuple(mult for mult, _ in updates),
         update_shift=tuple(shift for _, shift in updates),
+        fraction_bits=_fraction_bits(tensor, settings),
     )
 
 
@@ -139,6 +155,6 @@ def _too_large(
 def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
     """The settings with epsilon and learning rate lowered to the largest that these tensors take."""
     share = settings.directions * 2 ** _momentum_bits(settings)
-    most = [_most(quantum(program, index, settings.sizes), settings, share) for index in trainable]
+    most = [_most(_grid(program, index, settings), settings, share) for index in trainable]
     epsilon, lr = (min(values) for values in zip((settings.epsilon, settings.lr), *most, strict=True))
     return replace(settings, epsilon=epsilon, lr=lr)

@@ -1,6 +1,8 @@
 """The training plan in memory: what the reference, the core and the firmware read (docs/file-formats.md, section 2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ OBJECTIVES = ("cross_entropy",)
 class Trainable:
     """One trainable tensor; the four lists hold one entry, or one per output channel.
 
-    `perturb_mult` is eps_q in the paper's perturbation, where `perturb_shift` is 0 and unused.
+    `perturb_mult` is eps_q in the paper's perturbation, where `perturb_shift` is 0 and unused. Below each s8
+    or s4 weight may lie `fraction_bits` in the state: 8, 4 or 2; the multipliers then are those of the long numbers.
     """
 
     tensor: int
@@ -34,6 +37,25 @@ class Trainable:
     perturb_shift: tuple[int, ...]
     update_mult: tuple[int, ...]
     update_shift: tuple[int, ...]
+    fraction_bits: int = 0
+
+
+class StatePart(NamedTuple):
+    """Where in the state one thing lies.
+
+    Attributes:
+        kind: of `STATE_PARTS`.
+        first: its first byte, a multiple of 4.
+        bytes: how many there are.
+    """
+
+    kind: str
+    first: int
+    bytes: int
+
+
+STATE_PARTS = {"momentum": 1, "fractions": 3}
+"""What a state may hold, in this order, and how a file says so."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +83,33 @@ class TrainingPlan:
     share_batch: bool
 
     @property
+    def state(self) -> tuple[StatePart, ...]:
+        """What one step leaves for the next, zero before the first."""
+        sizes = {
+            "momentum": 2 * self.elements if self.momentum else 0,
+            "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
+        }
+        parts, at = [], 0
+        for kind in STATE_PARTS:
+            if sizes[kind]:
+                parts.append(StatePart(kind, at, sizes[kind]))
+                at += -(-sizes[kind] // 4) * 4
+        return tuple(parts)
+
+    @property
     def state_bytes(self) -> int:
-        """Bytes that one step leaves for the next, zero before the first: an s16 of momentum for each element."""
-        return 2 * self.elements if self.momentum else 0
+        """Bytes of the state."""
+        return state_bytes(self.state)
+
+
+def state_bytes(parts: Sequence[StatePart]) -> int:
+    """Up to the end of the last part."""
+    return parts[-1].first + parts[-1].bytes if parts else 0
+
+
+def fraction_bytes(plan: TrainingPlan, index: int) -> int:
+    """What the fractions of the trainable tensor at `index` of the plan take: whole bytes for each tensor."""
+    entry = plan.trainable[index]
+    follows = plan.trainable[index + 1 :][:1]
+    end = follows[0].first_element if follows else plan.elements
+    return -(-(end - entry.first_element) * entry.fraction_bits // 8)

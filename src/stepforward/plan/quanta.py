@@ -6,7 +6,9 @@ from stepforward.program.model import Program
 
 
 def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
-    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves."""
+    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves.
+    Where there are fraction bits a step moves those, and a probe what a forward pass sees.
+    """
     result: dict[str, tuple[float, float]] = {}
     for entry in plan.trainable:
         if plan.perturbation == "paper":
@@ -14,6 +16,7 @@ def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float
         else:
             pairs = zip(entry.perturb_mult, entry.perturb_shift, strict=True)
             probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
+        probe /= 2**entry.fraction_bits
         pairs = zip(entry.update_mult, entry.update_shift, strict=True)
         step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits
         result[program.tensors[entry.tensor].name] = (probe, step)

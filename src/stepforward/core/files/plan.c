@@ -1,11 +1,15 @@
 /* Opening a .sft file in place (docs/file-formats.md, section 2), against the program it was made for. */
+#include "base/fractions.h"
 #include "base/machine.h"
 #include "base/weights.h"
 #include "stepforward.h"
 
 #define HEADER_BYTES 20u
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
-#define MOMENTUM 1u       /* a part of the state */
+#define LOW_BITS 9u       /* a section that only some plans have */
+
+/* Parts of the state. */
+enum { MOMENTUM = 1, FRACTIONS = 3 };
 
 /* Sections, each by a reader of its words; `count` of them. */
 
@@ -75,24 +79,39 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
     if (count < 2 || 2 + 3 * (uint64_t)parts != count)
         return SF_BAD_PLAN;
     plan->state_bytes = sfi_word(at);
-    if (parts == 0)
-        return SF_OK;
-    if (sfi_word(at + 8) != MOMENTUM)
-        return SF_UNKNOWN;
-    plan->momentum_first = sfi_word(at + 12);
-    plan->momentum_bytes = sfi_word(at + 16);
-    return parts == 1 ? SF_OK : SF_BAD_PLAN;
+    for (uint32_t i = 0, last = 0; i < parts; i++) {
+        const uint8_t* part = at + 8 + 12 * (size_t)i;
+        const uint32_t kind = sfi_word(part), first = sfi_word(part + 4), bytes = sfi_word(part + 8);
+        if (kind != MOMENTUM && kind != FRACTIONS)
+            return SF_UNKNOWN;
+        if (kind <= last || bytes == 0)
+            return SF_BAD_PLAN;
+        last = kind;
+        *(kind == MOMENTUM ? &plan->momentum_first : &plan->fractions_first) = first;
+        *(kind == MOMENTUM ? &plan->momentum_bytes : &plan->fractions_bytes) = bytes;
+    }
+    return SF_OK;
+}
+
+/* Fraction bits of each trainable tensor. */
+static sf_status read_low_bits(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != plan->trainable_count) /* sections come in order: the trainables are known */
+        return SF_BAD_PLAN;
+    plan->weight_fractions = (const uint32_t*)(const void*)at;
+    return SF_OK;
 }
 
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* By kind of section, all of version 1. */
-static const reader readers[] = {NULL,          read_objective,  read_directions,  read_update,
-                                 read_schedule, read_trainables, NULL /* masks */, read_state};
+static const reader readers[] = {
+    NULL,       read_objective,   read_directions, read_update, read_schedule, read_trainables, NULL /* masks */,
+    read_state, NULL /* votes */, read_low_bits};
 
 enum { SECTIONS = sizeof readers / sizeof *readers };
 
-/* Each section once, in the order of their kinds, all that there are readers for. */
+/* Each section once, in the order of their kinds, all that there are readers for; some may be missing. */
 static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* end, uint32_t count)
 {
     uint32_t last = 0, seen = 0, wanted = 0;
@@ -115,7 +134,7 @@ static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* 
     }
     for (uint32_t kind = 0; kind < SECTIONS; kind++)
         wanted |= (uint32_t)(readers[kind] != NULL) << kind;
-    return at == end && seen == wanted ? SF_OK : SF_BAD_PLAN;
+    return at == end && (seen | 1u << LOW_BITS) == wanted ? SF_OK : SF_BAD_PLAN;
 }
 
 static sf_status read_file(sf_plan* plan, const uint8_t* file, size_t bytes)
@@ -159,17 +178,33 @@ static uint32_t channels_of(const sf_tensor* t)
     return t->channel_rule == 0 ? 1 : t->channel_rule == 2 ? divisor : (elements + divisor - 1) / divisor;
 }
 
-/* Momentum, where there is any, lies in the state, and nothing else does. */
-static int state_fits(const sf_plan* plan, uint64_t momentum_bytes)
+/* A part of the state follows the one before it, at the next multiple of four, if there is anything in it. */
+static int part_fits(uint32_t first, uint32_t bytes, uint64_t wanted, uint64_t* end)
 {
-    return plan->momentum_bytes == momentum_bytes && plan->momentum_first % 4 == 0 &&
-           plan->state_bytes <= (uint32_t)INT32_MAX &&
-           (uint64_t)plan->momentum_first + momentum_bytes == plan->state_bytes;
+    const uint64_t at = (*end + 3) & ~(uint64_t)3;
+    if (bytes != wanted || (bytes > 0 && first != at))
+        return 0;
+    *end = bytes > 0 ? at + bytes : *end;
+    return 1;
+}
+
+static int state_fits(const sf_plan* plan, uint64_t momentum_bytes, uint64_t fractions_bytes)
+{
+    uint64_t end = 0;
+    return part_fits(plan->momentum_first, plan->momentum_bytes, momentum_bytes, &end) &&
+           part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) && end == plan->state_bytes &&
+           end <= (uint32_t)INT32_MAX;
+}
+
+/* Fraction bits lie below weights of 8 or 4 bits. */
+static int fractions_fit(uint32_t bits, const sf_tensor* t)
+{
+    return bits == 0 || ((bits == 2 || bits == 4 || bits == 8) && (t->dtype == SF_S8 || t->dtype == SF_S4));
 }
 
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
 {
-    uint64_t elements = 0, bytes = 0;
+    uint64_t elements = 0, bytes = 0, fractions = 0;
     for (uint32_t i = 0; i < plan->trainable_count; i++) {
         const sf_trainable* t = plan->trainables + i;
         if (t->tensor >= program->parameter_count)
@@ -182,6 +217,10 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
             return SF_PLAN_MISMATCH;
         if (t->scaler_count != 1 && t->scaler_count != channels_of(program->tensors + t->tensor))
             return SF_PLAN_MISMATCH;
+        const uint32_t below = plan->weight_fractions != NULL ? plan->weight_fractions[i] : 0;
+        if (!fractions_fit(below, program->tensors + t->tensor))
+            return SF_PLAN_MISMATCH;
+        fractions += sfi_fraction_bytes(program->tensors + t->tensor, below);
         elements += (uint32_t)program->tensors[t->tensor].elements;
         bytes += sfi_moving_bytes(program->tensors + t->tensor);
         if (elements > (uint64_t)INT32_MAX || bytes > (uint64_t)INT32_MAX)
@@ -190,7 +229,9 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
     plan->weights_bytes = (uint32_t)bytes;
     if (plan->trainable_count == 0 || elements != plan->elements)
         return SF_BAD_PLAN;
-    return state_fits(plan, plan->beta > 0 ? 2 * elements : 0) ? SF_OK : SF_BAD_PLAN;
+    if (plan->weight_fractions != NULL && fractions == 0)
+        return SF_BAD_PLAN;
+    return state_fits(plan, plan->beta > 0 ? 2 * elements : 0, fractions) ? SF_OK : SF_BAD_PLAN;
 }
 
 static int reads_trainable(const sf_plan* plan, const sf_op* op)

@@ -74,7 +74,7 @@ static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_
     return v < -q_max ? -q_max : v > q_max ? q_max : v;
 }
 
-static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint32_t count, int16_t* out)
+void sfi_widen_weights(const sf_tensor* t, const uint8_t* data, uint32_t first, uint32_t count, int16_t* out)
 {
     if (t->dtype == SF_S16) {
         sfi_copy(out, data + 2 * (size_t)first, 2 * (size_t)count);
@@ -90,11 +90,11 @@ static void widen(const sf_tensor* t, const uint8_t* data, uint32_t first, uint3
     }
 }
 
-/* w + sign * eps * z. */
-static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t first,
-                        uint32_t count, const int8_t* z, int32_t sign, int16_t* w)
+/* w + sign * eps * z; of long numbers, rounded to weights. */
+static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t bits,
+                        uint32_t first, uint32_t count, const int8_t* z, int32_t sign, int16_t* w)
 {
-    const int32_t q_max = largest(t);
+    const int32_t q_max = largest(t) << bits; /* a clamp before rounding is one after it */
     for (uint32_t at = 0, run; at < count; at += run) {
         const sf_scaler* s = sfi_scaler_at(plan, entry, t, first + at, count - at, &run);
         if (plan->perturbation == SF_EXACT)
@@ -103,11 +103,19 @@ static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf
             for (uint32_t i = at; i < at + run; i++)
                 w[i] = (int16_t)paper_weight(plan, w[i], z[i], s, sign, q_max);
     }
+    sfi_shorten(bits, count, w);
+}
+
+static sfi_fractions fractions_of(const sfi_pass* pass, const sf_trainable* entry)
+{
+    const sfi_fractions none = {NULL, 0};
+    return entry != NULL ? sfi_fractions_of(pass->program, pass->plan, pass->state, entry) : none;
 }
 
 sfi_source sfi_source_of(const sfi_pass* pass, uint32_t tensor)
 {
-    const sfi_source source = {pass, tensor, find_trainable(pass, tensor), weight_at(pass, tensor)};
+    const sf_trainable* entry = find_trainable(pass, tensor);
+    const sfi_source source = {pass, tensor, entry, weight_at(pass, tensor), fractions_of(pass, entry)};
     return source;
 }
 
@@ -115,12 +123,13 @@ void sfi_stage_s16(const sfi_source* source, uint32_t first, uint32_t count, int
 {
     const sfi_pass* pass = source->pass;
     const sf_tensor* t = pass->program->tensors + source->tensor;
-    widen(t, source->data, first, count, out);
+    sfi_widen_weights(t, source->data, first, count, out);
     if (source->entry == NULL)
         return;
     int8_t z[SFI_CHUNK];
     draw(pass, source->tensor, first, count, z);
-    perturb_s16(pass->plan, source->entry, t, first, count, z, pass->perturbation->sign, out);
+    sfi_lengthen(&source->fractions, first, count, out);
+    perturb_s16(pass->plan, source->entry, t, source->fractions.bits, first, count, z, pass->perturbation->sign, out);
 }
 
 #if __STDC_HOSTED__
@@ -148,7 +157,8 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
     const sf_tensor* t = pass->program->tensors + entry->tensor;
     const uint8_t* data = weight_at(pass, entry->tensor);
     const sfi_twins_kernel twins = pass->kernels->twins;
-    const int32_t q_max = largest(t);
+    const sfi_fractions fractions = fractions_of(pass, entry);
+    const int32_t q_max = largest(t) << fractions.bits;
     int16_t *up = pass->perturbation->sign > 0 ? out : twin, *down = pass->perturbation->sign > 0 ? twin : out,
             wide[PIECE];
     int8_t drawn[PIECE], *kept = pass->z != NULL && t->dtype == SF_S16 ? pass->z + sfi_kept_z(t) + first : NULL;
@@ -157,7 +167,8 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
         const int16_t* w = (const int16_t*)(const void*)data + first + at;
         some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
         if (t->dtype != SF_S16) {
-            widen(t, data, first + at, some, wide);
+            sfi_widen_weights(t, data, first + at, some, wide);
+            sfi_lengthen(&fractions, first + at, some, wide);
             w = wide;
         }
         draw(pass, entry->tensor, first + at, some, z);
@@ -171,6 +182,8 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
                 twins(w + i, z + i, run, s, q_max, up + at + i, down + at + i);
             }
         }
+        sfi_shorten(fractions.bits, some, up + at);
+        sfi_shorten(fractions.bits, some, down + at);
     }
 }
 
@@ -184,16 +197,19 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
         stage_both(pass, entry, first, count, out, twin);
         return;
     }
+    const sfi_fractions fractions = fractions_of(pass, entry);
     int8_t z[PIECE];
-    widen(t, weight_at(pass, tensor), first, count, out);
+    sfi_widen_weights(t, weight_at(pass, tensor), first, count, out);
+    sfi_lengthen(&fractions, first, count, out);
     if (twin != NULL)
         sfi_copy(twin, out, count * sizeof *twin);
     for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
         some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
         draw(pass, tensor, first + at, some, z);
-        perturb_s16(pass->plan, entry, t, first + at, some, z, pass->perturbation->sign, out + at);
+        perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, pass->perturbation->sign, out + at);
         if (twin != NULL)
-            perturb_s16(pass->plan, entry, t, first + at, some, z, -pass->perturbation->sign, twin + at);
+            perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, -pass->perturbation->sign,
+                        twin + at);
     }
 }
 

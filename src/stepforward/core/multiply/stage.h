@@ -2,6 +2,7 @@
 #ifndef SFI_STAGE_H
 #define SFI_STAGE_H
 
+#include "base/fractions.h"
 #include "base/machine.h"
 #include "base/pass.h"
 #include "stepforward.h"
@@ -19,6 +20,7 @@ typedef struct sfi_source {
     uint32_t tensor;
     const sf_trainable* entry; /* NULL: not perturbed */
     const uint8_t* data;
+    sfi_fractions fractions;
 } sfi_source;
 
 sfi_source sfi_source_of(const sfi_pass* pass, uint32_t tensor);
@@ -32,6 +34,9 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
                          int16_t* twin);
 void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int32_t* out,
                          int32_t* twin);
+
+/* Elements of a parameter of up to 16 bits, as they are stored. */
+void sfi_widen_weights(const sf_tensor* t, const uint8_t* data, uint32_t first, uint32_t count, int16_t* out);
 
 /* Where elements from `first` on lie, if they can be used as they are: of this type, and not perturbed. NULL otherwise.
  */

@@ -1,4 +1,5 @@
 /* Moving the weights: sign-m-SPSA with SGD (contract, section 8). */
+#include "base/fractions.h"
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
@@ -99,6 +100,21 @@ static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t co
     }
 }
 
+/* Weights of 8 or 4 bits; first is even. */
+static void store(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int16_t* w)
+{
+    if (t->dtype == SF_S8) {
+        for (uint32_t i = 0; i < count; i++)
+            data[first + i] = (uint8_t)w[i];
+        return;
+    }
+    data += first / 2;
+    for (uint32_t i = 0; i < count / 2; i++)
+        data[i] = (uint8_t)((w[2 * i] & 15) | (w[2 * i + 1] & 15) << 4);
+    if (count % 2 == 1)
+        data[count / 2] = (uint8_t)((w[count - 1] & 15) | (data[count / 2] & 0xf0));
+}
+
 /* Whether moves can be made in 32 bits: |g| <= 32767 whatever z is, every shift is at least 2, and weights have 16 bits
  * at most. Devices multiply 64 bits as fast, and save the second copy. */
 static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, const int8_t* votes)
@@ -163,6 +179,25 @@ static void apply_narrow(const sf_tensor* t, uint8_t* data, uint32_t first, uint
             w[count / 2] = (uint8_t)((low & 15) | (w[count / 2] & 0xf0));
         }
     }
+}
+
+/* Long numbers move as weights of 16 bits do, and are split again. */
+static void apply_long(const sf_tensor* t, const sfi_fractions* f, uint8_t* data, uint32_t first, uint32_t count,
+                       const piece* p, int narrow)
+{
+    const sf_tensor as_s16 = {.dtype = SF_S16};
+    const int32_t largest = (t->dtype == SF_S8 ? 127 : 7) << f->bits;
+    int16_t w[PIECE];
+    sfi_widen_weights(t, data, first, count, w);
+    sfi_lengthen(f, first, count, w);
+    if (narrow)
+        apply_narrow(&as_s16, (uint8_t*)w, 0, count, p->g);
+    else
+        apply(&as_s16, (uint8_t*)w, 0, count, p->move);
+    for (uint32_t i = 0; i < count; i++)
+        w[i] = (int16_t)sfi_clamp(w[i], -largest, largest);
+    sfi_split(f, first, count, w);
+    store(t, data, first, count, w);
 }
 
 static sfi_stream stream_of(const sfi_moving* m, const sf_trainable* entry, uint32_t direction)
@@ -259,6 +294,7 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
                                                        entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, m->step), end = first + count;
     const int narrow = is_narrow(plan, entry, t, m->votes);
+    const sfi_fractions fractions = sfi_fractions_of(m->program, plan, m->state, entry);
     piece p;
 #if __STDC_HOSTED__
     if (move_by_table(m, entry, t, data, first, count, rate))
@@ -274,7 +310,9 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
             else
                 scale_moves(&p, at, run, s, rate, plan->rounding);
         }
-        if (narrow)
+        if (fractions.bits > 0)
+            apply_long(t, &fractions, data, first, count, &p, narrow);
+        else if (narrow)
             apply_narrow(t, data, first, count, p.g);
         else
             apply(t, data, first, count, p.move);
