@@ -19,6 +19,8 @@
     .section .rodata.inputs, "a", %progbits
     run plain
     run momentum
+    run fractions
+    run together
     run head
     run digits
     run kernels

@@ -52,8 +52,8 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
-    """The small network: plain sign-SPSA, two directions with momentum, and a head trained after a cut
-    by directions that share the batch.
+    """The small network: plain sign-SPSA, two directions with momentum, a head trained after a cut by directions that
+    share the batch, fraction bits below its weights of 8 and 4 bits, and steps that move the weights together.
     """
     program = small_network()
     everything = range(program.parameter_count)
@@ -73,6 +73,16 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
                 rounding="stochastic",
                 warmup=10,
             ),
+        ),
+        "fractions": (
+            everything,
+            Settings(
+                steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=3, momentum=0.5, low_bits="fraction-4"
+            ),
+        ),
+        "together": (
+            everything,
+            Settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=4, low_bits="accumulate-8"),
         ),
         "head": (
             everything[-4:],

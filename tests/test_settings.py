@@ -31,6 +31,15 @@ YOUNGER = {name for name, row in TABLE.items() if row.decides and row.unsaid is 
         {"calibration": "guess"},
         {"steps": 2**32},
         {"warmup": 11, "steps": 10},
+        *(
+            {"low_bits": text}
+            for text in ("", "fraction", "fraction-3", "fraction-08", "direct-1", "accumulate-1")
+        ),
+        *(
+            {"low_bits": text}
+            for text in ("accumulate-256", "accumulate-016", "accumulate--2", "fraction-8-8")
+        ),
+        {"low_bits": "accumulate-16", "momentum": 0.9},
     ],
     ids=str,
 )

@@ -12,6 +12,7 @@ from stepforward.program.model import Op, Program
 _STATE = {
     "momentum": "momentum buffer",
     "fractions": "fraction bits of the weights",
+    "held votes": "votes of the steps that move the weights together",
 }
 
 

@@ -18,7 +18,6 @@ from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
-LOW_BITS = ("direct", "fraction-8", "fraction-4", "fraction-2")
 MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
@@ -252,9 +251,12 @@ class Settings:
     low_bits: str = _row(
         "direct",
         "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. fraction-8, -4, -2: they add "
-        "up in as many bits below each weight, in RAM while it trains; forward passes see the rounded weights.",
+        "up in as many bits below each weight, in RAM while it trains; forward passes see the rounded weights. "
+        "accumulate-K (accumulate-16): weights move every K steps by the sum of all their votes; costs no RAM but "
+        "the votes.",
         "FORM",
-        choices=LOW_BITS,
+        good=lambda value: _low_bits(value) is not None,
+        remedy="use direct, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
         decides=True,
         unsaid="direct",
     )
@@ -290,6 +292,11 @@ class Settings:
                 given = row.relative if relative else row.by_engine.get(METHODS[self.method].needs)
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
+        if self.accumulate > 1 and self.momentum and METHODS[self.method].needs == INTEGERS:
+            raise StepforwardError(
+                f"low_bits = {self.low_bits!r} with momentum = {self.momentum:g}",
+                "give momentum 0: steps are accumulated in its place",
+            )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
 
@@ -301,8 +308,14 @@ class Settings:
     @property
     def fraction_bits(self) -> int:
         """Bits below each weight of 8 or 4 bits."""
-        form, _, bits = self.low_bits.partition("-")
-        return int(bits) if form == "fraction" else 0
+        form, number = _low_bits(self.low_bits) or ("", 0)
+        return number if form == "fraction" else 0
+
+    @property
+    def accumulate(self) -> int:
+        """Steps that move the weights together."""
+        form, number = _low_bits(self.low_bits) or ("", 0)
+        return number if form == "accumulate" else 1
 
     def with_steps(self, steps: int) -> "Settings":
         """The same with a number of steps, where a run was given minutes."""
@@ -314,6 +327,14 @@ class Settings:
         """
         values = {name: getattr(self, name) for name in DECIDING}
         return {name: value for name, value in values.items() if value != TABLE[name].unsaid}
+
+
+def _low_bits(text: str) -> tuple[str, int] | None:
+    """The form in which low-bit weights learn, and its number; None if there is no such form."""
+    form, _, digits = text.partition("-")
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
+    forms = {"direct": not digits, "fraction": number in (2, 4, 8), "accumulate": 2 <= number <= 255}
+    return (form, number) if forms.get(form) and text == (f"{form}-{number}" if number else form) else None
 
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:

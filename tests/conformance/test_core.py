@@ -309,6 +309,29 @@ def test_fraction_bits_below_low_bit_weights(program, settings, bits, trainable,
     assert np.array_equal(logits_of(core, x), logits_of(again, x))
 
 
+@settings(relaxed, max_examples=60)
+@given(low_bit_weights, plans, st.integers(2, 4), memories, st.data())
+def test_steps_that_move_the_weights_together(program, settings, together, memory, data):
+    settings = replace(settings, low_bits=f"accumulate-{together}", momentum=0.0)
+    plan = plan_training(program, (0, 1), settings)
+    x, _ = inputs(program, 2, np.random.default_rng(1))
+    core, reference = CoreEngine(program, plan, threads=2, memory=memory), ReferenceEngine(program, plan)
+    first = data.draw(st.integers(0, settings.steps - 1))
+    for step in range(first, min(first + 7, settings.steps)):
+        before = core.snapshot()
+        if data.draw(st.booleans()):  # the state is all that a step needs of those before it
+            core, reference = CoreEngine(program, plan, 1, memory=memory), ReferenceEngine(program, plan)
+            for engine in (core, reference):
+                engine.restore(before)
+        votes = [data.draw(st.integers(-127, 127)) for _ in range(settings.directions)]
+        core.update(step, votes)
+        reference.update(step, votes)
+        assert core.snapshot() == reference.snapshot()
+        if (step + 1) % together and step + 1 < settings.steps:
+            assert core.snapshot().weights == before.weights
+    assert np.array_equal(logits_of(core, x), logits_of(reference, x))
+
+
 @pytest.mark.parametrize("dtype", ["s8", "s4"])
 @pytest.mark.parametrize("bits", [8, 4, 2])
 @pytest.mark.parametrize("memory", sorted(CHOICES))

@@ -130,7 +130,7 @@ static void trial(uint32_t number)
     } else {
         /* pieces, the last one first */
         const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-        const sfi_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, {NULL, 0, 0}};
+        const sfi_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, step, {NULL, 0, 0}};
         const uint32_t piece = SFI_CHUNK * (1 + below(12));
         for (uint32_t first = (count - 1) / piece * piece;; first -= piece) {
             sfi_update_elements(&moving, &entry, first, sfi_min_u32(piece, count - first));

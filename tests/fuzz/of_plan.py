@@ -14,7 +14,13 @@ from stepforward.settings import Settings
 
 SUFFIX = ".sft"
 GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
-SETTINGS = ({}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "directions": 1})
+SETTINGS = (
+    {},
+    {"momentum": 0.9, "rounding": "stochastic"},
+    {"perturbation": "paper", "directions": 1},
+    {"momentum": 0.5, "low_bits": "fraction-4"},
+    {"low_bits": "accumulate-3"},
+)
 
 
 @cache

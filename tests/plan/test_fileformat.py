@@ -50,7 +50,10 @@ def with_section(kind, version, words):
     return sealed(CONTENT[:16] + struct.pack("<I", count + 1) + CONTENT[20:at] + section + CONTENT[at:])
 
 
-@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN])
+TOGETHER = plan_training(LOW, range(8), Settings(steps=9, directions=3, low_bits="accumulate-5"))
+
+
+@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER])
 def test_a_plan_comes_back_whole(plan, tmp_path):
     fileformat.save(plan, tmp_path / "plan.sft")
     assert fileformat.load(tmp_path / "plan.sft") == plan
@@ -88,8 +91,8 @@ def test_fractions_lie_after_the_momentum():
 def test_fraction_bits_that_cannot_be_are_refused(word, change):
     content = bytearray(fileformat.to_bytes(LOW_PLAN))
     first, count = words_of(content, 9)
-    assert count == 8
-    struct.pack_into("<I", content, first + 4 * word, change)
+    assert count == 9
+    struct.pack_into("<I", content, first + 4 + 4 * word, change)
     assert status(sealed(content), LOW)[0] in (
         "the training plan is not valid",
         "the training plan belongs to another program",
@@ -114,9 +117,26 @@ def test_parts_of_the_state_that_do_not_fit_are_refused(word, change):
 def test_fractions_without_any_or_below_weights_of_16_bits_are_refused():
     content = bytearray(fileformat.to_bytes(LOW_PLAN))
     first, count = words_of(content, 9)
-    content[first : first + 4 * count] = bytes(4 * count)
+    content[first + 4 : first + 4 * count] = bytes(4 * count - 4)
     assert status(sealed(content), LOW)[0] == "the training plan is not valid"
-    assert status(with_section(9, 1, [8] + [0] * 7))[0] == "the training plan belongs to another program"
+    assert status(with_section(9, 1, [1, 8] + [0] * 7))[0] == "the training plan belongs to another program"
+
+
+def test_the_state_holds_the_votes_of_steps_that_move_the_weights_together():
+    handle, _file = open_program(LOW)
+    plan, _plan_file = open_plan(handle, TOGETHER)
+    assert (plan.accumulate, plan.held_first, plan.held_bytes, plan.state_bytes) == (5, 0, 15, 15)
+    assert [tuple(part) for part in TOGETHER.state] == [("held votes", 0, 15)]
+
+
+@pytest.mark.parametrize("change", [0, 1, 4, 6, 256, 2**31, 0xFFFFFFFF])
+def test_another_number_of_such_steps_is_refused(change):
+    content = bytearray(fileformat.to_bytes(TOGETHER))
+    first, _ = words_of(content, 9)
+    struct.pack_into("<I", content, first, change)
+    assert status(sealed(content), LOW)[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
 
 
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():

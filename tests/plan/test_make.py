@@ -52,9 +52,10 @@ def test_fraction_bits_make_probe_and_step_finer(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "trained"), [("s16", range(8)), ("s8", [1, 3])])
-def test_fraction_bits_without_a_low_bit_weight_that_moves_are_refused(dtype, trained):
+@pytest.mark.parametrize("form", ["fraction-8", "accumulate-16"])
+def test_forms_of_low_bit_weights_are_refused_where_none_moves(dtype, trained, form):
     with pytest.raises(StepforwardError, match="no weight that moves has 8 or 4 bits"):
-        plan_training(small_program(dtype), trained, Settings(steps=10, low_bits="fraction-8"))
+        plan_training(small_program(dtype), trained, Settings(steps=10, low_bits=form))
 
 
 def test_quanta_say_when_nothing_moves():

@@ -69,6 +69,11 @@ def rate(schedule: str, step: int, steps: int, warmup: int) -> int:
     return value * (step + 1) // warmup if step < warmup else value
 
 
+def moves_now(plan, step: int) -> bool:
+    """Whether the weights move after a step: after every one, or after `accumulate` of them and the last."""
+    return (step + 1) % plan.accumulate == 0 or step + 1 == plan.steps
+
+
 def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int, votes: Sequence[int]) -> Int:
     """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
 
@@ -81,22 +86,43 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
         step: step number.
         votes: one s8 per direction.
     """
-    n = tensor.elements
-    g = np.zeros(n, dtype=np.int64)
-    for index, vote in enumerate(votes):
-        if vote:
-            g += vote * direction(plan.distribution, plan.seed, step, index, entry.tensor, n)
+    g = _sum(plan, entry, tensor, step, votes)
     if velocity is not None:
         faded = shift_right(velocity * plan.momentum, 15)
         velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
-    product = g * _per_element(tensor, entry.update_mult) * rate(plan.schedule, step, plan.steps, plan.warmup)
+    return _moved(plan, entry, tensor, w, step, g * rate(plan.schedule, step, plan.steps, plan.warmup))
+
+
+def update_together(plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]]) -> Int:
+    """The weights after several steps, the last of them `step`, that move them together.
+
+    Args:
+        plan, entry, tensor, w, step: as for `update`.
+        held: the votes of each of the steps.
+    """
+    total = np.zeros(tensor.elements, dtype=np.int64)
+    for t, votes in enumerate(held, step + 1 - len(held)):
+        total += _sum(plan, entry, tensor, t, votes) * rate(plan.schedule, t, plan.steps, plan.warmup)
+    return _moved(plan, entry, tensor, w, step, total)
+
+
+def _sum(plan, entry, tensor: Tensor, step: int, votes: Sequence[int]) -> Int:
+    g = np.zeros(tensor.elements, dtype=np.int64)
+    for index, vote in enumerate(votes):
+        if vote:
+            g += vote * direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+    return g
+
+
+def _moved(plan, entry, tensor: Tensor, w: Int, step: int, total: Int) -> Int:
+    product = total * _per_element(tensor, entry.update_mult)
     shift = _per_element(tensor, entry.update_shift) + 15
     if plan.rounding == "nearest":
         move = shift_right(product, shift)
     elif plan.rounding == "floor":
         move = product >> shift
     else:
-        u = half_words(plan.seed, step, STOCHASTIC_ROUNDING, entry.tensor, n)
+        u = half_words(plan.seed, step, STOCHASTIC_ROUNDING, entry.tensor, tensor.elements)
         noise = np.where(shift >= 16, u << np.maximum(shift - 16, 0), u >> np.maximum(16 - shift, 0))
         move = (product + noise) >> shift
     largest = tensor.q_max << entry.fraction_bits

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 6  # SF_INTERFACE
+INTERFACE = 7  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -63,7 +63,8 @@ class PlanHandle(ctypes.Structure):
             )
         ],
         ("weight_fractions", c_void_p),
-        *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes", "unknown")],
+        *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes")],
+        *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes", "unknown")],
     )
 
 

@@ -26,6 +26,7 @@ class ReferenceEngine:
         self._weights = unpack_all(program)
         self._velocity: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
+        self._held: list[tuple[int, ...]] = []
         self._read_state(b"")
 
     def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
@@ -61,9 +62,20 @@ class ReferenceEngine:
 
     def update(self, step_number: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step."""
+        held: list[tuple[int, ...]] = []
+        if self.plan is not None and self._held:
+            place = step_number % self.plan.accumulate
+            self._held[place] = tuple(votes)
+            if not step.moves_now(self.plan, step_number):
+                return
+            held = self._held[: place + 1]
         for entry in self._entries:
             tensor, velocity = self.program.tensors[entry.tensor], self._velocity.get(entry.tensor)
-            moved = step.update(self.plan, entry, tensor, self._long(entry), velocity, step_number, votes)
+            w = self._long(entry)
+            if held:
+                moved = step.update_together(self.plan, entry, tensor, w, step_number, held)
+            else:
+                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes)
             if entry.fraction_bits:
                 moved, self._fractions[entry.tensor] = fractions.split(moved, entry.fraction_bits)
             self._weights[entry.tensor] = moved.reshape(tensor.shape)
@@ -73,7 +85,7 @@ class ReferenceEngine:
         return (logits(self.program, self._weights, batch.x).astype(np.int32),)
 
     def snapshot(self) -> Snapshot:
-        """The weights section, and the state: momentum and fractions of each trainable tensor in the plan's order."""
+        """The weights section, and the state as the plan lays it out."""
         held = {
             "momentum": b"".join(v.astype("<i2").tobytes() for v in self._velocity.values()),
             "fractions": b"".join(
@@ -81,6 +93,7 @@ class ReferenceEngine:
                 for entry in self._entries
                 if entry.fraction_bits
             ),
+            "held votes": np.array(self._held, dtype=np.int8).tobytes(),
         }
         state = bytearray(self.plan.state_bytes if self.plan else 0)
         for part in self.plan.state if self.plan else ():
@@ -99,6 +112,10 @@ class ReferenceEngine:
         state = state or bytes(self.plan.state_bytes)
         first = {part.kind: part.first for part in self.plan.state}
         at = first.get("fractions", 0)
+        if "held votes" in first:
+            m, count = self.plan.directions, self.plan.accumulate
+            held = np.frombuffer(state, np.int8, count * m, first["held votes"]).reshape(count, m)
+            self._held = [tuple(votes) for votes in held.tolist()]
         for index, entry in enumerate(self._entries):
             size = self.program.tensors[entry.tensor].elements
             if "momentum" in first:

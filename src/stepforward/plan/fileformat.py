@@ -129,12 +129,13 @@ def _read_state(words: Sequence[int]) -> dict[str, Any]:
 
 
 def _low_bits(plan: TrainingPlan) -> list[int]:
-    return [entry.fraction_bits for entry in plan.trainable]
+    return [plan.accumulate, *(entry.fraction_bits for entry in plan.trainable)]
 
 
 def _read_low_bits(words: Sequence[int]) -> dict[str, Any]:
-    _check(set(words) <= {0, 2, 4, 8} and any(words))
-    return {"fraction_bits": tuple(words)}
+    accumulate, *bits = words
+    _check(set(bits) <= {0, 2, 4, 8} and (accumulate == 1 if any(bits) else 1 < accumulate <= 255))
+    return {"accumulate": accumulate, "fraction_bits": tuple(bits)}
 
 
 SECTIONS = {
@@ -147,7 +148,9 @@ SECTIONS = {
     "low_bits": _Section(_low_bits, _read_low_bits),
 }
 
-OPTIONAL = {"low_bits": lambda plan: any(entry.fraction_bits for entry in plan.trainable)}
+OPTIONAL = {
+    "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable)
+}
 """Sections that only some plans have, and which."""
 
 
@@ -208,7 +211,7 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
         given = zip(fields["trainable"], fractions, strict=True)
         fields["trainable"] = tuple(replace(entry, fraction_bits=bits) for entry, bits in given)
     plan = TrainingPlan(**fields)
-    _check(plan.state == state)
+    _check(plan.state == state and (plan.accumulate == 1 or plan.momentum == 0))
     return plan
 
 

@@ -33,7 +33,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
     if frozen is not None:
         raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
-    if settings.fraction_bits and not any(_fraction_bits(program.tensors[i], settings) for i in chosen):
+    if settings.low_bits != "direct" and not any(_has_low_bits(program.tensors[i]) for i in chosen):
         raise StepforwardError(
             f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
             "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
@@ -60,6 +60,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         trainable=tuple(entries),
         elements=element,
         share_batch=settings.share_batch,
+        accumulate=settings.accumulate,
     )
 
 
@@ -95,7 +96,11 @@ def _momentum_bits(settings: Settings) -> int:
 
 
 def _fraction_bits(tensor: Tensor, settings: Settings) -> int:
-    return settings.fraction_bits if tensor.dtype in ("s8", "s4") else 0
+    return settings.fraction_bits if _has_low_bits(tensor) else 0
+
+
+def _has_low_bits(tensor: Tensor) -> bool:
+    return tensor.dtype in ("s8", "s4")
 
 
 def _grid(program: Program, index: int, settings: Settings) -> tuple[float, ...]:

@@ -54,7 +54,7 @@ class StatePart(NamedTuple):
     bytes: int
 
 
-STATE_PARTS = {"momentum": 1, "fractions": 3}
+STATE_PARTS = {"momentum": 1, "fractions": 3, "held votes": 4}
 """What a state may hold, in this order, and how a file says so."""
 
 
@@ -62,7 +62,7 @@ STATE_PARTS = {"momentum": 1, "fractions": 3}
 class TrainingPlan:
     """Settings reduced to integers for one program; docs/file-formats.md has the fields.
 
-    `elements` counts the trainable parameters.
+    `elements` counts the trainable parameters; the votes of `accumulate` steps move them together.
     """
 
     objective: Objective
@@ -81,6 +81,7 @@ class TrainingPlan:
     trainable: tuple[Trainable, ...]
     elements: int
     share_batch: bool
+    accumulate: int = 1
 
     @property
     def state(self) -> tuple[StatePart, ...]:
@@ -88,6 +89,7 @@ class TrainingPlan:
         sizes = {
             "momentum": 2 * self.elements if self.momentum else 0,
             "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
+            "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
         }
         parts, at = [], 0
         for kind in STATE_PARTS:

@@ -9,7 +9,7 @@
 #define LOW_BITS 9u       /* a section that only some plans have */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, FRACTIONS = 3 };
+enum { MOMENTUM = 1, FRACTIONS = 3, HELD_VOTES = 4 };
 
 /* Sections, each by a reader of its words; `count` of them. */
 
@@ -82,23 +82,32 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
     for (uint32_t i = 0, last = 0; i < parts; i++) {
         const uint8_t* part = at + 8 + 12 * (size_t)i;
         const uint32_t kind = sfi_word(part), first = sfi_word(part + 4), bytes = sfi_word(part + 8);
-        if (kind != MOMENTUM && kind != FRACTIONS)
+        if (kind != MOMENTUM && kind != FRACTIONS && kind != HELD_VOTES)
             return SF_UNKNOWN;
         if (kind <= last || bytes == 0)
             return SF_BAD_PLAN;
         last = kind;
-        *(kind == MOMENTUM ? &plan->momentum_first : &plan->fractions_first) = first;
-        *(kind == MOMENTUM ? &plan->momentum_bytes : &plan->fractions_bytes) = bytes;
+        if (kind == MOMENTUM) {
+            plan->momentum_first = first;
+            plan->momentum_bytes = bytes;
+        } else if (kind == FRACTIONS) {
+            plan->fractions_first = first;
+            plan->fractions_bytes = bytes;
+        } else {
+            plan->held_first = first;
+            plan->held_bytes = bytes;
+        }
     }
     return SF_OK;
 }
 
-/* Fraction bits of each trainable tensor. */
+/* Steps that move the weights together, and the fraction bits of each trainable tensor. */
 static sf_status read_low_bits(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (count != plan->trainable_count) /* sections come in order: the trainables are known */
+    if (count != 1 + plan->trainable_count) /* sections come in order: the trainables are known */
         return SF_BAD_PLAN;
-    plan->weight_fractions = (const uint32_t*)(const void*)at;
+    plan->accumulate = sfi_word(at);
+    plan->weight_fractions = (const uint32_t*)(const void*)(at + 4);
     return SF_OK;
 }
 
@@ -192,14 +201,26 @@ static int state_fits(const sf_plan* plan, uint64_t momentum_bytes, uint64_t fra
 {
     uint64_t end = 0;
     return part_fits(plan->momentum_first, plan->momentum_bytes, momentum_bytes, &end) &&
-           part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) && end == plan->state_bytes &&
-           end <= (uint32_t)INT32_MAX;
+           part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) &&
+           part_fits(plan->held_first, plan->held_bytes,
+                     plan->accumulate > 1 ? (uint64_t)plan->accumulate * plan->directions : 0, &end) &&
+           end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
 }
 
 /* Fraction bits lie below weights of 8 or 4 bits. */
 static int fractions_fit(uint32_t bits, const sf_tensor* t)
 {
     return bits == 0 || ((bits == 2 || bits == 4 || bits == 8) && (t->dtype == SF_S8 || t->dtype == SF_S4));
+}
+
+/* Fractions, or steps that move the weights together, without momentum: one of them, where there is the section. */
+static int low_bits_fit(const sf_plan* plan, uint64_t fractions_bytes)
+{
+    if (plan->weight_fractions == NULL)
+        return 1;
+    if (fractions_bytes > 0)
+        return plan->accumulate == 1;
+    return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0;
 }
 
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
@@ -229,7 +250,7 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
     plan->weights_bytes = (uint32_t)bytes;
     if (plan->trainable_count == 0 || elements != plan->elements)
         return SF_BAD_PLAN;
-    if (plan->weight_fractions != NULL && fractions == 0)
+    if (!low_bits_fit(plan, fractions))
         return SF_BAD_PLAN;
     return state_fits(plan, plan->beta > 0 ? 2 * elements : 0, fractions) ? SF_OK : SF_BAD_PLAN;
 }

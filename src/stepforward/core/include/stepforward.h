@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 6u
+#define SF_INTERFACE 7u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -205,6 +205,9 @@ typedef struct sf_plan {
     const uint32_t* weight_fractions; /* of each trainable tensor, the bits below its weights: 0, 2, 4 or 8; or NULL */
     uint32_t fractions_first;         /* byte of the state where they begin, whole bytes for each tensor */
     uint32_t fractions_bytes;
+    uint32_t accumulate; /* steps whose votes move the weights together; 0 and 1: every step moves them */
+    uint32_t held_first; /* byte of the state where the votes of such steps are held, accumulate * directions of them */
+    uint32_t held_bytes;
     uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;
 

@@ -47,8 +47,10 @@ sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, voi
                              const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    update u = {{&kernels, program, plan, weights, state, step, votes, {NULL, 0, 0}}, 0};
+    update u = {{&kernels, program, plan, weights, state, step, votes, step, {NULL, 0, 0}}, 0};
     const sf_status status = sfi_check_update(&u.moving);
+    if (status == SF_OK && !sfi_hold_votes(&u.moving))
+        return SF_OK;
     if (status == SF_OK && packs != NULL && packs->drawn > 0 && packs->drawn == 1 + step) {
         const sfi_drawn drawn = {(const int8_t*)packs->memory, sfi_kept_z_bytes(program), packs->held};
         u.moving.drawn = drawn;

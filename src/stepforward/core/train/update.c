@@ -74,6 +74,19 @@ static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* 
             p->move[i] = (p->g[i] * factor + half) >> shift;
 }
 
+/* The same of moves that hold sums of g * rate over several steps: |sum * mult| < 2^61 for 255 steps of 255
+ * directions. */
+static void scale_sums(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rounding)
+{
+    const int64_t mult = (int64_t)s->update_mult;
+    const uint32_t shift = s->update_shift + 15;
+    const int64_t half = rounding == SF_NEAREST ? (int64_t)1 << (shift - 1) : 0;
+    const uint32_t up = shift >= 16 ? shift - 16 : 0, down = shift >= 16 ? 0 : 16 - shift;
+    for (uint32_t i = at; i < at + count; i++)
+        p->move[i] =
+            (p->move[i] * mult + (rounding == SF_STOCHASTIC ? ((int64_t)p->u[i] << up) >> down : half)) >> shift;
+}
+
 static int64_t clamped(int64_t v, int64_t q_max) { return v < -q_max ? -q_max : v > q_max ? q_max : v; }
 
 static void apply(const sf_tensor* t, uint8_t* data, uint32_t first, uint32_t count, const int64_t* move)
@@ -200,18 +213,18 @@ static void apply_long(const sf_tensor* t, const sfi_fractions* f, uint8_t* data
     store(t, data, first, count, w);
 }
 
-static sfi_stream stream_of(const sfi_moving* m, const sf_trainable* entry, uint32_t direction)
+static sfi_stream stream_of(const sfi_moving* m, const sf_trainable* entry, uint32_t step, uint32_t direction)
 {
-    return sfi_stream_of(m->kernels, m->plan->seed, m->step, direction, entry->tensor);
+    return sfi_stream_of(m->kernels, m->plan->seed, step, direction, entry->tensor);
 }
 
 /* z of some elements of one direction: where it was kept, or drawn into `room`. */
-static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t direction,
-                          uint32_t first, uint32_t count, int8_t* room)
+static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t step,
+                          uint32_t direction, uint32_t first, uint32_t count, int8_t* room)
 {
-    if (direction < m->drawn.directions && t->dtype == SF_S16)
+    if (direction < m->drawn.directions && t->dtype == SF_S16 && step == m->step)
         return m->drawn.z + direction * m->drawn.bytes + sfi_kept_z(t) + first;
-    const sfi_stream s = stream_of(m, entry, direction);
+    const sfi_stream s = stream_of(m, entry, step, direction);
     sfi_draw(&s, m->plan->distribution, first, count, room);
     return room;
 }
@@ -221,22 +234,49 @@ static int16_t* momentum_of(const sfi_moving* m, const sf_trainable* entry)
     return (int16_t*)(void*)((uint8_t*)m->state + m->plan->momentum_first) + entry->element_first;
 }
 
-/* g, or v, of a piece; and the uniform numbers of stochastic rounding. */
+/* g of one step. */
+static void sum_directions(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t step,
+                           uint32_t first, uint32_t count, int32_t* g)
+{
+    const int8_t* votes = m->votes + (size_t)(step - m->first) * m->plan->directions;
+    int8_t z[PIECE];
+    sfi_fill(g, 0, count * sizeof *g);
+    for (uint32_t i = 0; i < m->plan->directions; i++)
+        if (votes[i] != 0)
+            accumulate(g, z_of(m, entry, t, step, i, first, count, z), votes[i], count);
+}
+
+/* The uniform numbers of stochastic rounding. */
+static void draw_noise(const sfi_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count, uint16_t* u)
+{
+    if (m->plan->rounding == SF_STOCHASTIC) {
+        const sfi_stream s = stream_of(m, entry, m->step, STOCHASTIC_STREAM);
+        sfi_draw_halfwords(&s, first, count, u);
+    }
+}
+
+/* g, or v, of a piece. */
 static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
                    piece* p)
 {
-    const sf_plan* plan = m->plan;
-    int8_t z[PIECE];
-    sfi_fill(p->g, 0, count * sizeof *p->g);
-    for (uint32_t i = 0; i < plan->directions; i++)
-        if (m->votes[i] != 0)
-            accumulate(p->g, z_of(m, entry, t, i, first, count, z), m->votes[i], count);
-    if (plan->beta > 0)
-        momentum_step(plan, momentum_of(m, entry) + first, p->g, count);
-    if (plan->rounding == SF_STOCHASTIC) {
-        const sfi_stream s = stream_of(m, entry, STOCHASTIC_STREAM);
-        sfi_draw_halfwords(&s, first, count, p->u);
+    sum_directions(m, entry, t, m->step, first, count, p->g);
+    if (m->plan->beta > 0)
+        momentum_step(m->plan, momentum_of(m, entry) + first, p->g, count);
+    draw_noise(m, entry, first, count, p->u);
+}
+
+/* The sum of g * rate over the steps that move a piece together. */
+static void gather_steps(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first,
+                         uint32_t count, piece* p)
+{
+    sfi_fill(p->move, 0, count * sizeof *p->move);
+    for (uint32_t step = m->first; step <= m->step; step++) {
+        const int64_t rate = sf_rate(m->plan, step);
+        sum_directions(m, entry, t, step, first, count, p->g);
+        for (uint32_t i = 0; i < count; i++)
+            p->move[i] += rate * p->g[i];
     }
+    draw_noise(m, entry, first, count, p->u);
 }
 
 #if __STDC_HOSTED__
@@ -262,7 +302,7 @@ static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const s
     const sf_plan* plan = m->plan;
     const sfi_moves_kernel moves = m->kernels->moves;
     const uint32_t direction = only_direction(plan, m->votes);
-    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 ||
+    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->accumulate > 1 ||
         plan->rounding == SF_STOCHASTIC || direction == plan->directions || count < 2 * SFI_CHUNK ||
         !is_narrow(plan, entry, t, m->votes))
         return 0;
@@ -279,7 +319,7 @@ static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const s
         move[i] = (int16_t)g[i];
     for (uint32_t end = first + count, some; first < end; first += some) {
         some = sfi_min_u32(PIECE, end - first);
-        moves((int16_t*)(void*)data + first, z_of(m, entry, t, direction, first, some, z), some, move);
+        moves((int16_t*)(void*)data + first, z_of(m, entry, t, m->step, direction, first, some, z), some, move);
     }
     return 1;
 }
@@ -293,7 +333,7 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
     uint8_t* data = (uint8_t*)(uintptr_t)sfi_weight_at(m->program, plan, m->weights,
                                                        entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, m->step), end = first + count;
-    const int narrow = is_narrow(plan, entry, t, m->votes);
+    const int together = plan->accumulate > 1, narrow = !together && is_narrow(plan, entry, t, m->votes);
     const sfi_fractions fractions = sfi_fractions_of(m->program, plan, m->state, entry);
     piece p;
 #if __STDC_HOSTED__
@@ -302,10 +342,15 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
 #endif
     for (; first < end; first += count) {
         count = sfi_min_u32(PIECE, end - first);
-        gather(m, entry, t, first, count, &p);
+        if (together)
+            gather_steps(m, entry, t, first, count, &p);
+        else
+            gather(m, entry, t, first, count, &p);
         for (uint32_t at = 0, run; at < count; at += run) {
             const sf_scaler* s = sfi_scaler_at(plan, entry, t, first + at, count - at, &run);
-            if (narrow)
+            if (together)
+                scale_sums(&p, at, run, s, plan->rounding);
+            else if (narrow)
                 scale_moves_narrow(p.g + at, p.u + at, run, s, rate, plan->rounding);
             else
                 scale_moves(&p, at, run, s, rate, plan->rounding);
@@ -327,12 +372,28 @@ sf_status sfi_check_update(const sfi_moving* m)
     return ((uintptr_t)m->weights & 3u) != 0 || ((uintptr_t)m->state & 3u) != 0 ? SF_MISALIGNED : SF_OK;
 }
 
+int sfi_hold_votes(sfi_moving* m)
+{
+    const sf_plan* plan = m->plan;
+    m->first = m->step;
+    if (plan->accumulate <= 1)
+        return 1;
+    const uint32_t place = m->step % plan->accumulate;
+    int8_t* held = (int8_t*)m->state + plan->held_first;
+    sfi_copy(held + (size_t)place * plan->directions, m->votes, plan->directions);
+    m->votes = held;
+    m->first = m->step - place;
+    return place + 1 == plan->accumulate || m->step + 1 == plan->steps;
+}
+
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                     const int8_t* votes)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_moving m = {&kernels, program, plan, weights, state, step, votes, {NULL, 0, 0}};
+    sfi_moving m = {&kernels, program, plan, weights, state, step, votes, step, {NULL, 0, 0}};
     const sf_status status = sfi_check_update(&m);
+    if (status == SF_OK && !sfi_hold_votes(&m))
+        return SF_OK;
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
         sfi_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);

@@ -19,11 +19,16 @@ typedef struct sfi_moving {
     void* weights;
     void* state;
     uint32_t step;
-    const int8_t* votes;
+    const int8_t* votes; /* of steps first .. step, one after the other */
+    uint32_t first;
     sfi_drawn drawn; /* z of this step that passes have kept; the rest is drawn again */
 } sfi_moving;
 
 sf_status sfi_check_update(const sfi_moving* moving);
+
+/* Whether the weights move in this step. Where several steps move them together its votes are held in the state, and
+ * `moving` gets those of all. */
+int sfi_hold_votes(sfi_moving* moving);
 
 /* Moves elements first .. first+count-1 of one trainable tensor; first is a multiple of SFI_CHUNK. Pieces of a tensor
  * may be moved in any order, and at the same time. */
