@@ -13,6 +13,7 @@ _STATE = {
     "momentum": "momentum buffer",
     "fractions": "fraction bits of the weights",
     "held votes": "votes of the steps that move the weights together",
+    "tail": "sums of the exact tail",
 }
 
 

@@ -23,6 +23,7 @@ PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
 SIZES = ("absolute", "relative")
+TAILS = ("votes", "exact")
 
 
 class Row(NamedTuple):
@@ -264,6 +265,24 @@ class Settings:
         "cosine", "Of the learning rate: constant, linear or cosine.", "NAME", choices=SCHEDULES, decides=True
     )
     warmup: int = _row(0, "Steps over which the learning rate rises from 0.", "N", **_from(0), decides=True)
+    tail: str = _row(
+        "votes",
+        "What moves the last layer. votes: as everything else; exact: its own gradient, which needs no more than its "
+        "inputs and the softmax of the samples that are run anyway.",
+        "NAME",
+        choices=TAILS,
+        decides=True,
+        unsaid="votes",
+    )
+    tail_rate: float = _row(
+        0.25,
+        "Of an exact tail: the share of an error that a step corrects, at the peak of the schedule. Relative to the "
+        "size of the layer's inputs, so that one number fits any network.",
+        "R",
+        **_positive(100, "give a small positive number, such as 0.25"),
+        decides=True,
+        unsaid=0.25,
+    )
     validation: float = _row(
         0.2,
         "Share of DATA held out to choose the weights that are kept; it moves no weights.",

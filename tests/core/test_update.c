@@ -99,7 +99,7 @@ static void trial(uint32_t number)
     program.tensors = &tensor;
     plan.trainables = &entry;
     plan.scalers = scalers;
-    plan.trainable_count = 1;
+    plan.trainable_count = plan.voted_count = 1;
     plan.seed = state;
     plan.directions = below(3) ? 1 + below(3) : SF_MAX_DIRECTIONS;
     plan.distribution = below(3);

@@ -20,6 +20,7 @@ CHANGES = [{}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "pa
 PLANS = [plan_training(PROGRAM, range(8), Settings(steps=9, **changes)) for changes in CHANGES]
 LOW = small_program("s4", per_channel=True)
 LOW_PLAN = plan_training(LOW, range(8), Settings(steps=9, momentum=0.9, low_bits="fraction-2"))
+TAIL_PLAN = plan_training(PROGRAM, range(3, 8), Settings(steps=9, momentum=0.9, tail="exact"))
 CONTENT = fileformat.to_bytes(PLANS[1])
 
 
@@ -53,7 +54,7 @@ def with_section(kind, version, words):
 TOGETHER = plan_training(LOW, range(8), Settings(steps=9, directions=3, low_bits="accumulate-5"))
 
 
-@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER])
+@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER, TAIL_PLAN])
 def test_a_plan_comes_back_whole(plan, tmp_path):
     fileformat.save(plan, tmp_path / "plan.sft")
     assert fileformat.load(tmp_path / "plan.sft") == plan
@@ -137,6 +138,29 @@ def test_another_number_of_such_steps_is_refused(change):
     assert status(sealed(content), LOW)[0] == "the training plan is not valid"
     with pytest.raises(StepforwardError, match="damaged"):
         fileformat.from_bytes(sealed(content))
+
+
+def test_the_state_holds_the_sums_of_the_tail():
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, TAIL_PLAN)
+    momentum, tail = TAIL_PLAN.state
+    assert (momentum.kind, momentum.bytes) == ("momentum", 2 * TAIL_PLAN.voted_elements)
+    assert (tail.kind, tail.bytes) == ("tail", 16 + 4 * 52)
+    assert (plan.voted_count, plan.tail_first, plan.tail_bytes) == (3, tail.first, tail.bytes)
+    assert plan.state_bytes == TAIL_PLAN.state_bytes
+
+
+@pytest.mark.parametrize(
+    "word, change", [(0, 0), (0, 2**32 - 1), (1, 0), (1, 1), (1, 3), (2, 15), (2, 2**31)]
+)
+def test_a_tail_that_is_not_the_last_layer_is_refused(word, change):
+    content = bytearray(fileformat.to_bytes(TAIL_PLAN))
+    first, _ = words_of(content, 10)
+    struct.pack_into("<I", content, first + 4 * word, change)
+    assert status(sealed(content))[0] in (
+        "the training plan is not valid",
+        "the training plan belongs to another program",
+    )
 
 
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():

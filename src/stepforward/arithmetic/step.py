@@ -93,6 +93,16 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
     return _moved(plan, entry, tensor, w, step, g * rate(plan.schedule, step, plan.steps, plan.warmup))
 
 
+def update_by_gradient(plan, entry, tensor: Tensor, w: Int, g: Int, step: int) -> Int:
+    """A tensor of the tail after one step.
+
+    Args:
+        plan, entry, tensor, w, step: as for `update`.
+        g: its gradient, flat (`arithmetic.tail.Sums.gradient`).
+    """
+    return _moved(plan, entry, tensor, w, step, g * rate(plan.schedule, step, plan.steps, plan.warmup))
+
+
 def update_together(plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]]) -> Int:
     """The weights after several steps, the last of them `step`, that move them together.
 

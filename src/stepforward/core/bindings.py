@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 7  # SF_INTERFACE
+INTERFACE = 8  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -64,7 +64,11 @@ class PlanHandle(ctypes.Structure):
         ],
         ("weight_fractions", c_void_p),
         *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes")],
-        *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes", "unknown")],
+        *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes")],
+        *[
+            (name, c_uint32)
+            for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes", "unknown")
+        ],
     )
 
 
@@ -127,6 +131,11 @@ SINK = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
 
 _PROGRAM, _PLAN, _SCRATCH = POINTER(ProgramHandle), POINTER(PlanHandle), POINTER(Scratch)
 _JOURNAL = POINTER(JournalHandle)
+_LOSSES = (
+    *(_PROGRAM, _PLAN, c_void_p, c_void_p, _SCRATCH, c_void_p, POINTER(Packs)),
+    *(c_void_p, c_void_p, c_uint32),
+    *(c_uint32, POINTER(TrialRecord), c_uint32, POINTER(c_int64)),
+)
 _SIGNATURES = {
     "sf_interface": (c_uint32, ()),
     "sf_status_text": (c_char_p, (c_int,)),
@@ -137,14 +146,8 @@ _SIGNATURES = {
     "sf_packs_bytes": (c_size_t, (_PROGRAM, c_uint32, c_uint32, c_uint32)),
     "sf_inference_bytes": (c_size_t, (_PROGRAM, c_uint32)),
     "sf_logits": (c_int, (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
-    "sf_losses_threaded": (
-        c_int,
-        (
-            *(_PROGRAM, _PLAN, c_void_p, c_void_p, _SCRATCH, c_void_p, POINTER(Packs)),
-            *(c_void_p, c_void_p, c_uint32),
-            *(c_uint32, POINTER(TrialRecord), c_uint32, POINTER(c_int64)),
-        ),
-    ),
+    "sf_losses_threaded": (c_int, _LOSSES),
+    "sf_gather_threaded": (c_int, _LOSSES),
     "sf_logits_threaded": (
         c_int,
         (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_uint32, c_void_p),

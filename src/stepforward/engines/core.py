@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.tail import most_rows
 from stepforward.core.bindings import (
     BAD_LABEL,
     DEVICE_ROWS,
@@ -85,12 +86,13 @@ class CoreEngine:
         """Bytes of working memory on this host, all threads together."""
         return self._scratch.size + self._packed.size
 
-    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial], gather: bool = False) -> list[int]:
         """Loss of each trial, summed over its rows, as exact integers.
 
         Raises:
             StepforwardError: samples or labels have a wrong shape, type or label; there is no plan; a trial has
-                more than one move, or one of another amount than +1, -1 and 0.
+                more than one move, or one of another amount than +1, -1 and 0; more samples are gathered than the
+                plan has room for.
         """
         x = self._inputs(batch.x)
         y = self._labels(batch.y, len(x))
@@ -102,8 +104,13 @@ class CoreEngine:
         records = (TrialRecord * len(trials))(*(TrialRecord(*_record(trial, len(x))) for trial in trials))
         sums = (ctypes.c_int64 * len(trials))()
         rows = sum(record.rows for record in records)
+        if gather and self.plan.tail and rows > most_rows(self.plan.tail.bits):
+            raise StepforwardError(
+                f"a step of this plan gathers at most {most_rows(self.plan.tail.bits)} samples, not {rows}",
+                "make a plan for this batch size",
+            )
         with self._alone:
-            status = self._core.sf_losses_threaded(
+            status = (self._core.sf_gather_threaded if gather else self._core.sf_losses_threaded)(
                 *(self._handle, self._plan_handle, *self._addresses, self.scratch_for(rows)),
                 *(self._crew, self._packs_or_none, _address(x), _address(y), len(x)),
                 *(step, records, len(trials), sums),

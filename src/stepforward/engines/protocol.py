@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.errors import StepforwardError
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -102,8 +103,9 @@ class Engine(Protocol):
     """Runs one program; owns the only writable copy of its weights."""
 
     program: Program
+    plan: TrainingPlan | None
 
-    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial], gather: bool = False) -> list[int]:
         """Loss of each trial, summed over its rows, as exact integers (contract, section 5).
 
         All trials of a step come in one call, so that an engine can share among them what they have in common.
@@ -113,11 +115,13 @@ class Engine(Protocol):
             batch: samples in the program's input format, s8, shape (n, *program.input.shape); labels in
                 0 .. classes-1, shape (n,).
             trials: how to move the trainable weights, and the samples of the batch to try that on.
+            gather: whether the samples count in the gradient of the plan's tail, which the next update applies.
         """
         ...
 
     def update(self, step: int, votes: Sequence[int]) -> None:
-        """Move the trainable weights by one step along the directions of `step` (contract, section 8)."""
+        """Move the trainable weights by one step: along the directions of `step` (contract, section 8), and the plan's
+        tail by the gradient that was gathered (section 10)."""
         ...
 
     def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
+from stepforward.arithmetic.tail import Sums, errors, most_rows
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.errors import StepforwardError
-from stepforward.plan.model import Trainable, TrainingPlan, fraction_bytes
+from stepforward.plan.model import Tail, Trainable, TrainingPlan, fraction_bytes
 from stepforward.program.model import Program
 from stepforward.program.run import logits, run
 from stepforward.program.weights import pack_all, unpack_all
@@ -22,15 +23,21 @@ class ReferenceEngine:
     def __init__(self, program: Program, plan: TrainingPlan | None = None):
         self.program = program
         self.plan = plan
-        self._entries = plan.trainable if plan else ()
+        self._entries = plan.voted if plan else ()
+        self._tail = plan.trainable[len(plan.voted) :] if plan else ()
         self._weights = unpack_all(program)
+        self._sums = self._no_sums()
         self._velocity: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
         self._held: list[tuple[int, ...]] = []
         self._read_state(b"")
 
-    def losses(self, step: int, batch: Batch, trials: Sequence[Trial]) -> list[int]:
-        """Loss of each trial, summed over its rows, as exact integers."""
+    def losses(self, step: int, batch: Batch, trials: Sequence[Trial], gather: bool = False) -> list[int]:
+        """Loss of each trial, summed over its rows, as exact integers.
+
+        Raises:
+            StepforwardError: there is no plan, or more samples are gathered than it has room for.
+        """
         program, x = self.program, batch.x.astype(np.int64)
         if self.plan is None:
             raise StepforwardError(
@@ -43,9 +50,28 @@ class ReferenceEngine:
         for trial in trials:
             rows = {tensor: value[trial.rows] for tensor, value in known.items()}
             values = run(program, program.ops[cut:], self._moved(step, trial.moves), rows)
-            found, y = values[program.output], batch.y[trial.rows]
-            totals.append(int(cross_entropy(found.reshape(len(y), -1), y, *pair).sum()))
+            y = batch.y[trial.rows]
+            found = values[program.output].reshape(len(y), -1)
+            totals.append(int(cross_entropy(found, y, *pair).sum()))
+            if gather and self.plan.tail:
+                self._gather(self.plan.tail, values, errors(found, y, *pair, self.plan.tail.bits))
         return totals
+
+    def _gather(self, tail: Tail, values: dict[int, Int], found: Int) -> None:
+        if self._sums.rows + len(found) > most_rows(tail.bits):
+            raise StepforwardError(
+                f"a step of this plan gathers at most {most_rows(tail.bits)} samples",
+                "make a plan for this batch size",
+            )
+        index = self.program.ops[tail.op].inputs[0]
+        x = values[index].reshape(len(found), -1) - self.program.tensors[index].zero_point
+        self._sums.add(x, found)
+
+    def _no_sums(self) -> Sums:
+        if self.plan is None or self.plan.tail is None:
+            return Sums.empty(0, 0)
+        weight = self.program.tensors[self.program.ops[self.plan.tail.op].weight]
+        return Sums.empty(weight.shape[0], weight.elements // weight.shape[0])
 
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
@@ -76,28 +102,42 @@ class ReferenceEngine:
                 moved = step.update_together(self.plan, entry, tensor, w, step_number, held)
             else:
                 moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes)
-            if entry.fraction_bits:
-                moved, self._fractions[entry.tensor] = fractions.split(moved, entry.fraction_bits)
-            self._weights[entry.tensor] = moved.reshape(tensor.shape)
+            self._put(entry, moved)
+        for entry in self._tail:
+            tensor = self.program.tensors[entry.tensor]
+            g = self._sums.gradient(of_bias=tensor.dtype == "s32")
+            self._put(
+                entry, step.update_by_gradient(self.plan, entry, tensor, self._long(entry), g, step_number)
+            )
+        self._sums = self._no_sums()
+
+    def _put(self, entry: Trainable, moved: Int) -> None:
+        """A trainable tensor's new integers, long numbers where it has fraction bits."""
+        if entry.fraction_bits:
+            moved, self._fractions[entry.tensor] = fractions.split(moved, entry.fraction_bits)
+        self._weights[entry.tensor] = moved.reshape(self.program.tensors[entry.tensor].shape)
 
     def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes)."""
         return (logits(self.program, self._weights, batch.x).astype(np.int32),)
 
     def snapshot(self) -> Snapshot:
-        """The weights section, and the state as the plan lays it out."""
+        """The weights section, and the state as the plan lays it out. What the tail has gathered is no part of it: a
+        step leaves nothing there.
+        """
         held = {
             "momentum": b"".join(v.astype("<i2").tobytes() for v in self._velocity.values()),
             "fractions": b"".join(
                 fractions.pack(self._fractions[entry.tensor], entry.fraction_bits)
-                for entry in self._entries
+                for entry in (*self._entries, *self._tail)
                 if entry.fraction_bits
             ),
             "held votes": np.array(self._held, dtype=np.int8).tobytes(),
+            "tail": b"",
         }
         state = bytearray(self.plan.state_bytes if self.plan else 0)
         for part in self.plan.state if self.plan else ():
-            state[part.first : part.first + part.bytes] = held[part.kind]
+            state[part.first : part.first + part.bytes] = held[part.kind].ljust(part.bytes, b"\0")
         return Snapshot(pack_all(self.program, self._weights), bytes(state))
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -107,6 +147,7 @@ class ReferenceEngine:
 
     def _read_state(self, state: bytes) -> None:
         """Take the state as a snapshot has it; none stands for zeros."""
+        self._sums = self._no_sums()
         if self.plan is None:
             return
         state = state or bytes(self.plan.state_bytes)
@@ -116,9 +157,9 @@ class ReferenceEngine:
             m, count = self.plan.directions, self.plan.accumulate
             held = np.frombuffer(state, np.int8, count * m, first["held votes"]).reshape(count, m)
             self._held = [tuple(votes) for votes in held.tolist()]
-        for index, entry in enumerate(self._entries):
+        for index, entry in enumerate((*self._entries, *self._tail)):
             size = self.program.tensors[entry.tensor].elements
-            if "momentum" in first:
+            if "momentum" in first and entry in self._entries:
                 begin = first["momentum"] + 2 * entry.first_element
                 velocity = np.frombuffer(state, "<i2", size, begin)
                 self._velocity[entry.tensor] = velocity.astype(np.int64)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stepforward.engines.protocol import Batch, Engine
+from stepforward.engines.protocol import PLAIN, Batch, Engine
 from stepforward.methods.trials import both_sides
 from stepforward.scores import NATS
 
@@ -13,24 +13,24 @@ class Probes(NamedTuple):
     Attributes:
         losses: (up, down) for each direction: sums over the batch, or over the direction's share of it, exact.
         forward_passes: samples sent forward.
+        nats: mean loss per sample in nats.
     """
 
     losses: tuple[tuple[int, int], ...]
     forward_passes: int
+    nats: float
 
     @property
     def sums(self) -> tuple[int, ...]:
         """The losses in the order of the trials."""
         return tuple(loss for pair in self.losses for loss in pair)
 
-    @property
-    def nats(self) -> float:
-        """Mean loss per sample in nats."""
-        return sum(self.sums) * NATS / self.forward_passes
-
 
 def probe(engine: Engine, number: int, batch: Batch, directions: int, share_batch: bool) -> Probes:
     """Try every direction of a step on both sides; the weights stay as they are.
+
+    An exact tail gathers its gradient from the same samples. Where nothing else moves there is nothing to try: one
+    pass, and both sides of every direction alike.
 
     Args:
         engine: made for one program and one training plan, to which epsilon and the directions' seed belong.
@@ -39,7 +39,10 @@ def probe(engine: Engine, number: int, batch: Batch, directions: int, share_batc
         directions: m; each costs two forward passes, over the batch or over its share.
         share_batch: whether each direction is tried on its own share of the batch: every m-th sample.
     """
-    trials = both_sides(len(batch), directions, share_batch)
-    losses = engine.losses(number, batch, trials)
+    plan = engine.plan
+    gathers, votes = plan is not None and plan.tail is not None, plan is None or bool(plan.voted)
+    trials = both_sides(len(batch), directions, share_batch) if votes else [PLAIN]
+    sums = engine.losses(number, batch, trials, gathers)
     passes = sum(len(range(len(batch))[trial.rows]) for trial in trials)
-    return Probes(tuple(zip(losses[::2], losses[1::2], strict=True)), passes)
+    pairs = tuple(zip(sums[::2], sums[1::2], strict=True)) if votes else ((sums[0], sums[0]),) * directions
+    return Probes(pairs, passes, sum(sums) * NATS / passes)

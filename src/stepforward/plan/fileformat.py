@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.tail import MOST_BITS
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
 from stepforward.plan.model import (
@@ -15,6 +16,7 @@ from stepforward.plan.model import (
     STATE_PARTS,
     Objective,
     StatePart,
+    Tail,
     Trainable,
     TrainingPlan,
     state_bytes,
@@ -23,7 +25,18 @@ from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES
 
 MAGIC, VERSION = b"SFT3", 3
 HEADER = struct.Struct("<4s4I")
-NAMES = ("objective", "directions", "update", "schedule", "trainables", "masks", "state", "votes", "low_bits")
+NAMES = (
+    "objective",
+    "directions",
+    "update",
+    "schedule",
+    "trainables",
+    "masks",
+    "state",
+    "votes",
+    "low_bits",
+    "tail",
+)
 """Sections in the order in which they stand; the kind of one is its index plus one. None has masks or votes yet."""
 
 _REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
@@ -138,6 +151,16 @@ def _read_low_bits(words: Sequence[int]) -> dict[str, Any]:
     return {"accumulate": accumulate, "fraction_bits": tuple(bits)}
 
 
+def _tail(plan: TrainingPlan) -> list[int]:
+    return [plan.tail.op, plan.tail.count, plan.tail.bits] if plan.tail else []
+
+
+def _read_tail(words: Sequence[int]) -> dict[str, Any]:
+    op, count, bits = words
+    _check(1 <= count <= 2 and bits <= MOST_BITS)
+    return {"tail": Tail(op, count, bits)}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -146,10 +169,12 @@ SECTIONS = {
     "trainables": _Section(_trainables, _read_trainables),
     "state": _Section(_state, _read_state),
     "low_bits": _Section(_low_bits, _read_low_bits),
+    "tail": _Section(_tail, _read_tail),
 }
 
 OPTIONAL = {
-    "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable)
+    "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable),
+    "tail": lambda plan: plan.tail is not None,
 }
 """Sections that only some plans have, and which."""
 
@@ -211,7 +236,8 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
         given = zip(fields["trainable"], fractions, strict=True)
         fields["trainable"] = tuple(replace(entry, fraction_bits=bits) for entry, bits in given)
     plan = TrainingPlan(**fields)
-    _check(plan.state == state and (plan.accumulate == 1 or plan.momentum == 0))
+    _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
+    _check(plan.state == state and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None)))
     return plan
 
 

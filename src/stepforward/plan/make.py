@@ -9,6 +9,7 @@ from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
+from stepforward.plan.tail import plan_tail, tail_trainable
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program, Tensor
 from stepforward.settings import Settings
@@ -38,10 +39,15 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
             f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
             "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
         )
-    bits = _momentum_bits(settings)
+    bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
+    exact = chosen[len(chosen) - tail.count :] if tail else []
     entries, element = [], 0
     for index in chosen:
-        entries.append(_trainable(program, index, element, settings, bits))
+        if tail and index in exact:
+            below = _fraction_bits(program.tensors[index], settings)
+            entries.append(tail_trainable(program, tail, index, element, settings, below))
+        else:
+            entries.append(_trainable(program, index, element, settings, bits))
         element += program.tensors[index].elements
     return TrainingPlan(
         objective=_objective(program, settings.temperature),
@@ -61,6 +67,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         elements=element,
         share_batch=settings.share_batch,
         accumulate=settings.accumulate,
+        tail=tail,
     )
 
 

@@ -54,8 +54,27 @@ class StatePart(NamedTuple):
     bytes: int
 
 
-STATE_PARTS = {"momentum": 1, "fractions": 3, "held votes": 4}
+STATE_PARTS = {"momentum": 1, "fractions": 3, "held votes": 4, "tail": 5}
 """What a state may hold, in this order, and how a file says so."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The last layer, where it moves by its exact gradient (contract, section 10).
+
+    Attributes:
+        op: its operator, the last of the program.
+        count: how many trainable tensors it has, 1 or 2: the last of the plan, which no vote moves.
+        bits: fraction bits of an error.
+    """
+
+    op: int
+    count: int
+    bits: int
+
+
+TAIL_HEAD_BYTES = 16
+"""Of the tail's part of the state, before its sums: energy, samples."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +101,26 @@ class TrainingPlan:
     elements: int
     share_batch: bool
     accumulate: int = 1
+    tail: Tail | None = None
+
+    @property
+    def voted(self) -> tuple[Trainable, ...]:
+        """The tensors that votes move: all but the tail's."""
+        return self.trainable[: len(self.trainable) - self.tail.count] if self.tail else self.trainable
+
+    @property
+    def voted_elements(self) -> int:
+        """Elements of the tensors that votes move."""
+        return self.trainable[-self.tail.count].first_element if self.tail else self.elements
 
     @property
     def state(self) -> tuple[StatePart, ...]:
-        """What one step leaves for the next, zero before the first."""
+        """What one step leaves for the next, zero before the first; a step leaves the tail's sums at zero."""
         sizes = {
-            "momentum": 2 * self.elements if self.momentum else 0,
+            "momentum": 2 * self.voted_elements if self.momentum else 0,
             "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
             "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
+            "tail": TAIL_HEAD_BYTES + 4 * (self.elements - self.voted_elements) if self.tail else 0,
         }
         parts, at = [], 0
         for kind in STATE_PARTS:

@@ -6,11 +6,11 @@ from stepforward.program.model import Program
 
 
 def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float]]:
-    """How many quanta of each trainable tensor a probe and a step move at z = 1, by name: below 0.5 nothing moves.
+    """How many quanta of each tensor that votes move a probe and a step move at z = 1, by name: below 0.5 nothing does.
     Where there are fraction bits a step moves those, and a probe what a forward pass sees.
     """
     result: dict[str, tuple[float, float]] = {}
-    for entry in plan.trainable:
+    for entry in plan.voted:
         if plan.perturbation == "paper":
             probe: float = max(entry.perturb_mult)
         else:

@@ -67,6 +67,11 @@ SFI_INLINE void sfi_store(void* data, int32_t dtype, size_t index, int32_t value
         ((int8_t*)data)[index] = (int8_t)value;
 }
 
+SFI_INLINE int32_t sfi_load(const void* data, int32_t dtype, size_t index)
+{
+    return dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
+}
+
 /* Half-open range of kernel taps whose input position lies inside [0, size): tap t reads origin + t * dilation. */
 SFI_INLINE void sfi_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t size, int32_t* first, int32_t* last)
 {

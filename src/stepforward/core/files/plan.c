@@ -1,15 +1,19 @@
 /* Opening a .sft file in place (docs/file-formats.md, section 2), against the program it was made for. */
 #include "base/fractions.h"
 #include "base/machine.h"
+#include "base/tensors.h"
 #include "base/weights.h"
+#include "operators/operator.h"
 #include "stepforward.h"
 
 #define HEADER_BYTES 20u
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
-#define LOW_BITS 9u       /* a section that only some plans have */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, FRACTIONS = 3, HELD_VOTES = 4 };
+enum { MOMENTUM = 1, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5 };
+
+#define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
+#define MOST_TAIL_BITS 14u
 
 /* Sections, each by a reader of its words; `count` of them. */
 
@@ -65,6 +69,7 @@ static sf_status read_trainables(sf_plan* plan, const uint8_t* at, uint32_t coun
     plan->trainable_count = sfi_word(at + 4);
     plan->scaler_count = sfi_word(at + 8);
     plan->elements = sfi_word(at + 12);
+    plan->voted_count = plan->trainable_count;
     if (4 + 4 * ((uint64_t)plan->trainable_count + plan->scaler_count) != count)
         return SF_BAD_PLAN;
     plan->trainables = (const sf_trainable*)(const void*)(at + 16);
@@ -82,8 +87,6 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
     for (uint32_t i = 0, last = 0; i < parts; i++) {
         const uint8_t* part = at + 8 + 12 * (size_t)i;
         const uint32_t kind = sfi_word(part), first = sfi_word(part + 4), bytes = sfi_word(part + 8);
-        if (kind != MOMENTUM && kind != FRACTIONS && kind != HELD_VOTES)
-            return SF_UNKNOWN;
         if (kind <= last || bytes == 0)
             return SF_BAD_PLAN;
         last = kind;
@@ -93,9 +96,14 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         } else if (kind == FRACTIONS) {
             plan->fractions_first = first;
             plan->fractions_bytes = bytes;
-        } else {
+        } else if (kind == HELD_VOTES) {
             plan->held_first = first;
             plan->held_bytes = bytes;
+        } else if (kind == TAIL) {
+            plan->tail_first = first;
+            plan->tail_bytes = bytes;
+        } else {
+            return SF_UNKNOWN;
         }
     }
     return SF_OK;
@@ -111,19 +119,40 @@ static sf_status read_low_bits(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
+/* The last layer by its gradient: its operator, how many tensors of it move, fraction bits of an error. */
+static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 3)
+        return SF_BAD_PLAN;
+    const uint32_t tensors = sfi_word(at + 4);
+    if (tensors < 1 || tensors > 2 || tensors > plan->trainable_count)
+        return SF_BAD_PLAN;
+    plan->tail_op = sfi_word(at);
+    plan->voted_count = plan->trainable_count - tensors;
+    plan->tail_bits = sfi_word(at + 8);
+    return SF_OK;
+}
+
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
+/* Kinds of section. */
+enum { OBJECTIVE = 1, DIRECTIONS, UPDATE, SCHEDULE, TRAINABLES, STATE = 7, LOW_BITS = 9, LAST_LAYER, SECTIONS };
+
 /* By kind of section, all of version 1. */
-static const reader readers[] = {
-    NULL,       read_objective,   read_directions, read_update, read_schedule, read_trainables, NULL /* masks */,
-    read_state, NULL /* votes */, read_low_bits};
+static const reader readers[SECTIONS] = {
+    [OBJECTIVE] = read_objective, [DIRECTIONS] = read_directions, [UPDATE] = read_update,
+    [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [STATE] = read_state,
+    [LOW_BITS] = read_low_bits,   [LAST_LAYER] = read_tail,
+};
 
-enum { SECTIONS = sizeof readers / sizeof *readers };
+#define BIT(kind) (1u << (kind))
+#define REQUIRED \
+    (BIT(OBJECTIVE) | BIT(DIRECTIONS) | BIT(UPDATE) | BIT(SCHEDULE) | BIT(TRAINABLES) | BIT(STATE))
 
-/* Each section once, in the order of their kinds, all that there are readers for; some may be missing. */
+/* Each section once, in the order of their kinds, and none missing that every plan has. */
 static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* end, uint32_t count)
 {
-    uint32_t last = 0, seen = 0, wanted = 0;
+    uint32_t last = 0, seen = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (end - at < (ptrdiff_t)SECTION_BYTES)
             return SF_BAD_PLAN;
@@ -138,12 +167,10 @@ static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* 
             plan->unknown = kind;
         if (status != SF_OK)
             return status;
-        seen |= 1u << kind;
+        seen |= BIT(kind);
         at += bytes;
     }
-    for (uint32_t kind = 0; kind < SECTIONS; kind++)
-        wanted |= (uint32_t)(readers[kind] != NULL) << kind;
-    return at == end && (seen | 1u << LOW_BITS) == wanted ? SF_OK : SF_BAD_PLAN;
+    return at == end && (seen & REQUIRED) == REQUIRED ? SF_OK : SF_BAD_PLAN;
 }
 
 static sf_status read_file(sf_plan* plan, const uint8_t* file, size_t bytes)
@@ -197,14 +224,17 @@ static int part_fits(uint32_t first, uint32_t bytes, uint64_t wanted, uint64_t* 
     return 1;
 }
 
-static int state_fits(const sf_plan* plan, uint64_t momentum_bytes, uint64_t fractions_bytes)
+/* elements: of all trainable tensors, and of those that votes move. */
+static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, uint64_t fractions_bytes)
 {
+    const uint64_t tail = plan->voted_count < plan->trainable_count ? TAIL_HEAD_BYTES + 4 * (elements - voted) : 0;
     uint64_t end = 0;
-    return part_fits(plan->momentum_first, plan->momentum_bytes, momentum_bytes, &end) &&
+    const uint64_t held = plan->accumulate > 1 ? (uint64_t)plan->accumulate * plan->directions : 0;
+    return part_fits(plan->momentum_first, plan->momentum_bytes, plan->beta > 0 ? 2 * voted : 0, &end) &&
            part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) &&
-           part_fits(plan->held_first, plan->held_bytes,
-                     plan->accumulate > 1 ? (uint64_t)plan->accumulate * plan->directions : 0, &end) &&
-           end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
+           part_fits(plan->held_first, plan->held_bytes, held, &end) &&
+           part_fits(plan->tail_first, plan->tail_bytes, tail, &end) && end == plan->state_bytes &&
+           end <= (uint32_t)INT32_MAX;
 }
 
 /* Fraction bits lie below weights of 8 or 4 bits. */
@@ -223,9 +253,44 @@ static int low_bits_fit(const sf_plan* plan, uint64_t fractions_bytes)
     return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0;
 }
 
+static int is_tensor_of(const sf_op* op, uint32_t tensor)
+{
+    return (int32_t)tensor == op->weight || (int32_t)tensor == op->bias;
+}
+
+/* Whether the tail is a linear layer at the end that shares its weights with none, its tensors are the plan's last, and
+ * every step moves it. Its sums of 32 bits and its energy then fit (contract, section 10): a row has at most 2^22
+ * weights. */
+static int tail_fits(const sf_plan* plan, const sf_program* program)
+{
+    if (plan->voted_count == plan->trainable_count)
+        return 1;
+    if ((uint64_t)plan->tail_op + 1 != program->op_count || plan->tail_bits > MOST_TAIL_BITS || plan->accumulate > 1)
+        return 0;
+    const sf_op* op = program->ops + plan->tail_op;
+    if (op->kind != SFI_FULLY_CONNECTED && op->kind != SFI_CONV)
+        return 0;
+    const sf_tensor *x = sfi_input(program, op, 0), *y = sfi_output(program, op);
+    if ((int64_t)x->elements * y->elements != program->tensors[op->weight].elements ||
+        sfi_output_index(program, op) != (int32_t)program->output)
+        return 0;
+    if (op->kind == SFI_CONV) {
+        const sfi_window* w = sfi_window_of(program, op);
+        if ((w->pad_top | w->pad_left | w->pad_bottom | w->pad_right) != 0)
+            return 0;
+    }
+    for (uint32_t i = 0; i < plan->tail_op; i++)
+        if (program->ops[i].weight == op->weight || program->ops[i].bias == op->bias)
+            return 0;
+    for (uint32_t i = 0; i < plan->trainable_count; i++)
+        if ((i >= plan->voted_count) != is_tensor_of(op, plan->trainables[i].tensor))
+            return 0;
+    return 1;
+}
+
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
 {
-    uint64_t elements = 0, bytes = 0, fractions = 0;
+    uint64_t elements = 0, bytes = 0, voted = 0, fractions = 0;
     for (uint32_t i = 0; i < plan->trainable_count; i++) {
         const sf_trainable* t = plan->trainables + i;
         if (t->tensor >= program->parameter_count)
@@ -243,6 +308,7 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
             return SF_PLAN_MISMATCH;
         fractions += sfi_fraction_bytes(program->tensors + t->tensor, below);
         elements += (uint32_t)program->tensors[t->tensor].elements;
+        voted += i < plan->voted_count ? (uint32_t)program->tensors[t->tensor].elements : 0;
         bytes += sfi_moving_bytes(program->tensors + t->tensor);
         if (elements > (uint64_t)INT32_MAX || bytes > (uint64_t)INT32_MAX)
             return SF_TOO_LARGE;
@@ -252,7 +318,9 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         return SF_BAD_PLAN;
     if (!low_bits_fit(plan, fractions))
         return SF_BAD_PLAN;
-    return state_fits(plan, plan->beta > 0 ? 2 * elements : 0, fractions) ? SF_OK : SF_BAD_PLAN;
+    if (!state_fits(plan, elements, voted, fractions))
+        return SF_BAD_PLAN;
+    return tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;
 }
 
 static int reads_trainable(const sf_plan* plan, const sf_op* op)

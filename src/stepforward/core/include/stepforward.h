@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 7u
+#define SF_INTERFACE 8u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -200,7 +200,7 @@ typedef struct sf_plan {
     uint32_t weights_bytes;  /* size of the weights buffer a caller provides: the trainable tensors alone */
     uint32_t state_bytes;    /* size of the state buffer a caller provides: what a step leaves for the next one, zero
                                 before the first; 0 where nothing needs one */
-    uint32_t momentum_first; /* byte of the state where momentum begins, an int16 for each trainable element */
+    uint32_t momentum_first; /* byte of the state where momentum begins, an int16 for each element that votes move */
     uint32_t momentum_bytes;
     const uint32_t* weight_fractions; /* of each trainable tensor, the bits below its weights: 0, 2, 4 or 8; or NULL */
     uint32_t fractions_first;         /* byte of the state where they begin, whole bytes for each tensor */
@@ -208,6 +208,12 @@ typedef struct sf_plan {
     uint32_t accumulate; /* steps whose votes move the weights together; 0 and 1: every step moves them */
     uint32_t held_first; /* byte of the state where the votes of such steps are held, accumulate * directions of them */
     uint32_t held_bytes;
+    uint32_t voted_count; /* trainable tensors that votes move; those after them are the tail's, which moves by its
+                             exact gradient */
+    uint32_t tail_op;     /* its operator, the last one */
+    uint32_t tail_bits;   /* fraction bits of an error */
+    uint32_t tail_first;  /* byte of the state where its sums begin */
+    uint32_t tail_bytes;
     uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;
 

@@ -63,6 +63,11 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
                              const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses);
+/* The same; the samples also add to the gradient of the plan's tail, if it has one, for the next update. */
+sf_status sf_gather_threaded(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
+                             int64_t* losses);
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
                              int32_t* logits);

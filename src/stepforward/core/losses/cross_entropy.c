@@ -3,7 +3,7 @@
 #include "losses/cross_entropy.h"
 #include "stepforward.h"
 
-static int64_t exp2_negative(int64_t t)
+int64_t sfi_exp2_negative(int64_t t)
 {
     if (t >= (int64_t)31 << 16)
         return 0;
@@ -34,7 +34,7 @@ static int64_t log2_of(int64_t s)
                 top = logits[j]; \
         for (uint32_t j = 0; j < classes; j++) { \
             int64_t t = (((int64_t)top - logits[j]) * (int64_t)mult + half) >> shift; \
-            sum += exp2_negative(t); \
+            sum += sfi_exp2_negative(t); \
             if (j == label) \
                 at_label = t; \
         } \

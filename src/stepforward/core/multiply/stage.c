@@ -16,11 +16,12 @@ static const uint8_t* weight_at(const sfi_pass* pass, uint32_t tensor)
     return sfi_weight_at(pass->program, pass->plan, pass->weights, tensor);
 }
 
+/* The entry of a tensor that this pass perturbs; the tail is not among them. */
 static const sf_trainable* find_trainable(const sfi_pass* pass, uint32_t tensor)
 {
     if (pass->plan == NULL || pass->perturbation == NULL || pass->perturbation->sign == 0)
         return NULL;
-    for (uint32_t i = 0; i < pass->plan->trainable_count; i++)
+    for (uint32_t i = 0; i < pass->plan->voted_count; i++)
         if (pass->plan->trainables[i].tensor == tensor)
             return &pass->plan->trainables[i];
     return NULL;

@@ -32,6 +32,7 @@ typedef struct job {
     const sf_trial* trials;
     uint32_t count;
     int64_t* losses; /* NULL: logits are wanted */
+    sfi_tail* tail;  /* NULL: no gradient is wanted */
     int32_t* logits;
     sf_packs* packs;           /* NULL: packed on the way */
     const sf_scratch* scratch; /* of thread 0; the others' follow */
@@ -220,13 +221,23 @@ static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const 
 {
     sf_perturbation moves[AT_ONCE] = {{0, 0, 0}};
     int64_t part[AT_ONCE] = {0};
+    sfi_tail tail = {NULL, NULL, 0, 0};
     sfi_packed packed = j->packed;
     if (packed.suffix != NULL)
         packed.suffix += (first_copy(j, group) + first - first_trial(j, group)) * packed.step;
     for (uint32_t i = 0; i < count; i++)
         moves[i] = move_of(j, first + i);
-    sfi_block_losses(&j->pass, scratch, s->x, s->labels, s->count, moves, count, &packed, part);
+    if (j->tail != NULL) {
+        tail.weight = j->tail->weight;
+        tail.bias = j->tail->bias;
+    }
+    sfi_block_losses(&j->pass, scratch, s->x, s->labels, s->count, moves, count, &packed,
+                     j->tail != NULL ? &tail : NULL, part);
     pthread_mutex_lock(&j->turns.lock);
+    if (j->tail != NULL) {
+        j->tail->energy += tail.energy;
+        j->tail->rows += tail.rows;
+    }
     for (uint32_t i = 0; i < count; i++)
         j->losses[first + i] += part[i];
     pthread_mutex_unlock(&j->turns.lock);
@@ -393,18 +404,33 @@ static sf_status check_trials(const sf_trial* trials, uint32_t count, uint32_t n
     return SF_OK;
 }
 
-sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
-                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
-                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
-                             int64_t* losses)
+static uint64_t rows_of(const sf_trial* trials, uint32_t count)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < count; i++)
+        rows += trials[i].rows;
+    return rows;
+}
+
+/* gathered: NULL, or the state, to which the samples add the tail's gradient. */
+static sf_status losses_of(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                           void* gathered, const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                           const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
+                           int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
     sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
     if (status == SF_OK)
         status = check_trials(trials, count, n);
+    const int gathers = gathered != NULL && sfi_has_tail(plan);
+    if (status == SF_OK && gathers)
+        status = sfi_tail_admits(plan, gathered, rows_of(trials, count));
     if (status != SF_OK)
         return status;
+    sfi_tail tail = {NULL, NULL, 0, 0};
+    if (gathers)
+        tail = sfi_tail_of(program, plan, gathered);
     job j = {0};
     j.pass = pass;
     j.packs = packs;
@@ -414,7 +440,29 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
     j.trials = trials;
     j.count = count;
     j.losses = losses;
-    return run(&j, scratch, crew);
+    j.tail = gathers ? &tail : NULL;
+    status = run(&j, scratch, crew);
+    if (status == SF_OK && gathers)
+        sfi_tail_note(plan, &tail, gathered);
+    return status;
+}
+
+sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
+                             int64_t* losses)
+{
+    return losses_of(program, plan, weights, state, NULL, scratch, crew, packs, x, labels, n, step, trials, count,
+                     losses);
+}
+
+sf_status sf_gather_threaded(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                             const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                             const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
+                             int64_t* losses)
+{
+    return losses_of(program, plan, weights, state, state, scratch, crew, packs, x, labels, n, step, trials, count,
+                     losses);
 }
 
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,

@@ -6,6 +6,7 @@
 #include "stepforward_host.h"
 #include "threads/crew.h"
 #include "threads/kept_z.h"
+#include "train/tail.h"
 #include "train/update.h"
 
 /* Elements, a multiple of SFI_CHUNK. */
@@ -61,5 +62,7 @@ sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, voi
                  SF_UPDATE_UNIT; /* what is less does not pay */
     if (status == SF_OK)
         sfi_crew_run(crew, units / 2, move, &u);
+    if (status == SF_OK)
+        sfi_tail_clear(plan, state);
     return status;
 }

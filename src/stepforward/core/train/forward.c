@@ -173,12 +173,6 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
     return SF_OK;
 }
 
-static int32_t logit(const sf_program* program, const void* data, size_t index)
-{
-    return program->tensors[program->output].dtype == SF_S16 ? ((const int16_t*)data)[index]
-                                                             : ((const int8_t*)data)[index];
-}
-
 static const sfi_packed on_the_way = {NULL, NULL, 0};
 
 void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n,
@@ -192,7 +186,7 @@ void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const in
     sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
     for (size_t i = 0; i < (size_t)n * program->classes; i++)
-        logits[i] = logit(program, data, i);
+        logits[i] = sfi_load(data, program->tensors[program->output].dtype, i);
 }
 
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
@@ -235,9 +229,10 @@ static int64_t block_loss(const sf_program* program, const sf_plan* plan, const 
 
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
-                      int64_t* losses)
+                      sfi_tail* tail, int64_t* losses)
 {
     const sf_program* program = plain->program;
+    const int32_t features = sfi_input_index(program, program->ops + program->op_count - 1, 0);
     sfi_pass pass = *plain;
     pass.packed = packed->prefix;
     sfi_run(&pass, scratch, x, n, 0, program->cut);
@@ -245,8 +240,11 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         pass.perturbation = perturbations + j;
         pass.packed = packed->suffix != NULL ? packed->suffix + j * packed->step : NULL;
         sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
-        losses[j] +=
-            block_loss(program, plain->plan, data_of(program, scratch, x, n, (int32_t)program->output), labels, n);
+        const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
+        losses[j] += block_loss(program, plain->plan, data, labels, n);
+        if (tail != NULL)
+            sfi_tail_add(program, plain->plan, tail, (const int8_t*)data_of(program, scratch, x, n, features), data,
+                         labels, n);
     }
 }
 
@@ -274,9 +272,10 @@ static sf_status check_perturbations(const sf_perturbation* perturbations, uint3
     return SF_OK;
 }
 
-sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
-                    const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                    const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+/* gathered: NULL, or the state, to which the samples add the tail's gradient. */
+static sf_status losses_of(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                           void* gathered, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
+                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
@@ -285,14 +284,36 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
         status = check_scratch(&plain, scratch, 0);
     if (status == SF_OK)
         status = check_perturbations(perturbations, count);
+    const int gathers = gathered != NULL && sfi_has_tail(plan);
+    if (status == SF_OK && gathers)
+        status = sfi_tail_admits(plan, gathered, (uint64_t)n * count);
     if (status != SF_OK)
         return status;
+    sfi_tail tail = {NULL, NULL, 0, 0};
+    if (gathers)
+        tail = sfi_tail_of(program, plan, gathered);
     for (uint32_t j = 0; j < count; j++)
         losses[j] = 0;
     for (uint32_t at = 0, size; at < n; at += size) {
         size = sfi_min_u32(scratch->block, n - at);
         sfi_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations,
-                         count, &on_the_way, losses);
+                         count, &on_the_way, gathers ? &tail : NULL, losses);
     }
+    if (gathers)
+        sfi_tail_note(plan, &tail, gathered);
     return SF_OK;
+}
+
+sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
+                    const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                    const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+{
+    return losses_of(program, plan, weights, state, NULL, scratch, x, labels, n, perturbations, count, losses);
+}
+
+sf_status sfi_gather(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                     const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+{
+    return losses_of(program, plan, weights, state, state, scratch, x, labels, n, perturbations, count, losses);
 }

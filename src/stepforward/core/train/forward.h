@@ -4,6 +4,7 @@
 
 #include "base/pass.h"
 #include "stepforward.h"
+#include "train/tail.h"
 
 /* A block of samples through operators first .. last-1; nothing is checked. pass->packed: of operator `first`. */
 void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first,
@@ -21,15 +22,20 @@ typedef struct sfi_packed {
 } sfi_packed;
 
 /* What sf_losses() and sf_logits() ask of their arguments besides the size of the scratch, and what they do with one
- * block. */
+ * block. tail: NULL, or what its samples add to. */
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                            uint32_t n, const int64_t* losses);
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
-                      int64_t* losses);
+                      sfi_tail* tail, int64_t* losses);
 void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n,
                       const sfi_packed* packed, int32_t* logits);
+
+/* sf_losses(); the samples also add to the gradient of the plan's tail, if it has one. */
+sf_status sfi_gather(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                     const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
+                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
 
 /* sf_scratch_bytes() with kernels that are chosen. */
 size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);

@@ -2,6 +2,8 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "stepforward.h"
+#include "train/forward.h"
+#include "train/tail.h"
 
 /* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
 #define TOGETHER 8u
@@ -12,14 +14,14 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
                            uint32_t stride, const sf_perturbation* probes, uint32_t count, int64_t* losses)
 {
     if (stride == 1)
-        return sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, count, losses);
+        return sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, count, losses);
     sf_status status = SF_OK;
     int64_t one[2]; /* a share belongs to one direction */
     sfi_fill(losses, 0, count * sizeof *losses);
     for (uint64_t j = from; status == SF_OK && j < n; j += stride) {
         const int8_t* sample = x + (size_t)j * t->program->input_bytes;
-        status = sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch, sample, labels + j, 1, probes, count,
-                           one);
+        status = sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch, sample, labels + j, 1, probes,
+                            count, one);
         for (uint32_t i = 0; status == SF_OK && i < count; i++)
             losses[i] += one[i];
     }
@@ -43,25 +45,41 @@ static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uin
     return status;
 }
 
-sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+/* Where only the tail moves: one pass, and no votes. */
+static sf_status gather(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
 {
-    if (t == NULL || t->program == NULL || t->plan == NULL || t->step >= t->plan->steps ||
-        (t->state == NULL && t->plan->state_bytes > 0) ||
-        (t->journal != NULL && t->journal->directions != t->plan->directions))
-        return SF_BAD_ARGUMENT;
+    const sf_perturbation plain = {t->step, 0, 0};
+    int64_t loss;
+    sfi_fill(t->votes, 0, t->plan->directions);
+    return losses_of(t, x, labels, n, 0, 1, &plain, 1, &loss);
+}
+
+static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+{
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
+    if (t->plan->voted_count == 0)
+        return gather(t, x, labels, n);
     for (uint32_t i = 0, count; i < m; i += count) {
         count = share ? 1 : sfi_min_u32(TOGETHER, m - i);
         const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count);
         if (status != SF_OK)
             return status;
     }
-    if (t->journal != NULL) {
-        const sf_status status = sf_journal_votes(t->journal, t->votes);
-        if (status != SF_OK)
-            return status;
-    }
-    const sf_status status = sf_update(t->program, t->plan, t->weights, t->state, t->step, t->votes);
+    return SF_OK;
+}
+
+sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+{
+    if (t == NULL || t->program == NULL || t->plan == NULL || t->step >= t->plan->steps ||
+        (t->state == NULL && t->plan->state_bytes > 0) ||
+        (t->journal != NULL && t->journal->directions != t->plan->directions))
+        return SF_BAD_ARGUMENT;
+    sfi_tail_clear(t->plan, t->state); /* of a step that failed */
+    sf_status status = ask(t, x, labels, n);
+    if (status == SF_OK && t->journal != NULL)
+        status = sf_journal_votes(t->journal, t->votes);
+    if (status == SF_OK)
+        status = sf_update(t->program, t->plan, t->weights, t->state, t->step, t->votes);
     if (status == SF_OK)
         t->step++;
     return status;

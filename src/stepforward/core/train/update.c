@@ -9,6 +9,7 @@
 #include "multiply/stage.h"
 #include "random/draw.h"
 #include "stepforward.h"
+#include "train/tail.h"
 #include "train/update.h"
 
 #define STOCHASTIC_STREAM 0xFFFFFFFFu
@@ -58,7 +59,8 @@ static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t 
     }
 }
 
-/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, and a rounding term of at most 2^61 besides. */
+/* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, of the tail 2^30 * 2^31 = 2^61, and a rounding term of at most 2^61
+ * besides. */
 SFI_CLONES
 static void scale_moves(piece* p, uint32_t at, uint32_t count, const sf_scaler* s, uint32_t rate, uint32_t rounding)
 {
@@ -255,13 +257,17 @@ static void draw_noise(const sfi_moving* m, const sf_trainable* entry, uint32_t 
     }
 }
 
-/* g, or v, of a piece. */
+/* g, v, or the tail's gradient of a piece. */
 static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t first, uint32_t count,
                    piece* p)
 {
-    sum_directions(m, entry, t, m->step, first, count, p->g);
-    if (m->plan->beta > 0)
-        momentum_step(m->plan, momentum_of(m, entry) + first, p->g, count);
+    if (sfi_in_tail(m->plan, entry)) {
+        sfi_tail_gradient(m->program, m->plan, m->state, entry, first, count, p->g);
+    } else {
+        sum_directions(m, entry, t, m->step, first, count, p->g);
+        if (m->plan->beta > 0)
+            momentum_step(m->plan, momentum_of(m, entry) + first, p->g, count);
+    }
     draw_noise(m, entry, first, count, p->u);
 }
 
@@ -333,11 +339,12 @@ void sfi_update_elements(const sfi_moving* m, const sf_trainable* entry, uint32_
     uint8_t* data = (uint8_t*)(uintptr_t)sfi_weight_at(m->program, plan, m->weights,
                                                        entry->tensor); /* of `weights`, not of the file */
     const uint32_t rate = sf_rate(plan, m->step), end = first + count;
-    const int together = plan->accumulate > 1, narrow = !together && is_narrow(plan, entry, t, m->votes);
+    const int exact = sfi_in_tail(plan, entry), together = plan->accumulate > 1,
+              narrow = !together && !exact && is_narrow(plan, entry, t, m->votes);
     const sfi_fractions fractions = sfi_fractions_of(m->program, plan, m->state, entry);
     piece p;
 #if __STDC_HOSTED__
-    if (move_by_table(m, entry, t, data, first, count, rate))
+    if (!exact && move_by_table(m, entry, t, data, first, count, rate))
         return;
 #endif
     for (; first < end; first += count) {
@@ -398,5 +405,7 @@ sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weight
         const sf_trainable* entry = plan->trainables + i;
         sfi_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
     }
+    if (status == SF_OK)
+        sfi_tail_clear(plan, state);
     return status;
 }

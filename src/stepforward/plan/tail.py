@@ -1,0 +1,118 @@
+"""The last layer by its exact gradient, reduced to integers (contract, section 10)."""
+
+from collections.abc import Collection
+
+from stepforward.arithmetic.fixedpoint import quantize_multiplier
+from stepforward.arithmetic.tail import MOST_BITS, most_rows
+from stepforward.errors import StepforwardError
+from stepforward.plan.model import Tail, Trainable
+from stepforward.program.model import Program
+from stepforward.settings import Settings
+
+BIAS_SHARE = 1 / 4
+"""Rate of the bias, next to the weight's: its input is one, and shares the stability of a step with all others."""
+
+_LIMITS = {"s8": (-128, 127), "s16": (-32768, 32767)}
+_VOTES = "leave --tail at votes"
+
+
+def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> Tail | None:
+    """The tail of a plan, None where votes move the last layer.
+
+    Args:
+        program: the program to train.
+        chosen: parameter indices that move.
+        settings: real-valued settings.
+
+    Raises:
+        StepforwardError: the last operator is not a linear layer on its own, it does not move, or the settings leave
+            no room for it.
+    """
+    if settings.tail == "votes":
+        return None
+    op = _last_layer(program)
+    moving = [index for index in program.ops[op].parameters if index in chosen]
+    if not moving:
+        raise StepforwardError(
+            f"--tail exact moves {program.ops[op].name}, which is not among the tensors of --train {settings.train}",
+            f"use --train head or all, or {_VOTES}",
+        )
+    if settings.perturbation == "paper":
+        raise StepforwardError(
+            "--tail exact keeps the last layer out of the probes, and the paper's perturbation shrinks all weights",
+            f"use --perturbation exact, or {_VOTES}",
+        )
+    if settings.accumulate > 1:
+        raise StepforwardError(
+            "--tail exact moves the last layer at every step, and so many steps move the weights together with "
+            f"--low-bits {settings.low_bits}",
+            f"use another --low-bits, or {_VOTES}",
+        )
+    rows = _rows(settings, voted=len(moving) < len(chosen))
+    bits = next((bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows), None)
+    if bits is None:
+        raise StepforwardError(
+            f"--tail exact cannot add up {rows} samples of one step in 32 bits", "use a smaller --batch"
+        )
+    return Tail(op, len(moving), bits)
+
+
+def tail_trainable(
+    program: Program, tail: Tail, index: int, element: int, settings: Settings, below: int
+) -> Trainable:
+    """The entry of one of the tail's tensors: how far it moves for its gradient; no probe moves it.
+
+    Args:
+        program: the program to train.
+        tail: of its plan.
+        index: the tensor.
+        element: trainable elements before it.
+        settings: real-valued settings.
+        below: fraction bits of the tensor.
+
+    Raises:
+        StepforwardError: the rate does not fit the arithmetic.
+    """
+    op, tensor = program.ops[tail.op], program.tensors[index]
+    scale_x, scale_w = program.tensors[op.inputs[0]].scale[0], program.tensors[op.weight].scale
+    share = BIAS_SHARE if index == op.bias else 1.0
+    rate = share * settings.tail_rate * settings.temperature * 2**below / 2 ** (15 + tail.bits)
+    if rate > 65535.4 * scale_x * min(scale_w):
+        raise StepforwardError(
+            f"tail rate {settings.tail_rate:g} is too large for {tensor.name}, which moves in steps of "
+            f"{min(tensor.scale):.2g}",
+            "use a smaller --tail-rate",
+        )
+    pairs = [quantize_multiplier(rate / (scale_x * scale)) for scale in scale_w]
+    nothing = (0,) * len(pairs)
+    mults, shifts = zip(*pairs, strict=True)
+    return Trainable(index, element, nothing, nothing, mults, shifts, below)
+
+
+def _last_layer(program: Program) -> int:
+    """The last operator, if its outputs are the logits and each a sum of products with all inputs."""
+    position = len(program.ops) - 1
+    op = program.ops[position]
+    x, y = (program.tensors[index] for index in (op.inputs[0], op.output))
+    whole = op.what.parametric and program.tensors[op.weight].elements == x.elements * y.elements
+    plain = op.kind == "fully_connected" or (op.kind == "conv" and not any(op.what.padding))  # type: ignore[attr-defined]
+    if not (whole and plain and (op.what.lo, op.what.hi) == _LIMITS[y.dtype]):
+        raise StepforwardError(
+            f"--tail exact needs a linear layer at the end of the network, which ends with {op.name} ({op.kind})",
+            _VOTES,
+        )
+    if any({op.weight, op.bias} & set(other.parameters) for other in program.ops[:position]):
+        raise StepforwardError(f"--tail exact: {op.name} shares its weights with another layer", _VOTES)
+    return position
+
+
+def _rows(settings: Settings, voted: bool) -> int:
+    """Samples that one step adds up: each side of every direction runs its own, and one pass where nothing votes."""
+    if not voted:
+        return settings.batch
+    each = (
+        max(settings.batch, settings.directions)
+        if settings.share_batch
+        else settings.batch * settings.directions
+    )
+    return 2 * each
