@@ -85,8 +85,11 @@ def test_what_a_journal_means_without_a_word_is_not_said():
 def test_epsilon_and_lr_have_defaults_by_what_they_are_measured_in():
     absolute, relative = Settings(), Settings(sizes="relative")
     assert (absolute.epsilon, absolute.lr) == (3e-3, 2e-3)
-    assert (relative.epsilon, relative.lr) == (TABLE["epsilon"].relative, TABLE["lr"].relative)
-    assert Settings(sizes="relative", lr=0.5).lr == 0.5
+    assert relative.automatic == ("epsilon", "lr")
+    assert (relative.searched().epsilon, relative.searched().lr) == (0.05, 0.02)
+    assert Settings(sizes="relative", lr=0.5).automatic == ("epsilon",)
+    with pytest.raises(StepforwardError, match="lr = 0"):
+        Settings(lr=0)
 
 
 def test_minutes_become_steps():

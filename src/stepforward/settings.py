@@ -37,7 +37,7 @@ class Row(NamedTuple):
         decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
         unsaid: of a setting younger than the first journals: what a journal means that does not say it.
         by_engine: defaults for methods by what they need of an engine, where the field itself has none.
-        relative: the default where `sizes` is relative, instead of that by the engine.
+        searched: with relative sizes 0, the default there, has a search find it; this is what a plan takes without one.
         default: said in the help instead of the default.
         flags: options of the command, where they are not --name.
         basic: among the first options of the command.
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     decides: bool = False
     unsaid: Any = None
     by_engine: Mapping[str, Any] = MappingProxyType({})
-    relative: float | None = None
+    searched: float | None = None
     default: str | None = None
     flags: tuple[str, ...] = ()
     basic: bool = False
@@ -178,8 +178,8 @@ class Settings:
     sizes: str = _row(
         "absolute",
         "What epsilon and lr are measured in. absolute: units of the weights; relative: shares of each tensor's own "
-        "size, so that one number suits every tensor of any network: the root mean square of a weight, for a bias an "
-        "eighth of the range of what it is added to.",
+        "size, so that one number suits every tensor of any network: the root mean square of a weight, for a bias a "
+        "32nd of the range of what it is added to.",
         "NAME",
         choices=SIZES,
         decides=True,
@@ -188,22 +188,25 @@ class Settings:
     epsilon: float = _row(
         None,
         "Size of the probes, in units of the weights or shares of their size (--sizes). Too small: probes vanish below "
-        "one quantum; too large: the losses compared are far from the weights.",
+        "one quantum; too large: the losses compared are far from the weights. With relative sizes 0, the default, "
+        "has a short search find it.",
         "E",
-        **_positive(10, _SMALL),
+        good=lambda value: 0 <= value < 10,
+        remedy=_SMALL,
         decides=True,
         by_engine={INTEGERS: 3e-3, GRADIENTS: 3e-3},
-        relative=0.04,
+        searched=0.05,
     )
     lr: float = _row(
         None,
         "Peak learning rate, in the same: how far a step moves the weights. In units of the weights, fewer parameters "
-        "that move take larger ones.",
+        "that move take larger ones; with relative sizes 0, the default, has a short search find it.",
         "R",
-        **_positive(100, _SMALL),
+        good=lambda value: 0 <= value < 100,
+        remedy=_SMALL,
         decides=True,
         by_engine={INTEGERS: 2e-3, GRADIENTS: 2e-3},
-        relative=0.03,
+        searched=0.02,
     )
     batch: int = _row(
         None,
@@ -251,13 +254,13 @@ class Settings:
     )
     low_bits: str = _row(
         "direct",
-        "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. master: 16-bit weights learn "
-        "in their place, and are rounded for validation and at the end. fraction-8, -4, -2: moves add up in as many "
-        "bits below each weight, in RAM while it trains; forward passes see the rounded weights. accumulate-K "
-        "(accumulate-16): weights move every K steps by the sum of all their votes, which are all they cost in RAM.",
+        "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. fraction-8, -4, -2: they add "
+        "up in as many bits below each weight, in RAM while it trains; forward passes see the rounded weights. "
+        "accumulate-K (accumulate-16): weights move every K steps by the sum of all their votes; costs no RAM but "
+        "the votes.",
         "FORM",
         good=lambda value: _low_bits(value) is not None,
-        remedy="use direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
+        remedy="use direct, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
         decides=True,
         unsaid="direct",
     )
@@ -304,13 +307,16 @@ class Settings:
         need(self.method in METHODS, "method", self.method, f"choose one of {', '.join(METHODS)}")
         if self.steps and self.minutes is not None:
             raise StepforwardError("both steps and minutes are given", "give one of them")
+        searching = self.sizes == "relative" and METHODS[self.method].needs == INTEGERS
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:
-                relative = self.sizes == "relative" and row.relative is not None
-                given = row.relative if relative else row.by_engine.get(METHODS[self.method].needs)
+                given = 0.0 if searching and row.searched else row.by_engine.get(METHODS[self.method].needs)
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
+        if not searching:
+            for name in self.automatic:
+                need(False, name, getattr(self, name), _SMALL)
         if self.accumulate > 1 and self.momentum and METHODS[self.method].needs == INTEGERS:
             raise StepforwardError(
                 f"low_bits = {self.low_bits!r} with momentum = {self.momentum:g}",
@@ -336,6 +342,16 @@ class Settings:
         form, number = _low_bits(self.low_bits) or ("", 0)
         return number if form == "accumulate" else 1
 
+    @property
+    def automatic(self) -> tuple[str, ...]:
+        """The settings that a search finds before a run, by name."""
+        return tuple(name for name, row in TABLE.items() if row.searched and not getattr(self, name))
+
+    def searched(self) -> "Settings":
+        """The same with fixed values for those that nobody has searched."""
+        values: dict[str, Any] = {name: TABLE[name].searched for name in self.automatic}
+        return replace(self, **values)
+
     def with_steps(self, steps: int) -> "Settings":
         """The same with a number of steps, where a run was given minutes."""
         return replace(self, steps=steps, minutes=None)
@@ -352,13 +368,7 @@ def _low_bits(text: str) -> tuple[str, int] | None:
     """The form in which low-bit weights learn, and its number; None if there is no such form."""
     form, _, digits = text.partition("-")
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
-    plain = not digits
-    forms = {
-        "direct": plain,
-        "master": plain,
-        "fraction": number in (2, 4, 8),
-        "accumulate": 2 <= number <= 255,
-    }
+    forms = {"direct": not digits, "fraction": number in (2, 4, 8), "accumulate": 2 <= number <= 255}
     return (form, number) if forms.get(form) and text == (f"{form}-{number}" if number else form) else None
 
 
@@ -430,4 +440,4 @@ def default_text(name: str) -> str | None:
         return row.default
     values = [f"{value:g}" for value in row.by_engine.values()]
     said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
-    return said if row.relative is None else f"{said}; relative sizes {row.relative:g}"
+    return said if row.searched is None else f"{said}; relative sizes: searched"

@@ -10,6 +10,7 @@ from stepforward.errors import StepforwardError
 from stepforward.sources.onnx.source import FloatSource
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
+from stepforward.verbs.replay import replay
 
 LEARN = {"steps": 150, "lr": 3e-3, "momentum": 0.9, "directions": 2}
 PROMISED = (
@@ -159,6 +160,22 @@ def test_resuming_a_float_model_uses_the_same_integers(task, tmp_path):
     resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["bits"] == "8w8a"
     assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_a_run_that_found_its_settings_resumes_and_replays_with_them(task, tmp_path):
+    def interrupt(progress):
+        if progress.step >= 40:
+            raise KeyboardInterrupt
+
+    options = {"steps": 90, "sizes": "relative", "directions": 2, "out": tmp_path / "run"}
+    whole = adapt(task.model, task.data, **{**options, "out": None})
+    assert whole["settings"]["lr"] == whole["search"]["lr"] > 0
+    with pytest.raises(KeyboardInterrupt):
+        adapt(task.model, task.data, on_progress=interrupt, **options)
+    resumed = adapt(task.model, task.data, resume=True, **options)
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+    again = replay(task.model, tmp_path / "run" / "journal")
+    assert again["weights_sha256"] == whole["weights_sha256"]
 
 
 def test_a_resumed_float_model_takes_its_recorded_base_and_no_other(task, tmp_path, monkeypatch):

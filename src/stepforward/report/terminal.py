@@ -43,6 +43,7 @@ def adaptation(result: RunResult) -> RenderableType:
         ("difference", Text(change.points, _STYLES[change.sign]), change.meaning),
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
+        *_search(result),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
         ("forward passes", show_count(result.forward_passes), "samples sent through the network"),
@@ -85,6 +86,10 @@ def notes_of(notes: Iterable[str], result: Mapping[str, Any]) -> list[Text]:
             Text(f"  {result['for_good']}", no_wrap=True, overflow="ignore"),
         ]
     return shown
+
+
+def _search(result: RunResult) -> list[Row]:
+    return [("search", show_count(result.search.forward_passes), result.search.told)] if result.search else []
 
 
 def _speed(result: RunResult) -> str:

@@ -66,7 +66,7 @@ def run_adaptation(
     measuring, before = learner.samples[measured_on], learner.score(measured_on)
     writer = _open_journal(folder, recorded, header, learner.directions)
     started = time.monotonic()
-    with Session(make(settings), learner.engine, writer, recorded) as session:
+    with Session(make(learner.settings), learner.engine, writer, recorded) as session:
         if folder:
             learner.save_base(folder)
         run = train(
@@ -108,9 +108,10 @@ def run_adaptation(
         class_names=list(prepared.train.class_names),
         samples=counted,
         split={"train": prepared.split.train.tolist(), "validation": prepared.split.validation.tolist()},
-        settings={**asdict(settings), "steps": steps, "evaluate_every": every},
+        settings={**asdict(learner.settings), "steps": steps, "evaluate_every": every},
         stepforward=stepforward.__version__,
         quantization=own.quantization,
+        search=own.found,
         notes=notes(prepared, compared, own.notes, len(measuring[1]), settings.balance),
     )
     return result, *learner.adapted()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from stepforward.memory import Memory
 from stepforward.run.fidelity import Fidelity
+from stepforward.run.search import Found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +17,4 @@ class Figures:
     notes: list[str]
     host_scratch_bytes: int | None = None
     quantization: Fidelity | None = None
+    found: Found | None = None

@@ -37,6 +37,7 @@ class GradientLearner:
     program: Program
     plan: TrainingPlan
     engine: TorchEngine
+    settings: Settings
     samples: dict[str, Samples]
     steps: int
     shares: int = 1
@@ -87,6 +88,7 @@ def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
         program=program,
         plan=plan,
         engine=TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable]),
+        settings=settings,
         samples={name: (part.x, part.y) for name, part in prepared.parts.items()},
         steps=settings.steps,
     )

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch, Snapshot, logits_of
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.inputs import quantize_input
 from stepforward.journal import Journal
 from stepforward.lowering.lower import lower
@@ -20,7 +20,6 @@ from stepforward.methods.table import make
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training
 from stepforward.plan.model import TrainingPlan
-from stepforward.program.master import rounded
 from stepforward.program.model import Program
 from stepforward.run.base import recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
@@ -30,6 +29,7 @@ from stepforward.run.learner import Samples
 from stepforward.run.notes import of_training
 from stepforward.run.prepare import Prepared
 from stepforward.run.same_run import journal_settings
+from stepforward.run.search import Found, search
 from stepforward.run.training import Run
 from stepforward.scores import NATS, Score, score
 from stepforward.settings import Settings
@@ -41,24 +41,21 @@ class IntegerLearner:
     """See `run.learner.Learner`.
 
     Attributes:
-        prepared, settings: of the run.
+        prepared, settings: of the run; the settings with what was measured and searched for it.
+        found: by the search, where there was one.
         opened: the base, in fixed point.
         program: of the base; scores are of it, at temperature 1.
-        trained: the program that learns: the same, unless it has master weights.
         plan: of the training.
-        engine: runs `trained`.
-        deployed: runs `program` where it is another; else None.
     """
 
     prepared: Prepared
     settings: Settings
     opened: Source
     program: Program
-    trained: Program
     plan: TrainingPlan
     engine: CoreEngine
-    deployed: CoreEngine | None
     samples: dict[str, Samples]
+    found: Found | None
     steps: int
     shares: int
     directions: int
@@ -67,10 +64,7 @@ class IntegerLearner:
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""
         x, y = self.samples[part]
-        if self.deployed is None:
-            return score(self.program, logits_of(self.engine, x), y)
-        self.deployed.restore(Snapshot(self._program().weights))
-        return score(self.program, logits_of(self.deployed, x), y)
+        return score(self.program, logits_of(self.engine, x), y)
 
     def sha256(self) -> str:
         """Of the present weights."""
@@ -89,18 +83,18 @@ class IntegerLearner:
         """What only this kind of network can say of itself."""
         given, bits, train = self.prepared.opened, self.opened.bits, self.prepared.train
         found = [note for note in self.opened.notes if note not in given.notes]
-        found += of_training(self.trained, self.plan, run)
+        found += of_training(self.program, self.plan, run)
         quantization = fidelity(given, self.program, train.x, train.y) if given.is_float else None
         if quantization:
             found += fidelity_notes(quantization, bits)
         return Figures(
             bits=bits,
-            memory=memory(self.trained, self.plan),
-            host_scratch_bytes=self.engine.scratch_bytes
-            + (self.deployed.scratch_bytes if self.deployed else 0),
+            memory=memory(self.program, self.plan),
+            host_scratch_bytes=self.engine.scratch_bytes,
             trainable_parameters=self.plan.elements,
             notes=found,
             quantization=quantization,
+            found=self.found,
         )
 
     def adapted(self) -> tuple[ir.Model, Program]:
@@ -109,9 +103,7 @@ class IntegerLearner:
         return self.opened.with_weights(network_weights(program)).model, program
 
     def _program(self) -> Program:
-        return replace(
-            self.program, weights=rounded(self.program, self.trained, self.engine.snapshot().weights)
-        )
+        return replace(self.program, weights=self.engine.snapshot().weights)
 
 
 def integer_learner(
@@ -133,24 +125,24 @@ def integer_learner(
         opened = recorded_base(opened, folder / BASE)
     program = lower(opened.network())
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
-    steps = _steps(settings, program, samples["train"], recorded)
-    trained, plan = for_training(program, select(program, settings.train), settings.with_steps(steps))
-    deployed = None
-    if settings.low_bits == "master":
-        deployed = CoreEngine(program, threads=settings.threads, memory=settings.memory)
+    settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
+    trainable = select(program, settings.train)
+    if recorded:
+        known = {name: recorded.settings[name] for name in settings.automatic}
+        settings, found = replace(settings, **known), None
     else:
-        program = trained
+        settings, found = search(program, trainable, settings, samples["train"], settings.threads)
+    program, plan = for_training(program, trainable, settings)
     return IntegerLearner(
         prepared=prepared,
         settings=settings,
         opened=opened,
         program=program,
-        trained=trained,
         plan=plan,
-        engine=CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory),
-        deployed=deployed,
+        engine=CoreEngine(program, plan, threads=settings.threads, memory=settings.memory),
         samples=samples,
-        steps=steps,
+        found=found,
+        steps=settings.steps,
         shares=plan.directions if plan.share_batch else 1,
         directions=plan.directions,
     )

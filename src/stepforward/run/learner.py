@@ -10,6 +10,7 @@ from stepforward.program.model import Program
 from stepforward.run.figures import Figures
 from stepforward.run.training import Run
 from stepforward.scores import Score
+from stepforward.settings import Settings
 
 Samples = tuple[NDArray, NDArray]
 """Inputs in the engine's format, and labels."""
@@ -21,6 +22,7 @@ class Learner(Protocol):
     Attributes:
         engine: runs the network; holds the only copy of the weights that moves.
         samples: "train", "validation" and, if there are any, "test".
+        settings: of the run, as it used them.
         steps: to take; given, or as many as fit the time.
         shares: directions that share a batch out.
         nats: nats in one unit of the engine's losses.
@@ -28,6 +30,7 @@ class Learner(Protocol):
     """
 
     engine: Any
+    settings: Settings
     samples: dict[str, Samples]
     steps: int
     shares: int

@@ -8,6 +8,7 @@ from typing import Any
 from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
+from stepforward.run.search import Found
 from stepforward.run.training import CurveRow
 
 OPTIONAL: Mapping[str, bool] = {"optional": True}
@@ -75,6 +76,7 @@ class RunResult(Memory, Course, Comparison, Given, Mapping[str, Any]):
         settings: every setting, as the run used it.
         stepforward: the release.
         quantization: the float network against its integers, where one was given.
+        search: what was found before the run, and what it was found from; where settings stood as automatic.
         notes: what a person should know, in the order in which it came up.
         classes, image, preprocess, input_shape: what the caller said of the model, in words.
         for_good: the command that writes what was assumed into a file.
@@ -94,6 +96,7 @@ class RunResult(Memory, Course, Comparison, Given, Mapping[str, Any]):
     settings: dict[str, Any]
     stepforward: str
     quantization: Fidelity | None = field(default=None, metadata=OPTIONAL)
+    search: Found | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)
     image: str | None = field(default=None, metadata=OPTIONAL)

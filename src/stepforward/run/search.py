@@ -1,0 +1,183 @@
+"""A short search, forward passes only, for the epsilon and the learning rate of a run (docs/learning.md)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import PLAIN, Batch
+from stepforward.methods.trials import both_sides
+from stepforward.plan.make import fitting, for_training
+from stepforward.plan.quanta import quanta
+from stepforward.program.model import Program
+from stepforward.scores import NATS
+from stepforward.settings import TABLE, Settings
+
+NOISE = 4.4
+"""What the noise of all steps together may add to the loss, in nats, times eight; see `rate`."""
+
+SHARE = 0.05
+"""Of the forward passes of the run, at most."""
+
+MOST_DIRECTIONS, MOST_SAMPLES = 16, 256
+_LEAST_DIRECTIONS, _MOST_TRIES = 4, 3
+FIRST_NUMBER = 2**32 - 256  # of steps that no run takes
+FURTHEST = 1 / 8
+"""How far one step may move a weight of one tensor's size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found, and what it saw.
+
+    Attributes:
+        epsilon, lr: of the run, in shares of each tensor's size.
+        loss: before the run, mean nats per sample.
+        slope: root mean square of the loss's change along a direction of length epsilon, nats.
+        curvature: mean second difference along such a direction, nats; `curvature_error` is its standard error.
+        directions, samples: that it was measured on.
+        forward_passes: that it took.
+    """
+
+    epsilon: float
+    lr: float
+    loss: float
+    slope: float
+    curvature: float
+    curvature_error: float
+    directions: int
+    samples: int
+    forward_passes: int
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        return (
+            f"epsilon {self.epsilon:.2g} and learning rate {self.lr:.2g} found by {self.forward_passes:,} forward "
+            f"passes: along a probe the loss of {self.loss:.2f} nats rises or falls by {self.slope:.2g} and bends by "
+            f"{self.curvature:.2g}"
+        )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    slope: float
+    curvature: float
+    error: float
+    loss: float
+
+
+def search(
+    program: Program,
+    trainable: Sequence[int],
+    settings: Settings,
+    samples: tuple[NDArray, NDArray],
+    threads: int | None = None,
+) -> tuple[Settings, Found | None]:
+    """The settings with the values found that stand as automatic; unchanged, and None, where there are none.
+
+    Epsilon is the usual share of the weights' size, halved while losses along a probe bend much more than they rise
+    (their difference then says little of the slope), but at least half a quantum of most weights. The learning rate
+    follows from curvature (`rate`).
+
+    Args:
+        program: with the weights that the run starts from.
+        trainable: parameters that move.
+        settings: of the run, with its number of steps.
+        samples: that train, and their labels.
+        threads: of the core.
+    """
+    if not settings.automatic:
+        return settings, None
+    x, y = samples
+    budget = SHARE * 2 * settings.steps * min(settings.batch, len(y)) / _MOST_TRIES
+    count = min(len(y), MOST_SAMPLES)
+    directions = max(_LEAST_DIRECTIONS, min(MOST_DIRECTIONS, int(budget / count - 1) // 2))
+    count = max(1, min(count, int(budget / (2 * directions + 1))))
+    used = Batch.of(x[:count], y[:count])
+    epsilon, passes = settings.epsilon or _least(program, trainable, settings), 0
+    for tries in range(1, _MOST_TRIES + 1):
+        tried = fitting(program, trainable, replace(settings, epsilon=epsilon, lr=1e-6))
+        seen = _seen(program, trainable, tried, used, directions, threads)
+        passes += (2 * directions + 1) * len(used)
+        if seen.curvature <= 4 * seen.slope or settings.epsilon or tries == _MOST_TRIES:
+            break
+        epsilon /= 2
+    lr = settings.lr or rate(settings, _curvature(seen) / tried.epsilon**2)
+    found = fitting(program, trainable, replace(settings, epsilon=tried.epsilon, lr=lr))
+    return found, Found(
+        epsilon=found.epsilon,
+        lr=found.lr,
+        loss=seen.loss,
+        slope=seen.slope,
+        curvature=seen.curvature,
+        curvature_error=seen.error,
+        directions=directions,
+        samples=len(used),
+        forward_passes=passes,
+    )
+
+
+def rate(settings: Settings, curvature: float) -> float:
+    r"""The peak learning rate for which the noise of all steps adds a fixed amount to the loss.
+
+    A step of rate :math:`\eta` along m directions moves the weights by :math:`\eta / \sqrt m` in a direction that is
+    mostly noise, which adds :math:`\eta^2 \, \mathrm{tr} H / 2 m` to the loss; T steps under a cosine add three eighths
+    of T times that.
+
+    .. math:: \eta = \sqrt{4.4 \, m / (T \, \mathrm{tr} H)}
+
+    Args:
+        settings: with steps, directions and momentum.
+        curvature: trace of the Hessian in units of the tensors' sizes, nats.
+    """
+    lr = math.sqrt(NOISE * settings.directions / (settings.steps * max(curvature, 1e-9)))
+    return (1 - settings.momentum) * min(lr, FURTHEST * math.sqrt(settings.directions))
+
+
+def _curvature(seen: _Seen) -> float:
+    """What the curvature may well be where few probes say little of it."""
+    return max(seen.curvature, 2 * seen.error)
+
+
+def _least(program: Program, trainable: Sequence[int], settings: Settings) -> float:
+    """The usual epsilon, or what moves half of the weights by half a quantum."""
+    usual = TABLE["epsilon"].searched or 0.0
+    _, plan = for_training(program, trainable, fitting(program, trainable, settings.searched()))
+    probes = quanta(program, plan)
+    sizes = {program.tensors[entry.tensor].name: entry.tensor for entry in plan.trainable}
+    weighed = sorted((probe, program.tensors[sizes[name]].elements) for name, (probe, _) in probes.items())
+    half, count = sum(n for _, n in weighed) / 2, 0
+    for probe, n in weighed:
+        count += n
+        if count >= half:
+            return usual * max(1.0, 0.5 / probe) if probe else usual
+    return usual
+
+
+def _seen(
+    program: Program,
+    trainable: Sequence[int],
+    settings: Settings,
+    samples: Batch,
+    directions: int,
+    threads: int | None,
+) -> _Seen:
+    """Slopes and curvatures along random directions, on all samples and on shares of them."""
+    prepared, plan = for_training(program, trainable, settings)
+    engine = CoreEngine(prepared, plan, threads=threads)
+    count = len(samples)
+    first, *_ = engine.losses(FIRST_NUMBER, samples, [PLAIN])
+    losses = engine.losses(FIRST_NUMBER, samples, both_sides(count, directions, share_batch=False))
+    up, down = (np.array(losses[side::2]) * NATS / count for side in (0, 1))
+    base = first * NATS / count
+    slopes, bends = (up - down) / 2, up + down - 2 * base
+    return _Seen(
+        slope=math.sqrt(float(np.mean(slopes**2))),
+        curvature=float(np.mean(bends)),
+        error=float(np.std(bends, ddof=1)) / math.sqrt(directions),
+        loss=base,
+    )
