@@ -2,6 +2,7 @@
 # make check   set up, lint and the quick tests
 # make test    set up and run every check; asks before it installs compilers with apt (make tools installs them)
 # make bench   regenerate the figures in benchmarks/results
+# make bench-learning   the tasks that defaults are chosen and judged by; hours, resumes where it stopped (TASKS, METHODS, SETS, SEEDS)
 # make fuzz    every reader with inputs that are nearly right: PARSER=journal RUNS=1000000 SEED=0 (docs/reliability.md)
 # Full output of every step goes to build/logs.
 
@@ -22,7 +23,7 @@ PYTEST := $(BIN)/python -m pytest -n 2
 SLOW := tests/firmware tests/bench tests/benchmarks tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \
         tests/sources/test_torch.py tests/cli/test_demo.py tests/cli/test_stopping.py tests/cli/test_streams.py tests/cli/test_walk.py tests/tools
 
-.PHONY: demo check test lint format core-test python-test bench fuzz tools ask-tools clean
+.PHONY: demo check test lint format core-test python-test bench bench-learning fuzz tools ask-tools clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/stepforward demo --out stepforward-demo --overwrite
@@ -55,6 +56,12 @@ python-test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run_all.py
+
+# Finished rows are kept in benchmarks/results/learning.json and skipped the next time.
+bench-learning: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/learning/run.py $(if $(TASKS),--tasks $(TASKS)) $(if $(METHODS),--methods $(METHODS)) \
+		$(if $(SETS),--sets $(SETS)) $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python benchmarks/fill_documents.py
 
 # In C, with sanitizers: core-program, core-plan, core-journal; in Python: the names in tests/fuzz/parsers.py.
 fuzz: CORE_PARSER := $(if $(filter all,$(PARSER)),all,$(patsubst core-%,%,$(filter core-%,$(PARSER))))

@@ -1,8 +1,8 @@
-"""Fill the tables of docs/performance.md, measurements.md and results.md, and draw the plots, from benchmarks/results.
+"""Fill the tables of docs/performance.md, measurements.md, results.md and learning.md from benchmarks/results.
 
-Times of a busy machine do not enter the document: where other programs took more than a tenth of the machine in half of
-the measurements, the tables say so instead. A table stands between `<!-- table: NAME -->` and `<!-- end -->`;
-everything between them is replaced.
+The plots are drawn again as well. Times of a busy machine do not enter the document: where other programs took more
+than a tenth of the machine in half of the measurements, the tables say so instead. A table stands between
+`<!-- table: NAME -->` and `<!-- end -->`; everything between them is replaced.
 """
 
 import json
@@ -10,13 +10,14 @@ import re
 import statistics
 
 from common import RESULTS, ROOT, percent, table
+from learning import tables as learning
 from speed_plots import PLOTS
 from speed_tables import TABLES
 from targets import targets
 
 from stepforward.bench.timing import QUIET
 
-DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("performance", "measurements", "results")]
+DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("performance", "measurements", "results", "learning")]
 
 
 def machine(speed):
@@ -204,6 +205,7 @@ def main():
             (RESULTS / f"speed-{name}.svg").write_bytes(draw(speed))
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
+    tables |= learning.made(load("learning"))
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text(), tables))
 

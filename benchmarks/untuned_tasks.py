@@ -34,7 +34,7 @@ from stepforward.sources.open import open_source
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 sys.path.insert(0, str(ROOT / "examples"))
-from networks import ResNet8
+from learning.tasks.resnets import resnet8
 from train_digits_dscnn import ADAPT_TAKES, HELD_OUT, TEST_TAKES, experiment, logarithms, read_fsdd
 
 RATES = {
@@ -131,48 +131,6 @@ def objects() -> Iterator[Task]:
     y = file["label"].astype(np.int64)
     data, test = (x[:400], y[:400]), (x[400:], y[400:])
     yield Task("ResNet-8, Gaussian noise", sf.quantize(model, data[0]), data, test, RATES["objects"])
-
-
-def resnet8() -> nn.Module:
-    """MLPerf Tiny's ResNet-8 with its public weights."""
-    path = DATA / "pretrained" / "mlperf_tiny" / "resnet8_cifar10_keras.npz"
-    with np.load(path, allow_pickle=False) as file:
-        weights = {name.split("|", 1)[0] + "|" + name.rsplit("|", 1)[1]: file[name] for name in file.files}
-    network = ResNet8()
-    # Keras pads a convolution of stride two at the end; torch would pad at the start as well.
-    for stage in network.stages[1:]:
-        stage.conv1 = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), _unpadded(stage.conv1))
-    first, second, third = network.stages
-    convolutions = [network.conv, first.conv1, first.conv2]
-    for stage in (second, third):
-        convolutions += [stage.conv1[1], stage.conv2, stage.shortcut]
-    norms = [network.bn, first.bn1, first.bn2, second.bn1, second.bn2, third.bn1, third.bn2]
-    for number, layer in enumerate(convolutions):
-        name = f"conv2d_{number}" if number else "conv2d"
-        _set(layer.weight, weights[f"{name}|kernel:0"].transpose(3, 2, 0, 1))
-        _set(layer.bias, weights[f"{name}|bias:0"])
-    for number, layer in enumerate(norms):
-        name = f"batch_normalization_{number}" if number else "batch_normalization"
-        for own, theirs in (
-            ("weight", "gamma"),
-            ("bias", "beta"),
-            ("running_mean", "moving_mean"),
-            ("running_var", "moving_variance"),
-        ):
-            _set(getattr(layer, own), weights[f"{name}|{theirs}:0"])
-        layer.eps = 1e-3
-    _set(network.fc.weight, weights["dense|kernel:0"].T)
-    _set(network.fc.bias, weights["dense|bias:0"])
-    return network.eval()
-
-
-def _unpadded(layer: nn.Conv2d) -> nn.Conv2d:
-    return nn.Conv2d(layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride)
-
-
-def _set(tensor: torch.Tensor, values: NDArray) -> None:
-    with torch.no_grad():
-        tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
 
 
 def forward_only(task: Task, train: str, seed: int) -> dict:

@@ -2,6 +2,8 @@ import pytest
 
 from stepforward import journal as journals
 from stepforward.errors import StepforwardError
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.replay import replay
 
@@ -44,3 +46,20 @@ def test_a_journal_without_the_settings_of_a_run(task, tmp_path):
     writer.close()
     with pytest.raises(StepforwardError, match="lacks the settings"):
         replay(task.model, tmp_path / "journal")
+
+
+@pytest.mark.parametrize("bits", ["8w8a", "4w8a"])
+@pytest.mark.parametrize("form", ["master", "fraction-4", "accumulate-4"])
+def test_low_bit_weights_are_rebuilt(task, tmp_path, bits, form):
+    options = {"bits": bits, "steps": 30, "lr": 1e-2, "epsilon": 2e-2, "low_bits": form, "evaluate_every": 5}
+    result = adapt(task.float_model, task.data, out=tmp_path / "run", **options)
+    assert result["bits"] == bits and result["kept_step"] > 0
+    again = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal", out=tmp_path / "again.onnx")
+    assert again["weights_sha256"] == result["weights_sha256"] != result["base_sha256"]
+    for written in (tmp_path / "again.onnx", tmp_path / "run" / "adapted.onnx"):
+        assert lower(open_source(written).network()).weights_sha256 == result["weights_sha256"]
+    journal = tmp_path / "run" / "journal"
+    journal.write_bytes(journal.read_bytes()[:-40])  # killed: the last record is torn
+    resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
+    assert resumed["weights_sha256"] == result["weights_sha256"]
+    assert resumed["adapted_accuracy"] == result["adapted_accuracy"]

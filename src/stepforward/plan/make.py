@@ -11,6 +11,7 @@ from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
 from stepforward.plan.tail import plan_tail, tail_trainable
 from stepforward.program.arena import plan_arena
+from stepforward.program.master import with_master_weights
 from stepforward.program.model import Program, Tensor
 from stepforward.settings import Settings
 
@@ -34,11 +35,8 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
     if frozen is not None:
         raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
-    if settings.low_bits != "direct" and not any(_has_low_bits(program.tensors[i]) for i in chosen):
-        raise StepforwardError(
-            f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
-            "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
-        )
+    if settings.low_bits not in ("direct", "master"):
+        _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
     exact = chosen[len(chosen) - tail.count :] if tail else []
     entries, element = [], 0
@@ -75,8 +73,12 @@ def for_training(
     program: Program, trainable: Sequence[int], settings: Settings
 ) -> tuple[Program, TrainingPlan]:
     """A plan, and the program with an arena that keeps the activations which the first trainable operator reads: what
-    an engine or a firmware trains with. The arguments and errors are those of `plan_training`.
+    an engine or a firmware trains with. With 16-bit master weights it is another program than what is deployed, which
+    `program.master.rounded` makes of it again. The arguments and errors are those of `plan_training`.
     """
+    if settings.low_bits == "master":
+        _check_low_bits(program, trainable, settings)
+        program = with_master_weights(program, trainable)
     plan = plan_training(program, trainable, settings)
     return plan_arena(program, plan.first_op), plan
 
@@ -104,6 +106,14 @@ def _momentum_bits(settings: Settings) -> int:
 
 def _fraction_bits(tensor: Tensor, settings: Settings) -> int:
     return settings.fraction_bits if _has_low_bits(tensor) else 0
+
+
+def _check_low_bits(program: Program, trainable: Sequence[int], settings: Settings) -> None:
+    if not any(_has_low_bits(program.tensors[index]) for index in trainable):
+        raise StepforwardError(
+            f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
+            "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
+        )
 
 
 def _has_low_bits(tensor: Tensor) -> bool:

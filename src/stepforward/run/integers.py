@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch, logits_of
+from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.inputs import quantize_input
 from stepforward.journal import Journal
 from stepforward.lowering.lower import lower
@@ -20,6 +20,7 @@ from stepforward.methods.table import make
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training
 from stepforward.plan.model import TrainingPlan
+from stepforward.program.master import rounded
 from stepforward.program.model import Program
 from stepforward.run.base import recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
@@ -45,15 +46,20 @@ class IntegerLearner:
         found: by the search, where there was one.
         opened: the base, in fixed point.
         program: of the base; scores are of it, at temperature 1.
+        trained: the program that learns: the same, unless it has master weights.
         plan: of the training.
+        engine: runs `trained`.
+        deployed: runs `program` where it is another; else None.
     """
 
     prepared: Prepared
     settings: Settings
     opened: Source
     program: Program
+    trained: Program
     plan: TrainingPlan
     engine: CoreEngine
+    deployed: CoreEngine | None
     samples: dict[str, Samples]
     found: Found | None
     steps: int
@@ -64,7 +70,10 @@ class IntegerLearner:
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""
         x, y = self.samples[part]
-        return score(self.program, logits_of(self.engine, x), y)
+        if self.deployed is None:
+            return score(self.program, logits_of(self.engine, x), y)
+        self.deployed.restore(Snapshot(self._program().weights))
+        return score(self.program, logits_of(self.deployed, x), y)
 
     def sha256(self) -> str:
         """Of the present weights."""
@@ -83,14 +92,15 @@ class IntegerLearner:
         """What only this kind of network can say of itself."""
         given, bits, train = self.prepared.opened, self.opened.bits, self.prepared.train
         found = [note for note in self.opened.notes if note not in given.notes]
-        found += of_training(self.program, self.plan, run)
+        found += of_training(self.trained, self.plan, run)
         quantization = fidelity(given, self.program, train.x, train.y) if given.is_float else None
         if quantization:
             found += fidelity_notes(quantization, bits)
         return Figures(
             bits=bits,
-            memory=memory(self.program, self.plan),
-            host_scratch_bytes=self.engine.scratch_bytes,
+            memory=memory(self.trained, self.plan),
+            host_scratch_bytes=self.engine.scratch_bytes
+            + (self.deployed.scratch_bytes if self.deployed else 0),
             trainable_parameters=self.plan.elements,
             notes=found,
             quantization=quantization,
@@ -103,7 +113,9 @@ class IntegerLearner:
         return self.opened.with_weights(network_weights(program)).model, program
 
     def _program(self) -> Program:
-        return replace(self.program, weights=self.engine.snapshot().weights)
+        return replace(
+            self.program, weights=rounded(self.program, self.trained, self.engine.snapshot().weights)
+        )
 
 
 def integer_learner(
@@ -132,14 +144,21 @@ def integer_learner(
         settings, found = replace(settings, **known), None
     else:
         settings, found = search(program, trainable, settings, samples["train"], settings.threads)
-    program, plan = for_training(program, trainable, settings)
+    trained, plan = for_training(program, trainable, settings)
+    deployed = None
+    if settings.low_bits == "master":
+        deployed = CoreEngine(program, threads=settings.threads, memory=settings.memory)
+    else:
+        program = trained
     return IntegerLearner(
         prepared=prepared,
         settings=settings,
         opened=opened,
         program=program,
+        trained=trained,
         plan=plan,
-        engine=CoreEngine(program, plan, threads=settings.threads, memory=settings.memory),
+        engine=CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory),
+        deployed=deployed,
         samples=samples,
         found=found,
         steps=settings.steps,

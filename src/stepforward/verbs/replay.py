@@ -12,7 +12,8 @@ from stepforward.files import refuse_to_replace
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
-from stepforward.plan.make import plan_training
+from stepforward.plan.make import for_training
+from stepforward.program.master import rounded
 from stepforward.run.recorded import recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
 
@@ -46,13 +47,14 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
             "finish the run first: stepforward adapt ... --resume",
         )
     moving = trainable_indices(settings, program, str(journal))
-    engine = CoreEngine(program, plan_training(program, moving, settings.steps))
+    trained, plan = for_training(program, moving, settings.steps)
+    engine = CoreEngine(trained, plan)
     started = time.monotonic()
     rule = make(settings.steps).rule
     state = rule.init(engine)
     for step, votes in enumerate(recorded.votes[: recorded.kept]):
         state = rule.step(state, engine, step, votes.tolist())
-    adapted = replace(program, weights=engine.snapshot().weights)
+    adapted = replace(program, weights=rounded(program, trained, engine.snapshot().weights))
     if out is not None:
         opened.with_weights(network_weights(adapted)).save(out)
     return {
