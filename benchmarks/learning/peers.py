@@ -41,12 +41,12 @@ STEPS, PATIENCE = 300, 15
 FINALISTS = 3
 """Pairs of optimizer and rate that run with every seed: one small held-out set alone would choose by luck."""
 
-GRID = tuple(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1, 3))
+GRID = tuple(float(f"{digit}e{power}") for power in range(-7, 1) for digit in (1, 3))
 """Learning rates that the search walks on: half decades."""
 
 STARTS = {
-    "sgd": {"head": 1e-1, "resnet8": 1e-5, "resnet20": 1e-3, "": 1e-2},
-    "momentum": {"head": 3e-2, "resnet8": 1e-6, "resnet20": 1e-4, "": 3e-3},
+    "sgd": {"head": 1e-1, "resnet8": 3e-6, "resnet20": 1e-3, "": 1e-2},
+    "momentum": {"head": 3e-2, "resnet8": 3e-7, "resnet20": 1e-4, "": 3e-3},
     "adam": {"head": 3e-2, "resnet8": 1e-4, "resnet20": 1e-4, "": 3e-3},
 }
 """Where the search begins: for the last layer, for kinds of tasks, for the others; it ends where the loss is least."""

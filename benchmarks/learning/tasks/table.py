@@ -16,7 +16,7 @@ MAKERS: dict[str, Callable[[], Task]] = {
     "keywords-phone": partial(keywords.shifted, keywords.banded(600, 2400)),
     "writing-new-a": partial(handwriting.new_characters, 0),
     "writing-new-b": partial(handwriting.new_characters, 1),
-    "writing-right": partial(handwriting.leaning, 0.5, 10, 1.0),
+    "writing-right": partial(handwriting.leaning, 0.9, 15, 1.0),
     "writing-left": partial(handwriting.leaning, -0.5, 0, 1.3),
 }
 """Tasks whose names do not say it all."""
