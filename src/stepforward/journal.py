@@ -8,7 +8,7 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +21,11 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
-SIGNS, TERNARY, RAW, EVALUATION, END = 1, 2, 3, 4, 5
+SIGNS, TERNARY, RAW, EVALUATION, END, PARAMETERS = 1, 2, 3, 4, 5, 8
+KINDS = (SIGNS, TERNARY, RAW, EVALUATION, END, PARAMETERS)
 STEPS_PER_RECORD = 64
 REASONS = ("all steps done", "early stop")
-_EVALUATION, _END = struct.Struct("<Iq"), struct.Struct("<IB")
+_EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
 _CODES = {0: 0, 1: 1, -1: 3}
 
 
@@ -35,6 +36,14 @@ class Evaluation:
     step: int
     correct: int
     loss: int
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The tail's parameters as they are after `step` steps: moves that no vote makes."""
+
+    step: int
+    content: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,8 @@ class Journal:
         good_bytes: length of the file up to the last whole record.
         torn_bytes: bytes of a record cut short after it.
         check: running checksum at `good_bytes`.
+        parameters: in order.
+        anchor: `good_bytes` and `check` where the steps go on after the last of them, or after the base.
     """
 
     settings: dict
@@ -62,6 +73,8 @@ class Journal:
     good_bytes: int
     torn_bytes: int
     check: int
+    parameters: tuple[Parameters, ...] = ()
+    anchor: tuple[int, int] = (0, 0)
 
 
 def written_by() -> dict:
@@ -96,8 +109,24 @@ def votes_record(steps: Sequence[Sequence[int]]) -> tuple[int, int, bytes]:
     return RAW, len(steps), struct.pack(f"<{len(flat)}b", *flat)
 
 
-def _payload_size(kind: int, count: int, directions: int) -> int:
+def until_parameters(journal: Journal) -> Journal:
+    """The journal up to its last parameters, or to the base: where a run continues whose votes do not say all moves."""
+    last = journal.parameters[-1].step if journal.parameters else 0
+    return replace(
+        journal,
+        votes=journal.votes[:last],
+        evaluations=tuple(e for e in journal.evaluations if e.step <= last),
+        kept=journal.kept if last == len(journal.votes) else None,
+        good_bytes=journal.anchor[0],
+        check=journal.anchor[1],
+    )
+
+
+def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
+    """Bytes of a record's payload; `after` begins with them, and may be cut short."""
     n = count * directions
+    if kind == PARAMETERS:
+        return 4 + (_LENGTH.unpack_from(after)[0] if len(after) >= 4 else 0)
     sizes = {
         SIGNS: (n + 7) // 8,
         TERNARY: (2 * n + 7) // 8,
@@ -134,13 +163,13 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         StepforwardError: not a journal, another version, damaged (other than a record cut short at the end).
     """
     settings, directions, position, check = _read_header(content, source)
-    votes, evaluations, kept, reason = [], [], None, None
-    steps = 0
+    votes, evaluations, parameters, kept, reason = [], [], [], None, None
+    steps, anchor = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
-        if not SIGNS <= kind <= END:
+        if kind not in KINDS:
             raise _broken(source, position)
-        end = position + 2 + _payload_size(kind, count, directions)
+        end = position + 2 + _payload_size(kind, count, directions, content[position + 2 : position + 6])
         if end + 4 > len(content):
             break
         next_check = zlib.crc32(content[position:end], check)
@@ -151,6 +180,8 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             raise _no_run(source, f"the record at byte {position} counts {count} steps")
         if kind == EVALUATION:
             evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
+        elif kind == PARAMETERS:
+            parameters.append(Parameters(steps, payload[4:]))
         elif kind == END:
             kept, code = _END.unpack(payload)
             if kept > steps or code >= len(REASONS):
@@ -165,11 +196,17 @@ def parse(content: bytes, source: str = "journal") -> Journal:
                 raise _no_run(source, f"in the record at byte {position} {error}") from error
             steps += count
         position, check = end + 4, next_check
+        if steps == (parameters[-1].step if parameters else 0):
+            anchor = position, check
     torn = len(content) - position
     if kept is not None and torn:
         raise _broken(source, position)
     together = np.concatenate(votes) if votes else np.zeros((0, directions), np.int8)
-    return Journal(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check)
+    return Journal(
+        *(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check),
+        parameters=tuple(parameters),
+        anchor=anchor,
+    )
 
 
 def _read_header(content: bytes, source: str) -> tuple[dict, int, int, int]:
@@ -275,6 +312,11 @@ class JournalWriter:
         """Record a validation after the steps so far."""
         self.flush()
         self._record(EVALUATION, 0, _EVALUATION.pack(correct, loss))
+
+    def parameters(self, content: bytes) -> None:
+        """Record the tail's parameters as they are after the steps so far."""
+        self.flush()
+        self._record(PARAMETERS, 0, _LENGTH.pack(len(content)) + content)
 
     def end(self, kept: int, reason: str) -> None:
         """Close the run: which step's weights were kept, and why it ended."""

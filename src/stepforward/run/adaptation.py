@@ -66,7 +66,7 @@ def run_adaptation(
     measuring, before = learner.samples[measured_on], learner.score(measured_on)
     writer = _open_journal(folder, recorded, header, learner.directions)
     started = time.monotonic()
-    with Session(make(learner.settings), learner.engine, writer, recorded) as session:
+    with Session(make(learner.settings), learner.engine, writer, recorded, learner.tail) as session:
         if folder:
             learner.save_base(folder)
         run = train(
@@ -132,8 +132,8 @@ def _course(run: Run, seconds: float) -> Course:
 
 def _recorded(folder: Path) -> journals.Journal:
     recorded = journals.read(folder / JOURNAL)
-    recorded_settings(recorded, str(folder / JOURNAL))
-    return recorded
+    settings = recorded_settings(recorded, str(folder / JOURNAL)).steps
+    return recorded if settings.tail == "votes" else journals.until_parameters(recorded)
 
 
 def _learner(

@@ -43,6 +43,7 @@ class GradientLearner:
     shares: int = 1
     nats: float = 1.0
     directions: int = 0
+    tail: None = None
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples."""

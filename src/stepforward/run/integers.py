@@ -28,6 +28,7 @@ from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
 from stepforward.run.learner import Samples
 from stepforward.run.notes import of_training
+from stepforward.run.parameters import Stored, stored
 from stepforward.run.prepare import Prepared
 from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
@@ -66,6 +67,12 @@ class IntegerLearner:
     shares: int
     directions: int
     nats: float = NATS
+
+    @property
+    def tail(self) -> Stored | None:
+        """The parameters that votes do not move, or None."""
+        exact = self.plan.trainable[len(self.plan.voted) :]
+        return stored(self.engine, self.plan, exact) if exact else None
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stepforward.program.model import Program
 from stepforward.run.figures import Figures
+from stepforward.run.parameters import Stored
 from stepforward.run.training import Run
 from stepforward.scores import Score
 from stepforward.settings import Settings
@@ -36,6 +37,11 @@ class Learner(Protocol):
     shares: int
     nats: float
     directions: int
+
+    @property
+    def tail(self) -> Stored | None:
+        """The parameters that votes do not move, or None."""
+        ...
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from stepforward.engines.protocol import Batch
 from stepforward.journal import Journal, JournalWriter
 from stepforward.methods.protocol import Method
+from stepforward.run.parameters import Stored
 
 Score = tuple[int, int | float]
 """Correct samples, and their summed loss in units of the engine."""
@@ -41,6 +42,7 @@ class Session:
         engine: what they need; it holds the weights.
         writer: the journal to append to, or None.
         recorded: what the journal held when the run was resumed.
+        tail: parameters that move by more than the recorded moves; they are written down at every validation.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Session:
         engine: HasSnapshot,
         writer: JournalWriter | None = None,
         recorded: Journal | None = None,
+        tail: Stored | None = None,
     ):
         self.method, self.engine = method, engine
         self._writer = writer
         self._past: Any = () if recorded is None else recorded.votes
         self._known: dict[int, Score] = {}
+        self._tail, self._tails = tail, {p.step: p.content for p in recorded.parameters} if recorded else {}
         if recorded is not None:
             self._known = {e.step: (e.correct, e.loss) for e in recorded.evaluations}
         self._asking, self._moving = method.estimator.init(engine), method.rule.init(engine)
@@ -91,6 +95,10 @@ class Session:
 
     def validation(self, step: int, judge: Callable[[], Score]) -> Score:
         """The validation after `step` steps: what the journal says where it says it, else judged and written down."""
+        if self._tail is not None and step in self._tails:
+            self._tail.write(self._tails[step])
+        elif self._tail is not None and self._writer is not None and step:
+            self._writer.parameters(self._tail.read())
         if step not in self._known:
             correct, loss = self._known[step] = judge()
             if self._writer is not None:

@@ -14,6 +14,7 @@ from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
 from stepforward.plan.make import for_training
 from stepforward.program.master import rounded
+from stepforward.run.parameters import stored
 from stepforward.run.recorded import recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
 
@@ -54,6 +55,9 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     state = rule.init(engine)
     for step, votes in enumerate(recorded.votes[: recorded.kept]):
         state = rule.step(state, engine, step, votes.tolist())
+    exact = plan.trainable[len(plan.voted) :]
+    if exact and recorded.kept:
+        stored(engine, plan, exact).write(_parameters(recorded, str(journal)))
     adapted = replace(program, weights=rounded(program, trained, engine.snapshot().weights))
     if out is not None:
         opened.with_weights(network_weights(adapted)).save(out)
@@ -65,3 +69,14 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         "out": None if out is None else str(out),
         "seconds": time.monotonic() - started,
     }
+
+
+def _parameters(recorded: journals.Journal, source: str) -> bytes:
+    """The tail as it was kept."""
+    found = [p.content for p in recorded.parameters if p.step == recorded.kept]
+    if not found:
+        raise StepforwardError(
+            f"{source} lacks the parameters of the tail at step {recorded.kept}, which it keeps",
+            "restore it from a copy, or start a new run",
+        )
+    return found[-1]

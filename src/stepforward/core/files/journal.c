@@ -1,9 +1,11 @@
 /* Writing a journal (docs/file-formats.md, section 3): one sink call per record, so that a record is kept whole or not
- * at all. */
+ * at all; parameters are written from where they lie, in several. */
+#include "base/fractions.h"
 #include "base/machine.h"
+#include "base/weights.h"
 #include "stepforward.h"
 
-enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5 };
+enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5, PARAMETERS = 8 };
 
 #define HEAD 2u /* type and count, in front of the payload */
 
@@ -145,6 +147,41 @@ sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t l
     put(record + HEAD, correct, 4);
     put(record + HEAD + 4, (uint64_t)loss, 8);
     return emit(journal, record, EVALUATION, 0, 12);
+}
+
+/* The tensors that no vote moves lie at the end of the weights, and their fractions at the end of theirs. */
+sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* weights,
+                          const void* state)
+{
+    if (program == NULL || plan == NULL || weights == NULL || (state == NULL && plan->state_bytes > 0))
+        return SF_BAD_ARGUMENT;
+    const sf_status status = sf_journal_flush(journal);
+    if (status != SF_OK)
+        return status;
+    size_t bytes = 0, below = 0;
+    for (uint32_t i = plan->voted_count; i < plan->trainable_count; i++) {
+        const sf_tensor* t = program->tensors + plan->trainables[i].tensor;
+        bytes += sfi_moving_bytes(t);
+        below += plan->weight_fractions != NULL ? (size_t)sfi_fraction_bytes(t, plan->weight_fractions[i]) : 0;
+    }
+    const uint8_t* fractions = (const uint8_t*)state + (below > 0 ? plan->fractions_first + plan->fractions_bytes - below : 0);
+    const void* pieces[2] = {(const uint8_t*)weights + plan->weights_bytes - bytes, fractions};
+    const size_t sizes[2] = {bytes, below};
+    uint8_t head[HEAD + 4] = {PARAMETERS, 0}, end[4];
+    put(head + HEAD, bytes + below, 4);
+    uint32_t check = sf_crc32(journal->check, head, sizeof head);
+    if (journal->sink(journal->context, head, sizeof head) != 0)
+        return SF_SINK_FAILED;
+    for (uint32_t i = 0; i < 2; i++) {
+        check = sf_crc32(check, pieces[i], sizes[i]);
+        if (sizes[i] > 0 && journal->sink(journal->context, pieces[i], sizes[i]) != 0)
+            return SF_SINK_FAILED;
+    }
+    put(end, check, 4);
+    if (journal->sink(journal->context, end, sizeof end) != 0)
+        return SF_SINK_FAILED;
+    journal->check = check;
+    return SF_OK;
 }
 
 sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason)

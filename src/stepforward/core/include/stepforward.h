@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 8u
+#define SF_INTERFACE 9u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -342,6 +342,12 @@ sf_status sf_journal_flush(sf_journal* journal);
 
 /* Flush, then record a validation after the steps so far. */
 sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t loss);
+
+/* Flush, then record the parameters of the plan's tail as they are after the steps so far: no vote says how they moved.
+ * Before each evaluation, and before the end if the last step had none. Several sink calls: if one fails, cut the file
+ * after its last complete record, and go back to the last of these records (sf_journal_resume). */
+sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* weights,
+                          const void* state);
 
 /* Flush, then record the end: the step whose weights were kept, and why the run stopped (0 all steps, 1 early stop). */
 sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason);
