@@ -21,6 +21,7 @@
     run momentum
     run fractions
     run together
+    run graded
     run head
     run digits
     run kernels

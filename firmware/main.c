@@ -38,12 +38,13 @@ DECLARE_RUN(plain);
 DECLARE_RUN(momentum);
 DECLARE_RUN(fractions);
 DECLARE_RUN(together);
+DECLARE_RUN(graded);
 DECLARE_RUN(head);
 DECLARE_RUN(digits);
 DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
-static const run runs[] = {RUN(plain), RUN(momentum), RUN(fractions), RUN(together),
+static const run runs[] = {RUN(plain), RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
                            RUN(head),  RUN(digits),   RUN(kernels),   RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */

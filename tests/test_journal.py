@@ -37,6 +37,33 @@ def test_votes_come_back(tmp_path_factory, directions, steps, largest, data):
     assert (journal.kept, journal.reason, journal.torn_bytes) == (steps, "early stop", 0)
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-24, 24), st.integers(-24, 24)), min_size=1, max_size=150),
+    st.integers(2, 2**55),
+)
+def test_graded_votes_come_back_with_a_scale_after_every_record(tmp_path_factory, votes, scale):
+    path = tmp_path_factory.mktemp("journal") / "journal"
+    writer = journals.JournalWriter.create(path, SETTINGS, 2)
+    for step, vote in enumerate(votes):
+        writer.votes(vote, scale - step % 2)
+    writer.end(len(votes), "all steps done")
+    writer.close()
+    journal = journals.read(path)
+    assert list(map(tuple, journal.votes.tolist())) == votes
+    assert set(journal.scales) == {*range(64, len(votes), 64), len(votes)}
+
+
+@pytest.mark.parametrize(("votes", "scale"), [((25, 0), 9), ((-128, 0), 9), ((1, 1), 2**56)])
+def test_graded_votes_that_no_step_gives_are_refused(votes, scale):
+    kind, count, payload = journals.votes_record([votes], scale)
+    body = bytes([kind, count]) + payload
+    head = journals.header(SETTINGS, 2)
+    check = zlib.crc32(body, struct.unpack("<I", head[-4:])[0])
+    with pytest.raises(StepforwardError, match="graded votes or a scale"):
+        journals.parse(head + body + struct.pack("<I", check))
+
+
 def test_two_thousand_steps_take_less_than_a_kibibyte(tmp_path):
     writer = write(tmp_path / "journal", [(1,), (-1,)] * 1000, 1)
     writer.end(2000, "all steps done")

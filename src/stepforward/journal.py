@@ -7,8 +7,8 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 
 from stepforward import __version__
 from stepforward.arithmetic.version import ARITHMETIC
+from stepforward.arithmetic.votes import FARTHEST, MOST
 from stepforward.errors import StepforwardError
 from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
-SIGNS, TERNARY, RAW, EVALUATION, END, PARAMETERS = 1, 2, 3, 4, 5, 8
-KINDS = (SIGNS, TERNARY, RAW, EVALUATION, END, PARAMETERS)
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, PARAMETERS = 1, 2, 3, 4, 5, 6, 8
+OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
+KINDS = (*OF_STEPS, EVALUATION, END, PARAMETERS)
 STEPS_PER_RECORD = 64
+MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop")
 _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
+_SCALE = struct.Struct("<Q")
 _CODES = {0: 0, 1: 1, -1: 3}
 
 
@@ -62,6 +66,7 @@ class Journal:
         check: running checksum at `good_bytes`.
         parameters: in order.
         anchor: `good_bytes` and `check` where the steps go on after the last of them, or after the base.
+        scales: of graded votes, what they are measured by after a number of steps, wherever a record ends.
     """
 
     settings: dict
@@ -75,6 +80,7 @@ class Journal:
     check: int
     parameters: tuple[Parameters, ...] = ()
     anchor: tuple[int, int] = (0, 0)
+    scales: Mapping[int, int] = field(default_factory=dict)
 
 
 def written_by() -> dict:
@@ -99,9 +105,16 @@ def _bits(values: Sequence[int], width: int) -> bytes:
     return number.to_bytes((len(values) * width + 7) // 8, "little")
 
 
-def votes_record(steps: Sequence[Sequence[int]]) -> tuple[int, int, bytes]:
-    """(type, count, payload) of up to 255 steps' votes, in the smallest form that holds them."""
+def votes_record(steps: Sequence[Sequence[int]], scale: int = 0) -> tuple[int, int, bytes]:
+    """(type, count, payload) of up to 255 steps' votes, in the smallest form that holds them.
+
+    Args:
+        steps: the votes of each.
+        scale: of graded votes, after the last of them; 0 for others.
+    """
     flat = [vote for step in steps for vote in step]
+    if scale:
+        return GRADED, len(steps), struct.pack(f"<{len(flat)}b", *flat) + _SCALE.pack(scale)
     if all(vote in (-1, 1) for vote in flat):
         return SIGNS, len(steps), _bits([int(vote < 0) for vote in flat], 1)
     if all(vote in _CODES for vote in flat):
@@ -131,6 +144,7 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         SIGNS: (n + 7) // 8,
         TERNARY: (2 * n + 7) // 8,
         RAW: n,
+        GRADED: n + _SCALE.size,
         EVALUATION: _EVALUATION.size,
         END: _END.size,
     }
@@ -145,7 +159,7 @@ def _votes(kind: int, count: int, payload: bytes, directions: int) -> NDArray[np
     """
     n = count * directions
     flat = np.frombuffer(payload, np.int8)
-    if kind != RAW:
+    if kind not in (RAW, GRADED):
         bits = np.unpackbits(flat.view(np.uint8), bitorder="little").view(np.int8)
         if bits[n * kind :].any():
             raise ValueError("a bit beyond the votes is set")
@@ -164,6 +178,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     """
     settings, directions, position, check = _read_header(content, source)
     votes, evaluations, parameters, kept, reason = [], [], [], None, None
+    scales: dict[int, int] = {}
     steps, anchor = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
@@ -176,7 +191,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         if struct.unpack_from("<I", content, end)[0] != next_check:
             raise _broken(source, position)
         payload = content[position + 2 : end]
-        if (count == 0) == (kind <= RAW):
+        if (count == 0) == (kind in OF_STEPS):
             raise _no_run(source, f"the record at byte {position} counts {count} steps")
         if kind == EVALUATION:
             evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
@@ -190,11 +205,14 @@ def parse(content: bytes, source: str = "journal") -> Journal:
                 )
             reason = REASONS[code]
         else:
+            held = payload[: count * directions] if kind == GRADED else payload
             try:
-                votes.append(_votes(kind, count, payload, directions))
+                votes.append(_votes(kind, count, held, directions))
             except ValueError as error:
                 raise _no_run(source, f"in the record at byte {position} {error}") from error
             steps += count
+            if kind == GRADED:
+                scales[steps] = _scale(payload, source, position)
         position, check = end + 4, next_check
         if steps == (parameters[-1].step if parameters else 0):
             anchor = position, check
@@ -206,7 +224,17 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         *(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check),
         parameters=tuple(parameters),
         anchor=anchor,
+        scales=scales,
     )
+
+
+def _scale(payload: bytes, source: str, position: int) -> int:
+    """What graded votes are measured by, at the end of their record."""
+    (scale,) = _SCALE.unpack(payload[-_SCALE.size :])
+    votes = struct.unpack(f"{len(payload) - _SCALE.size}b", payload[: -_SCALE.size])
+    if not 0 < scale < MOST_SCALE or max(map(abs, votes)) > MOST:
+        raise _no_run(source, f"the record at byte {position} has graded votes or a scale that no step gives")
+    return scale
 
 
 def _read_header(content: bytes, source: str) -> tuple[dict, int, int, int]:
@@ -268,7 +296,7 @@ class JournalWriter:
     def __init__(self, path: Path, directions: int, check: int, steps: int):
         self.path, self.directions, self.check = path, directions, check
         self.steps = steps
-        self.pending: list[tuple[int, ...]] = []
+        self.pending: list[tuple[tuple[int, ...], int]] = []
         try:
             self.file = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         except OSError as error:
@@ -295,9 +323,9 @@ class JournalWriter:
         writer.file.truncate(journal.good_bytes)
         return writer
 
-    def votes(self, votes: Sequence[int]) -> None:
-        """Add one step."""
-        self.pending.append(tuple(votes))
+    def votes(self, votes: Sequence[int], scale: int = 0) -> None:
+        """Add one step; `scale` is that of graded votes after it."""
+        self.pending.append((tuple(votes), scale))
         self.steps += 1
         if len(self.pending) == STEPS_PER_RECORD:
             self.flush()
@@ -306,7 +334,7 @@ class JournalWriter:
         """Write the steps that wait for a full record."""
         pending, self.pending = self.pending, []  # first: a Ctrl-C after the write must not write them twice
         if pending:
-            self._record(*votes_record(pending))
+            self._record(*votes_record([votes for votes, _ in pending], pending[-1][1]))
 
     def evaluation(self, correct: int, loss: int) -> None:
         """Record a validation after the steps so far."""

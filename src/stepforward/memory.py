@@ -11,6 +11,7 @@ from stepforward.program.model import Op, Program
 
 _STATE = {
     "momentum": "momentum buffer",
+    "vote scale": "running scale of the votes",
     "fractions": "fraction bits of the weights",
     "held votes": "votes of the steps that move the weights together",
     "tail": "sums of the exact tail",
@@ -54,7 +55,7 @@ def memory(program: Program, plan: TrainingPlan) -> Memory:
             "momentum buffer": 0,
             **{_STATE[part.kind]: part.bytes for part in plan.state},
             "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
-            "journal buffer": 12 + STEPS_PER_RECORD * plan.directions * 5 // 4,
+            "journal buffer": 20 + STEPS_PER_RECORD * plan.directions * 5 // 4,
             "one input sample, if not in flash": program.tensors[program.input].bytes,
         },
     )

@@ -24,6 +24,7 @@ ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
 SIZES = ("absolute", "relative")
 TAILS = ("votes", "exact")
+VOTES = ("sign", "graded")
 
 
 class Row(NamedTuple):
@@ -165,6 +166,15 @@ class Settings:
         flags=("--share-batch/--whole-batch",),
         decides=True,
         unsaid=False,
+    )
+    votes: str = _row(
+        "sign",
+        "What the two losses of a direction say. sign: which is larger; graded: by how much as well, in eighths of the "
+        "running deviation and at most three of it, for 8 bits of journal a direction.",
+        "NAME",
+        choices=VOTES,
+        decides=True,
+        unsaid="sign",
     )
     temperature: float = _row(
         2.0,

@@ -357,22 +357,22 @@ def test_a_journal_refuses_what_it_cannot_use_and_keeps_what_a_full_sink_did_not
     sink.is_full = False
     assert open_it() == 0
     three = ctypes.c_int8 * 3
-    assert core.sf_journal_votes(NULL, three()) == BAD and core.sf_journal_votes(journal, NULL) == BAD
+    assert core.sf_journal_votes(NULL, three(), 0) == BAD and core.sf_journal_votes(journal, NULL, 0) == BAD
     assert (
-        core.sf_journal_votes(JournalHandle(), three()) == BAD
+        core.sf_journal_votes(JournalHandle(), three(), 0) == BAD
         and core.sf_journal_flush(JournalHandle()) == BAD
     )
     assert core.sf_journal_flush(NULL) == BAD
     assert core.sf_journal_evaluation(NULL, 1, 2) == BAD and core.sf_journal_end(NULL, 1, 0) == BAD
     steps = [(1, -1, 1), (0, 1, -1), (100, -128, 127), (1, 1, 1), (-1, -1, -1)]
-    assert core.sf_journal_votes(journal, three(*steps[0])) == 0
+    assert core.sf_journal_votes(journal, three(*steps[0]), 0) == 0
     sink.is_full = True
-    assert core.sf_journal_votes(journal, three(*steps[1])) == STATUS["SF_SINK_FAILED"]
+    assert core.sf_journal_votes(journal, three(*steps[1]), 0) == STATUS["SF_SINK_FAILED"]
     assert core.sf_journal_evaluation(journal, 1, -5) == STATUS["SF_SINK_FAILED"]
     assert core.sf_journal_end(journal, 1, 0) == STATUS["SF_SINK_FAILED"]
     sink.is_full = False
     for votes in steps[1:]:
-        assert core.sf_journal_votes(journal, three(*votes)) == 0
+        assert core.sf_journal_votes(journal, three(*votes), 0) == 0
     assert core.sf_journal_flush(journal) == 0 == core.sf_journal_flush(journal)
     assert core.sf_journal_evaluation(journal, 2, -5) == 0 and core.sf_journal_end(journal, 1, 0) == 0
     assert [tuple(votes) for votes in parse(sink.content).votes] == steps

@@ -1,13 +1,18 @@
 """Training in the C core against the reference: the same losses, votes and weights, in every format and whatever the
 layers, their rows, the memory, the threads and the sharing of the batch."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_networks import CYCLE, Builder, Case, random_case, run
 
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch, logits_of
+from stepforward.engines.device_loop import DeviceLoop
+from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.fully_connected import FullyConnected
@@ -103,3 +108,51 @@ def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
         for engine in engines:
             engine.update(step, votes)
         assert engines[0].snapshot().weights == engines[1].snapshot().weights != program.weights
+
+
+@pytest.mark.parametrize("share_batch", [False, True])
+@pytest.mark.parametrize(
+    "changes", [{}, {"momentum": 0.9}, {"directions": 16, "rounding": "stochastic"}], ids=str
+)
+def test_graded_votes_train_to_the_same_bits(changes, share_batch):
+    program = small.small_program()
+    settings = {"steps": 9, "lr": 0.02, "directions": 3, "sizes": "relative", "votes": "graded"} | changes
+    plan = plan_training(program, range(8), Settings(share_batch=share_batch, **settings))
+    program = plan_arena(program, plan.first_op)
+    x, y = small.samples(program, 20)
+    batch = Batch.of(x, y)
+    core, reference, device = (
+        CoreEngine(program, plan),
+        ReferenceEngine(program, plan),
+        DeviceLoop(program, plan),
+    )
+    first, second = (
+        list(qzo_ff(engine, lambda step: batch, range(9), plan.directions, share_batch))
+        for engine in (core, reference)
+    )
+    assert first == second and max(abs(vote) for step in first for vote in step.votes) > 1
+    assert [step.votes for step in first] == [device.step(batch) for _ in range(9)]
+    assert core.snapshot() == reference.snapshot() == device.snapshot()
+    assert core.vote_scale == reference.vote_scale > 0
+    core.restore(Snapshot(program.weights))
+    assert core.vote_scale == 0
+
+
+LOSSES = st.one_of(st.integers(-(2**62), 2**62), st.integers(-(2**29), 2**29), st.integers(-300, 300))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(LOSSES, min_size=6, max_size=6), min_size=1, max_size=12))
+def test_graded_votes_of_any_losses_are_the_definition_s(steps):
+    core, reference = voters()
+    core.vote_scale = reference.vote_scale = 0
+    for losses in steps:
+        assert core.votes(losses) == reference.votes(losses)
+        assert core.vote_scale == reference.vote_scale < 2**56
+
+
+@cache
+def voters():
+    program = small.small_program()
+    plan = plan_training(program, range(8), Settings(steps=9, directions=3, votes="graded"))
+    return CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)

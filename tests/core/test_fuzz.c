@@ -214,7 +214,7 @@ static int fuzz_journal(void)
                 votes[taken + i] = (int8_t)(largest == 2   ? (int)draw()
                                             : largest == 1 ? (int)below(3) - 1
                                                            : 1 - 2 * (int)below(2));
-            if (sf_journal_votes(&journal, votes + taken) == SF_OK)
+            if (sf_journal_votes(&journal, votes + taken, 0) == SF_OK)
                 taken += directions;
         }
     }

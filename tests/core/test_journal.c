@@ -41,21 +41,28 @@ static void records(void)
     size_t at = f.size;
     uint32_t check = word(f.bytes + 14);
     for (int i = 0; i < 4; i++)
-        CHECK(sf_journal_votes(&journal, signs) == SF_OK);
+        CHECK(sf_journal_votes(&journal, signs, 0) == SF_OK);
     CHECK(f.size == at + 2 + 2 + 4); /* twelve bits: 110 110 110 110, least significant first */
     CHECK(f.bytes[at] == 1 && f.bytes[at + 1] == 4 && f.bytes[at + 2] == 0xb6 && f.bytes[at + 3] == 0x0d);
     check = sf_crc32(check, f.bytes + at, 4);
     CHECK(word(f.bytes + at + 4) == check);
 
     at = f.size;
-    CHECK(sf_journal_votes(&journal, tie) == SF_OK && sf_journal_flush(&journal) == SF_OK);
+    CHECK(sf_journal_votes(&journal, tie, 0) == SF_OK && sf_journal_flush(&journal) == SF_OK);
     CHECK(f.bytes[at] == 2 && f.bytes[at + 1] == 1 && f.bytes[at + 2] == 0x34); /* 0, 1, 3 in pairs of bits */
     at = f.size;
-    CHECK(sf_journal_votes(&journal, raw) == SF_OK && sf_journal_evaluation(&journal, 7, -2) == SF_OK);
+    CHECK(sf_journal_votes(&journal, raw, 0) == SF_OK && sf_journal_evaluation(&journal, 7, -2) == SF_OK);
     CHECK(f.bytes[at] == 3 && f.bytes[at + 2] == 5 && f.bytes[at + 3] == 0xfd && f.bytes[at + 4] == 0);
     at += 2 + 3 + 4;
     CHECK(f.bytes[at] == 4 && f.bytes[at + 1] == 0 && f.bytes[at + 2] == 7 && f.bytes[at + 6] == 0xfe &&
           f.bytes[at + 13] == 0xff);
+    at = f.size; /* graded votes lie whole, the scale of the last step after them */
+    const int8_t graded[3] = {24, -3, 0};
+    CHECK(sf_journal_votes(&journal, graded, 300) == SF_OK &&
+          sf_journal_votes(&journal, graded, 0x1234567890) == SF_OK);
+    CHECK(sf_journal_flush(&journal) == SF_OK && f.size == at + 2 + 6 + 8 + 4);
+    CHECK(f.bytes[at] == 6 && f.bytes[at + 1] == 2 && f.bytes[at + 2] == 24 && f.bytes[at + 3] == 0xfd);
+    CHECK(f.bytes[at + 5] == 24 && f.bytes[at + 8] == 0x90 && f.bytes[at + 12] == 0x12 && f.bytes[at + 13] == 0);
     at = f.size;
     CHECK(sf_journal_end(&journal, 4, 1) == SF_OK);
     CHECK(f.bytes[at] == 5 && f.bytes[at + 2] == 4 && f.bytes[at + 6] == 1 && f.size == at + 2 + 5 + 4);
@@ -69,12 +76,12 @@ static void a_full_disk_loses_nothing(void)
     const int8_t up = 1, down = -1;
     CHECK(sf_journal_open(&journal, 1, 2, buffer, "{}", 2, append, &f) == SF_OK);
     CHECK(sf_journal_open(&other, 1, 2, second, "{}", 2, append, &expected) == SF_OK);
-    CHECK(sf_journal_votes(&journal, &up) == SF_OK);
+    CHECK(sf_journal_votes(&journal, &up, 0) == SF_OK);
     f.calls_until_full = 0;
-    CHECK(sf_journal_votes(&journal, &down) == SF_SINK_FAILED);
+    CHECK(sf_journal_votes(&journal, &down, 0) == SF_SINK_FAILED);
     f.calls_until_full = -1;
-    CHECK(sf_journal_votes(&journal, &down) == SF_OK);
-    CHECK(sf_journal_votes(&other, &up) == SF_OK && sf_journal_votes(&other, &down) == SF_OK);
+    CHECK(sf_journal_votes(&journal, &down, 0) == SF_OK);
+    CHECK(sf_journal_votes(&other, &up, 0) == SF_OK && sf_journal_votes(&other, &down, 0) == SF_OK);
     CHECK(f.size == expected.size && memcmp(f.bytes, expected.bytes, f.size) == 0);
 }
 
@@ -95,7 +102,7 @@ static void go_on(sf_journal* journal, uint32_t step)
     int8_t votes[DIRECTIONS];
     for (; step < STEPS; step++) {
         votes_of(step, votes);
-        if (sf_journal_votes(journal, votes) != SF_OK ||
+        if (sf_journal_votes(journal, votes, 0) != SF_OK ||
             (step % 7 == 6 && sf_journal_evaluation(journal, step, -(int64_t)step) != SF_OK))
             return;
     }
@@ -180,7 +187,7 @@ static void refusals(void)
     CHECK(sf_journal_resume(&journal, 1, 0, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
     CHECK(sf_journal_resume(&journal, 1, 256, buffer, 0, append, &f) == SF_BAD_ARGUMENT);
     CHECK(sf_journal_open(&journal, 1, 1, buffer, NULL, 2, append, &f) == SF_BAD_ARGUMENT);
-    CHECK(sf_journal_votes(NULL, &up) == SF_BAD_ARGUMENT && sf_journal_flush(NULL) == SF_BAD_ARGUMENT);
+    CHECK(sf_journal_votes(NULL, &up, 0) == SF_BAD_ARGUMENT && sf_journal_flush(NULL) == SF_BAD_ARGUMENT);
     CHECK(sf_journal_evaluation(NULL, 0, 0) == SF_BAD_ARGUMENT && sf_journal_end(NULL, 0, 0) == SF_BAD_ARGUMENT);
 }
 

@@ -46,7 +46,13 @@ RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
     *(("plain", 200, M4), ("momentum", 200, M4), ("head", 200, M4), ("digits", 2, M4), ("kernels", 2, M4)),
-    *(("fractions", 60, M4), ("together", 20, M4), ("fractions", 10, M55)),
+    *(
+        ("fractions", 60, M4),
+        ("together", 20, M4),
+        ("graded", 80, M4),
+        ("graded", 10, M55),
+        ("fractions", 10, M55),
+    ),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
     *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
 ]
@@ -128,7 +134,7 @@ def host_lines(engine, run, steps, path):
             yield " ".join(map(str, ["losses", step, *losses]))
         if step < steps:
             votes = next(taken).votes
-            writer.votes(votes)
+            writer.votes(votes, engine.vote_scale)
             yield " ".join(map(str, ["votes", step, *votes]))
     writer.evaluation(int((logits.argmax(axis=1) == run.y).sum()), losses[0])
     writer.end(steps, "all steps done")

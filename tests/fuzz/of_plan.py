@@ -20,6 +20,8 @@ SETTINGS = (
     {"perturbation": "paper", "directions": 1},
     {"momentum": 0.5, "low_bits": "fraction-4"},
     {"low_bits": "accumulate-3"},
+    {"votes": "graded", "momentum": 0.9},
+    {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
 )
 
 

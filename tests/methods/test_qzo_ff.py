@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stepforward.arithmetic.votes import votes
 from stepforward.engines.protocol import Batch
 from stepforward.methods.qzo_ff import qzo_ff
 
@@ -9,7 +10,7 @@ from stepforward.methods.qzo_ff import qzo_ff
 class Remembering:
     """An engine whose loss is the sum of the labels times the side of the probe."""
 
-    plan = None
+    plan, vote_scale = None, 0
 
     def __init__(self):
         self.asked, self.updates = [], []
@@ -17,6 +18,9 @@ class Remembering:
     def losses(self, step, batch, trials, gather):
         self.asked.append((step, [(batch.y[trial.rows].tolist(), *trial.moves) for trial in trials]))
         return [int(batch.y[trial.rows].sum()) * trial.moves[0].amount for trial in trials]
+
+    def votes(self, losses):
+        return votes("sign", losses, 0)[0]
 
     def update(self, step, votes):
         self.updates.append((step, votes))

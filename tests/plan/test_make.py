@@ -58,6 +58,21 @@ def test_forms_of_low_bit_weights_are_refused_where_none_moves(dtype, trained, f
         plan_training(small_program(dtype), trained, Settings(steps=10, low_bits=form))
 
 
+def test_graded_votes_move_as_far_as_signs_at_one_deviation():
+    program = small_program()
+    signs, graded = (
+        plan_training(program, [0], Settings(steps=1, votes=votes, directions=3))
+        for votes in ("sign", "graded")
+    )
+    assert quanta(program, signs) == quanta(program, graded)
+    assert graded.trainable[0].update_shift[0] == signs.trainable[0].update_shift[0] + 3
+    assert (signs.state_bytes, graded.state_bytes) == (0, 8)
+    bits = plan_training(
+        program, [0], Settings(steps=1, votes="graded", directions=1, momentum=0.9)
+    ).momentum_bits
+    assert 24 * 127 * 2**bits * 10 <= 32768
+
+
 def test_quanta_say_when_nothing_moves():
     program = small_program("s8")
     coarse = quanta(program, plan_training(program, [0], Settings(steps=1, epsilon=1e-3)))

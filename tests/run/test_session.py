@@ -1,5 +1,7 @@
 """A session by itself: with a journal, without one, and after Ctrl-C."""
 
+from dataclasses import replace
+
 import pytest
 from small import samples, small_program
 
@@ -14,11 +16,11 @@ from stepforward.settings import Settings
 SETTINGS = Settings(steps=6, directions=2)
 
 
-def started(writer=None, recorded=None):
+def started(writer=None, recorded=None, settings=SETTINGS):
     program = small_program()
-    engine = ReferenceEngine(program, plan_training(program, range(8), SETTINGS))
+    engine = ReferenceEngine(program, plan_training(program, range(8), settings))
     batch = Batch.of(*samples(program, 6))
-    return Session(make(SETTINGS), engine, writer, recorded), lambda number: batch
+    return Session(make(settings), engine, writer, recorded), lambda number: batch
 
 
 def test_without_a_journal_the_steps_are_the_same(tmp_path):
@@ -44,6 +46,26 @@ def test_ctrl_c_writes_the_steps_that_wait_and_the_next_session_repeats_them(tmp
     again, _ = started(recorded=recorded)
     assert [again.step(number, batches) for number in range(3)] == [Taken(None, 0)] * 3
     assert again.engine.snapshot() == session.engine.snapshot()
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_graded_votes_resume_with_their_scale(tmp_path, momentum):
+    graded = replace(SETTINGS, votes="graded", momentum=momentum)
+    whole, batches = started(settings=graded)
+    for number in range(6):
+        whole.step(number, batches)
+    path = tmp_path / "journal"
+    cut, _ = started(journals.JournalWriter.create(path, {}, 2), settings=graded)
+    with pytest.raises(KeyboardInterrupt), cut:
+        for number in range(4):
+            cut.step(number, batches)
+        raise KeyboardInterrupt
+    recorded = journals.read(path)
+    assert recorded.scales == {4: cut.engine.vote_scale}
+    again, _ = started(recorded=recorded, settings=graded)
+    for number in range(6):
+        again.step(number, batches)
+    assert again.engine.snapshot() == whole.engine.snapshot()
 
 
 def test_a_validation_is_judged_once_and_taken_from_the_journal(tmp_path):

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from stepforward.arithmetic.votes import sign
 from stepforward.bench.arithmetic import multiplications
 from stepforward.bench.operators import operator_runner
 from stepforward.bench.timing import interleave
@@ -14,7 +15,6 @@ from stepforward.core.bindings import library
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
 from stepforward.memory import multiply_accumulates
-from stepforward.methods.qzo_ff import sign
 from stepforward.methods.trials import both_sides
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 9  # SF_INTERFACE
+INTERFACE = 10  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -65,6 +65,7 @@ class PlanHandle(ctypes.Structure):
         ("weight_fractions", c_void_p),
         *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes")],
         *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes")],
+        *[(name, c_uint32) for name in ("votes", "scale_first", "scale_bytes")],
         *[
             (name, c_uint32)
             for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes", "unknown")
@@ -108,6 +109,7 @@ class JournalHandle(ctypes.Structure):
 
     _fields_ = (
         *[(name, c_void_p) for name in ("sink", "context", "buffer")],
+        ("scale", ctypes.c_uint64),
         *[(name, c_uint32) for name in ("check", "directions", "steps_per_record", "steps_held")],
     )
 
@@ -159,6 +161,7 @@ _SIGNATURES = {
         c_int,
         (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8), c_void_p, POINTER(Packs)),
     ),
+    "sf_votes": (c_int, (_PLAN, c_void_p, POINTER(c_int64), POINTER(c_int8))),
     "sf_update": (c_int, (_PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32, POINTER(c_int8))),
     "sf_train_step": (c_int, (POINTER(Trainer), c_void_p, c_void_p, c_uint32)),
     "sf_journal_buffer_bytes": (c_size_t, (c_uint32, c_uint32)),
@@ -166,7 +169,7 @@ _SIGNATURES = {
         c_int,
         (_JOURNAL, c_uint32, c_uint32, c_void_p, c_char_p, c_uint32, SINK, c_void_p),
     ),
-    "sf_journal_votes": (c_int, (_JOURNAL, POINTER(c_int8))),
+    "sf_journal_votes": (c_int, (_JOURNAL, POINTER(c_int8), ctypes.c_uint64)),
     "sf_journal_flush": (c_int, (_JOURNAL,)),
     "sf_journal_evaluation": (c_int, (_JOURNAL, c_uint32, c_int64)),
     "sf_journal_tail": (c_int, (_JOURNAL, _PROGRAM, _PLAN, c_void_p, c_void_p)),

@@ -120,6 +120,39 @@ class CoreEngine:
         check(status, "computing losses")
         return list(sums)
 
+    def votes(self, losses: Sequence[int]) -> tuple[int, ...]:
+        """The votes of a step from the losses on either side of its directions; their scale moves.
+
+        Raises:
+            StepforwardError: no plan, or another number of losses.
+        """
+        if self.plan is None or len(losses) != 2 * self.plan.directions:
+            raise StepforwardError(
+                f"{len(losses)} losses are no step of this plan", "give the two losses of each direction"
+            )
+        found = (ctypes.c_int8 * self.plan.directions)()
+        with self._alone:
+            status = self._core.sf_votes(
+                self._plan_handle, self._addresses[1], (ctypes.c_int64 * len(losses))(*losses), found
+            )
+        check(status, "voting")
+        return tuple(found)
+
+    @property
+    def vote_scale(self) -> int:
+        """See `engines.protocol.Engine`."""
+        return int.from_bytes(self._scale_bytes.tobytes(), "little")
+
+    @vote_scale.setter
+    def vote_scale(self, value: int) -> None:
+        self._scale_bytes[:] = np.frombuffer(value.to_bytes(self._scale_bytes.size, "little"), np.uint8)
+
+    @property
+    def _scale_bytes(self) -> NDArray[np.uint8]:
+        parts = self.plan.state if self.plan else ()
+        first = next((part.first for part in parts if part.kind == "vote scale"), None)
+        return self._state[:0] if first is None else self._state[first : first + 8]
+
     def update(self, step: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step along the directions of `step`.
 

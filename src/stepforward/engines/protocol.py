@@ -104,6 +104,8 @@ class Engine(Protocol):
 
     program: Program
     plan: TrainingPlan | None
+    vote_scale: int
+    """What graded votes are measured by: part of the state, for the journal; 0 where votes are signs."""
 
     def losses(self, step: int, batch: Batch, trials: Sequence[Trial], gather: bool = False) -> list[int]:
         """Loss of each trial, summed over its rows, as exact integers (contract, section 5).
@@ -116,6 +118,14 @@ class Engine(Protocol):
                 0 .. classes-1, shape (n,).
             trials: how to move the trainable weights, and the samples of the batch to try that on.
             gather: whether the samples count in the gradient of the plan's tail, which the next update applies.
+        """
+        ...
+
+    def votes(self, losses: Sequence[int]) -> tuple[int, ...]:
+        """The votes of a step, one s8 for each direction, as its plan makes them (contract, section 8).
+
+        Args:
+            losses: on either side of each direction, + before -. With graded votes their scale moves.
         """
         ...
 

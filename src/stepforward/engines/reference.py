@@ -9,6 +9,7 @@ from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.arithmetic.tail import Sums, errors, most_rows
+from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Tail, Trainable, TrainingPlan, fraction_bytes
@@ -29,6 +30,7 @@ class ReferenceEngine:
         self._sums = self._no_sums()
         self._velocity: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
+        self.vote_scale = 0
         self._held: list[tuple[int, ...]] = []
         self._read_state(b"")
 
@@ -86,6 +88,12 @@ class ReferenceEngine:
         w, fraction = self._weights[entry.tensor].reshape(-1), self._fractions.get(entry.tensor)
         return w if fraction is None else fractions.long_number(w, fraction, entry.fraction_bits)
 
+    def votes(self, losses: Sequence[int]) -> tuple[int, ...]:
+        """The votes of a step; its scale moves."""
+        kind = self.plan.votes if self.plan else "sign"
+        found, self.vote_scale = votes_of(kind, losses, self.vote_scale)
+        return found
+
     def update(self, step_number: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step."""
         held: list[tuple[int, ...]] = []
@@ -127,6 +135,7 @@ class ReferenceEngine:
         """
         held = {
             "momentum": b"".join(v.astype("<i2").tobytes() for v in self._velocity.values()),
+            "vote scale": self.vote_scale.to_bytes(8, "little"),
             "fractions": b"".join(
                 fractions.pack(self._fractions[entry.tensor], entry.fraction_bits)
                 for entry in (*self._entries, *self._tail)
@@ -153,6 +162,8 @@ class ReferenceEngine:
         state = state or bytes(self.plan.state_bytes)
         first = {part.kind: part.first for part in self.plan.state}
         at = first.get("fractions", 0)
+        if "vote scale" in first:
+            self.vote_scale = int.from_bytes(state[first["vote scale"] :][:8], "little")
         if "held votes" in first:
             m, count = self.plan.directions, self.plan.accumulate
             held = np.frombuffer(state, np.int8, count * m, first["held votes"]).reshape(count, m)

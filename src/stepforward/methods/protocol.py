@@ -23,16 +23,19 @@ class Estimate(NamedTuple, Generic[M]):
         loss: of the batch, mean nats per sample.
         forward_passes: samples sent forward to find it.
         losses: exact sums that it was found from, in the order of the trials; empty for float engines.
+        scale: what graded votes are measured by after this step, which the journal records; 0 for others.
     """
 
     move: M
     loss: float
     forward_passes: int
     losses: tuple[int, ...] = ()
+    scale: int = 0
 
 
 class Estimator(NamedTuple, Generic[E, M]):
-    """Asks an engine for losses or gradients. A resumed run starts its state afresh: the journal holds moves alone."""
+    """Asks an engine for losses or gradients. A resumed run starts its state afresh: the journal holds moves, and the
+    scale of graded votes, which is the engine's."""
 
     init: Callable[[E], Any]
     step: Callable[[Any, E, int, Batch], tuple[Any, Estimate[M]]]

@@ -27,19 +27,14 @@ def method(settings: Settings) -> Method[Engine, Sequence[int]]:
 
 
 def sign_spsa(directions: int, share_batch: bool) -> Estimator[Engine, Sequence[int]]:
-    """Votes: on which side of the weights the loss is larger, along each of m directions."""
+    """Votes: on which side of the weights the loss is larger, along each of m directions; or by how much, if graded."""
 
     def step(state: Any, engine: Engine, number: int, batch: Batch) -> tuple[Any, Estimate[Sequence[int]]]:
         found = probe(engine, number, batch, directions, share_batch)
-        votes = tuple(sign(up - down) for up, down in found.losses)
-        return state, Estimate(votes, found.nats, found.forward_passes, found.sums)
+        votes = engine.votes(found.sums)
+        return state, Estimate(votes, found.nats, found.forward_passes, found.sums, engine.vote_scale)
 
     return Estimator(stateless, step)
-
-
-def sign(value: int) -> int:
-    """-1, 0 or +1."""
-    return (value > 0) - (value < 0)
 
 
 class Step(NamedTuple):

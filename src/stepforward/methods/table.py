@@ -15,6 +15,7 @@ PROBES: tuple[str, ...] = (
     "memory",
     "directions",
     "share_batch",
+    "votes",
     "temperature",
     "sizes",
     "epsilon",

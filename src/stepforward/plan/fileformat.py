@@ -21,23 +21,15 @@ from stepforward.plan.model import (
     TrainingPlan,
     state_bytes,
 )
-from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES
+from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, VOTES
 
 MAGIC, VERSION = b"SFT3", 3
 HEADER = struct.Struct("<4s4I")
 NAMES = (
-    "objective",
-    "directions",
-    "update",
-    "schedule",
-    "trainables",
-    "masks",
-    "state",
-    "votes",
-    "low_bits",
+    *("objective", "directions", "update", "schedule", "trainables", "masks", "state", "votes", "low_bits"),
     "tail",
 )
-"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks or votes yet."""
+"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks yet."""
 
 _REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
 
@@ -141,6 +133,16 @@ def _read_state(words: Sequence[int]) -> dict[str, Any]:
     return {"state": parts}
 
 
+def _votes(plan: TrainingPlan) -> list[int]:
+    return [VOTES.index(plan.votes)]
+
+
+def _read_votes(words: Sequence[int]) -> dict[str, Any]:
+    (kind,) = words
+    _check(kind > 0)
+    return {"votes": _named(VOTES, kind)}
+
+
 def _low_bits(plan: TrainingPlan) -> list[int]:
     return [plan.accumulate, *(entry.fraction_bits for entry in plan.trainable)]
 
@@ -168,11 +170,13 @@ SECTIONS = {
     "schedule": _Section(_schedule, _read_schedule),
     "trainables": _Section(_trainables, _read_trainables),
     "state": _Section(_state, _read_state),
+    "votes": _Section(_votes, _read_votes),
     "low_bits": _Section(_low_bits, _read_low_bits),
     "tail": _Section(_tail, _read_tail),
 }
 
 OPTIONAL = {
+    "votes": lambda plan: plan.votes != "sign",
     "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable),
     "tail": lambda plan: plan.tail is not None,
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
+from stepforward.arithmetic.votes import MOST, ONE
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
@@ -66,6 +67,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         share_batch=settings.share_batch,
         accumulate=settings.accumulate,
         tail=tail,
+        votes=settings.votes,
     )
 
 
@@ -98,10 +100,15 @@ def _objective(program: Program, temperature: float) -> Objective:
 def _momentum_bits(settings: Settings) -> int:
     if not settings.momentum:
         return 0
-    bits = 0
-    while 127 * settings.directions * 2 ** (bits + 1) <= 32767 * (1 - settings.momentum):
+    bits, most = 0, MOST if settings.votes == "graded" else 1
+    while 127 * most * settings.directions * 2 ** (bits + 1) <= 32767 * (1 - settings.momentum):
         bits += 1
     return bits
+
+
+def _share(settings: Settings, bits: int) -> int:
+    """What the sum of votes times z is divided by: directions, fractions of momentum, levels of a vote."""
+    return settings.directions * 2**bits * (ONE if settings.votes == "graded" else 1)
 
 
 def _fraction_bits(tensor: Tensor, settings: Settings) -> int:
@@ -128,7 +135,7 @@ def _grid(program: Program, index: int, settings: Settings) -> tuple[float, ...]
 
 def _trainable(program: Program, index: int, element: int, settings: Settings, bits: int) -> Trainable:
     tensor = program.tensors[index]
-    share = settings.directions * 2**bits
+    share = _share(settings, bits)
     grid = _grid(program, index, settings)
     epsilon, lr = _most(grid, settings, share)
     if settings.epsilon > epsilon:
@@ -176,7 +183,8 @@ def _too_large(
 
 def fitting(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
     """The settings with epsilon and learning rate lowered to the largest that these tensors take."""
-    settings, share = settings.searched(), settings.directions * 2 ** _momentum_bits(settings)
+    settings = settings.searched()
+    share = _share(settings, _momentum_bits(settings))
     most = [_most(_grid(program, index, settings), settings, share) for index in trainable]
     epsilon, lr = (min(values) for values in zip((settings.epsilon, settings.lr), *most, strict=True))
     return replace(settings, epsilon=epsilon, lr=lr)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from stepforward.arithmetic.votes import ONE
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -54,7 +56,7 @@ class StatePart(NamedTuple):
     bytes: int
 
 
-STATE_PARTS = {"momentum": 1, "fractions": 3, "held votes": 4, "tail": 5}
+STATE_PARTS = {"momentum": 1, "vote scale": 2, "fractions": 3, "held votes": 4, "tail": 5}
 """What a state may hold, in this order, and how a file says so."""
 
 
@@ -113,11 +115,14 @@ class TrainingPlan:
         """Elements of the tensors that votes move."""
         return self.trainable[-self.tail.count].first_element if self.tail else self.elements
 
+    votes: str = "sign"
+
     @property
     def state(self) -> tuple[StatePart, ...]:
         """What one step leaves for the next, zero before the first; a step leaves the tail's sums at zero."""
         sizes = {
             "momentum": 2 * self.voted_elements if self.momentum else 0,
+            "vote scale": 8 if self.votes == "graded" else 0,
             "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
             "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
             "tail": TAIL_HEAD_BYTES + 4 * (self.elements - self.voted_elements) if self.tail else 0,
@@ -128,6 +133,11 @@ class TrainingPlan:
                 parts.append(StatePart(kind, at, sizes[kind]))
                 at += -(-sizes[kind] // 4) * 4
         return tuple(parts)
+
+    @property
+    def vote_one(self) -> int:
+        """What a vote of one deviation is, or a sign."""
+        return ONE if self.votes == "graded" else 1
 
     @property
     def state_bytes(self) -> int:

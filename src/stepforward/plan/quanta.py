@@ -18,6 +18,6 @@ def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float
             probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
         probe /= 2**entry.fraction_bits
         pairs = zip(entry.update_mult, entry.update_shift, strict=True)
-        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits
+        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits * plan.vote_one
         result[program.tensors[entry.tensor].name] = (probe, step)
     return result

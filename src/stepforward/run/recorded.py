@@ -71,6 +71,10 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         steps = Settings(**{name: value for name, value in settings.items() if name in {*of_steps, "method"}})
     except StepforwardError as error:
         raise _refused(source, error.what[:_SHORT]) from error
+    if journal.scales and steps.votes != "graded":
+        raise _refused(source, f"graded votes, where votes = {_short(steps.votes)}")
+    if steps.votes == "graded" and journal.votes.any() and len(journal.votes) not in journal.scales:
+        raise _refused(source, "graded votes without their scale")
     if len(journal.votes) > steps.steps:
         raise _refused(source, f"{len(journal.votes)} steps of {steps.steps}")
     return Recorded(settings["base_sha256"], tuple(settings["trainable"]), steps)

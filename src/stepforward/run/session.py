@@ -56,6 +56,7 @@ class Session:
         self.method, self.engine = method, engine
         self._writer = writer
         self._past: Any = () if recorded is None else recorded.votes
+        self._scales = {} if recorded is None else recorded.scales
         self._known: dict[int, Score] = {}
         self._tail, self._tails = tail, {p.step: p.content for p in recorded.parameters} if recorded else {}
         if recorded is not None:
@@ -85,12 +86,15 @@ class Session:
         """
         if number < len(self._past):
             self._move(number, self._past[number].tolist())
+            if number + 1 in self._scales:
+                engine: Any = self.engine
+                engine.vote_scale = self._scales[number + 1]
             return Taken(None, 0)
         estimator = self.method.estimator
         self._asking, found = estimator.step(self._asking, self.engine, number, batches(number))
         self._move(number, found.move)
         if self._writer is not None:
-            self._writer.votes(found.move)
+            self._writer.votes(found.move, found.scale)
         return Taken(found.loss, found.forward_passes)
 
     def validation(self, step: int, judge: Callable[[], Score]) -> Score:

@@ -5,9 +5,10 @@
 #include "base/weights.h"
 #include "stepforward.h"
 
-enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5, PARAMETERS = 8 };
+enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5, GRADED = 6, PARAMETERS = 8 };
 
-#define HEAD 2u /* type and count, in front of the payload */
+#define HEAD 2u  /* type and count, in front of the payload */
+#define SCALE 8u /* bytes after graded votes */
 
 static void put(uint8_t* at, uint64_t v, uint32_t bytes)
 {
@@ -28,9 +29,9 @@ static sf_status emit(sf_journal* journal, uint8_t* record, uint32_t type, uint3
     return SF_OK;
 }
 
-/* The buffer: a record of raw votes, in which they also wait, and after it room to pack the same votes into 2 bits
+/* The buffer: a record of graded votes, in which they also wait, and after it room to pack the same votes into 2 bits
  * or 1. A failed write so loses nothing that is held. */
-static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + 4; }
+static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + SCALE + 4; }
 
 size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record)
 {
@@ -46,6 +47,7 @@ sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t s
     journal->sink = sink;
     journal->context = context;
     journal->buffer = (uint8_t*)buffer;
+    journal->scale = 0;
     journal->check = check;
     journal->directions = directions;
     journal->steps_per_record = steps_per_record;
@@ -107,10 +109,13 @@ sf_status sf_journal_flush(sf_journal* journal)
     const uint32_t steps = journal->steps_held, count = journal->directions * steps;
     if (count == 0)
         return SF_OK;
-    const uint32_t type = type_of(votes_of(journal), count);
+    const uint32_t type = journal->scale > 0 ? GRADED : type_of(votes_of(journal), count);
     uint8_t* record = journal->buffer;
     uint32_t payload = count;
-    if (type != RAW) {
+    if (type == GRADED) {
+        put(record + HEAD + count, journal->scale, SCALE);
+        payload += SCALE;
+    } else if (type != RAW) {
         record += raw_bytes(journal->directions, journal->steps_per_record);
         payload = pack(votes_of(journal), count, type, record + HEAD);
     }
@@ -120,7 +125,7 @@ sf_status sf_journal_flush(sf_journal* journal)
     return status;
 }
 
-sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes)
+sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes, uint64_t scale)
 {
     if (journal == NULL || journal->buffer == NULL || votes == NULL)
         return SF_BAD_ARGUMENT;
@@ -130,11 +135,15 @@ sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes)
             return status;
     }
     sfi_copy(votes_of(journal) + (size_t)journal->directions * journal->steps_held, votes, journal->directions);
+    const uint64_t before = journal->scale;
+    journal->scale = scale;
     if (++journal->steps_held < journal->steps_per_record)
         return SF_OK;
     const sf_status status = sf_journal_flush(journal);
-    if (status != SF_OK)
-        journal->steps_held--; /* not taken */
+    if (status != SF_OK) { /* not taken */
+        journal->steps_held--;
+        journal->scale = before;
+    }
     return status;
 }
 

@@ -10,7 +10,7 @@
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5 };
+enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5 };
 
 #define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
 #define MOST_TAIL_BITS 14u
@@ -93,6 +93,9 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         if (kind == MOMENTUM) {
             plan->momentum_first = first;
             plan->momentum_bytes = bytes;
+        } else if (kind == VOTE_SCALE) {
+            plan->scale_first = first;
+            plan->scale_bytes = bytes;
         } else if (kind == FRACTIONS) {
             plan->fractions_first = first;
             plan->fractions_bytes = bytes;
@@ -106,6 +109,14 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
             return SF_UNKNOWN;
         }
     }
+    return SF_OK;
+}
+
+static sf_status read_votes(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 1 || sfi_word(at) != SF_GRADED)
+        return SF_BAD_PLAN;
+    plan->votes = SF_GRADED;
     return SF_OK;
 }
 
@@ -136,18 +147,17 @@ static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* Kinds of section. */
-enum { OBJECTIVE = 1, DIRECTIONS, UPDATE, SCHEDULE, TRAINABLES, STATE = 7, LOW_BITS = 9, LAST_LAYER, SECTIONS };
+enum { OBJECTIVE = 1, DIRECTIONS, UPDATE, SCHEDULE, TRAINABLES, STATE = 7, VOTES, LOW_BITS, LAST_LAYER, SECTIONS };
 
 /* By kind of section, all of version 1. */
 static const reader readers[SECTIONS] = {
     [OBJECTIVE] = read_objective, [DIRECTIONS] = read_directions, [UPDATE] = read_update,
     [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [STATE] = read_state,
-    [LOW_BITS] = read_low_bits,   [LAST_LAYER] = read_tail,
+    [VOTES] = read_votes,         [LOW_BITS] = read_low_bits,     [LAST_LAYER] = read_tail,
 };
 
 #define BIT(kind) (1u << (kind))
-#define REQUIRED \
-    (BIT(OBJECTIVE) | BIT(DIRECTIONS) | BIT(UPDATE) | BIT(SCHEDULE) | BIT(TRAINABLES) | BIT(STATE))
+#define REQUIRED (BIT(OBJECTIVE) | BIT(DIRECTIONS) | BIT(UPDATE) | BIT(SCHEDULE) | BIT(TRAINABLES) | BIT(STATE))
 
 /* Each section once, in the order of their kinds, and none missing that every plan has. */
 static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* end, uint32_t count)
@@ -231,6 +241,7 @@ static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, ui
     uint64_t end = 0;
     const uint64_t held = plan->accumulate > 1 ? (uint64_t)plan->accumulate * plan->directions : 0;
     return part_fits(plan->momentum_first, plan->momentum_bytes, plan->beta > 0 ? 2 * voted : 0, &end) &&
+           part_fits(plan->scale_first, plan->scale_bytes, plan->votes == SF_GRADED ? 8 : 0, &end) &&
            part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) &&
            part_fits(plan->held_first, plan->held_bytes, held, &end) &&
            part_fits(plan->tail_first, plan->tail_bytes, tail, &end) && end == plan->state_bytes &&

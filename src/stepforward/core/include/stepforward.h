@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 9u
+#define SF_INTERFACE 10u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -156,6 +156,7 @@ enum { SF_NORMAL = 0, SF_RADEMACHER = 1, SF_BINOMIAL = 2 };
 enum { SF_EXACT = 0, SF_PAPER = 1 };
 enum { SF_NEAREST = 0, SF_FLOOR = 1, SF_STOCHASTIC = 2 };
 enum { SF_CONSTANT = 0, SF_LINEAR = 1, SF_COSINE = 2 };
+enum { SF_SIGN = 0, SF_GRADED = 1 };
 
 /* One trainable tensor record, as it lies in the file. */
 typedef struct sf_trainable {
@@ -208,6 +209,9 @@ typedef struct sf_plan {
     uint32_t accumulate; /* steps whose votes move the weights together; 0 and 1: every step moves them */
     uint32_t held_first; /* byte of the state where the votes of such steps are held, accumulate * directions of them */
     uint32_t held_bytes;
+    uint32_t votes;       /* SF_SIGN or SF_GRADED */
+    uint32_t scale_first; /* byte of the state where a little-endian uint64 is that graded votes are measured by */
+    uint32_t scale_bytes;
     uint32_t voted_count; /* trainable tensors that votes move; those after them are the tail's, which moves by its
                              exact gradient */
     uint32_t tail_op;     /* its operator, the last one */
@@ -297,6 +301,10 @@ void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t ten
 /* Learning-rate schedule in Q15 (0 .. 32768) at one step. */
 uint32_t sf_rate(const sf_plan* plan, uint32_t step);
 
+/* The votes of one step, votes[plan->directions], from its losses on either side of each direction, + before -:
+ * losses[2 * plan->directions]. state as below; the scale of graded votes moves. */
+sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8_t* votes);
+
 /* Move the trainable weights by one step: votes[plan->directions].
  * state: plan->state_bytes, 4-byte aligned, zero before the first step; NULL when there are none. */
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
@@ -312,6 +320,7 @@ typedef struct sf_journal {
     sf_sink sink;
     void* context;
     uint8_t* buffer;
+    uint64_t scale; /* of graded votes, after the last step held */
     uint32_t check;
     uint32_t directions;
     uint32_t steps_per_record;
@@ -330,12 +339,14 @@ sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t ste
  * with sf_crc32(0, header), and every record with sf_crc32(the check before it, the record without its own four bytes).
  * The first record that is cut short or does not end with that number, and all after it, never happened: cut the file
  * there, pass the check before it, apply the votes of the records that are left with sf_update(), step by step, and set
- * trainer.step to their number. */
+ * trainer.step to their number. Graded votes: copy the scale, the last 8 bytes of the last record of votes, to its
+ * place in the state. */
 sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
                             uint32_t check, sf_sink sink, void* context);
 
-/* Keep the votes of one step; writes a record when steps_per_record are held. */
-sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes);
+/* Keep the votes of one step; writes a record when steps_per_record are held. scale: of graded votes after the step, 0
+ * for others. */
+sf_status sf_journal_votes(sf_journal* journal, const int8_t* votes, uint64_t scale);
 
 /* Write what is held. */
 sf_status sf_journal_flush(sf_journal* journal);

@@ -4,6 +4,7 @@
 #include "stepforward.h"
 #include "train/forward.h"
 #include "train/tail.h"
+#include "train/votes.h"
 
 /* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
 #define TOGETHER 8u
@@ -30,7 +31,7 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
 
 /* The votes of `count` directions from `first` on, by their losses on the samples from, from + stride, ... */
 static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from, uint32_t stride,
-                      uint32_t first, uint32_t count)
+                      uint32_t first, uint32_t count, sfi_voting* voting)
 {
     sf_perturbation probes[2 * TOGETHER];
     int64_t losses[2 * TOGETHER];
@@ -41,7 +42,7 @@ static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uin
     }
     const sf_status status = losses_of(t, x, labels, n, from, stride, probes, 2 * count, losses);
     for (uint32_t i = 0; status == SF_OK && i < count; i++)
-        t->votes[first + i] = (int8_t)((losses[2 * i] > losses[2 * i + 1]) - (losses[2 * i] < losses[2 * i + 1]));
+        t->votes[first + i] = sfi_vote(voting, losses[2 * i], losses[2 * i + 1]);
     return status;
 }
 
@@ -54,14 +55,14 @@ static sf_status gather(sf_trainer* t, const int8_t* x, const int32_t* labels, u
     return losses_of(t, x, labels, n, 0, 1, &plain, 1, &loss);
 }
 
-static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, sfi_voting* voting)
 {
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
     if (t->plan->voted_count == 0)
         return gather(t, x, labels, n);
     for (uint32_t i = 0, count; i < m; i += count) {
         count = share ? 1 : sfi_min_u32(TOGETHER, m - i);
-        const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count);
+        const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count, voting);
         if (status != SF_OK)
             return status;
     }
@@ -75,11 +76,15 @@ sf_status sf_train_step(sf_trainer* t, const int8_t* x, const int32_t* labels, u
         (t->journal != NULL && t->journal->directions != t->plan->directions))
         return SF_BAD_ARGUMENT;
     sfi_tail_clear(t->plan, t->state); /* of a step that failed */
-    sf_status status = ask(t, x, labels, n);
+    sfi_voting voting = sfi_voting_of(t->plan, t->state);
+    sf_status status = ask(t, x, labels, n, &voting);
+    const uint64_t scale = sfi_voting_scale(&voting, t->plan->directions);
     if (status == SF_OK && t->journal != NULL)
-        status = sf_journal_votes(t->journal, t->votes);
-    if (status == SF_OK)
-        status = sf_update(t->program, t->plan, t->weights, t->state, t->step, t->votes);
+        status = sf_journal_votes(t->journal, t->votes, scale);
+    if (status != SF_OK)
+        return status;
+    sfi_keep_scale(t->plan, t->state, scale);
+    status = sf_update(t->program, t->plan, t->weights, t->state, t->step, t->votes);
     if (status == SF_OK)
         t->step++;
     return status;
