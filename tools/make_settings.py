@@ -63,7 +63,7 @@ def _homes() -> list[tuple[str, str]]:
 def _imports(module) -> list[str]:
     nodes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ImportFrom)]
     wanted = ("typing", "pathlib", "collections.abc", "stepforward.run.progress", "stepforward.verbs.result")
-    wanted += ("stepforward.run.given", "stepforward.data.function")
+    wanted += ("stepforward.run.given", "stepforward.data.function", "stepforward.verbs.match")
     return [ast.unparse(node) for node in nodes if node.module in wanted]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from stepforward.data.function import Prepare
 from stepforward.run.given import Classes, Image
 from stepforward.run.progress import OnProgress
+from stepforward.verbs.match import Matched, match
 from stepforward.verbs.result import Result
 from typing import Any
 from stepforward.data.dataset import Dataset as Dataset
@@ -25,7 +26,7 @@ from stepforward.verbs.metadata import set_preprocessing as set_preprocessing
 
 __version__: str
 
-def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None, resume: bool=False, overwrite: bool=False, classes: Classes | None=None, image: Image | None=None, preprocess: str | Prepare | None=None, input_shape: str | Sequence[int] | None=None, on_progress: OnProgress | None=None, progress: bool=True, command: str | None=None, train: str='all', steps: int | None=None, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', directions: int=4, share_batch: bool=True, votes: str='sign', temperature: float=2.0, sizes: str='absolute', epsilon: float | None=None, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', low_bits: str='direct', schedule: str='cosine', warmup: int=0, tail: str='votes', tail_rate: float=0.25, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result:
+def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None, resume: bool=False, overwrite: bool=False, classes: Classes | None=None, image: Image | None=None, preprocess: str | Prepare | None=None, input_shape: str | Sequence[int] | None=None, on_progress: OnProgress | None=None, progress: bool=True, command: str | None=None, train: str='all', steps: int | None=None, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', directions: int=4, share_batch: bool=True, votes: str='sign', temperature: float=2.0, sizes: str='absolute', epsilon: float | None=None, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', low_bits: str='direct', schedule: str='cosine', warmup: int=0, tail: str='votes', tail_rate: float=0.25, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result | Matched:
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:

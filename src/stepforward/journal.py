@@ -22,14 +22,15 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, PARAMETERS = 1, 2, 3, 4, 5, 6, 8
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS = 1, 2, 3, 4, 5, 6, 7, 8
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, PARAMETERS)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop")
 _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
 _SCALE = struct.Struct("<Q")
+_MATCHING = struct.Struct("<II")
 _CODES = {0: 0, 1: 1, -1: 3}
 
 
@@ -51,6 +52,15 @@ class Parameters:
 
 
 @dataclass(frozen=True, eq=False)
+class MatchedSite:
+    """The constants that one operator got: what its multipliers are times 2^14 of the base's, and its biases."""
+
+    op: int
+    ratio: NDArray[np.int64]
+    bias: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class Journal:
     """What a journal file says.
 
@@ -67,6 +77,7 @@ class Journal:
         parameters: in order.
         anchor: `good_bytes` and `check` where the steps go on after the last of them, or after the base.
         scales: of graded votes, what they are measured by after a number of steps, wherever a record ends.
+        matching: constants that the base gets before the first step, in the order of the operators.
     """
 
     settings: dict
@@ -81,6 +92,7 @@ class Journal:
     parameters: tuple[Parameters, ...] = ()
     anchor: tuple[int, int] = (0, 0)
     scales: Mapping[int, int] = field(default_factory=dict)
+    matching: tuple[MatchedSite, ...] = ()
 
 
 def written_by() -> dict:
@@ -140,6 +152,8 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
     n = count * directions
     if kind == PARAMETERS:
         return 4 + (_LENGTH.unpack_from(after)[0] if len(after) >= 4 else 0)
+    if kind == MATCHING:
+        return _MATCHING.size + 6 * (_MATCHING.unpack_from(after)[1] if len(after) >= _MATCHING.size else 0)
     sizes = {
         SIGNS: (n + 7) // 8,
         TERNARY: (2 * n + 7) // 8,
@@ -149,6 +163,13 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         END: _END.size,
     }
     return sizes[kind]
+
+
+def _matched_site(payload: bytes) -> MatchedSite:
+    op, channels = _MATCHING.unpack_from(payload)
+    ratio = np.frombuffer(payload, "<u2", channels, _MATCHING.size).astype(np.int64)
+    bias = np.frombuffer(payload, "<i4", channels, _MATCHING.size + 2 * channels).astype(np.int64)
+    return MatchedSite(op, ratio, bias)
 
 
 def _votes(kind: int, count: int, payload: bytes, directions: int) -> NDArray[np.int8]:
@@ -179,12 +200,13 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     settings, directions, position, check = _read_header(content, source)
     votes, evaluations, parameters, kept, reason = [], [], [], None, None
     scales: dict[int, int] = {}
+    matching: list[MatchedSite] = []
     steps, anchor = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
         if kind not in KINDS:
             raise _broken(source, position)
-        end = position + 2 + _payload_size(kind, count, directions, content[position + 2 : position + 6])
+        end = position + 2 + _payload_size(kind, count, directions, content[position + 2 : position + 10])
         if end + 4 > len(content):
             break
         next_check = zlib.crc32(content[position:end], check)
@@ -204,6 +226,10 @@ def parse(content: bytes, source: str = "journal") -> Journal:
                     source, f"the record at byte {position} keeps step {kept} of {steps}, reason {code}"
                 )
             reason = REASONS[code]
+        elif kind == MATCHING:
+            matching.append(_matched_site(payload))
+            if steps or (len(matching) > 1 and matching[-2].op >= matching[-1].op):
+                raise _no_run(source, f"the record at byte {position} matches an operator out of turn")
         else:
             held = payload[: count * directions] if kind == GRADED else payload
             try:
@@ -225,6 +251,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         parameters=tuple(parameters),
         anchor=anchor,
         scales=scales,
+        matching=tuple(matching),
     )
 
 
@@ -345,6 +372,13 @@ class JournalWriter:
         """Record the tail's parameters as they are after the steps so far."""
         self.flush()
         self._record(PARAMETERS, 0, _LENGTH.pack(len(content)) + content)
+
+    def matching(self, site: MatchedSite) -> None:
+        """Record the constants that an operator of the base got, before the first step."""
+        first = _MATCHING.pack(site.op, len(site.ratio))
+        self._record(
+            MATCHING, 0, first + site.ratio.astype("<u2").tobytes() + site.bias.astype("<i4").tobytes()
+        )
 
     def end(self, kept: int, reason: str) -> None:
         """Close the run: which step's weights were kept, and why it ended."""

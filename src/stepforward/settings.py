@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
-from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS
+from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
@@ -147,7 +147,8 @@ class Settings:
     method: str = _row(
         "qzo-ff",
         "qzo-ff: forward passes only, in integers. backprop: the float32 baseline on the same trainable set; needs "
-        "stepforward[torch].",
+        "stepforward[torch]. match: no steps, no labels; brings each channel's mean and deviation back to what it was "
+        "on the data that the model was quantized with.",
         "METHOD",
         choices=METHODS,
     )
@@ -264,14 +265,13 @@ class Settings:
     )
     low_bits: str = _row(
         "direct",
-        "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "
-        "half a quantum are lost. master: 16-bit weights learn in their place, and are rounded for validation and at "
-        "the end. fraction-8, -4, -2: moves add up in as many bits below each weight, in RAM while it trains; forward "
-        "passes see the rounded weights. accumulate-K (accumulate-16): weights move every K steps by the sum of all "
-        "their votes, which are all they cost in RAM.",
+        "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. master: 16-bit weights learn "
+        "in their place, and are rounded for validation and at the end. fraction-8, -4, -2: moves add up in as many "
+        "bits below each weight, in RAM while it trains; forward passes see the rounded weights. accumulate-K "
+        "(accumulate-16): weights move every K steps by the sum of all their votes, which are all they cost in RAM.",
         "FORM",
         good=lambda value: _low_bits(value) is not None,
-        remedy="use auto, direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
+        remedy="use direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
         decides=True,
         unsaid="direct",
     )
@@ -322,7 +322,7 @@ class Settings:
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:
-                given = 0.0 if searching and row.searched else row.by_engine.get(METHODS[self.method].needs)
+                given = 0.0 if searching and row.searched else row.by_engine.get(_engine_of(self.method))
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
         if not searching:
@@ -381,13 +381,18 @@ def _low_bits(text: str) -> tuple[str, int] | None:
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
     plain = not digits
     forms = {
-        "auto": plain,
         "direct": plain,
         "master": plain,
         "fraction": number in (2, 4, 8),
         "accumulate": 2 <= number <= 255,
     }
     return (form, number) if forms.get(form) and text == (f"{form}-{number}" if number else form) else None
+
+
+def _engine_of(method: str) -> str:
+    """What a method's defaults go by; one without steps has those of integers, and looks at none of them."""
+    needs = METHODS[method].needs
+    return INTEGERS if needs == STATISTICS else needs
 
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:

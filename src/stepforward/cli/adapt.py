@@ -83,7 +83,6 @@ def adapt(
     folder = out or _new_folder(model)
 
     from stepforward.report.progress import watch
-    from stepforward.report.terminal import adaptation
     from stepforward.verbs.adapt import adapt as verb
 
     with watch() as progress:
@@ -104,7 +103,7 @@ def adapt(
             )
         except KeyboardInterrupt:
             raise stopped(progress.step, folder, context.find_root().obj) from None
-    return Outcome(replace(result, out=str(folder)), adaptation)
+    return Outcome(replace(result, out=str(folder)), type(result).drawing)
 
 
 def _new_folder(model: Path) -> Path:

@@ -52,6 +52,13 @@ def list_folder(folder: Path, settings: dict) -> Listing:
     return listing
 
 
+def loose_samples(folder: Path, settings: dict) -> list[Path]:
+    """The samples that lie in a folder itself, sorted by name; none where the model reads no files."""
+    if not prep.reads_files(settings):
+        return []
+    return [entry for entry in _visible(folder) if not entry.is_dir() and _is_sample(entry, settings)]
+
+
 def _add_class(folder: Path, settings: dict, listing: Listing) -> None:
     label, files, skipped = same_spelling(folder.name), [], []
     for file in sorted(_below(folder, set()), key=lambda file: file.relative_to(folder).parts):

@@ -11,6 +11,7 @@ PREPROCESSING = "stepforward.preprocessing"
 CLASS_NAMES = "stepforward.class_names"
 NOTES = "stepforward.notes"
 BITS = "stepforward.bits"
+STATISTICS = "stepforward.statistics"
 
 
 def get_preprocessing(model: ir.Model) -> dict:
@@ -62,6 +63,18 @@ def get_notes(model: ir.Model) -> list[str]:
 def add_note(model: ir.Model, note: str) -> None:
     """Append one sentence to the notes."""
     model.metadata_props[NOTES] = json.dumps([*get_notes(model), note], ensure_ascii=False)
+
+
+def get_statistics(model: ir.Model) -> dict:
+    """What `quantize` measured of its calibration data (docs/file-formats.md, section 4); {} where it is not known."""
+    return _read(model, STATISTICS, dict, {})
+
+
+def set_statistics(model: ir.Model, statistics: dict) -> None:
+    """Store them; an empty dictionary takes away what was stored."""
+    model.metadata_props.pop(STATISTICS, None)
+    if statistics:
+        model.metadata_props[STATISTICS] = json.dumps(statistics, sort_keys=True, separators=(",", ":"))
 
 
 def _read(model, key, kind, default):

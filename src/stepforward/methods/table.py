@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from stepforward.methods.protocol import Method
     from stepforward.settings import Settings
 
-INTEGERS, GRADIENTS = "integers", "gradients"
-"""What a method asks of its engine: exact losses of a program in fixed point, or gradients of a float network."""
+INTEGERS, GRADIENTS, STATISTICS = "integers", "gradients", "statistics"
+"""What a method asks of its engine: exact losses of a program in fixed point, gradients of a float network, or the
+accumulators of a program, once: such a method takes no steps and needs no labels (`run.match`)."""
 
 PROBES: tuple[str, ...] = (
     "minutes",
@@ -30,8 +31,8 @@ class Listed(NamedTuple):
     """A method.
 
     Attributes:
-        home: the module with its function `method(settings)`.
-        needs: `INTEGERS` or `GRADIENTS`.
+        home: the module with its function `method(settings)`; "" for a method without steps.
+        needs: `INTEGERS`, `GRADIENTS` or `STATISTICS`.
         takes: the settings it knows besides those of every run.
     """
 
@@ -43,6 +44,7 @@ class Listed(NamedTuple):
 METHODS: dict[str, Listed] = {
     "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, PROBES),
     "backprop": Listed("stepforward.methods.backprop", GRADIENTS, SGD),
+    "match": Listed("", STATISTICS, ()),
 }
 """By the name that `--method` takes; the first is the default."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
@@ -62,8 +62,26 @@ class SampleCounts:
     test: int | None
 
 
+class Entries(Mapping[str, Any]):
+    """The fields of a dataclass by name, as plain values, in the order of `result.json`."""
+
+    @cached_property
+    def entries(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return _entries(self)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class RunResult(Memory, Course, Comparison, Given, Mapping[str, Any]):
+class RunResult(Memory, Course, Comparison, Given, Entries):
     """The entries of `result.json`, as attributes and by name; nested ones are plain values by name.
 
     Attributes:
@@ -112,24 +130,10 @@ class RunResult(Memory, Course, Comparison, Given, Mapping[str, Any]):
         """How many samples it was measured on."""
         return self.samples.test if self.measured_on == "test" else self.samples.validation
 
-    @cached_property
-    def entries(self) -> dict[str, Any]:
-        """Plain values by name, in the order of `result.json`."""
-        return _entries(self)
 
-    def __getitem__(self, name: str) -> Any:
-        return self.entries[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-
-def values(record: RunResult) -> dict[str, Any]:
+def values(record: Entries) -> dict[str, Any]:
     """Every field by its name, to make another record of."""
-    return {entry.name: getattr(record, entry.name) for entry in fields(record)}
+    return {entry.name: getattr(record, entry.name) for entry in fields(cast(Any, record))}
 
 
 def _entries(record: Any) -> dict[str, Any]:

@@ -66,6 +66,11 @@ class Source(ABC):
     def notes(self) -> list[str]:
         """What reading and quantizing changed that a user should know."""
 
+    @property
+    def statistics(self) -> dict:
+        """What `quantize` measured of the accumulators on its data, as the file has it; {} where it is not known."""
+        return {}
+
     @abstractmethod
     def network(self) -> Network:
         """The network in fixed point.
@@ -99,8 +104,9 @@ class Source(ABC):
         class_names: Sequence[str] | None = None,
         preprocessing: dict | None = None,
         notes: Sequence[str] = (),
+        statistics: dict | None = None,
     ) -> Self:
-        """A copy that also says what is given here: class names, preprocessing, further notes."""
+        """A copy that also says what is given here: class names, preprocessing, further notes, statistics."""
 
     @abstractmethod
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
@@ -111,6 +117,17 @@ class Source(ABC):
 
         Raises:
             StepforwardError: an unknown name, another shape, or integers outside the type's symmetric range.
+        """
+
+    @abstractmethod
+    def with_scales(self, scales: Mapping[str, Sequence[float]]) -> Self:
+        """The same integers, read with other scales: what matching changes besides biases.
+
+        Args:
+            scales: name of a weight or a bias -> a float32 value for every output channel.
+
+        Raises:
+            StepforwardError: an unknown name, or another number of channels.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ from typing import Any
 
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
-from stepforward.methods.table import GRADIENTS, METHODS
+from stepforward.methods.table import GRADIENTS, METHODS, STATISTICS
 from stepforward.report.progress import watch
 from stepforward.run.adaptation import run_adaptation
 from stepforward.run.complete import given
@@ -18,6 +18,7 @@ from stepforward.run.progress import OnProgress
 from stepforward.run.result import values
 from stepforward.settings import Settings, takes_settings
 from stepforward.sources.open import open_source
+from stepforward.verbs.match import Matched, match
 from stepforward.verbs.result import Result
 
 
@@ -38,7 +39,7 @@ def adapt(
     progress: bool = True,
     command: str | None = None,
     **options: Any,
-) -> Result:
+) -> Result | Matched:
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
@@ -76,10 +77,16 @@ def adapt(
                 **options,
             )  # fmt: skip
     settings = Settings(**options)
-    if resume and METHODS[settings.method].needs == GRADIENTS:
+    needs = METHODS[settings.method].needs
+    if resume and needs in (GRADIENTS, STATISTICS):
         raise StepforwardError(
-            f"{settings.method} keeps no journal to resume from", "start the run without --resume"
+            f"a run of {settings.method} cannot be resumed", "start the run without --resume"
         )
+    if needs == STATISTICS:
+        return match(
+            model, data, settings, test=test, out=out, overwrite=overwrite, classes=classes, image=image,
+            preprocess=preprocess, input_shape=input_shape, command=command,
+        )  # fmt: skip
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
         prepared = prepare(open_source(model, input_shape), data, test, settings, classes, image, preprocess)

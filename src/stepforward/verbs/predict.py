@@ -1,14 +1,11 @@
 """Say which class a network sees in samples without labels."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.data import preprocessing as prep
-from stepforward.data.arrays import check_samples, read_samples
 from stepforward.data.function import Prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
@@ -16,8 +13,9 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
-from stepforward.run.complete import complete, own_settings, settings_of
+from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
+from stepforward.run.samples import files_of, read_samples
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -54,52 +52,14 @@ def predict(
     """
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
-    opened, files = open_source(model, input_shape), _files(samples)
+    opened, files = open_source(model, input_shape), files_of(samples)
     opened = complete(opened, files[0] if files else None, classes, image, preprocess)
-    if files:
-        parts = [_from_file(opened, file) for file in files]
-        x = np.concatenate([part for part, _ in parts])
-        sources = [source for _, names in parts for source in names]
-    else:
-        x = _from_array(opened, np.asarray(samples))
-        sources = [f"sample {row}" for row in range(len(x))]
+    x, sources = read_samples(opened, files, samples)
     names = opened.class_names or tuple(str(number) for number in range(opened.outputs))
     return [
         _description(source, row, names, top)
         for source, row in zip(sources, _probabilities(opened, x, threads), strict=True)
     ]
-
-
-def _files(samples: Any) -> list[Path]:
-    """The paths in `samples`; [] for arrays."""
-    if isinstance(samples, (str, Path)):
-        return [Path(samples)]
-    if isinstance(samples, np.ndarray):
-        return []
-    items = list(samples)
-    if not items:
-        raise StepforwardError("there are no samples", "give files or an array")
-    return [Path(item) for item in items] if all(isinstance(item, (str, Path)) for item in items) else []
-
-
-def _from_file(opened: Source, file: Path) -> tuple[NDArray[np.float32], list[str]]:
-    settings = settings_of(opened)
-    if file.is_dir():
-        raise StepforwardError(f"{file} is a folder", f"give files, such as {file}/*.png")
-    if not file.exists():
-        raise StepforwardError(f"{file} does not exist", "check the path")
-    if file.suffix.lower() == ".npz" and opened.prepare is None:
-        x = read_samples(file, settings, opened.input_shape)
-        return x, [f"{file}[{row}]" for row in range(len(x))]
-    return prep.apply(settings, prep.read(settings, file))[None], [str(file)]
-
-
-def _from_array(opened: Source, x: NDArray) -> NDArray[np.float32]:
-    settings = own_settings(opened)
-    one = opened.input_shape if x.dtype.kind == "f" else ()
-    if x.shape == one or (x.ndim == 3 and x.dtype == np.uint8):
-        x = x[None]
-    return check_samples("the samples", x, settings, opened.input_shape)
 
 
 def _probabilities(opened: Source, x: NDArray[np.float32], threads: int | None) -> NDArray[np.float64]:

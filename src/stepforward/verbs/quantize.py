@@ -11,7 +11,10 @@ from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.files import refuse_to_replace
+from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
+from stepforward.matching.measure import MOST_SAMPLES, references
+from stepforward.matching.words import to_words
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
@@ -68,7 +71,8 @@ def quantize(
         on_note: called with every sentence a person should know about model and data, such as a loss of accuracy.
 
     Returns:
-        An ordinary QDQ model: ONNX Runtime runs it, Netron opens it. What was noted about it is in its metadata.
+        An ordinary QDQ model: ONNX Runtime runs it, Netron opens it. What was noted about it is in its metadata, and
+        what its activations are on the data, which `adapt --method match` goes back to.
 
     Raises:
         StepforwardError: bad model or data, or a model that is quantized already.
@@ -149,6 +153,10 @@ def _quantized(
     made = given.quantized(settings, x, None if dataset is None else dataset.sources)
     program = lower(made.network())
     figures = fidelity(given, program, x, None if dataset is None else dataset.y)
-    made = made.with_words(notes=fidelity_notes(figures, str(settings)))
+    samples = quantize_input(program, x)
+    made = made.with_words(
+        notes=fidelity_notes(figures, str(settings)),
+        statistics=to_words(references(program, samples), min(len(x), MOST_SAMPLES)),
+    )
     notes = [*made.notes, *(() if dataset is None else dataset.notes)]
     return Quantization(made, program, figures, notes)

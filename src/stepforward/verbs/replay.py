@@ -14,9 +14,12 @@ from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
 from stepforward.plan.make import for_training
 from stepforward.program.master import rounded
+from stepforward.program.model import Program
+from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
 from stepforward.run.recorded import recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 
 def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
@@ -36,12 +39,10 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     refuse_to_replace(out, base, journal)
     opened, recorded = open_source(base), journals.read(journal)
     program = lower(opened.network())
+    if recorded.settings.get("method") == "match":
+        return _replay_matching(opened, program, recorded, str(journal), out)
     settings = recorded_settings(recorded, str(journal))
-    if program.weights_sha256 != settings.base_sha256:
-        raise StepforwardError(
-            f"{journal} belongs to another base model than {opened.name}",
-            "give the quantized model the run started from (base.onnx of the run folder, if there is one)",
-        )
+    _check_base(opened, program, settings.base_sha256, str(journal))
     if recorded.kept is None:
         raise StepforwardError(
             f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings.steps.steps}",
@@ -80,3 +81,35 @@ def _parameters(recorded: journals.Journal, source: str) -> bytes:
             "restore it from a copy, or start a new run",
         )
     return found[-1]
+
+
+def _replay_matching(
+    opened: Source, program: Program, recorded: journals.Journal, journal: str, out: str | Path | None
+) -> dict:
+    """The constants of a journal without steps."""
+    _check_base(opened, program, recorded.settings.get("base_sha256"), journal)
+    if recorded.kept is None:
+        raise StepforwardError(
+            f"{journal} ends in the middle of a matching", "match again: stepforward adapt"
+        )
+    started = time.monotonic()
+    adapted = recorded_program(program, recorded.matching, journal)
+    if out is not None:
+        names = {adapted.ops[site.op].name for site in recorded.matching}
+        (written(opened, adapted, names) if names else opened).save(out)
+    return {
+        "steps": 0,
+        "kept": 0,
+        "base_sha256": program.weights_sha256,
+        "weights_sha256": adapted.weights_sha256,
+        "out": None if out is None else str(out),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def _check_base(opened: Source, program: Program, sha256: object, journal: str) -> None:
+    if program.weights_sha256 != sha256:
+        raise StepforwardError(
+            f"{journal} belongs to another base model than {opened.name}",
+            "give the quantized model the run started from (base.onnx of the run folder, if there is one)",
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from stepforward.errors import StepforwardError
 from stepforward.program import fileformat
@@ -20,19 +20,15 @@ _WIDTH = 110
 _HTML = '<pre style="font-family: monospace; line-height: 1.25">{code}</pre>'
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Result(RunResult):
-    """The entries of `result.json`, such as `result["adapted_accuracy"]` or `result.adapted_accuracy`, and the network.
+class Adapted:
+    """The network that a run left, with its program: written, asked, and shown with the figures of the run."""
 
-    Shown as a short table in a session or a notebook.
+    model: ir.Model
+    program: Program | None
 
-    Attributes:
-        model: the adapted network: a QDQ `onnx_ir.Model`, or a float one after backpropagation.
-        program: the same as a `Program` for devices; None after backpropagation.
-    """
-
-    model: ir.Model = field(metadata=HIDDEN)
-    program: Program | None = field(metadata=HIDDEN)
+    def drawing(self) -> RenderableType:
+        """A short table."""
+        raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
         """Write the network: `.onnx` for any machine, `.sfp` for devices.
@@ -59,6 +55,36 @@ class Result(RunResult):
         """Classes and probabilities of samples without labels; see `stepforward.predict`."""
         return predict(self.model, samples, top=top)
 
+    def __repr__(self) -> str:
+        text = io.StringIO()
+        console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
+        console.print(self.drawing())
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+    def _repr_html_(self) -> str:
+        console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
+        console.print(self.drawing())
+        return console.export_html(inline_styles=True, code_format=_HTML)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result(Adapted, RunResult):
+    """The entries of `result.json`, such as `result["adapted_accuracy"]` or `result.adapted_accuracy`, and the network.
+
+    Shown as a short table in a session or a notebook.
+
+    Attributes:
+        model: the adapted network: a QDQ `onnx_ir.Model`, or a float one after backpropagation.
+        program: the same as a `Program` for devices; None after backpropagation.
+    """
+
+    model: ir.Model = field(metadata=HIDDEN)
+    program: Program | None = field(metadata=HIDDEN)
+
+    def drawing(self) -> RenderableType:
+        """A short table."""
+        return adaptation(self)
+
     def plot(self) -> Any:
         """Accuracy and losses against steps, as a matplotlib figure: shown in a notebook, `savefig` writes it.
 
@@ -71,14 +97,3 @@ class Result(RunResult):
         if figure is None:
             raise StepforwardError("the run has too few validations for a curve", "take more --steps")
         return figure
-
-    def __repr__(self) -> str:
-        text = io.StringIO()
-        console = Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False)
-        console.print(adaptation(self))
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-    def _repr_html_(self) -> str:
-        console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
-        console.print(adaptation(self))
-        return console.export_html(inline_styles=True, code_format=_HTML)

@@ -16,8 +16,10 @@ from stepforward.graph.metadata import (
     get_class_names,
     get_notes,
     get_preprocessing,
+    get_statistics,
     set_class_names,
     set_preprocessing,
+    set_statistics,
 )
 from stepforward.graph.nodes import copy_model, present
 from stepforward.network.network import Network
@@ -26,6 +28,7 @@ from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.scales import with_scales
 from stepforward.sources.qdq.weights import with_weights
 from stepforward.sources.qdq.write import quantize
 from stepforward.sources.source import Source
@@ -95,6 +98,7 @@ class OnnxSource(Source):
         class_names: Sequence[str] | None = None,
         preprocessing: dict | None = None,
         notes: Sequence[str] = (),
+        statistics: dict | None = None,
     ) -> Self:
         """A copy with these in its metadata."""
         model = copy_model(self.model)
@@ -104,6 +108,8 @@ class OnnxSource(Source):
             set_preprocessing(model, preprocessing)
         for note in notes:
             add_note(model, note)
+        if statistics is not None:
+            set_statistics(model, statistics)
         return replace(
             self,
             model=model,
@@ -141,6 +147,15 @@ class QdqSource(OnnxSource):
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """The same model with other integers."""
         return replace(self, model=with_weights(self.model, weights))
+
+    @property
+    def statistics(self) -> dict:
+        """What its metadata say."""
+        return get_statistics(self.model)
+
+    def with_scales(self, scales: Mapping[str, Sequence[float]]) -> Self:
+        """The same integers with other scales."""
+        return replace(self, model=with_scales(self.model, scales))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,3 +205,11 @@ class FloatSource(OnnxSource):
             StepforwardError: always.
         """
         raise StepforwardError(f"{self.name} is a float model", "give its quantized form the integers")
+
+    def with_scales(self, scales: Mapping[str, Sequence[float]]) -> Self:
+        """Nor have the scales of integers.
+
+        Raises:
+            StepforwardError: always.
+        """
+        raise StepforwardError(f"{self.name} is a float model", "give its quantized form the scales")

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from stepforward.graph.metadata import BITS
+from stepforward.graph.metadata import BITS, set_statistics
 from stepforward.graph.nodes import bypass, constant, copy_model, present, remove_unused
 from stepforward.sources.qdq.read import read_quantized
 
@@ -35,6 +35,7 @@ def to_float(model: ir.Model) -> ir.Model:
     graph.outputs[0].name = output
     remove_unused(graph)
     del model.metadata_props[BITS]
+    set_statistics(model, {})
     return model
 
 

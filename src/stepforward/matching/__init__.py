@@ -1,0 +1,1 @@
+"""Statistics matching: sites, what their accumulators are on clean data, and the matched program."""

@@ -1,0 +1,167 @@
+"""The matched program: sites with other constants, and nothing else changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.fixedpoint import Int
+from stepforward.arithmetic.matching import (
+    ONE,
+    Constants,
+    Moments,
+    Reference,
+    constants,
+    distances,
+    moments,
+    partly,
+    rescaled,
+    roots,
+    share,
+    times,
+)
+from stepforward.matching.measure import site_sums
+from stepforward.matching.sites import Site, bias_of, sites
+from stepforward.program.model import Program, Tensor
+from stepforward.program.weights import pack_all
+from stepforward.quantization.parameters import bias_scale
+
+
+class Found(NamedTuple):
+    """What samples lead to at one site.
+
+    Attributes:
+        site, reference: where, and what it is brought back to.
+        constants: of its channels.
+        moments: that the constants bring back; those of the reference where nothing is corrected.
+        share: how much of what was found is corrected, 0 to 256.
+        distances: how far the samples were from the reference (`arithmetic.matching.distances`).
+    """
+
+    site: Site
+    reference: Reference
+    constants: Constants
+    moments: Moments
+    share: int
+    distances: tuple[int, int]
+
+
+def match(
+    program: Program,
+    references: Mapping[str, Reference],
+    x: NDArray[np.int8],
+    threads: int | None = None,
+) -> list[Found]:
+    """The constants that samples lead to, layer by layer: every site sees what the matched ones before it give.
+
+    Args:
+        program: the base.
+        references: of its sites, by name; a site without one stays as it is.
+        x: samples in the program's input format, as many as there are; no labels.
+        threads: of the C core. Changes nothing.
+    """
+    found: list[Found] = []
+    so_far = program
+    for site in sites(program):
+        reference = references.get(site.name)
+        if reference is None:
+            continue
+        sums = site_sums(so_far, site, reference.mean, reference.shift, x, threads).total()
+        seen = moments(sums, reference, site.positions)
+        apart = distances(seen, reference.unit)
+        part = share(apart, reference.distances)
+        taken = partly(seen, reference.unit, part)
+        made = fitting(program, site, constants(taken, reference, bias_of(program, site)))
+        found.append(Found(site, reference, made, taken, part, apart))
+        so_far = matched(so_far, {site.name: made})
+    return found
+
+
+def remaining(
+    program: Program, found: Sequence[Found], x: NDArray[np.int8], threads: int | None = None
+) -> tuple[int, int]:
+    """How far other samples are from the references, without and with what was found: a gate compares the two.
+
+    Both are sums over the sites of the larger distance, in 2^-8 of what one class alone does.
+    """
+    before = after = 0
+    so_far = program
+    for one in found:
+        site, reference = one.site, one.reference
+        for with_matching in (False, True):
+            given = so_far if with_matching else program
+            sums = site_sums(given, site, reference.mean, reference.shift, x, threads).total()
+            seen = moments(sums, reference, site.positions, prior=0)
+            if with_matching:
+                after += times(_seen_from(seen, one.moments, reference), reference.distances)
+            else:
+                before += times(distances(seen, reference.unit), reference.distances)
+        so_far = matched(so_far, {site.name: one.constants})
+    return before, after
+
+
+def _seen_from(seen: Moments, taken: Moments, reference: Reference) -> tuple[int, int]:
+    """Distances of what is seen from what the constants bring to the reference."""
+    unit = np.where(reference.unit > 0, np.maximum(roots(taken.variance), 1), 0)
+    return distances(Moments(seen.mean - taken.mean, seen.variance), unit)
+
+
+def fitting(program: Program, site: Site, made: Constants) -> Constants:
+    """The same, with channels whose multiplier no pair holds left alone."""
+    pairs = _pairs(program, site)
+    alone = np.array([rescaled(*p, int(r)) is None for p, r in zip(pairs, made.ratio, strict=True)])
+    return Constants(np.where(alone, ONE, made.ratio), np.where(alone, bias_of(program, site), made.bias))
+
+
+def matched(program: Program, found: Mapping[str, Constants]) -> Program:
+    """The program with other constants at some sites, by name; the scales of their weights say the same.
+
+    Raises:
+        ValueError: there is no such site, or it has another number of channels.
+    """
+    by_name = {site.name: site for site in sites(program)}
+    ops, tensors, biases = list(program.ops), list(program.tensors), {}
+    for name, (ratios, bias) in found.items():
+        site = by_name.get(name)
+        if site is None or len(ratios) != site.channels or len(bias) != site.channels:
+            raise ValueError(f"the program has no site {name!r} of {len(ratios)} channels")
+        op = ops[site.place]
+        pairs = [rescaled(*p, int(r)) for p, r in zip(_pairs(program, site), ratios, strict=True)]
+        if None in pairs:
+            raise ValueError(f"a multiplier of {name!r} does not fit")
+        ops[site.place] = replace(op, what=replace(op.what, rescale=tuple(p for p in pairs if p is not None)))
+        biases[op.bias] = bias
+        scales = _scales(program, site, ratios, pairs)
+        tensors[op.weight] = _channelwise(program.tensors[op.weight], op.kind, scales)
+        tensors[op.bias] = replace(
+            program.tensors[op.bias],
+            scale=tuple(bias_scale(program.tensors[op.inputs[0]].scale[0], np.array(scales)).tolist()),
+            channel_rule="divide",
+            channel_divisor=1,
+        )
+    return replace(program, ops=tuple(ops), tensors=tuple(tensors), weights=pack_all(program, biases))
+
+
+def _pairs(program: Program, site: Site) -> list[tuple[int, int]]:
+    pairs = program.ops[site.place].what.rescale
+    return list(pairs) if len(pairs) > 1 else [pairs[0]] * site.channels
+
+
+def _scales(program: Program, site: Site, ratios: Int, pairs: list[Any]) -> tuple[float, ...]:
+    """The weight's scales from which lowering makes these pairs again: exact float32 values."""
+    op = program.ops[site.place]
+    own = program.tensors[op.weight].scale
+    own = own if len(own) > 1 else own * site.channels
+    step = program.tensors[op.output].scale[0] / program.tensors[op.inputs[0]].scale[0]
+    return tuple(
+        scale if ratio == ONE else float(np.float32(pair[0] * 2.0 ** -pair[1] * step))
+        for scale, ratio, pair in zip(own, ratios, pairs, strict=True)
+    )
+
+
+def _channelwise(weight: Tensor, kind: str, scales: tuple[float, ...]) -> Tensor:
+    rule = "modulo" if kind == "depthwise" else "divide"
+    divisor = len(scales) if rule == "modulo" else weight.elements // len(scales)
+    return replace(weight, scale=scales, channel_rule=rule, channel_divisor=divisor)

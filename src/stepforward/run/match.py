@@ -1,0 +1,320 @@
+"""The story of a matching: measure the samples, match site by site, keep it where held-out samples say so."""
+
+import hashlib
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import stepforward
+from stepforward import journal as journals
+from stepforward.arithmetic.matching import Constants
+from stepforward.data.dataset import Dataset
+from stepforward.data.split import Split, split
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
+from stepforward.errors import StepforwardError
+from stepforward.inputs import quantize_input
+from stepforward.intervals import Interval
+from stepforward.journal import MatchedSite, written_by
+from stepforward.lowering.lower import lower
+from stepforward.lowering.weights import network_weights
+from stepforward.matching.matched import Found, match, matched, remaining
+from stepforward.matching.sites import sites
+from stepforward.matching.words import from_words
+from stepforward.program.model import Program
+from stepforward.run.comparison import Comparison, comparison
+from stepforward.run.folder import JOURNAL
+from stepforward.run.result import OPTIONAL, Entries
+from stepforward.scores import Score, score
+from stepforward.settings import Settings
+from stepforward.sources.source import Source
+
+
+class Samples(NamedTuple):
+    """The data of a matching.
+
+    Attributes:
+        data: samples to match on; labels are zeros where `labelled` is False.
+        labelled: whether they are known.
+        test: labelled samples to measure on, or None.
+        data_name, test_name: as they were given.
+    """
+
+    data: Dataset
+    labelled: bool
+    test: Dataset | None
+    data_name: str | None
+    test_name: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteChange:
+    """One operator: how far the samples were from the reference, in units of what one class alone does, and what of
+    that is corrected, 0 to 1."""
+
+    name: str
+    channels: int
+    mean_distance: float
+    deviation_distance: float
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MatchResult(Entries):
+    """The entries of `result.json` of a matching.
+
+    Attributes:
+        source: the model, and `data` and `test`, as people know them.
+        kept: "matched", or "base: " and why.
+        sites: one entry for each, in order.
+        distance_before, distance_after: of held-out samples, summed over the sites, in units of what one class does.
+        samples: how many were matched on, held out, and tested on.
+        measured_on: "test" or "held-out", or None where no labels are known; then there is no accuracy either.
+        constants_bytes: what the constants of the corrected sites take.
+        forward_passes: samples sent through the network, each as a whole.
+        Others as of `RunResult`.
+    """
+
+    source: str = field(metadata={"key": "model"})
+    data: str | None
+    test: str | None
+    method: str = "match"
+    bits: str
+    kept: str
+    sites: tuple[SiteChange, ...]
+    distance_before: float
+    distance_after: float
+    samples: dict[str, int | None]
+    measured_on: str | None
+    zero_shot_accuracy: float | None = None
+    adapted_accuracy: float | None = None
+    zero_shot_loss: float | None = None
+    adapted_loss: float | None = None
+    zero_shot_interval: Interval | None = None
+    adapted_interval: Interval | None = None
+    difference_interval: Interval | None = None
+    gained: int | None = None
+    lost: int | None = None
+    constants_bytes: int
+    seconds: float
+    forward_passes: int
+    journal_bytes: int
+    base_sha256: str
+    weights_sha256: str
+    class_names: list[str]
+    settings: dict[str, Any]
+    stepforward: str
+    notes: list[str]
+    command: str | None = field(default=None, metadata=OPTIONAL)
+    out: str | None = field(default=None, metadata=OPTIONAL)
+
+
+MATCHED = "matched"
+
+
+def run_matching(
+    opened: Source, samples: Samples, settings: Settings, folder: Path | None
+) -> tuple[MatchResult, Source, Program]:
+    """Match a model in fixed point to samples; returns the result, the model and its program.
+
+    Args:
+        opened: the model, completed.
+        samples: as its preprocessing makes them.
+        settings: of the run: `validation`, `seed` and `threads` count.
+        folder: where its journal is kept, or None.
+
+    Raises:
+        StepforwardError: the model is a float one, or carries no statistics.
+    """
+    if opened.is_float:
+        raise StepforwardError(
+            f"{opened.name} is a float model, and matching goes back to what a quantized one measured on its own data",
+            "quantize it on its training data: stepforward quantize MODEL --data SOURCE_DATA --out FILE; "
+            "then give FILE",
+        )
+    program = lower(opened.network())
+    references = from_words(opened.statistics, program, opened.name)
+    train, held = _parts(samples, settings)
+    x, held_x = (quantize_input(program, samples.data.x[rows]) for rows in (train, held))
+    started = time.monotonic()
+    found = match(program, references, x, settings.threads)
+    made = {one.site.name: one.constants for one in found if one.share}
+    changed = matched(program, made)
+    before, after = remaining(program, found, held_x, settings.threads)
+    scores = _scores(program, changed, held_x, samples.data.y[held], settings) if samples.labelled else None
+    kept = _gate(made, before, after, scores)
+    if kept != MATCHED:
+        changed, made = program, {}
+    seconds = time.monotonic() - started
+    compared = _compared(program, changed, samples, scores, kept, settings)
+    model = opened if kept != MATCHED else written(opened, changed, made)
+    size = _journal(folder, program, made, _header(program, samples, settings), kept)
+    passes = _passes(program, found, len(x), len(held_x))
+    result = MatchResult(
+        source=opened.name,
+        data=samples.data_name,
+        test=samples.test_name,
+        bits=opened.bits,
+        kept=kept,
+        sites=tuple(_change(one) for one in found),
+        distance_before=before / 256,
+        distance_after=after / 256,
+        samples={
+            "train": len(x),
+            "validation": len(held_x),
+            "test": None if samples.test is None else len(samples.test),
+        },
+        **compared,
+        constants_bytes=sum(6 * len(one.ratio) for one in made.values()),
+        seconds=seconds,
+        forward_passes=passes,
+        journal_bytes=size,
+        base_sha256=program.weights_sha256,
+        weights_sha256=changed.weights_sha256,
+        class_names=list(samples.data.class_names),
+        settings=asdict(settings),
+        stepforward=stepforward.__version__,
+        notes=[*opened.notes, *samples.data.notes, *_notes(references, program)],
+    )
+    return result, model, changed
+
+
+def written(opened: Source, program: Program, made: Collection[str]) -> Source:
+    """The model with the constants of a matched program, from which lowering makes that program again.
+
+    The statistics go: they are those of the base.
+    """
+    tensors = [program.tensors[index] for op in program.ops if op.name in made for index in op.parameters]
+    model = opened.with_weights(network_weights(program)).with_scales({t.name: t.scale for t in tensors})
+    return model.with_words(statistics={})
+
+
+def recorded_program(program: Program, recorded: Sequence[MatchedSite], source: str) -> Program:
+    """The base with the constants of a journal.
+
+    Raises:
+        StepforwardError: they do not fit it.
+    """
+    if not recorded:
+        return program
+    by_place = {site.place: site.name for site in sites(program)}
+    try:
+        return matched(program, {by_place[one.op]: Constants(one.ratio, one.bias) for one in recorded})
+    except (KeyError, ValueError) as error:
+        raise StepforwardError(
+            f"{source} is not the journal of a run: its matching does not fit the model ({error})",
+            "restore it from a copy, or start a new run",
+        ) from error
+
+
+def recorded_sites(program: Program, made: Mapping[str, Constants]) -> list[MatchedSite]:
+    """The constants as a journal records them."""
+    return [MatchedSite(site.place, *made[site.name]) for site in sites(program) if site.name in made]
+
+
+def _parts(samples: Samples, settings: Settings) -> Split:
+    """Samples to match on and samples to choose by: the same where there is one alone."""
+    if len(samples.data) > 1:
+        return split(samples.data, settings.validation, settings.seed)
+    return Split(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
+
+
+def _scores(
+    program: Program, changed: Program, x: NDArray[np.int8], y: NDArray[np.integer], settings: Settings
+) -> tuple[Score, Score]:
+    """Before and after."""
+    before, after = (
+        score(p, logits_of(CoreEngine(p, threads=settings.threads), x), y) for p in (program, changed)
+    )
+    return before, after
+
+
+def _gate(made: Mapping[str, Constants], before: int, after: int, scores: tuple[Score, Score] | None) -> str:
+    if not made:
+        return "base: the samples are like those the model was made for"
+    if after >= before:
+        return "base: matching brought held-out samples no nearer"
+    if scores and (scores[1].loss > scores[0].loss or scores[1].correct < scores[0].correct):
+        return "base: matching did not help on held-out samples"
+    return MATCHED
+
+
+def _compared(
+    program: Program,
+    changed: Program,
+    samples: Samples,
+    scores: tuple[Score, Score] | None,
+    kept: str,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Accuracy before and after, where labels are known; the fields of a `MatchResult`."""
+    if samples.test is not None:
+        x = quantize_input(program, samples.test.x)
+        scores, on = _scores(program, changed, x, samples.test.y, settings), "test"
+    elif scores is None:
+        return {"measured_on": None}
+    else:
+        scores, on = (scores if kept == MATCHED else (scores[0], scores[0])), "held-out"
+    names = [entry for entry in Comparison.__dataclass_fields__ if entry in MatchResult.__dataclass_fields__]
+    return {name: getattr(comparison(*scores, on, samples.data.class_names), name) for name in names}
+
+
+def _header(program: Program, samples: Samples, settings: Settings) -> dict[str, Any]:
+    """Everything that decides the constants."""
+    digest = hashlib.sha256(np.ascontiguousarray(quantize_input(program, samples.data.x)).tobytes())
+    return {
+        "method": settings.method,
+        "base_sha256": program.weights_sha256,
+        "data_sha256": digest.hexdigest(),
+        "seed": settings.seed,
+        "validation": settings.validation,
+        **written_by(),
+    }
+
+
+def _journal(
+    folder: Path | None, program: Program, made: Mapping[str, Constants], header: dict, kept: str
+) -> int:
+    """Write the journal; returns its bytes."""
+    if folder is None:
+        return 0
+    writer = journals.JournalWriter.create(folder / JOURNAL, header, 1)
+    for site in recorded_sites(program, made):
+        writer.matching(site)
+    writer.end(0, journals.REASONS[0])
+    writer.close()
+    return (folder / JOURNAL).stat().st_size
+
+
+def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:
+    """Whole passes: a site is reached through the operators before it, in products."""
+    work = [
+        op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
+        for op in program.ops
+    ]
+    reached = sum(sum(work[: one.site.place + 1]) for one in found)
+    return round((train + 2 * held) * reached / max(sum(work), 1))
+
+
+def _change(one: Found) -> SiteChange:
+    by_mean, by_deviation = (
+        far / near for far, near in zip(one.distances, one.reference.distances, strict=True)
+    )
+    return SiteChange(
+        name=one.site.name,
+        channels=one.site.channels,
+        mean_distance=by_mean,
+        deviation_distance=by_deviation,
+        share=one.share / 256,
+    )
+
+
+def _notes(references: Mapping[str, Any], program: Program) -> list[str]:
+    constant = sum(int((reference.deviation == 0).sum()) for reference in references.values())
+    channels = sum(len(reference.mean) for reference in references.values())
+    return [f"{constant} of {channels} channels are constant and were left alone"] if constant else []
