@@ -22,6 +22,7 @@
     run fractions
     run together
     run graded
+    run tail
     run head
     run digits
     run kernels

@@ -39,12 +39,13 @@ DECLARE_RUN(momentum);
 DECLARE_RUN(fractions);
 DECLARE_RUN(together);
 DECLARE_RUN(graded);
+DECLARE_RUN(tail);
 DECLARE_RUN(head);
 DECLARE_RUN(digits);
 DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
-static const run runs[] = {RUN(plain), RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
+static const run runs[] = {RUN(plain), RUN(momentum), RUN(fractions), RUN(together), RUN(graded), RUN(tail),
                            RUN(head),  RUN(digits),   RUN(kernels),   RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
@@ -285,6 +286,8 @@ static void finish(void)
 {
     uint32_t correct;
     const int64_t loss = report(&correct);
+    if (plan.tail_bytes > 0)
+        check(sf_journal_tail(&journal, &program, &plan, trainer.weights, trainer.state), "journal");
     check(sf_journal_evaluation(&journal, correct, loss), "journal");
     check(sf_journal_end(&journal, trainer.step, 0), "journal");
     print_text("journal");

@@ -53,8 +53,8 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
     """The small network: plain sign-SPSA, two directions with momentum, a head trained after a cut by directions that
-    share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, and graded
-    votes.
+    share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, graded
+    votes, and a last layer that moves by its gradient.
     """
     program = small_network()
     everything = range(program.parameter_count)
@@ -88,6 +88,10 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "graded": (
             everything,
             Settings(steps=steps, sizes="relative", votes="graded", directions=3, seed=6, momentum=0.5),
+        ),
+        "tail": (
+            everything,
+            Settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=5, momentum=0.5, tail="exact"),
         ),
         "head": (
             everything[-4:],

@@ -24,6 +24,7 @@ from stepforward.journal import JournalWriter
 from stepforward.memory import memory
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.methods.trials import both_sides
+from stepforward.run.parameters import stored
 
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 REPORT_EVERY, STACK_BYTES = 20, 8192
@@ -52,6 +53,8 @@ CASES = [
         ("graded", 80, M4),
         ("graded", 10, M55),
         ("fractions", 10, M55),
+        ("tail", 60, M4),
+        ("tail", 10, M55),
     ),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
     *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
@@ -136,6 +139,8 @@ def host_lines(engine, run, steps, path):
             votes = next(taken).votes
             writer.votes(votes, engine.vote_scale)
             yield " ".join(map(str, ["votes", step, *votes]))
+    if run.plan.tail:
+        writer.parameters(stored(engine, run.plan, run.plan.trainable[-run.plan.tail.count :]).read())
     writer.evaluation(int((logits.argmax(axis=1) == run.y).sum()), losses[0])
     writer.end(steps, "all steps done")
     writer.close()
@@ -178,6 +183,8 @@ def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     engine = CoreEngine(printed.run.program, printed.run.plan)
     for step, votes in enumerate(journal.votes):
         engine.update(step, votes.tolist())
+    for kept in journal.parameters:
+        stored(engine, engine.plan, engine.plan.trainable[-engine.plan.tail.count :]).write(kept.content)
     assert f"weights {steps} {hash_of_trained(printed.run, engine.snapshot().weights)}" in printed.lines
 
 
