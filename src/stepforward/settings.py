@@ -22,7 +22,7 @@ MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
-SIZES = ("absolute", "relative")
+SIZES = ("absolute", "relative", "kernel")
 TAILS = ("votes", "exact")
 VOTES = ("sign", "graded")
 
@@ -190,7 +190,8 @@ class Settings:
         "absolute",
         "What epsilon and lr are measured in. absolute: units of the weights; relative: shares of each tensor's own "
         "size, so that one number suits every tensor of any network: the root mean square of a weight, for a bias a "
-        "32nd of the range of what it is added to.",
+        "32nd of the range of what it is added to. "
+        "kernel: as relative, of each output channel by itself, for weights with a scale per channel (8 or 4 bits).",
         "NAME",
         choices=SIZES,
         decides=True,
@@ -318,7 +319,7 @@ class Settings:
         need(self.method in METHODS, "method", self.method, f"choose one of {', '.join(METHODS)}")
         if self.steps and self.minutes is not None:
             raise StepforwardError("both steps and minutes are given", "give one of them")
-        searching = self.sizes == "relative" and METHODS[self.method].needs == INTEGERS
+        searching = self.sizes != "absolute" and METHODS[self.method].needs == INTEGERS
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small import small_program
+from small import samples, small_program
 
 from stepforward.arithmetic.step import channels
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.protocol import Batch, Move, Trial
+from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
+from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan.fileformat import to_bytes
-from stepforward.plan.make import plan_training
+from stepforward.plan.make import for_training, plan_training
 from stepforward.plan.quanta import quanta
 from stepforward.plan.sizes import quantum
 from stepforward.program.weights import pack_all, unpack, unpack_all
@@ -111,3 +114,40 @@ def test_the_core_takes_a_relative_plan():
     batch = Batch.of(np.zeros((3, *program.tensors[program.input].shape), np.int8), np.zeros(3, np.int32))
     up, down = engine.losses(0, batch, [Trial((Move(0, side),)) for side in (1, -1)])
     assert up != down
+
+
+@pytest.mark.parametrize("dtype", ["s8", "s4"])
+def test_a_kernel_is_measured_by_itself(dtype):
+    program = small_program(dtype, per_channel=True)
+    for index in (0, 2, 4, 6):
+        tensor = program.tensors[index]
+        of, q = channels(tensor), unpack(tensor, program.weights)
+        sizes = [np.sqrt(np.mean(q[of == c] ** 2)) for c in range(len(tensor.scale))]
+        assert quantum(program, index, "kernel") == pytest.approx([1 / max(size, 1) for size in sizes])
+    assert quantum(program, 1, "kernel") == quantum(program, 1, "relative")
+
+
+def test_kernels_that_share_a_scale_cannot_be_told_apart():
+    program = small_program("s16")
+    with pytest.raises(StepforwardError, match=r"stem\.weight has one scale") as refused:
+        plan_training(program, range(8), replace(RELATIVE, sizes="kernel"))
+    assert "--sizes relative" in refused.value.remedy
+
+
+@pytest.mark.parametrize("changes", [{}, {"votes": "graded", "momentum": 0.9}], ids=str)
+def test_kernels_train_to_the_same_bits_on_every_engine(changes):
+    program = small_program("s8", per_channel=True)
+    settings = Settings(steps=9, sizes="kernel", epsilon=0.1, lr=0.1, directions=2, **changes)
+    program, plan = for_training(program, range(8), settings)
+    batch = Batch.of(*samples(program, 8))
+    core, reference, device = (
+        CoreEngine(program, plan),
+        ReferenceEngine(program, plan),
+        DeviceLoop(program, plan),
+    )
+    for engine in (core, reference):
+        list(qzo_ff(engine, lambda step: batch, range(5), 2, True))
+    for _ in range(5):
+        device.step(batch)
+    assert core.snapshot() == reference.snapshot() == device.snapshot()
+    assert core.snapshot().weights != program.weights

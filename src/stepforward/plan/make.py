@@ -170,7 +170,7 @@ def _too_large(
     name: str, option: str, value: float, most: float, tensor: Tensor, sizes: str
 ) -> StepforwardError:
     finest = min(tensor.scale)
-    if sizes == "relative":
+    if sizes != "absolute":
         what, fitting = f"in shares of its size, {most:.2g} at most", min(0.03, most / 2)
     else:  # 3 % of what the integers of its finest row can hold: the proportion that works for ordinary weights
         what = f"which moves in steps of {finest:.2g}"

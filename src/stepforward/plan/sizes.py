@@ -25,10 +25,11 @@ def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
     Args:
         program: with the weights that training starts from.
         index: of the parameter.
-        sizes: "absolute" or "relative".
+        sizes: "absolute", "relative", or "kernel": each channel of a weight by its own root mean square.
 
     Raises:
-        StepforwardError: a bias has a size of no operator, since none reads it.
+        StepforwardError: a bias has a size of no operator, since none reads it; or a weight has one scale for all its
+            kernels, which are to be told apart.
     """
     tensor = program.tensors[index]
     if sizes == "absolute":
@@ -36,8 +37,16 @@ def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
     if tensor.dtype == "s32":
         size = BIAS * _reach(program, index)
         return tuple(scale / size for scale in tensor.scale)
+    if sizes == "kernel" and len(tensor.scale) == 1 and tensor.elements > 1:
+        raise StepforwardError(
+            f"sizes = {sizes!r}, but {tensor.name} has one scale for all its channels",
+            "use --sizes relative, or --bits 8w8a or 4w8a, which give each channel its own",
+        )
     squares = unpack(tensor, program.weights).reshape(-1) ** 2
     of = channels(tensor) if len(tensor.scale) > 1 else np.zeros_like(squares)
+    if sizes == "kernel":
+        kernels = [squares[of == c] for c in range(len(tensor.scale))]
+        return tuple(1 / max(math.sqrt(int(k.sum()) / max(k.size, 1)), 1.0) for k in kernels)
     finest = min(tensor.scale)
     sums = [int(squares[of == c].sum()) * (scale / finest) ** 2 for c, scale in enumerate(tensor.scale)]
     size = max(math.sqrt(math.fsum(sums) / tensor.elements), 1.0)  # in quanta of the finest channel

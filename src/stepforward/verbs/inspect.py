@@ -35,7 +35,7 @@ def inspect(
     Args:
         model: path to a quantized `.onnx` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
         train: trainable set the training figures are for.
-        sizes: for `quanta`: what epsilon and lr are measured in, "absolute" or "relative".
+        sizes: for `quanta`: what epsilon and lr are measured in, "absolute", "relative" or "kernel".
         epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1; the default of `adapt` if None.
         lr: for `quanta`: the same for a step.
 
