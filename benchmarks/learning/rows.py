@@ -43,14 +43,22 @@ def found(wanted: Row, path: Path = FILE) -> Row | None:
 
 
 def put(row: Row, path: Path = FILE, lock: Path = LOCK) -> None:
-    """Add a row, or replace the one of the same key; other processes may do the same at the same time."""
+    """Add a row, or replace the one of the same key; other processes may do the same at the same time.
+
+    Rows of the task as it was before its inputs changed are dropped: tables must not mix them with new ones.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        rows = read(path) | {key(row): row}
+        rows = {name: old for name, old in read(path).items() if not outdated(old, row)} | {key(row): row}
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(text(rows[name] for name in sorted(rows)))
         part.replace(path)
+
+
+def outdated(old: Row, new: Row) -> bool:
+    """Whether a row is of the same task with other samples or another base."""
+    return old["task"] == new["task"] and old["inputs"] != new["inputs"]
 
 
 def text(rows: Iterable[Row]) -> str:

@@ -49,6 +49,13 @@ def test_a_row_replaces_the_one_of_its_key_and_leaves_the_others(store):
     assert [r["adapted"] for r in rows.read(file).values()] == [0.9, 0.5]
 
 
+def test_a_task_that_changed_loses_its_old_rows_and_no_others(store):
+    file, put = store
+    for made in (row(), row(seed=1), row(task="u"), row(seed=1, inputs="new")):
+        put(made)
+    assert sorted((r["task"], r["seed"]) for r in rows.read(file).values()) == [("t", 1), ("u", 0)]
+
+
 def test_the_file_is_json_with_a_line_per_row(store):
     file, put = store
     put(row(seed=1))
