@@ -290,13 +290,13 @@ class Settings:
         unsaid="votes",
     )
     tail_rate: float = _row(
-        0.25,
-        "Of an exact tail: the share of an error that a step corrects, at the peak of the schedule. Relative to the "
+        4.0,
+        "Of an exact tail: how far a step corrects an error, at the peak of the schedule. Relative to the "
         "size of the layer's inputs, so that one number fits any network.",
         "R",
-        **_positive(100, "give a small positive number, such as 0.25"),
+        **_positive(100, "give a small positive number, such as 4"),
         decides=True,
-        unsaid=0.25,
+        unsaid=4.0,
     )
     validation: float = _row(
         0.2,

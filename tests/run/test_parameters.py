@@ -40,6 +40,7 @@ CASES = [
     {"train": "all", "momentum": 0.9, "lr": 1e-3},
     {"train": "all", "bits": "8w8a", "low_bits": "fraction-8"},
     {"train": "all", "bits": "8w8a", "low_bits": "master"},
+    {"train": "all", "votes": "graded", "sizes": "relative", "epsilon": 0.05, "lr": 0.05},
 ]
 
 
