@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,14 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS = 1, 2, 3, 4, 5, 6, 7, 8
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG = 1, 2, 3, 4, 5, 6, 7, 8, 9
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
-REASONS = ("all steps done", "early stop")
+REASONS = ("all steps done", "early stop", "diverged")
 _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
-_SCALE = struct.Struct("<Q")
+_SCALE, _LEG = struct.Struct("<Q"), struct.Struct("<IId")
 _MATCHING = struct.Struct("<II")
 _CODES = {0: 0, 1: 1, -1: 3}
 
@@ -51,6 +52,22 @@ class Parameters:
     content: bytes
 
 
+class Leg(NamedTuple):
+    """A stretch of a run with a schedule of its own.
+
+    Attributes:
+        first: steps before it.
+        back: it begins with the weights after so many of them.
+        steps: the run's at its end.
+        lr: its peak learning rate.
+    """
+
+    first: int
+    back: int
+    steps: int
+    lr: float
+
+
 @dataclass(frozen=True, eq=False)
 class MatchedSite:
     """The constants that one operator got: what its multipliers are times 2^14 of the base's, and its biases."""
@@ -69,6 +86,7 @@ class Journal:
         directions: m, 1 to 255.
         votes: s8, shape (steps, m).
         evaluations: in order.
+        legs: after the first, in order.
         kept: the step whose weights were kept, None if the run did not end.
         reason: why it ended, an entry of `REASONS`.
         good_bytes: length of the file up to the last whole record.
@@ -93,6 +111,7 @@ class Journal:
     anchor: tuple[int, int] = (0, 0)
     scales: Mapping[int, int] = field(default_factory=dict)
     matching: tuple[MatchedSite, ...] = ()
+    legs: tuple[Leg, ...] = ()
 
 
 def written_by() -> dict:
@@ -161,6 +180,7 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         GRADED: n + _SCALE.size,
         EVALUATION: _EVALUATION.size,
         END: _END.size,
+        LEG: _LEG.size,
     }
     return sizes[kind]
 
@@ -199,6 +219,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     """
     settings, directions, position, check = _read_header(content, source)
     votes, evaluations, parameters, kept, reason = [], [], [], None, None
+    legs: list[Leg] = []
     scales: dict[int, int] = {}
     matching: list[MatchedSite] = []
     steps, anchor = 0, (position, check)
@@ -219,6 +240,8 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
         elif kind == PARAMETERS:
             parameters.append(Parameters(steps, payload[4:]))
+        elif kind == LEG:
+            legs.append(_leg(steps, legs, payload, source, position))
         elif kind == END:
             kept, code = _END.unpack(payload)
             if kept > steps or code >= len(REASONS):
@@ -250,6 +273,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         *(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check),
         parameters=tuple(parameters),
         anchor=anchor,
+        legs=tuple(legs),
         scales=scales,
         matching=tuple(matching),
     )
@@ -262,6 +286,16 @@ def _scale(payload: bytes, source: str, position: int) -> int:
     if not 0 < scale < MOST_SCALE or max(map(abs, votes)) > MOST:
         raise _no_run(source, f"the record at byte {position} has graded votes or a scale that no step gives")
     return scale
+
+
+def _leg(steps: int, before: Sequence[Leg], payload: bytes, source: str, position: int) -> Leg:
+    leg = Leg(steps, *_LEG.unpack(payload))
+    behind = before[-1].first if before else 0
+    if not (behind < leg.first < leg.steps and leg.back <= leg.first and 0 < leg.lr < 100):
+        raise _no_run(
+            source, f"the record at byte {position} returns from step {steps} to {leg.back} for {leg}"
+        )
+    return leg
 
 
 def _read_header(content: bytes, source: str) -> tuple[dict, int, int, int]:
@@ -379,6 +413,11 @@ class JournalWriter:
         self._record(
             MATCHING, 0, first + site.ratio.astype("<u2").tobytes() + site.bias.astype("<i4").tobytes()
         )
+
+    def leg(self, leg: Leg) -> None:
+        """Record that the next step is the first of a leg."""
+        self.flush()
+        self._record(LEG, 0, _LEG.pack(*leg[1:]))
 
     def end(self, kept: int, reason: str) -> None:
         """Close the run: which step's weights were kept, and why it ended."""

@@ -105,6 +105,13 @@ class Settings:
         by_engine={INTEGERS: 2000, GRADIENTS: 400},
         basic=True,
     )
+    most_steps: int = _row(
+        0,
+        "A run whose held-out loss still falls at its end is extended, each time to twice its steps, up to so many. "
+        "0: never.",
+        "N",
+        **_from(0),
+    )
     balance: bool = _row(
         False,
         "Every class counts alike: batches hold as many samples of a rare class as of a common one (its own, "

@@ -13,7 +13,7 @@ from stepforward.methods.qzo_ff import sign_spsa
 from stepforward.methods.votes import VOTES
 from stepforward.plan.make import plan_training
 from stepforward.run.session import Session
-from stepforward.run.training import train
+from stepforward.run.training import Rules, train
 from stepforward.scores import NATS, score
 from stepforward.settings import Settings
 
@@ -44,10 +44,18 @@ def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
         taken.append(step)
         return Batch.of(x, y)
 
-    options = {"validation_count": 8, "nats": NATS, "steps": STEPS, "evaluate_every": 3, "patience": patience}
+    rules = Rules(
+        steps=STEPS,
+        most_steps=STEPS,
+        lr=lr,
+        validation_count=8,
+        nats=NATS,
+        evaluate_every=3,
+        patience=patience,
+    )
     try:
         with Session(Method(sign_spsa(2, False), VOTES), engine, writer, recorded) as session:
-            result = train(session, batches, lambda: validate(program, engine), **options)
+            result = train(session, batches, lambda: validate(program, engine), rules)
     except KeyboardInterrupt:
         return None
     return result, engine.snapshot().weights, taken

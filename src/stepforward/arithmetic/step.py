@@ -69,6 +69,11 @@ def rate(schedule: str, step: int, steps: int, warmup: int) -> int:
     return value * (step + 1) // warmup if step < warmup else value
 
 
+def rate_of(plan, step: int) -> int:
+    """The same of a plan, whose schedule may begin at a later step than the first."""
+    return rate(plan.schedule, step - plan.first_step, plan.steps - plan.first_step, plan.warmup)
+
+
 def moves_now(plan, step: int) -> bool:
     """Whether the weights move after a step: after every one, or after `accumulate` of them and the last."""
     return (step + 1) % plan.accumulate == 0 or step + 1 == plan.steps
@@ -90,7 +95,7 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
     if velocity is not None:
         faded = shift_right(velocity * plan.momentum, 15)
         velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
-    return _moved(plan, entry, tensor, w, step, g * rate(plan.schedule, step, plan.steps, plan.warmup))
+    return _moved(plan, entry, tensor, w, step, g * rate_of(plan, step))
 
 
 def update_by_gradient(plan, entry, tensor: Tensor, w: Int, g: Int, step: int) -> Int:
@@ -100,7 +105,7 @@ def update_by_gradient(plan, entry, tensor: Tensor, w: Int, g: Int, step: int) -
         plan, entry, tensor, w, step: as for `update`.
         g: its gradient, flat (`arithmetic.tail.Sums.gradient`).
     """
-    return _moved(plan, entry, tensor, w, step, g * rate(plan.schedule, step, plan.steps, plan.warmup))
+    return _moved(plan, entry, tensor, w, step, g * rate_of(plan, step))
 
 
 def update_together(plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]]) -> Int:
@@ -112,7 +117,7 @@ def update_together(plan, entry, tensor: Tensor, w: Int, step: int, held: Sequen
     """
     total = np.zeros(tensor.elements, dtype=np.int64)
     for t, votes in enumerate(held, step + 1 - len(held)):
-        total += _sum(plan, entry, tensor, t, votes) * rate(plan.schedule, t, plan.steps, plan.warmup)
+        total += _sum(plan, entry, tensor, t, votes) * rate_of(plan, t)
     return _moved(plan, entry, tensor, w, step, total)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 10  # SF_INTERFACE
+INTERFACE = 11  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -56,7 +56,7 @@ class PlanHandle(ctypes.Structure):
                     "perturbation",
                     "rounding",
                 ),
-                *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_op"),
+                *("beta", "fraction_bits", "schedule", "steps", "warmup", "first_step", "first_op"),
                 *("delta_mult", "delta_shift", "share_batch"),
                 *("elements", "objective", "loss_mult", "loss_shift"),
                 *("weights_bytes", "state_bytes", "momentum_first", "momentum_bytes"),

@@ -81,6 +81,26 @@ class CoreEngine:
         self._state = aligned_bytes(plan.state_bytes if plan else 0)
         self._addresses = self._weights.buffer.ctypes.data, self._state.ctypes.data
 
+    def follow(self, plan: TrainingPlan) -> None:
+        """Take further steps by another plan for the same tensors and state; both stay as they are.
+
+        Raises:
+            StepforwardError: the plan moves other tensors, or needs another state.
+        """
+        old = self.plan
+        if old is None or (old.state, [e.tensor for e in old.trainable]) != (
+            plan.state,
+            [e.tensor for e in plan.trainable],
+        ):
+            raise StepforwardError(
+                "this plan moves other tensors, or keeps another state, than the engine's",
+                "make another engine",
+            )
+        with self._alone:
+            self.plan = plan
+            self._plan_handle, self._plan_file = open_plan(self._handle, plan)
+            self._packs.filled = 0
+
     @property
     def scratch_bytes(self) -> int:
         """Bytes of working memory on this host, all threads together."""

@@ -28,6 +28,8 @@ HEADER = struct.Struct("<4s4I")
 NAMES = (
     *("objective", "directions", "update", "schedule", "trainables", "masks", "state", "votes", "low_bits"),
     "tail",
+    "matching",
+    "leg",
 )
 """Sections in the order in which they stand; the kind of one is its index plus one. None has masks yet."""
 
@@ -163,6 +165,16 @@ def _read_tail(words: Sequence[int]) -> dict[str, Any]:
     return {"tail": Tail(op, count, bits)}
 
 
+def _leg(plan: TrainingPlan) -> list[int]:
+    return [plan.first_step]
+
+
+def _read_leg(words: Sequence[int]) -> dict[str, Any]:
+    (first,) = words
+    _check(first > 0)
+    return {"first_step": first}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -173,12 +185,14 @@ SECTIONS = {
     "votes": _Section(_votes, _read_votes),
     "low_bits": _Section(_low_bits, _read_low_bits),
     "tail": _Section(_tail, _read_tail),
+    "leg": _Section(_leg, _read_leg),
 }
 
 OPTIONAL = {
     "votes": lambda plan: plan.votes != "sign",
     "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable),
     "tail": lambda plan: plan.tail is not None,
+    "leg": lambda plan: plan.first_step > 0,
 }
 """Sections that only some plans have, and which."""
 
@@ -240,6 +254,7 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
         given = zip(fields["trainable"], fractions, strict=True)
         fields["trainable"] = tuple(replace(entry, fraction_bits=bits) for entry, bits in given)
     plan = TrainingPlan(**fields)
+    _check(plan.first_step < plan.steps)
     _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
     _check(plan.state == state and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None)))
     return plan

@@ -83,7 +83,8 @@ TAIL_HEAD_BYTES = 16
 class TrainingPlan:
     """Settings reduced to integers for one program; docs/file-formats.md has the fields.
 
-    `elements` counts the trainable parameters; the votes of `accumulate` steps move them together.
+    `elements` counts the trainable parameters; the votes of `accumulate` steps move them together. The
+    schedule begins at `first_step`, where a run returned to earlier weights or was extended.
     """
 
     objective: Objective
@@ -104,6 +105,7 @@ class TrainingPlan:
     share_batch: bool
     accumulate: int = 1
     tail: Tail | None = None
+    first_step: int = 0
 
     @property
     def voted(self) -> tuple[Trainable, ...]:

@@ -25,7 +25,7 @@ from stepforward.run.recorded import recorded_settings
 from stepforward.run.result import Course, RunResult, SampleCounts
 from stepforward.run.same_run import check_evaluations, check_same_run
 from stepforward.run.session import Session
-from stepforward.run.training import Run, train
+from stepforward.run.training import Rules, Run, train
 from stepforward.scores import class_weights
 from stepforward.settings import Settings
 
@@ -73,12 +73,17 @@ def run_adaptation(
             session,
             _batches(learner, settings),
             lambda: learner.score("validation").weighed(counts),
-            steps=steps,
-            validation_count=int(counts.sum()),
-            nats=learner.nats,
-            evaluate_every=every,
-            patience=settings.patience,
-            on_progress=on_progress,
+            Rules(
+                steps=steps,
+                most_steps=max(steps, learner.settings.most_steps),
+                lr=learner.settings.lr,
+                validation_count=int(counts.sum()),
+                nats=learner.nats,
+                evaluate_every=every,
+                patience=settings.patience,
+            ),
+            learner.lead,
+            on_progress,
         )
     seconds = time.monotonic() - started
     learner.engine.restore(run.best.snapshot)

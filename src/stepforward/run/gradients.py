@@ -42,6 +42,7 @@ class GradientLearner:
     steps: int
     shares: int = 1
     nats: float = 1.0
+    lead: None = None
     directions: int = 0
     tail: None = None
 

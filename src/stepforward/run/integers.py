@@ -1,6 +1,7 @@
 """A network that learns in fixed point: quantized, lowered, planned, on the C core."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.inputs import quantize_input
-from stepforward.journal import Journal
+from stepforward.journal import Journal, Leg
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.memory import memory
@@ -27,6 +28,7 @@ from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
 from stepforward.run.learner import Samples
+from stepforward.run.legs import leg_plan
 from stepforward.run.notes import of_training
 from stepforward.run.parameters import Stored, stored
 from stepforward.run.prepare import Prepared
@@ -81,6 +83,15 @@ class IntegerLearner:
             return score(self.program, logits_of(self.engine, x), y)
         self.deployed.restore(Snapshot(self._program().weights))
         return score(self.program, logits_of(self.deployed, x), y)
+
+    @property
+    def lead(self) -> Callable[[Leg], None] | None:
+        """Has the engine follow another leg; the tail's moves cannot be taken back by votes."""
+        return None if self.plan.tail else self._lead
+
+    def _lead(self, leg: Leg) -> None:
+        moving = [entry.tensor for entry in self.plan.trainable]
+        self.engine.follow(leg_plan(self.program, moving, self.settings, leg))
 
     def sha256(self) -> str:
         """Of the present weights."""

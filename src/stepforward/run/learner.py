@@ -1,11 +1,13 @@
 """What a run asks of the network that learns, whether it computes in integers or in floats."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from stepforward.journal import Leg
 from stepforward.program.model import Program
 from stepforward.run.figures import Figures
 from stepforward.run.parameters import Stored
@@ -45,6 +47,11 @@ class Learner(Protocol):
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""
+        ...
+
+    @property
+    def lead(self) -> Callable[[Leg], None] | None:
+        """Has the engine follow the schedule of another leg; None where a run has one."""
         ...
 
     def sha256(self) -> str:

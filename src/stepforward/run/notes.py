@@ -10,6 +10,7 @@ from stepforward.plan.quanta import quanta
 from stepforward.program.model import Program
 from stepforward.run.comparison import Comparison
 from stepforward.run.complete import doubt
+from stepforward.run.legs import LATE
 from stepforward.run.prepare import Prepared, repeated
 from stepforward.run.training import Run
 
@@ -62,8 +63,33 @@ def of_training(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
         found.append(
             f"the learning rate is far below a quantum of {_names(slow)}: hardly anything moves there"
         )
+    found += of_course(run)
     if not run.best.step:
         found.append("no weights seen were better on the validation samples: the base is returned unchanged")
+    return found
+
+
+def of_course(run: Run) -> list[str]:
+    """A run that was taken back, and what to do about one that ended too early or too late."""
+    found = []
+    if run.returns:
+        last = run.returns[-1]
+        times = "once" if len(run.returns) == 1 else f"{len(run.returns)} times"
+        found.append(
+            f"the run diverged {times} and was taken back, last to step {last.back} with the learning rate "
+            f"{last.lr:.2g}; a smaller --lr would have gone straight there"
+        )
+    best, end = run.best.step, run.steps
+    if run.stopped == "all steps done" and best > LATE * end > 0:
+        found.append(
+            f"the held-out loss still fell at the end (step {best:,} of {end:,}): more --steps, or --most-steps "
+            f"{4 * end:,}, may go further"
+        )
+    if 0 < best < 0.1 * end:
+        found.append(
+            f"the weights kept are early ones (step {best:,} of {end:,}): the held-out loss rose after them; a smaller "
+            "--lr, fewer parameters that move (--train) or more samples may go further"
+        )
     return found
 
 

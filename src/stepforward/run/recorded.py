@@ -15,10 +15,10 @@ UNSAID = {name: row.unsaid for name, row in TABLE.items() if row.unsaid is not N
 UNSAID |= {"arithmetic": 1, "balance": False, "method": "qzo-ff"}
 """What a journal means where it does not say it: most was written before these settings existed."""
 
-OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package")
+OF_A_RUN = ("data_sha256", "batch", "balance", "evaluate_every", "patience", "package", "most_steps")
 """What a journal may say besides what moves the weights; a device's says less."""
 
-_TYPES = {name: KINDS[name][0] for name in (*DECIDING, "batch", "balance", "evaluate_every", "patience")}
+_TYPES = {name: KINDS[name][0] for name in (*DECIDING, *OF_A_RUN) if name in KINDS}
 _TYPES |= {"arithmetic": int, "method": str, "base_sha256": str, "data_sha256": str, "package": str}
 _SHORT = 60
 
@@ -77,8 +77,9 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise _refused(source, f"graded votes, where votes = {_short(steps.votes)}")
     if steps.votes == "graded" and journal.votes.any() and len(journal.votes) not in journal.scales:
         raise _refused(source, "graded votes without their scale")
-    if len(journal.votes) > steps.steps:
-        raise _refused(source, f"{len(journal.votes)} steps of {steps.steps}")
+    most = journal.legs[-1].steps if journal.legs else steps.steps
+    if len(journal.votes) > most:
+        raise _refused(source, f"{len(journal.votes)} steps of {most}")
     return Recorded(settings["base_sha256"], tuple(settings["trainable"]), steps)
 
 

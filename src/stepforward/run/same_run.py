@@ -23,9 +23,11 @@ def journal_settings(
     digest = hashlib.sha256()
     for part in (x, y, held_x, held_y):
         digest.update(np.ascontiguousarray(part).tobytes())
+    extended = {"most_steps": settings.most_steps} if settings.most_steps else {}
     said = {} if settings.method == UNSAID["method"] else {"method": settings.method}
     return {
         **said,
+        **extended,
         **settings.with_steps(plan.steps).deciding(),
         "base_sha256": program.weights_sha256,
         "data_sha256": digest.hexdigest(),

@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from stepforward.engines.protocol import Batch
-from stepforward.journal import Journal, JournalWriter
+from stepforward.errors import StepforwardError
+from stepforward.journal import Journal, JournalWriter, Leg
 from stepforward.methods.protocol import Method
 from stepforward.run.parameters import Stored
 
@@ -28,6 +29,10 @@ class HasSnapshot(Protocol):
 
     def snapshot(self) -> Any:
         """A copy of the weights, and of what else the engine keeps between steps."""
+        ...
+
+    def restore(self, snapshot: Any) -> None:
+        """Put one back."""
         ...
 
 
@@ -57,6 +62,7 @@ class Session:
         self._writer = writer
         self._past: Any = () if recorded is None else recorded.votes
         self._scales = {} if recorded is None else recorded.scales
+        self._legs = [] if recorded is None else list(recorded.legs)
         self._known: dict[int, Score] = {}
         self._tail, self._tails = tail, {p.step: p.content for p in recorded.parameters} if recorded else {}
         if recorded is not None:
@@ -108,6 +114,23 @@ class Session:
             if self._writer is not None:
                 self._writer.evaluation(correct, int(loss))
         return self._known[step]
+
+    def leg(self, leg: Leg) -> None:
+        """Begin a leg, and write it down unless it was recorded.
+
+        Raises:
+            StepforwardError: another one was recorded here.
+        """
+        if self._legs and self._legs[0].first == leg.first:
+            recorded = self._legs.pop(0)
+            if recorded != leg:
+                raise StepforwardError(
+                    f"the journal says that the run went on from step {recorded.back} at step {leg.first}, "
+                    f"its validations that it went on from step {leg.back}",
+                    "restore the journal from a copy, or start a new run",
+                )
+        elif self._writer is not None:
+            self._writer.leg(leg)
 
     def end(self, kept: int, reason: str) -> None:
         """Write down which step's weights were kept, and why the run ended."""

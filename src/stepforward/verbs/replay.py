@@ -15,6 +15,7 @@ from stepforward.methods.table import make
 from stepforward.plan.make import for_training
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
+from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
 from stepforward.run.recorded import recorded_settings, trainable_indices
@@ -54,8 +55,12 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     started = time.monotonic()
     rule = make(settings.steps).rule
     state = rule.init(engine)
-    for step, votes in enumerate(recorded.votes[: recorded.kept]):
-        state = rule.step(state, engine, step, votes.tolist())
+    legs = (first_leg(settings.steps), *recorded.legs)
+    for number, steps in path(legs, recorded.kept):
+        if number:
+            engine.follow(leg_plan(program, moving, settings.steps, legs[number]))
+        for step in steps:
+            state = rule.step(state, engine, step, recorded.votes[step].tolist())
     exact = plan.trainable[len(plan.voted) :]
     if exact and recorded.kept:
         stored(engine, plan, exact).write(_parameters(recorded, str(journal)))

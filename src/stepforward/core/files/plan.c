@@ -144,16 +144,38 @@ static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
+/* Step number at which the schedule begins: where a run returned to earlier weights or was extended. */
+static sf_status read_leg(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 1 || sfi_word(at) == 0)
+        return SF_BAD_PLAN;
+    plan->first_step = sfi_word(at);
+    return SF_OK;
+}
+
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* Kinds of section. */
-enum { OBJECTIVE = 1, DIRECTIONS, UPDATE, SCHEDULE, TRAINABLES, STATE = 7, VOTES, LOW_BITS, LAST_LAYER, SECTIONS };
+enum {
+    OBJECTIVE = 1,
+    DIRECTIONS,
+    UPDATE,
+    SCHEDULE,
+    TRAINABLES,
+    STATE = 7,
+    VOTES,
+    LOW_BITS,
+    LAST_LAYER,
+    LEG = 12,
+    SECTIONS
+};
 
 /* By kind of section, all of version 1. */
 static const reader readers[SECTIONS] = {
     [OBJECTIVE] = read_objective, [DIRECTIONS] = read_directions, [UPDATE] = read_update,
     [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [STATE] = read_state,
     [VOTES] = read_votes,         [LOW_BITS] = read_low_bits,     [LAST_LAYER] = read_tail,
+    [LEG] = read_leg,
 };
 
 #define BIT(kind) (1u << (kind))
@@ -209,7 +231,7 @@ static int numbers_fit(const sf_plan* plan)
     return plan->directions >= 1 && plan->directions <= SF_MAX_DIRECTIONS && plan->distribution <= SF_BINOMIAL &&
            plan->perturbation <= SF_PAPER && plan->rounding <= SF_STOCHASTIC && plan->beta <= 32768 &&
            plan->fraction_bits <= 8 && (plan->beta > 0 || plan->fraction_bits == 0) && plan->schedule <= SF_COSINE &&
-           plan->steps >= 1 && plan->delta_mult <= 65535 && plan->delta_shift <= 47 && plan->share_batch <= 1;
+           plan->steps > plan->first_step && plan->delta_mult <= 65535 && plan->delta_shift <= 47 && plan->share_batch <= 1;
 }
 
 static int scaler_fits(const sf_plan* plan, const sf_scaler* s)

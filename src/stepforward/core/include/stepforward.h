@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 10u
+#define SF_INTERFACE 11u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -190,6 +190,7 @@ typedef struct sf_plan {
     uint32_t schedule;
     uint32_t steps;
     uint32_t warmup;
+    uint32_t first_step; /* at which the schedule begins */
     uint32_t first_op;
     uint32_t delta_mult;
     uint32_t delta_shift;

@@ -16,15 +16,17 @@
 
 uint32_t sf_rate(const sf_plan* plan, uint32_t step)
 {
-    uint64_t rate = 32768, t = sfi_min_u32(step, plan->steps);
+    const uint32_t since = step < plan->first_step ? 0 : step - plan->first_step;
+    const uint32_t length = plan->steps - plan->first_step;
+    uint64_t rate = 32768, t = sfi_min_u32(since, length);
     if (plan->schedule == SF_LINEAR) {
-        rate = 32768 * (plan->steps - t) / plan->steps;
+        rate = 32768 * (length - t) / length;
     } else if (plan->schedule == SF_COSINE) {
-        const uint32_t position = (uint32_t)(t * 65536 / plan->steps), i = position >> 8, r = position & 255u;
+        const uint32_t position = (uint32_t)(t * 65536 / length), i = position >> 8, r = position & 255u;
         const int32_t here = sfi_table_cos[i], next = sfi_table_cos[i < 256 ? i + 1 : i];
         rate = (uint64_t)(here + (((next - here) * (int32_t)r) >> 8));
     }
-    return (uint32_t)(step < plan->warmup ? rate * ((uint64_t)step + 1) / plan->warmup : rate);
+    return (uint32_t)(since < plan->warmup ? rate * ((uint64_t)since + 1) / plan->warmup : rate);
 }
 
 /* Elements moved together: on hosts enough that what a piece costs besides its elements does not show. */
