@@ -1,8 +1,8 @@
-"""The last layer by its exact gradient next to votes and backpropagation: the demo's speaker, two others, ResNet-8.
+"""The last layer by its exact gradient next to votes and backpropagation: two speakers and ResNet-8.
 
 Every variant starts from the same integers and has the same samples, split, steps and choice of weights; the rate of
-votes on a head is the best one known by hand. A step of `head` with an exact tail costs one forward pass per sample,
-one with votes two.
+votes on a head is what the rule for automatic rates gave on other heads. A step of `head` with an exact tail costs one
+forward pass per sample, one with votes two.
 
 Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch].
 """
