@@ -173,7 +173,8 @@ sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const 
         bytes += sfi_moving_bytes(t);
         below += plan->weight_fractions != NULL ? (size_t)sfi_fraction_bytes(t, plan->weight_fractions[i]) : 0;
     }
-    const uint8_t* fractions = (const uint8_t*)state + (below > 0 ? plan->fractions_first + plan->fractions_bytes - below : 0);
+    const uint8_t* fractions =
+        (const uint8_t*)state + (below > 0 ? plan->fractions_first + plan->fractions_bytes - below : 0);
     const void* pieces[2] = {(const uint8_t*)weights + plan->weights_bytes - bytes, fractions};
     const size_t sizes[2] = {bytes, below};
     uint8_t head[HEAD + 4] = {PARAMETERS, 0}, end[4];

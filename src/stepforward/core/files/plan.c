@@ -172,10 +172,11 @@ enum {
 
 /* By kind of section, all of version 1. */
 static const reader readers[SECTIONS] = {
-    [OBJECTIVE] = read_objective, [DIRECTIONS] = read_directions, [UPDATE] = read_update,
-    [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [STATE] = read_state,
-    [VOTES] = read_votes,         [LOW_BITS] = read_low_bits,     [LAST_LAYER] = read_tail,
-    [LEG] = read_leg,
+    [OBJECTIVE] = read_objective,   [DIRECTIONS] = read_directions,
+    [UPDATE] = read_update,         [SCHEDULE] = read_schedule,
+    [TRAINABLES] = read_trainables, [STATE] = read_state,
+    [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
+    [LAST_LAYER] = read_tail,       [LEG] = read_leg,
 };
 
 #define BIT(kind) (1u << (kind))
@@ -231,7 +232,8 @@ static int numbers_fit(const sf_plan* plan)
     return plan->directions >= 1 && plan->directions <= SF_MAX_DIRECTIONS && plan->distribution <= SF_BINOMIAL &&
            plan->perturbation <= SF_PAPER && plan->rounding <= SF_STOCHASTIC && plan->beta <= 32768 &&
            plan->fraction_bits <= 8 && (plan->beta > 0 || plan->fraction_bits == 0) && plan->schedule <= SF_COSINE &&
-           plan->steps > plan->first_step && plan->delta_mult <= 65535 && plan->delta_shift <= 47 && plan->share_batch <= 1;
+           plan->steps > plan->first_step && plan->delta_mult <= 65535 && plan->delta_shift <= 47 &&
+           plan->share_batch <= 1;
 }
 
 static int scaler_fits(const sf_plan* plan, const sf_scaler* s)
