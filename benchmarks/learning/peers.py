@@ -30,6 +30,7 @@ from stepforward.plan.make import plan_training
 from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
 from stepforward.run.session import Session
+from stepforward.run.training import Rules
 from stepforward.run.training import train as train_loop
 from stepforward.scores import Score, score_float
 from stepforward.settings import Settings
@@ -188,11 +189,15 @@ def run(task: Task, optimizer: str, train: str, lr: float, seed: int) -> dict[st
             session,
             batches,
             judge,
-            steps=settings.steps,
-            validation_count=len(parts.validation),
-            nats=1.0,
-            evaluate_every=max(1, settings.steps // 40),
-            patience=settings.patience,
+            Rules(
+                steps=settings.steps,
+                most_steps=settings.steps,
+                lr=settings.lr,
+                validation_count=len(parts.validation),
+                nats=1.0,
+                evaluate_every=max(1, settings.steps // 40),
+                patience=settings.patience,
+            ),
         )
     engine.restore(done.best.snapshot)
     times = watch.read()
