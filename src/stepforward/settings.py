@@ -273,13 +273,14 @@ class Settings:
     )
     low_bits: str = _row(
         "direct",
-        "How weights of 8 and 4 bits learn. direct: moves below half a quantum are lost. master: 16-bit weights learn "
-        "in their place, and are rounded for validation and at the end. fraction-8, -4, -2: moves add up in as many "
-        "bits below each weight, in RAM while it trains; forward passes see the rounded weights. accumulate-K "
-        "(accumulate-16): weights move every K steps by the sum of all their votes, which are all they cost in RAM.",
+        "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "
+        "half a quantum are lost. master: 16-bit weights learn in their place, and are rounded for validation and at "
+        "the end. fraction-8, -4, -2: moves add up in as many bits below each weight, in RAM while it trains; forward "
+        "passes see the rounded weights. accumulate-K (accumulate-16): weights move every K steps by the sum of all "
+        "their votes, which are all they cost in RAM.",
         "FORM",
         good=lambda value: _low_bits(value) is not None,
-        remedy="use direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
+        remedy="use auto, direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
         decides=True,
         unsaid="direct",
     )
@@ -389,6 +390,7 @@ def _low_bits(text: str) -> tuple[str, int] | None:
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 4 else 0
     plain = not digits
     forms = {
+        "auto": plain,
         "direct": plain,
         "master": plain,
         "fraction": number in (2, 4, 8),

@@ -7,7 +7,7 @@ from small import small_program
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
-from stepforward.plan.make import fitting, plan_training
+from stepforward.plan.make import fitting, for_training, plan_training, with_form
 from stepforward.plan.quanta import quanta
 from stepforward.settings import Settings
 
@@ -71,6 +71,17 @@ def test_graded_votes_move_as_far_as_signs_at_one_deviation():
         program, [0], Settings(steps=1, votes="graded", directions=1, momentum=0.9)
     ).momentum_bits
     assert 24 * 127 * 2**bits * 10 <= 32768
+
+
+@pytest.mark.parametrize(
+    ("dtype", "trained", "form"), [("s8", [0, 1], "master"), ("s8", [1], "direct"), ("s16", [0, 1], "direct")]
+)
+def test_the_form_of_low_bit_weights_follows_from_what_moves(dtype, trained, form):
+    program, automatic = small_program(dtype), Settings(steps=9, low_bits="auto")
+    assert with_form(program, trained, automatic).low_bits == form
+    assert with_form(program, trained, Settings(steps=9, low_bits="direct")).low_bits == "direct"
+    made = for_training(program, trained, automatic)
+    assert made == for_training(program, trained, Settings(steps=9, low_bits=form))
 
 
 def test_quanta_say_when_nothing_moves():

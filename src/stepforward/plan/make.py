@@ -36,7 +36,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
     if frozen is not None:
         raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
-    if settings.low_bits not in ("direct", "master"):
+    if settings.low_bits not in ("auto", "direct", "master"):
         _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
     exact = chosen[len(chosen) - tail.count :] if tail else []
@@ -78,11 +78,20 @@ def for_training(
     an engine or a firmware trains with. With 16-bit master weights it is another program than what is deployed, which
     `program.master.rounded` makes of it again. The arguments and errors are those of `plan_training`.
     """
+    settings = with_form(program, trainable, settings)
     if settings.low_bits == "master":
         _check_low_bits(program, trainable, settings)
         program = with_master_weights(program, trainable)
     plan = plan_training(program, trainable, settings)
     return plan_arena(program, plan.first_op), plan
+
+
+def with_form(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
+    """The settings with the form of low-bit weights that stands for `auto`, by what moves."""
+    if settings.low_bits != "auto":
+        return settings
+    low = any(_has_low_bits(program.tensors[index]) for index in trainable)
+    return replace(settings, low_bits="master" if low else "direct")
 
 
 def _objective(program: Program, temperature: float) -> Objective:
