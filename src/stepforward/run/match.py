@@ -140,7 +140,8 @@ def run_matching(
     program = lower(opened.network())
     references = from_words(opened.statistics, program, opened.name)
     train, held = _parts(samples, settings)
-    x, held_x = (quantize_input(program, samples.data.x[rows]) for rows in (train, held))
+    integers = quantize_input(program, samples.data.x)
+    x, held_x = integers[train], integers[held]
     started = time.monotonic()
     found = match(program, references, x, settings.threads)
     made = {one.site.name: one.constants for one in found if one.share}
@@ -153,7 +154,7 @@ def run_matching(
     seconds = time.monotonic() - started
     compared = _compared(program, changed, samples, scores, kept, settings)
     model = opened if kept != MATCHED else written(opened, changed, made)
-    size = _journal(folder, program, made, _header(program, samples, settings), kept)
+    size = _journal(folder, program, made, _header(program, integers, settings), kept)
     passes = _passes(program, found, len(x), len(held_x))
     result = MatchResult(
         source=opened.name,
@@ -261,12 +262,13 @@ def _compared(
     else:
         scores, on = (scores if kept == MATCHED else (scores[0], scores[0])), "held-out"
     names = [entry for entry in Comparison.__dataclass_fields__ if entry in MatchResult.__dataclass_fields__]
-    return {name: getattr(comparison(*scores, on, samples.data.class_names), name) for name in names}
+    compared = comparison(*scores, on, samples.data.class_names)
+    return {name: getattr(compared, name) for name in names}
 
 
-def _header(program: Program, samples: Samples, settings: Settings) -> dict[str, Any]:
+def _header(program: Program, x: NDArray[np.int8], settings: Settings) -> dict[str, Any]:
     """Everything that decides the constants."""
-    digest = hashlib.sha256(np.ascontiguousarray(quantize_input(program, samples.data.x)).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(x).tobytes())
     return {
         "method": settings.method,
         "base_sha256": program.weights_sha256,

@@ -17,7 +17,7 @@ from stepforward.scores import NATS
 from stepforward.settings import TABLE, Settings
 
 NOISE = 4.4
-"""What the noise of all steps together may add to the loss, in nats, times eight; see `rate`."""
+"""What the noise of all steps together may add to the loss, in nats, times 16 / 3; see `rate`."""
 
 SHARE = 0.05
 """Of the forward passes of the run, at most."""
@@ -106,7 +106,8 @@ def search(
         if seen.curvature <= 4 * seen.slope or settings.epsilon or tries == _MOST_TRIES:
             break
         epsilon /= 2
-    lr = settings.lr or rate(settings, _curvature(seen) / tried.epsilon**2)
+    # where few probes say little of the curvature, what it may well be
+    lr = settings.lr or rate(settings, max(seen.curvature, 2 * seen.error) / tried.epsilon**2)
     found = fitting(program, trainable, replace(settings, epsilon=tried.epsilon, lr=lr))
     return found, Found(
         epsilon=found.epsilon,
@@ -138,24 +139,20 @@ def rate(settings: Settings, curvature: float) -> float:
     return (1 - settings.momentum) * min(lr, FURTHEST * math.sqrt(settings.directions))
 
 
-def _curvature(seen: _Seen) -> float:
-    """What the curvature may well be where few probes say little of it."""
-    return max(seen.curvature, 2 * seen.error)
-
-
 def _least(program: Program, trainable: Sequence[int], settings: Settings) -> float:
     """The usual epsilon, or what moves half of the weights by half a quantum."""
     usual = TABLE["epsilon"].searched or 0.0
     _, plan = for_training(program, trainable, fitting(program, trainable, settings.searched()))
-    probes = quanta(program, plan)
-    sizes = {program.tensors[entry.tensor].name: entry.tensor for entry in plan.trainable}
-    weighed = sorted((probe, program.tensors[sizes[name]].elements) for name, (probe, _) in probes.items())
-    half, count = sum(n for _, n in weighed) / 2, 0
-    for probe, n in weighed:
-        count += n
-        if count >= half:
-            return usual * max(1.0, 0.5 / probe) if probe else usual
-    return usual
+    if not plan.voted:  # an exact tail alone: no probe moves anything
+        return usual
+    probes = quanta(program, plan)  # in the order of the plan
+    weighed = sorted(
+        (probe, program.tensors[entry.tensor].elements)
+        for entry, (probe, _) in zip(plan.voted, probes.values(), strict=True)
+    )
+    below = np.cumsum([elements for _, elements in weighed])
+    probe, _ = weighed[int(np.searchsorted(below, below[-1] / 2))]
+    return usual * max(1.0, 0.5 / probe) if probe else usual
 
 
 def _seen(
@@ -166,7 +163,7 @@ def _seen(
     directions: int,
     threads: int | None,
 ) -> _Seen:
-    """Slopes and curvatures along random directions, on all samples and on shares of them."""
+    """Slopes and curvatures along random directions, on all samples."""
     prepared, plan = for_training(program, trainable, settings)
     engine = CoreEngine(prepared, plan, threads=threads)
     count = len(samples)
