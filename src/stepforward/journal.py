@@ -160,6 +160,7 @@ def until_parameters(journal: Journal) -> Journal:
         journal,
         votes=journal.votes[:last],
         evaluations=tuple(e for e in journal.evaluations if e.step <= last),
+        legs=tuple(leg for leg in journal.legs if leg.first <= last),
         kept=journal.kept if last == len(journal.votes) else None,
         good_bytes=journal.anchor[0],
         check=journal.anchor[1],

@@ -13,6 +13,9 @@ WILD = {"steps": 60, "lr": 1.2, "sizes": "relative", "directions": 1, "seed": 1}
 """A learning rate at which the task's network forgets what it knew."""
 LATE = {"steps": 30, "lr": 2e-4, "directions": 2, "most_steps": 100, "evaluate_every": 5}
 """One at which it still learns when the run ends."""
+SLOW_TAIL = {"tail": "exact", "tail_rate": 0.02}
+WILD_TAIL = {"tail": "exact", "tail_rate": 99.0, "evaluate_every": 13}
+"""The validations of its first leg come after the checks at which it is seen to diverge."""
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +48,14 @@ def test_a_run_that_still_learns_is_extended_and_says_so(task, tmp_path):
     assert any("still fell" in note and "--most-steps" in note for note in short["notes"])
 
 
-@pytest.mark.parametrize("options", [WILD, LATE], ids=["diverged", "extended"])
+RETURNING = [WILD, WILD | WILD_TAIL, WILD | WILD_TAIL | {"train": "head"}]
+EXTENDED = [LATE, LATE | SLOW_TAIL]
+
+
+@pytest.mark.parametrize("options", [*RETURNING, *EXTENDED])
 @pytest.mark.parametrize("stop", [3, 20, 33, 50])
 def test_legs_resume_and_replay_to_the_same_weights(learnt, task, tmp_path, options, stop):
-    base = learnt if options is WILD else task.model
+    base = learnt if options in RETURNING else task.model
 
     def interrupt(progress):
         if progress.step >= stop:
@@ -59,7 +66,7 @@ def test_legs_resume_and_replay_to_the_same_weights(learnt, task, tmp_path, opti
         adapt(base, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
     resumed = adapt(base, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
-    assert legs_of(tmp_path / "run") == legs_of(tmp_path / "whole")
+    assert legs_of(tmp_path / "run") == legs_of(tmp_path / "whole") != ()
     again = replay(base, tmp_path / "run" / "journal")
     assert again["weights_sha256"] == whole["weights_sha256"]
 

@@ -1,7 +1,6 @@
 """A network that learns in fixed point: quantized, lowered, planned, on the C core."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,12 +83,8 @@ class IntegerLearner:
         self.deployed.restore(Snapshot(self._program().weights))
         return score(self.program, logits_of(self.deployed, x), y)
 
-    @property
-    def lead(self) -> Callable[[Leg], None] | None:
-        """Has the engine follow another leg; the tail's moves cannot be taken back by votes."""
-        return None if self.plan.tail else self._lead
-
-    def _lead(self, leg: Leg) -> None:
+    def lead(self, leg: Leg) -> None:
+        """Have the engine follow another leg."""
         moving = [entry.tensor for entry in self.plan.trainable]
         self.engine.follow(leg_plan(self.program, moving, self.settings, leg))
 

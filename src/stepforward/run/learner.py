@@ -51,7 +51,7 @@ class Learner(Protocol):
 
     @property
     def lead(self) -> Callable[[Leg], None] | None:
-        """Has the engine follow the schedule of another leg; None where a run has one."""
+        """Has the engine follow the schedule of another leg; None where a run has a single one."""
         ...
 
     def sha256(self) -> str:

@@ -61,14 +61,20 @@ def extended(leg: Leg, best: int, most: int) -> Leg | None:
 
 
 def leg_plan(program: Program, trainable: Sequence[int], settings: Settings, leg: Leg) -> TrainingPlan:
-    """The plan of a leg: that of the run, with its own rate and schedule.
+    """The plan of a leg: that of the run, with its own rate and schedule. An exact tail slows down with the rest.
 
     Args:
         program, trainable, settings: of the run; the settings with its own steps and rate.
         leg: which one.
     """
-    warmup = 0 if leg.first else settings.warmup
-    _, plan = for_training(program, trainable, replace(settings, steps=leg.steps, lr=leg.lr, warmup=warmup))
+    own = replace(
+        settings,
+        steps=leg.steps,
+        lr=leg.lr,
+        tail_rate=settings.tail_rate * leg.lr / settings.searched().lr,
+        warmup=0 if leg.first else settings.warmup,
+    )
+    _, plan = for_training(program, trainable, own)
     return replace(plan, first_step=leg.first)
 
 

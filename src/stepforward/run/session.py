@@ -115,6 +115,12 @@ class Session:
                 self._writer.evaluation(correct, int(loss))
         return self._known[step]
 
+    def ended_leg(self, step: int) -> bool | None:
+        """Whether the recorded run began a leg after `step` steps; None where the journal does not reach further."""
+        if self._legs and self._legs[0].first == step:
+            return True
+        return False if step < len(self._past) else None
+
     def leg(self, leg: Leg) -> None:
         """Begin a leg, and write it down unless it was recorded.
 

@@ -129,7 +129,7 @@ class _Training:
                 self._validate(step)
             if loss is not None:
                 self._tell(step, leg)
-            if step < leg.steps and self._is_worse(judged, step - leg.first):
+            if step < leg.steps and self._is_worse(step, judged, step - leg.first):
                 return "diverged"
             if judged and self.waited == self.rules.patience and step < leg.steps:
                 return "early stop"
@@ -160,10 +160,14 @@ class _Training:
             self.run.best, self.waited = Best(step, *self.score, snapshot, self.run.best.base_correct), 0
         self.run.curve.append(self._row(step))
 
-    def _is_worse(self, judged: bool, since: int) -> bool:
-        """Whether the weights are much worse than the given ones, where that is looked at."""
+    def _is_worse(self, step: int, judged: bool, since: int) -> bool:
+        """Whether the weights are much worse than the given ones, where that is looked at. Of a recorded step the
+        journal says so: between two validations it does not have an exact tail as it was."""
         if self.lead is None or not (judged or since in CHECKS):
             return False
+        recorded = self.session.ended_leg(step)
+        if recorded is not None:
+            return recorded
         noise = NOISE * self.rules.validation_count / self.rules.nats
         return diverges(*(self.score if judged else self.judge()), *self.base, noise)
 
