@@ -22,6 +22,7 @@ MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
+FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
 TAILS = ("votes", "exact")
 VOTES = ("sign", "graded")
@@ -158,6 +159,15 @@ class Settings:
         "on the data that the model was quantized with.",
         "METHOD",
         choices=METHODS,
+    )
+    first_stage: str = _row(
+        "none",
+        "Before the first step. match: as the method of that name, on the samples that train, where held-out samples "
+        "say that it helps; for a quantized model with statistics, which `stepforward quantize` stores.",
+        "NAME",
+        choices=FIRST_STAGES,
+        decides=True,
+        unsaid="none",
     )
     directions: int = _row(
         4,
@@ -341,6 +351,11 @@ class Settings:
             raise StepforwardError(
                 f"low_bits = {self.low_bits!r} with momentum = {self.momentum:g}",
                 "give momentum 0: steps are accumulated in its place",
+            )
+        if self.first_stage != "none" and METHODS[self.method].needs == GRADIENTS:
+            raise StepforwardError(
+                f"first_stage = {self.first_stage!r}, with method = {self.method!r}",
+                "give first_stage none: only a network in fixed point is matched",
             )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")

@@ -43,6 +43,7 @@ def adaptation(result: RunResult) -> RenderableType:
         ("difference", Text(change.points, _STYLES[change.sign]), change.meaning),
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
+        *_first_stage(result),
         *_search(result),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
@@ -86,6 +87,14 @@ def notes_of(notes: Iterable[str], result: Mapping[str, Any]) -> list[Text]:
             Text(f"  {result['for_good']}", no_wrap=True, overflow="ignore"),
         ]
     return shown
+
+
+def _first_stage(result: RunResult) -> list[Row]:
+    stage = result.first_stage
+    if stage is None:
+        return []
+    corrected = sum(site.share > 0 for site in stage.sites) if stage.constants_bytes else 0
+    return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]
 
 
 def _search(result: RunResult) -> list[Row]:

@@ -15,10 +15,11 @@ from stepforward.methods.table import GRADIENTS, METHODS, make
 from stepforward.program.model import Program
 from stepforward.run.batches import batches_of
 from stepforward.run.comparison import comparison
+from stepforward.run.first_stage import Begun, begin
 from stepforward.run.folder import JOURNAL, remove_run
 from stepforward.run.integers import integer_learner
 from stepforward.run.learner import Learner
-from stepforward.run.notes import notes
+from stepforward.run.notes import notes, unmoved
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.recorded import recorded_settings
@@ -52,19 +53,27 @@ def run_adaptation(
         StepforwardError: the settings do not fit the model, or the folder holds another run.
     """
     recorded = _recorded(folder) if folder and resume else None
-    learner = _learner(prepared, settings, folder, recorded)
+    begun = begin(prepared, settings, recorded, folder and folder / JOURNAL)
+    learner = _learner(begun.prepared, settings, folder, recorded)
     steps, every = learner.steps, settings.evaluate_every or max(1, learner.steps // 40)
     counts = class_weights(prepared.validation.y, settings.balance)
+    base = begun.base.weights_sha256 if begun.base else learner.sha256()
     header = learner.header(every)
+    if header is not None:
+        header["base_sha256"] = base
     if folder and recorded and header is not None:
         check_same_run(recorded, header, folder / JOURNAL)
         check_evaluations(recorded, int(counts.sum()), folder / JOURNAL)
     if folder and overwrite:
         remove_run(folder)
 
-    measured_on, base = "test" if "test" in learner.samples else "validation", learner.sha256()
-    measuring, before = learner.samples[measured_on], learner.score(measured_on)
+    measured_on = "test" if "test" in learner.samples else "validation"
+    measuring = learner.samples[measured_on]
+    before = begun.score_before(measured_on, settings) or learner.score(measured_on)
     writer = _open_journal(folder, recorded, header, learner.directions)
+    if writer is not None:
+        for site in begun.constants[len(recorded.matching) if recorded else 0 :]:
+            writer.matching(site)
     started = time.monotonic()
     with Session(make(learner.settings), learner.engine, writer, recorded, learner.tail) as session:
         if folder:
@@ -102,7 +111,7 @@ def run_adaptation(
         bits=own.bits,
         train=settings.train,
         **vars(compared),
-        **vars(_course(run, seconds)),
+        **vars(_course(run, seconds, begun)),
         **vars(own.memory),
         host_scratch_bytes=own.host_scratch_bytes,
         directions=learner.directions,
@@ -117,14 +126,22 @@ def run_adaptation(
         stepforward=stepforward.__version__,
         quantization=own.quantization,
         search=own.found,
-        notes=notes(prepared, compared, own.notes, len(measuring[1]), settings.balance),
+        first_stage=begun.told,
+        notes=notes(
+            prepared,
+            compared,
+            [*begun.notes, *own.notes, *unmoved(run, begun.base is not None)],
+            len(measuring[1]),
+            settings.balance,
+        ),
     )
     return result, *learner.adapted()
 
 
-def _course(run: Run, seconds: float) -> Course:
+def _course(run: Run, seconds: float, begun: Begun) -> Course:
+    start = "matched: no step helped" if begun.base else "base: nothing helped"
     return Course(
-        kept=f"step {run.best.step}" if run.best.step else "base: nothing helped",
+        kept=f"step {run.best.step}" if run.best.step else start,
         kept_step=run.best.step,
         steps=run.steps,
         stopped=run.stopped,

@@ -15,22 +15,20 @@ from stepforward import journal as journals
 from stepforward.arithmetic.matching import Constants
 from stepforward.data.dataset import Dataset
 from stepforward.data.split import Split, split
-from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.inputs import quantize_input
 from stepforward.intervals import Interval
 from stepforward.journal import MatchedSite, written_by
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
-from stepforward.matching.matched import Found, match, matched, remaining
+from stepforward.matching.matched import matched
 from stepforward.matching.sites import sites
 from stepforward.matching.words import from_words
 from stepforward.program.model import Program
+from stepforward.run.attempt import MATCHED, Attempt, SiteChange, attempt, both_scores
 from stepforward.run.comparison import Comparison, comparison
 from stepforward.run.folder import JOURNAL
 from stepforward.run.result import OPTIONAL, Entries
-from stepforward.scores import Score, score
 from stepforward.settings import Settings
 from stepforward.sources.source import Source
 
@@ -50,18 +48,6 @@ class Samples(NamedTuple):
     test: Dataset | None
     data_name: str | None
     test_name: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SiteChange:
-    """One operator: how far the samples were from the reference, in units of what one class alone does, and what of
-    that is corrected, 0 to 1."""
-
-    name: str
-    channels: int
-    mean_distance: float
-    deviation_distance: float
-    share: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -114,9 +100,6 @@ class MatchResult(Entries):
     out: str | None = field(default=None, metadata=OPTIONAL)
 
 
-MATCHED = "matched"
-
-
 def run_matching(
     opened: Source, samples: Samples, settings: Settings, folder: Path | None
 ) -> tuple[MatchResult, Source, Program]:
@@ -143,46 +126,38 @@ def run_matching(
     integers = quantize_input(program, samples.data.x)
     x, held_x = integers[train], integers[held]
     started = time.monotonic()
-    found = match(program, references, x, settings.threads)
-    made = {one.site.name: one.constants for one in found if one.share}
-    changed = matched(program, made)
-    before, after = remaining(program, found, held_x, settings.threads)
-    scores = _scores(program, changed, held_x, samples.data.y[held], settings) if samples.labelled else None
-    kept = _gate(made, before, after, scores)
-    if kept != MATCHED:
-        changed, made = program, {}
+    y = samples.data.y[held] if samples.labelled else None
+    tried = attempt(program, references, x, held_x, y, settings.threads, settings.balance)
     seconds = time.monotonic() - started
-    compared = _compared(program, changed, samples, scores, kept, settings)
-    model = opened if kept != MATCHED else written(opened, changed, made)
-    size = _journal(folder, program, made, _header(program, integers, settings), kept)
-    passes = _passes(program, found, len(x), len(held_x))
+    compared = _compared(program, tried, samples, settings)
+    size = _journal(folder, program, tried.made, _header(program, integers, settings))
     result = MatchResult(
         source=opened.name,
         data=samples.data_name,
         test=samples.test_name,
         bits=opened.bits,
-        kept=kept,
-        sites=tuple(_change(one) for one in found),
-        distance_before=before / 256,
-        distance_after=after / 256,
+        kept=tried.kept,
+        sites=tried.changes,
+        distance_before=tried.before / 256,
+        distance_after=tried.after / 256,
         samples={
             "train": len(x),
             "validation": len(held_x),
             "test": None if samples.test is None else len(samples.test),
         },
         **compared,
-        constants_bytes=sum(6 * len(one.ratio) for one in made.values()),
+        constants_bytes=tried.constants_bytes,
         seconds=seconds,
-        forward_passes=passes,
+        forward_passes=tried.forward_passes,
         journal_bytes=size,
         base_sha256=program.weights_sha256,
-        weights_sha256=changed.weights_sha256,
+        weights_sha256=tried.program.weights_sha256,
         class_names=list(samples.data.class_names),
         settings=asdict(settings),
         stepforward=stepforward.__version__,
         notes=[*opened.notes, *samples.data.notes, *_notes(references, program)],
     )
-    return result, model, changed
+    return result, written(opened, tried.program, tried.made) if tried.made else opened, tried.program
 
 
 def written(opened: Source, program: Program, made: Collection[str]) -> Source:
@@ -225,42 +200,16 @@ def _parts(samples: Samples, settings: Settings) -> Split:
     return Split(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
 
 
-def _scores(
-    program: Program, changed: Program, x: NDArray[np.int8], y: NDArray[np.integer], settings: Settings
-) -> tuple[Score, Score]:
-    """Before and after."""
-    before, after = (
-        score(p, logits_of(CoreEngine(p, threads=settings.threads), x), y) for p in (program, changed)
-    )
-    return before, after
-
-
-def _gate(made: Mapping[str, Constants], before: int, after: int, scores: tuple[Score, Score] | None) -> str:
-    if not made:
-        return "base: the samples are like those the model was made for"
-    if after >= before:
-        return "base: matching brought held-out samples no nearer"
-    if scores and (scores[1].loss > scores[0].loss or scores[1].correct < scores[0].correct):
-        return "base: matching did not help on held-out samples"
-    return MATCHED
-
-
-def _compared(
-    program: Program,
-    changed: Program,
-    samples: Samples,
-    scores: tuple[Score, Score] | None,
-    kept: str,
-    settings: Settings,
-) -> dict[str, Any]:
+def _compared(program: Program, tried: Attempt, samples: Samples, settings: Settings) -> dict[str, Any]:
     """Accuracy before and after, where labels are known; the fields of a `MatchResult`."""
     if samples.test is not None:
         x = quantize_input(program, samples.test.x)
-        scores, on = _scores(program, changed, x, samples.test.y, settings), "test"
-    elif scores is None:
+        scores, on = both_scores(program, tried.program, x, samples.test.y, settings.threads), "test"
+    elif tried.scores is None:
         return {"measured_on": None}
     else:
-        scores, on = (scores if kept == MATCHED else (scores[0], scores[0])), "held-out"
+        before, after = tried.scores
+        scores, on = (before, after if tried.kept == MATCHED else before), "held-out"
     names = [entry for entry in Comparison.__dataclass_fields__ if entry in MatchResult.__dataclass_fields__]
     compared = comparison(*scores, on, samples.data.class_names)
     return {name: getattr(compared, name) for name in names}
@@ -279,9 +228,7 @@ def _header(program: Program, x: NDArray[np.int8], settings: Settings) -> dict[s
     }
 
 
-def _journal(
-    folder: Path | None, program: Program, made: Mapping[str, Constants], header: dict, kept: str
-) -> int:
+def _journal(folder: Path | None, program: Program, made: Mapping[str, Constants], header: dict) -> int:
     """Write the journal; returns its bytes."""
     if folder is None:
         return 0
@@ -291,29 +238,6 @@ def _journal(
     writer.end(0, journals.REASONS[0])
     writer.close()
     return (folder / JOURNAL).stat().st_size
-
-
-def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:
-    """Whole passes: a site is reached through the operators before it, in products."""
-    work = [
-        op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
-        for op in program.ops
-    ]
-    reached = sum(sum(work[: one.site.place + 1]) for one in found)
-    return round((train + 2 * held) * reached / max(sum(work), 1))
-
-
-def _change(one: Found) -> SiteChange:
-    by_mean, by_deviation = (
-        far / near for far, near in zip(one.distances, one.reference.distances, strict=True)
-    )
-    return SiteChange(
-        name=one.site.name,
-        channels=one.site.channels,
-        mean_distance=by_mean,
-        deviation_distance=by_deviation,
-        share=one.share / 256,
-    )
 
 
 def _notes(references: Mapping[str, Any], program: Program) -> list[str]:

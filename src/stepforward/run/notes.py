@@ -63,10 +63,15 @@ def of_training(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
         found.append(
             f"the learning rate is far below a quantum of {_names(slow)}: hardly anything moves there"
         )
-    found += of_course(run)
-    if not run.best.step:
-        found.append("no weights seen were better on the validation samples: the base is returned unchanged")
-    return found
+    return found + of_course(run)
+
+
+def unmoved(run: Run, matched: bool) -> list[str]:
+    """A run whose steps did not help; `matched`: they began with a matched base."""
+    if run.best.step:
+        return []
+    returned = "the matched base is returned" if matched else "the base is returned unchanged"
+    return [f"no weights seen were better on the validation samples: {returned}"]
 
 
 def of_course(run: Run) -> list[str]:

@@ -67,8 +67,8 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
     listed = METHODS.get(settings["method"])
     if listed is None or listed.needs != INTEGERS:
         raise _refused(source, f"method = {_short(settings['method'])}")
-    if journal.matching:
-        raise _refused(source, f"constants of matching, in a run of {settings['method']}")
+    if journal.matching and settings["first_stage"] != "match":
+        raise _refused(source, "constants of matching, in a run without a first stage")
     try:
         steps = Settings(**{name: value for name, value in settings.items() if name in {*of_steps, "method"}})
     except StepforwardError as error:

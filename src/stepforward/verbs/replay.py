@@ -49,6 +49,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
             f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings.steps.steps}",
             "finish the run first: stepforward adapt ... --resume",
         )
+    base, program = program, recorded_program(program, recorded.matching, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     engine = CoreEngine(trained, plan)
@@ -66,11 +67,13 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         stored(engine, plan, exact).write(_parameters(recorded, str(journal)))
     adapted = replace(program, weights=rounded(program, trained, engine.snapshot().weights))
     if out is not None:
-        opened.with_weights(network_weights(adapted)).save(out)
+        names = _names(base, recorded)
+        given = written(opened, adapted, names) if names else opened.with_weights(network_weights(adapted))
+        given.save(out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,
-        "base_sha256": program.weights_sha256,
+        "base_sha256": base.weights_sha256,
         "weights_sha256": adapted.weights_sha256,
         "out": None if out is None else str(out),
         "seconds": time.monotonic() - started,
@@ -100,7 +103,7 @@ def _replay_matching(
     started = time.monotonic()
     adapted = recorded_program(program, recorded.matching, journal)
     if out is not None:
-        names = {adapted.ops[site.op].name for site in recorded.matching}
+        names = _names(adapted, recorded)
         (written(opened, adapted, names) if names else opened).save(out)
     return {
         "steps": 0,
@@ -110,6 +113,11 @@ def _replay_matching(
         "out": None if out is None else str(out),
         "seconds": time.monotonic() - started,
     }
+
+
+def _names(program: Program, recorded: journals.Journal) -> set[str]:
+    """The operators that a journal's constants are for."""
+    return {program.ops[site.op].name for site in recorded.matching}
 
 
 def _check_base(opened: Source, program: Program, sha256: object, journal: str) -> None:

@@ -1,0 +1,147 @@
+"""A matching that is tried: measured on held-out samples, and kept where they say so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.matching import Constants, Reference
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
+from stepforward.matching.matched import Found, match, matched, remaining
+from stepforward.program.model import Program
+from stepforward.scores import Score, class_weights, score
+
+Weighed = tuple[int, int | float]
+"""Correct samples and summed loss, each sample as often as it counts."""
+
+MATCHED = "matched"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteChange:
+    """One operator: how far the samples were from the reference, in units of what one class alone does, and what of
+    that is corrected, 0 to 1."""
+
+    name: str
+    channels: int
+    mean_distance: float
+    deviation_distance: float
+    share: float
+
+
+class Attempt(NamedTuple):
+    """A matching that was tried.
+
+    Attributes:
+        program: the matched one, or the base where held-out samples are against it.
+        made: the constants of the corrected sites, by name; of none where the base is kept.
+        kept: "matched", or "base: " and why.
+        found: at every site.
+        before, after: distances of held-out samples, as of `matching.matched.remaining`.
+        scores: of held-out samples, before and after, where their labels are known.
+        forward_passes: samples sent through the network, each as a whole.
+    """
+
+    program: Program
+    made: Mapping[str, Constants]
+    kept: str
+    found: Sequence[Found]
+    before: int
+    after: int
+    scores: tuple[Score, Score] | None
+    forward_passes: int
+
+    @property
+    def changes(self) -> tuple[SiteChange, ...]:
+        """What people read of every site."""
+        return tuple(_change(one) for one in self.found)
+
+    @property
+    def constants_bytes(self) -> int:
+        """What the constants of the corrected sites take."""
+        return sum(6 * len(one.ratio) for one in self.made.values())
+
+
+def attempt(
+    program: Program,
+    references: Mapping[str, Reference],
+    x: NDArray[np.int8],
+    held_x: NDArray[np.int8],
+    held_y: NDArray[np.integer] | None,
+    threads: int | None,
+    balance: bool = False,
+) -> Attempt:
+    """Match a program, and keep that where held-out samples say so.
+
+    Args:
+        program: the base.
+        references: of its sites, by name.
+        x: samples to match on.
+        held_x, held_y: samples to choose by, and their labels where they are known.
+        threads: of the C core. Changes nothing.
+        balance: whether every class of them counts alike.
+    """
+    found = match(program, references, x, threads)
+    made = {one.site.name: one.constants for one in found if one.share}
+    changed = matched(program, made)
+    before, after = remaining(program, found, held_x, threads)
+    scores, weighed = None, None
+    if held_y is not None:
+        scores = both_scores(program, changed, held_x, held_y, threads)
+        counts = class_weights(held_y, balance)
+        weighed = scores[0].weighed(counts), scores[1].weighed(counts)
+    kept = _gate(made, before, after, weighed)
+    passes = _passes(program, found, len(x), len(held_x))
+    if kept != MATCHED:
+        changed, made = program, {}
+    return Attempt(changed, made, kept, found, before, after, scores, passes)
+
+
+def both_scores(
+    program: Program, changed: Program, x: NDArray[np.int8], y: NDArray[np.integer], threads: int | None
+) -> tuple[Score, Score]:
+    """How samples do before and after."""
+    return score_of(program, x, y, threads), score_of(changed, x, y, threads)
+
+
+def score_of(program: Program, x: NDArray[np.int8], y: NDArray[np.integer], threads: int | None) -> Score:
+    """How samples do; `threads` of the C core change nothing."""
+    return score(program, logits_of(CoreEngine(program, threads=threads), x), y)
+
+
+def _gate(
+    made: Mapping[str, Constants], before: int, after: int, scores: tuple[Weighed, Weighed] | None
+) -> str:
+    if not made:
+        return "base: the samples are like those the model was made for"
+    if after >= before:
+        return "base: matching brought held-out samples no nearer"
+    if scores and (scores[1][0] < scores[0][0] or scores[1][1] > scores[0][1]):
+        return "base: matching did not help on held-out samples"
+    return MATCHED
+
+
+def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:
+    """Whole passes: a site is reached through the operators before it, in products."""
+    work = [
+        op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
+        for op in program.ops
+    ]
+    reached = sum(sum(work[: one.site.place + 1]) for one in found)
+    return round((train + 2 * held) * reached / max(sum(work), 1))
+
+
+def _change(one: Found) -> SiteChange:
+    by_mean, by_deviation = (
+        far / near for far, near in zip(one.distances, one.reference.distances, strict=True)
+    )
+    return SiteChange(
+        name=one.site.name,
+        channels=one.site.channels,
+        mean_distance=by_mean,
+        deviation_distance=by_deviation,
+        share=one.share / 256,
+    )

@@ -1,0 +1,94 @@
+"""The first stage of a labelled run: the model is matched to the samples where that helps on held-out ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stepforward.errors import StepforwardError
+from stepforward.inputs import quantize_input
+from stepforward.journal import Journal, MatchedSite
+from stepforward.lowering.lower import lower
+from stepforward.matching.words import from_words
+from stepforward.program.model import Program
+from stepforward.run.attempt import MATCHED, attempt, score_of
+from stepforward.run.match import recorded_sites, written
+from stepforward.run.prepare import Prepared
+from stepforward.run.stage import Stage, of_attempt
+from stepforward.scores import Score
+from stepforward.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """Where the steps of a run begin.
+
+    Attributes:
+        prepared: model and data, the model matched or as it was.
+        base: the program before it, or None where the steps begin with the base.
+        constants: that the base got, as a journal records them.
+        told: what people read; None without a first stage.
+        notes: what they should know.
+    """
+
+    prepared: Prepared
+    base: Program | None = None
+    constants: tuple[MatchedSite, ...] = ()
+    told: Stage | None = None
+    notes: tuple[str, ...] = ()
+
+    def score_before(self, part: str, settings: Settings) -> Score | None:
+        """How the base does on a part of the samples, where the steps do not begin with it."""
+        if self.base is None:
+            return None
+        samples = self.prepared.parts[part]
+        return score_of(self.base, quantize_input(self.base, samples.x), samples.y, settings.threads)
+
+
+def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path: Path | None) -> Begun:
+    """Match the model to the training samples, where the settings say so and held-out samples agree.
+
+    All of it is in integers, so a resumed run finds the constants again that its journal holds.
+
+    Args:
+        prepared: model and data.
+        settings: of the run.
+        recorded: the journal of a run that is resumed, and `path` its file.
+
+    Raises:
+        StepforwardError: the model's statistics do not fit it, or the journal holds other constants.
+    """
+    if settings.first_stage == "none":
+        return Begun(prepared)
+    opened = prepared.opened
+    if opened.is_float or not opened.statistics:
+        why = "the model does not say what its activations are on the data it was made for"
+        note = (
+            f"not matched first: {why}; quantize the float model on such data (stepforward quantize MODEL --data "
+            "SOURCE_DATA --out FILE) and give FILE"
+        )
+        return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=(note,))
+    program = lower(opened.network())
+    references = from_words(opened.statistics, program, opened.name)
+    x, held = (quantize_input(program, part.x) for part in (prepared.train, prepared.validation))
+    tried = attempt(program, references, x, held, prepared.validation.y, settings.threads, settings.balance)
+    constants = tuple(recorded_sites(program, tried.made))
+    if recorded is not None:
+        _check_same(constants, recorded, path)
+    told = of_attempt(tried)
+    if tried.kept != MATCHED:
+        return Begun(prepared, told=told)
+    model = written(opened, tried.program, tried.made)
+    return Begun(replace(prepared, opened=model), program, constants, told)
+
+
+def _check_same(constants: tuple[MatchedSite, ...], recorded: Journal, path: Path | None) -> None:
+    """Refuse constants that these samples do not lead to; a run may have stopped before it had written all."""
+    whole = bool(recorded.evaluations)
+    there, now = (
+        [(site.op, site.ratio.tolist(), site.bias.tolist()) for site in of]
+        for of in (recorded.matching, constants)
+    )
+    if there != (now if whole else now[: len(there)]):
+        raise StepforwardError(
+            f"{path} is damaged: its matching is not the one that these samples lead to",
+            "restore it from a copy, or start a new run",
+        )
