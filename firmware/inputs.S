@@ -22,6 +22,8 @@
     run fractions
     run together
     run graded
+    run masked
+    run sampled
     run tail
     run head
     run digits

@@ -24,6 +24,7 @@ ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
 FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
+MASKS = ("magnitude", "random", "threshold")
 TAILS = ("votes", "exact")
 VOTES = ("sign", "graded")
 
@@ -280,6 +281,24 @@ class Settings:
         "NAME",
         choices=ROUNDINGS,
         decides=True,
+    )
+    sparsity: float = _row(
+        0.0,
+        "Share of the weights that stay as they are, neither probed nor moved; --mask says which.",
+        "SHARE",
+        good=lambda value: 0 <= value < 1,
+        remedy="give a share from 0 up to, not including, 1",
+        decides=True,
+        unsaid=0.0,
+    )
+    mask: str = _row(
+        "magnitude",
+        "Which weights move where --sparsity leaves some alone. magnitude: the largest of each tensor, before the run; "
+        "threshold: the largest of all, in what epsilon is measured in; random: by the seed.",
+        "NAME",
+        choices=MASKS,
+        decides=True,
+        unsaid="magnitude",
     )
     low_bits: str = _row(
         "direct",

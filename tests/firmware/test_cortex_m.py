@@ -53,6 +53,8 @@ CASES = [
         ("graded", 80, M4),
         ("graded", 10, M55),
         ("fractions", 10, M55),
+        ("masked", 60, M4),
+        ("sampled", 60, M4),
         ("tail", 60, M4),
         ("tail", 10, M55),
     ),

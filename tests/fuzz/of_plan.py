@@ -21,6 +21,8 @@ SETTINGS = (
     {"momentum": 0.5, "low_bits": "fraction-4"},
     {"low_bits": "accumulate-3"},
     {"votes": "graded", "momentum": 0.9},
+    {"sparsity": 0.5, "mask": "random"},
+    {"sparsity": 0.5, "mask": "magnitude"},
     {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
 )
 

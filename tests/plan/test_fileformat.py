@@ -1,5 +1,6 @@
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from stepforward.engines.core import aligned_bytes, open_plan, open_program
 from stepforward.errors import StepforwardError
 from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
+from stepforward.plan.model import Mask
 from stepforward.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -163,6 +165,61 @@ def test_a_tail_that_is_not_the_last_layer_is_refused(word, change):
     )
 
 
+MASKED = [
+    plan_training(PROGRAM, range(8), Settings(steps=9, sparsity=0.5, mask=mask, tail="exact"))
+    for mask in ("random", "magnitude")
+]
+BITS = replace(
+    plan_training(PROGRAM, [6], Settings(steps=9)),
+    trainable=(
+        replace(
+            plan_training(PROGRAM, [6], Settings(steps=9)).trainable[0],
+            mask=Mask("bits", (0xFFFFFFFF, 2**16 - 1)),
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("plan", [*MASKED, BITS])
+def test_masks_come_back(plan):
+    assert fileformat.from_bytes(fileformat.to_bytes(plan)) == plan
+    handle, _file = open_program(PROGRAM)
+    opened, _plan_file = open_plan(handle, plan)
+    assert opened.mask_count == len(plan.voted)
+
+
+@pytest.mark.parametrize("plan", [*MASKED, BITS])
+@pytest.mark.parametrize("change", [-1, 1, 2, 7, 2**16, 2**31])
+def test_masks_of_another_model_are_refused(plan, change):
+    """Every word of the records; a threshold or a share may be any in range."""
+    content = bytearray(fileformat.to_bytes(plan))
+    first, _ = words_of(content, 6)
+    for word in range(1 + 4 * len(plan.voted)):
+        changed = bytearray(content)
+        given = struct.unpack_from("<I", content, first + 4 * word)[0]
+        struct.pack_into("<I", changed, first + 4 * word, (given + change) % 2**32)
+        if plan is MASKED[0] and word % 4 == 2 and change in (1, 2):
+            continue  # one word may as well be a threshold, or bits
+        assert status(sealed(changed))[0] in (
+            "the training plan is not valid",
+            "the training plan belongs to another program",
+        )
+        with pytest.raises(StepforwardError, match="damaged"):
+            fileformat.from_bytes(sealed(changed))
+
+
+@pytest.mark.parametrize(
+    "plan, value", [(MASKED[0], 0), (MASKED[0], 65536), (MASKED[1], 2**31 + 1), (BITS, 2**31)]
+)
+def test_the_last_word_of_masks_out_of_range_is_refused(plan, value):
+    content = bytearray(fileformat.to_bytes(plan))
+    first, count = words_of(content, 6)
+    struct.pack_into("<I", content, first + 4 * (count - 1), value)
+    assert status(sealed(content))[0] == "the training plan belongs to another program"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
     content = (GOLDEN / "plan_2.sft").read_bytes()
     assert status(content) == ("a format version this code does not know", 0)
@@ -173,7 +230,7 @@ def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
 
 @pytest.mark.parametrize(
     ("kind", "version", "named"),
-    [(6, 1, r"section 6 \(masks\), version 1"), (13, 1, r"section 13 \(of a later release\)")],
+    [(11, 1, r"section 11 \(matching\), version 1"), (13, 1, r"section 13 \(of a later release\)")],
 )
 def test_a_section_that_is_not_known_is_named(kind, version, named):
     content = with_section(kind, version, [0])

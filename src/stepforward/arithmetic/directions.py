@@ -9,6 +9,7 @@ from stepforward.arithmetic.tables import ONE_Z, alias_table
 
 STOCHASTIC_ROUNDING = 0xFFFFFFFF
 SAMPLE_ORDER = 0xFFFFFFFE
+MASK = 0xFFFFFFFD
 """Reserved direction numbers."""
 
 _LOW = np.uint64(0xFFFFFFFF)

@@ -15,6 +15,8 @@ from stepforward.arithmetic.tables import ONE_Z, cos_table
 if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
     from stepforward.program.model import Tensor
 
+Kept = NDArray[np.bool_] | None
+
 
 def channels(tensor: Tensor) -> NDArray[np.int64]:
     """Index into the tensor's scales for each element, in stored order."""
@@ -26,12 +28,21 @@ def channels(tensor: Tensor) -> NDArray[np.int64]:
     return np.zeros_like(element)
 
 
-def _per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
+def per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
+    """One value, or that of its channel, for each element."""
     array = np.array(values, dtype=np.int64)
     return array[channels(tensor)] if len(array) > 1 else array[[0] * tensor.elements]
 
 
-def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]]) -> Int:
+def _z(plan, entry, tensor: Tensor, kept: Kept, step: int, index: int) -> Int:
+    """One direction of a tensor, 0 where a mask leaves an element alone."""
+    z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+    return z if kept is None else z * kept
+
+
+def perturb(
+    plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]], kept: Kept = None
+) -> Int:
     """The weights of a trial: w plus the sum of amount*eps*z on w's own grid; w itself does not change.
 
     Args:
@@ -41,13 +52,14 @@ def perturb(plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tupl
         w: its integers in stored order, shape (elements,); long numbers where it has fraction bits.
         step: step number.
         moves: pairs of a direction's number and an amount, such as (0, -1).
+        kept: the elements that a mask lets move (`arithmetic.masks.kept`); None: all.
     """
-    mult = _per_element(tensor, entry.perturb_mult)
+    mult = per_element(tensor, entry.perturb_mult)
     is_paper, total = plan.perturbation == "paper", np.zeros(tensor.elements, dtype=np.int64)
     for index, amount in moves:
-        z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+        z = _z(plan, entry, tensor, kept, step, index)
         total += amount * (
-            mult * z if is_paper else multiply(z, mult, _per_element(tensor, entry.perturb_shift))
+            mult * z if is_paper else multiply(z, mult, per_element(tensor, entry.perturb_shift))
         )
     moved = multiply(w * ONE_Z + total, *plan.z_rescale) if is_paper else w + total
     return clamp(shift_right(moved, entry.fraction_bits), -tensor.q_max, tensor.q_max)
@@ -79,7 +91,16 @@ def moves_now(plan, step: int) -> bool:
     return (step + 1) % plan.accumulate == 0 or step + 1 == plan.steps
 
 
-def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int, votes: Sequence[int]) -> Int:
+def update(
+    plan,
+    entry,
+    tensor: Tensor,
+    w: Int,
+    velocity: Int | None,
+    step: int,
+    votes: Sequence[int],
+    kept: Kept = None,
+) -> Int:
     """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
 
     Args:
@@ -90,8 +111,9 @@ def update(plan, entry, tensor: Tensor, w: Int, velocity: Int | None, step: int,
         velocity: momentum buffer, shape (elements,), or None.
         step: step number.
         votes: one s8 per direction.
+        kept: as for `perturb`.
     """
-    g = _sum(plan, entry, tensor, step, votes)
+    g = _sum(plan, entry, tensor, kept, step, votes)
     if velocity is not None:
         faded = shift_right(velocity * plan.momentum, 15)
         velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
@@ -108,30 +130,32 @@ def update_by_gradient(plan, entry, tensor: Tensor, w: Int, g: Int, step: int) -
     return _moved(plan, entry, tensor, w, step, g * rate_of(plan, step))
 
 
-def update_together(plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]]) -> Int:
+def update_together(
+    plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]], kept: Kept = None
+) -> Int:
     """The weights after several steps, the last of them `step`, that move them together.
 
     Args:
-        plan, entry, tensor, w, step: as for `update`.
+        plan, entry, tensor, w, step, kept: as for `update`.
         held: the votes of each of the steps.
     """
     total = np.zeros(tensor.elements, dtype=np.int64)
     for t, votes in enumerate(held, step + 1 - len(held)):
-        total += _sum(plan, entry, tensor, t, votes) * rate_of(plan, t)
+        total += _sum(plan, entry, tensor, kept, t, votes) * rate_of(plan, t)
     return _moved(plan, entry, tensor, w, step, total)
 
 
-def _sum(plan, entry, tensor: Tensor, step: int, votes: Sequence[int]) -> Int:
+def _sum(plan, entry, tensor: Tensor, kept: Kept, step: int, votes: Sequence[int]) -> Int:
     g = np.zeros(tensor.elements, dtype=np.int64)
     for index, vote in enumerate(votes):
         if vote:
-            g += vote * direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
+            g += vote * _z(plan, entry, tensor, kept, step, index)
     return g
 
 
 def _moved(plan, entry, tensor: Tensor, w: Int, step: int, total: Int) -> Int:
-    product = total * _per_element(tensor, entry.update_mult)
-    shift = _per_element(tensor, entry.update_shift) + 15
+    product = total * per_element(tensor, entry.update_mult)
+    shift = per_element(tensor, entry.update_shift) + 15
     if plan.rounding == "nearest":
         move = shift_right(product, shift)
     elif plan.rounding == "floor":

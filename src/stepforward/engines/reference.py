@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
+from stepforward.arithmetic.masks import kept as kept_by
 from stepforward.arithmetic.tail import Sums, errors, most_rows
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
@@ -27,6 +28,7 @@ class ReferenceEngine:
         self._entries = plan.voted if plan else ()
         self._tail = plan.trainable[len(plan.voted) :] if plan else ()
         self._weights = unpack_all(program)
+        self._kept = {entry.tensor: self._kept_of(entry) for entry in self._entries}
         self._sums = self._no_sums()
         self._velocity: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
@@ -75,11 +77,18 @@ class ReferenceEngine:
         weight = self.program.tensors[self.program.ops[self.plan.tail.op].weight]
         return Sums.empty(weight.shape[0], weight.elements // weight.shape[0])
 
+    def _kept_of(self, entry: Trainable) -> NDArray[np.bool_] | None:
+        """What a mask lets move of a tensor, by the weights that the program came with."""
+        if entry.mask is None or self.plan is None:
+            return None
+        base = self._weights[entry.tensor].reshape(-1)
+        return kept_by(entry.mask, self.plan.seed, entry.tensor, self.program.tensors[entry.tensor], base)
+
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
         for entry in self._entries if moves else ():
             tensor, w = self.program.tensors[entry.tensor], self._long(entry)
-            moved = step.perturb(self.plan, entry, tensor, w, step_number, moves)
+            moved = step.perturb(self.plan, entry, tensor, w, step_number, moves, self._kept[entry.tensor])
             weights[entry.tensor] = moved.reshape(tensor.shape)
         return weights
 
@@ -105,11 +114,11 @@ class ReferenceEngine:
             held = self._held[: place + 1]
         for entry in self._entries:
             tensor, velocity = self.program.tensors[entry.tensor], self._velocity.get(entry.tensor)
-            w = self._long(entry)
+            w, kept = self._long(entry), self._kept[entry.tensor]
             if held:
-                moved = step.update_together(self.plan, entry, tensor, w, step_number, held)
+                moved = step.update_together(self.plan, entry, tensor, w, step_number, held, kept)
             else:
-                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes)
+                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes, kept)
             self._put(entry, moved)
         for entry in self._tail:
             tensor = self.program.tensors[entry.tensor]

@@ -12,13 +12,16 @@ from stepforward.arithmetic.tail import MOST_BITS
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
 from stepforward.plan.model import (
+    MASK_FORMS,
     OBJECTIVES,
     STATE_PARTS,
+    Mask,
     Objective,
     StatePart,
     Tail,
     Trainable,
     TrainingPlan,
+    elements_of,
     state_bytes,
 )
 from stepforward.settings import PERTURBATIONS, ROUNDINGS, SCHEDULES, VOTES
@@ -31,7 +34,7 @@ NAMES = (
     "matching",
     "leg",
 )
-"""Sections in the order in which they stand; the kind of one is its index plus one. None has masks yet."""
+"""Sections in the order in which they stand; the kind of one is its index plus one."""
 
 _REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
 
@@ -120,6 +123,47 @@ def _read_trainables(words: Sequence[int]) -> dict[str, Any]:
     return {"first_op": first_op, "trainable": tuple(trainable), "elements": elements}
 
 
+def _masks(plan: TrainingPlan) -> list[int]:
+    records: list[int] = []
+    words: list[int] = []
+    for index, entry in enumerate(plan.voted):
+        mask = entry.mask or Mask("random", ())
+        records += [index, MASK_FORMS.index(mask.form) + 1, len(words), len(mask.words)]
+        words += mask.words
+    return [len(plan.voted), *records, *words]
+
+
+def _read_masks(words: Sequence[int]) -> dict[str, Any]:
+    count, *rest = words
+    _check(len(rest) >= 4 * count)
+    records, held, masks, at = rest[: 4 * count], rest[4 * count :], [], 0
+    for i in range(count):
+        index, form, first, size = records[4 * i : 4 * i + 4]
+        _check(index == i and first == at and size <= len(held) - at)
+        masks.append(Mask(_named(MASK_FORMS, form - 1), tuple(held[at : at + size])))
+        at += size
+    _check(at == len(held))
+    return {"masks": masks}
+
+
+def _masks_fit(plan: TrainingPlan) -> bool:
+    """Whether each tensor that votes move has a mask of its form's size, or none has."""
+    for index, entry in enumerate(plan.trainable):
+        if (entry.mask is None) != (plan.trainable[0].mask is None or index >= len(plan.voted)):
+            return False
+        if entry.mask is None:
+            continue
+        words, elements = entry.mask.words, elements_of(plan, index)
+        fits = {
+            "random": len(words) == 1 and 1 <= words[0] <= 65535,
+            "least": len(words) == len(entry.perturb_mult) and max(words) <= 2**31,
+            "bits": 0 < len(words) == -(-elements // 32) and words[-1] >> (elements - 1) % 32 <= 1,
+        }
+        if not fits[entry.mask.form]:
+            return False
+    return True
+
+
 def _state(plan: TrainingPlan) -> list[int]:
     parts = [(STATE_PARTS[part.kind], part.first, part.bytes) for part in plan.state]
     return [plan.state_bytes, len(parts), *(value for part in parts for value in part)]
@@ -181,6 +225,7 @@ SECTIONS = {
     "update": _Section(_update, _read_update),
     "schedule": _Section(_schedule, _read_schedule),
     "trainables": _Section(_trainables, _read_trainables),
+    "masks": _Section(_masks, _read_masks),
     "state": _Section(_state, _read_state),
     "votes": _Section(_votes, _read_votes),
     "low_bits": _Section(_low_bits, _read_low_bits),
@@ -189,6 +234,7 @@ SECTIONS = {
 }
 
 OPTIONAL = {
+    "masks": lambda plan: plan.trainable[0].mask is not None,
     "votes": lambda plan: plan.votes != "sign",
     "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable),
     "tail": lambda plan: plan.tail is not None,
@@ -253,8 +299,13 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
     if fractions is not None:
         given = zip(fields["trainable"], fractions, strict=True)
         fields["trainable"] = tuple(replace(entry, fraction_bits=bits) for entry, bits in given)
+    masks = fields.pop("masks", None)
+    if masks is not None:
+        _check(0 < len(masks) <= len(fields["trainable"]))
+        moved = [replace(entry, mask=mask) for entry, mask in zip(fields["trainable"], masks, strict=False)]
+        fields["trainable"] = (*moved, *fields["trainable"][len(moved) :])
     plan = TrainingPlan(**fields)
-    _check(plan.first_step < plan.steps)
+    _check(plan.first_step < plan.steps and _masks_fit(plan))
     _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
     _check(plan.state == state and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None)))
     return plan

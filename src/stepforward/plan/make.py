@@ -8,6 +8,7 @@ from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.arithmetic.votes import MOST, ONE
 from stepforward.errors import StepforwardError
+from stepforward.plan.masks import plan_masks
 from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
 from stepforward.plan.tail import plan_tail, tail_trainable
@@ -40,13 +41,15 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
     exact = chosen[len(chosen) - tail.count :] if tail else []
+    masks = plan_masks(program, [index for index in chosen if index not in exact], settings)
     entries, element = [], 0
     for index in chosen:
         if tail and index in exact:
             below = _fraction_bits(program.tensors[index], settings)
             entries.append(tail_trainable(program, tail, index, element, settings, below))
         else:
-            entries.append(_trainable(program, index, element, settings, bits))
+            entry = _trainable(program, index, element, settings, bits)
+            entries.append(replace(entry, mask=masks.get(index)))
         element += program.tensors[index].elements
     return TrainingPlan(
         objective=_objective(program, settings.temperature),

@@ -25,6 +25,24 @@ OBJECTIVES = ("cross_entropy",)
 """Kinds of objective, in the order of their codes in a file: the code is the index plus one."""
 
 
+class Mask(NamedTuple):
+    """Which elements of a tensor its directions move (contract, section 6).
+
+    Attributes:
+        form: of `MASK_FORMS`. random: by the seed; least: the base weight is no smaller than its channel's threshold;
+            bits: those that are set.
+        words: of random the share that moves, in 2^-16; of least a threshold for each scaler of the tensor; of bits
+            one for every 32 elements, the first in the lowest bit.
+    """
+
+    form: str
+    words: tuple[int, ...]
+
+
+MASK_FORMS = ("random", "least", "bits")
+"""Forms of a mask, in the order of their codes in a file: the code is the index plus one."""
+
+
 @dataclass(frozen=True)
 class Trainable:
     """One trainable tensor; the four lists hold one entry, or one per output channel.
@@ -40,6 +58,7 @@ class Trainable:
     update_mult: tuple[int, ...]
     update_shift: tuple[int, ...]
     fraction_bits: int = 0
+    mask: Mask | None = None
 
 
 class StatePart(NamedTuple):
@@ -154,7 +173,11 @@ def state_bytes(parts: Sequence[StatePart]) -> int:
 
 def fraction_bytes(plan: TrainingPlan, index: int) -> int:
     """What the fractions of the trainable tensor at `index` of the plan take: whole bytes for each tensor."""
-    entry = plan.trainable[index]
+    return -(-elements_of(plan, index) * plan.trainable[index].fraction_bits // 8)
+
+
+def elements_of(plan: TrainingPlan, index: int) -> int:
+    """Elements of the trainable tensor at `index` of the plan."""
     follows = plan.trainable[index + 1 :][:1]
     end = follows[0].first_element if follows else plan.elements
-    return -(-(end - entry.first_element) * entry.fraction_bits // 8)
+    return end - plan.trainable[index].first_element

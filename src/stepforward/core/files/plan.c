@@ -4,6 +4,7 @@
 #include "base/tensors.h"
 #include "base/weights.h"
 #include "operators/operator.h"
+#include "random/mask.h"
 #include "stepforward.h"
 
 #define HEADER_BYTES 20u
@@ -74,6 +75,18 @@ static sf_status read_trainables(sf_plan* plan, const uint8_t* at, uint32_t coun
         return SF_BAD_PLAN;
     plan->trainables = (const sf_trainable*)(const void*)(at + 16);
     plan->scalers = (const sf_scaler*)(const void*)(at + 16 + 16 * (size_t)plan->trainable_count);
+    return SF_OK;
+}
+
+/* Records of masks, then their words. */
+static sf_status read_masks(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count < 1 || (count - 1) / 4 < sfi_word(at))
+        return SF_BAD_PLAN;
+    plan->mask_count = sfi_word(at);
+    plan->mask_word_count = count - 1 - 4 * plan->mask_count;
+    plan->masks = (const sf_mask*)(const void*)(at + 4);
+    plan->mask_words = (const uint32_t*)(const void*)(at + 4 + 16 * (size_t)plan->mask_count);
     return SF_OK;
 }
 
@@ -162,7 +175,8 @@ enum {
     UPDATE,
     SCHEDULE,
     TRAINABLES,
-    STATE = 7,
+    MASKS,
+    STATE,
     VOTES,
     LOW_BITS,
     LAST_LAYER,
@@ -172,11 +186,9 @@ enum {
 
 /* By kind of section, all of version 1. */
 static const reader readers[SECTIONS] = {
-    [OBJECTIVE] = read_objective,   [DIRECTIONS] = read_directions,
-    [UPDATE] = read_update,         [SCHEDULE] = read_schedule,
-    [TRAINABLES] = read_trainables, [STATE] = read_state,
-    [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
-    [LAST_LAYER] = read_tail,       [LEG] = read_leg,
+    [OBJECTIVE] = read_objective,   [DIRECTIONS] = read_directions, [UPDATE] = read_update, [SCHEDULE] = read_schedule,
+    [TRAINABLES] = read_trainables, [MASKS] = read_masks,           [STATE] = read_state,   [VOTES] = read_votes,
+    [LOW_BITS] = read_low_bits,     [LAST_LAYER] = read_tail,       [LEG] = read_leg,
 };
 
 #define BIT(kind) (1u << (kind))
@@ -323,6 +335,44 @@ static int tail_fits(const sf_plan* plan, const sf_program* program)
     return 1;
 }
 
+static int least_fits(const uint32_t* thresholds, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (thresholds[i] > (uint32_t)1 << 31)
+            return 0;
+    return 1;
+}
+
+static int mask_fits(const sf_mask* mask, const uint32_t* words, const sf_trainable* entry, const sf_tensor* t)
+{
+    const uint32_t elements = (uint32_t)t->elements;
+    if (mask->form == SFI_MASK_RANDOM)
+        return mask->count == 1 && words[0] >= 1 && words[0] <= 65535;
+    if (mask->form == SFI_MASK_LEAST)
+        return mask->count == entry->scaler_count && least_fits(words, mask->count);
+    return mask->form == SFI_MASK_BITS && elements > 0 && mask->count == (elements - 1) / 32 + 1 &&
+           words[mask->count - 1] >> ((elements - 1) % 32) <= 1;
+}
+
+/* One for each tensor that votes move, in their order, their words one after the other. */
+static int masks_fit(const sf_plan* plan, const sf_program* program)
+{
+    uint32_t at = 0;
+    if (plan->masks == NULL)
+        return 1;
+    if (plan->mask_count == 0 || plan->mask_count != plan->voted_count)
+        return 0;
+    for (uint32_t i = 0; i < plan->mask_count; i++) {
+        const sf_mask* mask = plan->masks + i;
+        const sf_trainable* entry = plan->trainables + i;
+        if (mask->trainable != i || mask->first != at || mask->count > plan->mask_word_count - at ||
+            !mask_fits(mask, plan->mask_words + at, entry, program->tensors + entry->tensor))
+            return 0;
+        at += mask->count;
+    }
+    return at == plan->mask_word_count;
+}
+
 static sf_status check_trainables(sf_plan* plan, const sf_program* program)
 {
     uint64_t elements = 0, bytes = 0, voted = 0, fractions = 0;
@@ -353,6 +403,8 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         return SF_BAD_PLAN;
     if (!low_bits_fit(plan, fractions))
         return SF_BAD_PLAN;
+    if (!masks_fit(plan, program))
+        return SF_PLAN_MISMATCH;
     if (!state_fits(plan, elements, voted, fractions))
         return SF_BAD_PLAN;
     return tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;

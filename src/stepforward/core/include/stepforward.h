@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 11u
+#define SF_INTERFACE 12u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -174,6 +174,14 @@ typedef struct sf_scaler {
     uint32_t update_shift;
 } sf_scaler;
 
+/* One mask record, as it lies in the file: which elements of a trainable tensor votes move. */
+typedef struct sf_mask {
+    uint32_t trainable; /* its index in the plan */
+    uint32_t form;      /* 1 random, 2 by the size of the base weight, 3 bits */
+    uint32_t first;     /* of its words */
+    uint32_t count;
+} sf_mask;
+
 /* An opened training plan. Read it, do not write it. */
 typedef struct sf_plan {
     const sf_trainable* trainables;
@@ -219,6 +227,10 @@ typedef struct sf_plan {
     uint32_t tail_bits;   /* fraction bits of an error */
     uint32_t tail_first;  /* byte of the state where its sums begin */
     uint32_t tail_bytes;
+    const sf_mask* masks; /* of each tensor that votes move, or NULL: all of it moves */
+    const uint32_t* mask_words;
+    uint32_t mask_count;
+    uint32_t mask_word_count;
     uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;
 

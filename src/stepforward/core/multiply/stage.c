@@ -7,6 +7,7 @@
 #include "multiply/choose.h"
 #include "multiply/stage.h"
 #include "random/draw.h"
+#include "random/mask.h"
 #include "stepforward.h"
 
 #define ONE_Z 36 /* the number one on the grid of z */
@@ -33,11 +34,12 @@ static int32_t largest(const sf_tensor* t) { return t->dtype == SF_S16 ? 32767 :
 /* What a bias stays inside of. */
 SFI_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v; }
 
-static void draw(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32_t count, int8_t* z)
+static void draw(const sfi_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int8_t* z)
 {
     const sf_perturbation* p = pass->perturbation;
-    const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, tensor);
+    const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, entry->tensor);
     sfi_draw(&stream, pass->plan->distribution, first, count, z);
+    sfi_mask(&stream, pass->program, pass->plan, entry, first, count, z);
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
@@ -128,7 +130,7 @@ void sfi_stage_s16(const sfi_source* source, uint32_t first, uint32_t count, int
     if (source->entry == NULL)
         return;
     int8_t z[SFI_CHUNK];
-    draw(pass, source->tensor, first, count, z);
+    draw(pass, source->entry, first, count, z);
     sfi_lengthen(&source->fractions, first, count, out);
     perturb_s16(pass->plan, source->entry, t, source->fractions.bits, first, count, z, pass->perturbation->sign, out);
 }
@@ -172,7 +174,7 @@ static void stage_both(const sfi_pass* pass, const sf_trainable* entry, uint32_t
             sfi_lengthen(&fractions, first + at, some, wide);
             w = wide;
         }
-        draw(pass, entry->tensor, first + at, some, z);
+        draw(pass, entry, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
             const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
             if (entry->scaler_count > 1 && t->channel_rule == 2) {
@@ -206,7 +208,7 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
         sfi_copy(twin, out, count * sizeof *twin);
     for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
         some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
-        draw(pass, tensor, first + at, some, z);
+        draw(pass, entry, first + at, some, z);
         perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, pass->perturbation->sign, out + at);
         if (twin != NULL)
             perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, -pass->perturbation->sign,
@@ -249,7 +251,7 @@ void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
     int8_t z[PIECE];
     for (uint32_t at = 0, some; at < count; at += some) {
         some = sfi_min_u32(PIECE, count - at);
-        draw(pass, tensor, first + at, some, z);
+        draw(pass, entry, first + at, some, z);
         for (uint32_t i = 0, run; i < some; i += run) {
             const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at + i, some - i, &run);
             twins_s32(w + at + i, z + i, run, s, up + at + i, down + at + i);
@@ -288,7 +290,7 @@ void sfi_stage_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32
     for (uint32_t at = 0; at < count; at++) {
         uint32_t run;
         if (at % SFI_CHUNK == 0)
-            draw(pass, tensor, first + at, sfi_min_u32(SFI_CHUNK, count - at), z);
+            draw(pass, entry, first + at, sfi_min_u32(SFI_CHUNK, count - at), z);
         const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at, 1, &run);
         const int32_t shift = (int32_t)sfi_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
         int64_t v;

@@ -8,6 +8,7 @@
 #include "multiply/choose.h"
 #include "multiply/stage.h"
 #include "random/draw.h"
+#include "random/mask.h"
 #include "stepforward.h"
 #include "train/tail.h"
 #include "train/update.h"
@@ -230,6 +231,7 @@ static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const 
         return m->drawn.z + direction * m->drawn.bytes + sfi_kept_z(t) + first;
     const sfi_stream s = stream_of(m, entry, step, direction);
     sfi_draw(&s, m->plan->distribution, first, count, room);
+    sfi_mask(&s, m->program, m->plan, entry, first, count, room);
     return room;
 }
 

@@ -1,0 +1,90 @@
+"""Sparse updates: which weights move, as rules that are followed again wherever a direction is drawn."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.masks import kept
+from stepforward.arithmetic.step import channels
+from stepforward.errors import StepforwardError
+from stepforward.plan.model import Mask
+from stepforward.plan.sizes import quantum
+from stepforward.program.model import Program
+from stepforward.program.weights import unpack
+from stepforward.settings import Settings
+
+FARTHEST = 2**31
+"""A threshold that no weight reaches."""
+
+
+def plan_masks(program: Program, voted: Sequence[int], settings: Settings) -> Mapping[int, Mask]:
+    """The mask of each tensor that votes move, by its index; none where everything moves.
+
+    Args:
+        program: with the weights that training starts from, which the masks go by.
+        voted: parameter indices that votes move.
+        settings: real-valued settings.
+
+    Raises:
+        StepforwardError: the sparsity leaves nothing that moves.
+    """
+    if not settings.sparsity or not voted:
+        return {}
+    masks = _masks(program, voted, settings)
+    base = {index: unpack(program.tensors[index], program.weights).reshape(-1) for index in voted}
+    moving = sum(
+        int(kept(masks[index], settings.seed, index, program.tensors[index], base[index]).sum())
+        for index in voted
+    )
+    if moving == 0:
+        elements = sum(program.tensors[index].elements for index in voted)
+        raise StepforwardError(
+            f"sparsity = {settings.sparsity!r} with mask = {settings.mask!r} leaves nothing of {elements} weights",
+            "use a smaller --sparsity",
+        )
+    return masks
+
+
+def _masks(program: Program, voted: Sequence[int], settings: Settings) -> dict[int, Mask]:
+    if settings.mask == "random":
+        share = round((1 - settings.sparsity) * 65536)
+        return {index: Mask("random", (min(share, 65535),)) for index in voted}
+    sizes = {index: _sizes(program, index, settings) for index in voted}
+    if settings.mask == "threshold":
+        every = _cut(np.concatenate(list(sizes.values())), settings.sparsity)
+        cuts = dict.fromkeys(voted, every)
+    else:
+        cuts = {index: _cut(size, settings.sparsity) for index, size in sizes.items()}
+    return {
+        index: Mask(
+            "least", tuple(_threshold(cuts[index], q) for q in quantum(program, index, settings.sizes))
+        )
+        for index in voted
+    }
+
+
+def _sizes(program: Program, index: int, settings: Settings) -> NDArray[np.float64]:
+    """How large each base weight is, in the units of epsilon."""
+    tensor = program.tensors[index]
+    grid = np.array(quantum(program, index, settings.sizes))
+    weights = np.abs(unpack(tensor, program.weights).reshape(-1))
+    return weights * (grid[channels(tensor)] if len(grid) > 1 else grid[0])
+
+
+def _cut(sizes: NDArray[np.float64], sparsity: float) -> float:
+    """The size of the smallest weight that moves; none does if the share is too small for one."""
+    count = round((1 - sparsity) * sizes.size)
+    return float(np.partition(sizes, sizes.size - count)[sizes.size - count]) if count else float("inf")
+
+
+def _threshold(cut: float, quantum: float) -> int:
+    """The least integer that is no smaller than `cut` on this grid."""
+    if cut > FARTHEST * quantum:
+        return FARTHEST
+    found = int(cut / quantum)
+    while found * quantum < cut:
+        found += 1
+    while found > 0 and (found - 1) * quantum >= cut:
+        found -= 1
+    return found
