@@ -63,3 +63,12 @@ def test_low_bit_weights_are_rebuilt(task, tmp_path, bits, form):
     resumed = adapt(task.float_model, task.data, out=tmp_path / "run", resume=True, **options)
     assert resumed["weights_sha256"] == result["weights_sha256"]
     assert resumed["adapted_accuracy"] == result["adapted_accuracy"]
+
+
+@pytest.mark.parametrize("mask", ["magnitude", "threshold", "random"])
+def test_sparse_updates_are_rebuilt(task, tmp_path, mask):
+    options = {"bits": "8w8a", "steps": 20, "lr": 1e-2, "epsilon": 2e-2, "sparsity": 0.7, "mask": mask}
+    options |= {"low_bits": "auto", "evaluate_every": 5, "first_stage": "match", "votes": "graded"}
+    result = adapt(task.float_model, task.data, out=tmp_path / "run", **options)
+    again = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal")
+    assert again["weights_sha256"] == result["weights_sha256"] != result["base_sha256"]
