@@ -25,7 +25,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
 MASKS = ("magnitude", "random", "threshold")
-TAILS = ("votes", "exact")
+TAILS = ("auto", "exact", "votes")
 VOTES = ("sign", "graded")
 
 
@@ -320,7 +320,8 @@ class Settings:
     tail: str = _row(
         "votes",
         "What moves the last layer. votes: as everything else; exact: its own gradient, which needs no more than its "
-        "inputs and the softmax of the samples that are run anyway.",
+        "inputs and the softmax of the samples that are run anyway. auto: exact where that layer is linear, moves, and "
+        "can take it; else votes.",
         "NAME",
         choices=TAILS,
         decides=True,

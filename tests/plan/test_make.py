@@ -7,7 +7,7 @@ from small import small_program
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.engines.core import open_plan, open_program
 from stepforward.errors import StepforwardError
-from stepforward.plan.make import fitting, for_training, plan_training, with_form
+from stepforward.plan.make import fitting, for_training, plan_training, with_forms
 from stepforward.plan.quanta import quanta
 from stepforward.settings import Settings
 
@@ -78,10 +78,41 @@ def test_graded_votes_move_as_far_as_signs_at_one_deviation():
 )
 def test_the_form_of_low_bit_weights_follows_from_what_moves(dtype, trained, form):
     program, automatic = small_program(dtype), Settings(steps=9, low_bits="auto")
-    assert with_form(program, trained, automatic).low_bits == form
-    assert with_form(program, trained, Settings(steps=9, low_bits="direct")).low_bits == "direct"
+    assert with_forms(program, trained, automatic).low_bits == form
+    assert with_forms(program, trained, Settings(steps=9, low_bits="direct")).low_bits == "direct"
     made = for_training(program, trained, automatic)
     assert made == for_training(program, trained, Settings(steps=9, low_bits=form))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "trained", "settings", "tail"),
+    [
+        ("s16", range(8), {}, "exact"),
+        ("s16", [6], {}, "exact"),
+        ("s16", range(6), {}, "votes"),
+        ("s16", [5, 7], {}, "votes"),  # a bias alone
+        ("s16", range(8), {"perturbation": "paper"}, "votes"),
+        ("s16", range(8), {"batch": 10**8}, "votes"),
+        ("s16", range(8), {"sizes": "relative"}, "exact"),
+        ("s8", range(8), {}, "votes"),
+        ("s8", range(8), {"low_bits": "accumulate-16"}, "votes"),
+        ("s8", range(8), {"low_bits": "fraction-2"}, "exact"),
+        ("s4", range(8), {"low_bits": "auto"}, "exact"),
+    ],
+)
+def test_an_automatic_tail_is_exact_where_the_last_layer_can_take_it(dtype, trained, settings, tail):
+    program, automatic = small_program(dtype), Settings(steps=9, tail="auto", **settings)
+    found = with_forms(program, trained, automatic)
+    assert found.tail == tail
+    assert for_training(program, trained, automatic) == for_training(program, trained, found)
+    assert (for_training(program, trained, found)[1].tail is not None) == (tail == "exact")
+
+
+@pytest.mark.parametrize("dtype", ["s8", "s4"])
+def test_an_exact_tail_of_low_bit_weights_needs_a_form_that_keeps_its_moves(dtype):
+    with pytest.raises(StepforwardError, match=f"weights of {dtype[1:]} bits, which lose every move"):
+        for_training(small_program(dtype), range(8), Settings(steps=9, tail="exact"))
+    assert for_training(small_program(dtype), [7], Settings(steps=9, tail="exact"))[1].tail.count == 1
 
 
 def test_quanta_say_when_nothing_moves():

@@ -61,6 +61,18 @@ def test_a_run_is_replayed_and_resumed_to_the_same_bits(base, tmp_path, options)
         assert (tmp_path / "cut" / "journal").read_bytes() == content
 
 
+def test_an_automatic_tail_is_recorded_as_what_it_was(base, tmp_path):
+    options = OPTIONS | {"tail": "auto"}
+    result = adapt(base / "16w8a.onnx", DATA, out=tmp_path / "auto", **options)
+    adapt(base / "16w8a.onnx", DATA, out=tmp_path / "exact", **OPTIONS)
+    assert result["settings"]["tail"] == "exact"
+    written = (tmp_path / "auto" / "journal").read_bytes()
+    assert written == (tmp_path / "exact" / "journal").read_bytes()
+    (tmp_path / "auto" / "journal").write_bytes(written[: len(written) // 2])
+    adapt(base / "16w8a.onnx", DATA, out=tmp_path / "auto", resume=True, **options)
+    assert (tmp_path / "auto" / "journal").read_bytes() == written
+
+
 def test_ctrl_c_between_two_validations_goes_back_to_the_first(base, tmp_path):
     whole = adapt(base / "16w8a.onnx", DATA, out=tmp_path / "whole", **OPTIONS)
 

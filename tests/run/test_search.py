@@ -32,6 +32,13 @@ def test_what_was_given_is_left_alone(samples):
     assert not found.automatic
 
 
+def test_where_only_an_exact_tail_moves_there_is_nothing_to_probe(samples):
+    exact = replace(RELATIVE, tail="exact")
+    settings, found = search(small_program(), [6, 7], exact, samples, threads=1)
+    assert found is None and not settings.automatic
+    assert find(small_program(), samples, exact)[1] is not None
+
+
 @pytest.mark.parametrize("steps", [40, 400, 4000])
 def test_it_takes_a_twentieth_of_the_passes_of_the_run(samples, steps):
     _, found = find(small_program(), samples, replace(RELATIVE, steps=steps))

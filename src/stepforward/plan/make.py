@@ -29,7 +29,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     Raises:
         StepforwardError: nothing is trainable, a tensor is frozen, or a number does not fit the arithmetic.
     """
-    settings, chosen = settings.searched(), sorted(set(trainable))
+    settings, chosen = with_forms(program, trainable, settings).searched(), sorted(set(trainable))
     if not chosen:
         raise StepforwardError(
             "no tensor is trainable", "choose --train all, head, last:k, bias or a name pattern"
@@ -81,7 +81,7 @@ def for_training(
     an engine or a firmware trains with. With 16-bit master weights it is another program than what is deployed, which
     `program.master.rounded` makes of it again. The arguments and errors are those of `plan_training`.
     """
-    settings = with_form(program, trainable, settings)
+    settings = with_forms(program, trainable, settings)
     if settings.low_bits == "master":
         _check_low_bits(program, trainable, settings)
         program = with_master_weights(program, trainable)
@@ -89,12 +89,26 @@ def for_training(
     return plan_arena(program, plan.first_op), plan
 
 
-def with_form(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
-    """The settings with the form of low-bit weights that stands for `auto`, by what moves."""
-    if settings.low_bits != "auto":
-        return settings
+def with_forms(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:
+    """The settings with what stands for `auto`, by what moves: the form of low-bit weights, and of the last layer."""
     low = any(_has_low_bits(program.tensors[index]) for index in trainable)
-    return replace(settings, low_bits="master" if low else "direct")
+    if settings.low_bits == "auto":
+        settings = replace(settings, low_bits="master" if low else "direct")
+    if settings.tail == "auto":
+        settings = replace(
+            settings, tail="exact" if _takes_exact_tail(program, trainable, settings) else "votes"
+        )
+    return settings
+
+
+def _takes_exact_tail(program: Program, trainable: Sequence[int], settings: Settings) -> bool:
+    """Whether an exact tail can be planned that moves more than a bias."""
+    exact = fitting(program, trainable, replace(settings, tail="exact"))
+    try:
+        plan = for_training(program, trainable, exact)[1]
+    except StepforwardError:
+        return False
+    return program.ops[-1].weight in [entry.tensor for entry in plan.trainable]
 
 
 def _objective(program: Program, temperature: float) -> Objective:

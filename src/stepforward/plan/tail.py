@@ -48,6 +48,13 @@ def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> 
             f"--low-bits {settings.low_bits}",
             f"use another --low-bits, or {_VOTES}",
         )
+    lost = next((t for t in (program.tensors[index] for index in moving) if t.q_max <= 127), None)
+    if lost is not None and settings.low_bits == "direct":
+        raise StepforwardError(
+            f"--tail exact: {lost.name} has weights of {lost.dtype[1:]} bits, which lose every move below half a "
+            "quantum with --low-bits direct",
+            f"use --low-bits auto, or {_VOTES}",
+        )
     rows = _rows(settings, voted=len(moving) < len(chosen))
     bits = next((bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows), None)
     if bits is None:

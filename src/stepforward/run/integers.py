@@ -18,7 +18,7 @@ from stepforward.memory import memory
 from stepforward.methods.protocol import take
 from stepforward.methods.table import make
 from stepforward.moving.select import select
-from stepforward.plan.make import for_training, with_form
+from stepforward.plan.make import for_training, with_forms
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
@@ -152,7 +152,7 @@ def integer_learner(
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
-    settings = with_form(program, trainable, settings)
+    settings = with_forms(program, trainable, settings)
     if recorded:
         known = {name: recorded.settings[name] for name in settings.automatic}
         settings, found = replace(settings, **known), None

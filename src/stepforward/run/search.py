@@ -77,7 +77,8 @@ def search(
     samples: tuple[NDArray, NDArray],
     threads: int | None = None,
 ) -> tuple[Settings, Found | None]:
-    """The settings with the values found that stand as automatic; unchanged, and None, where there are none.
+    """The settings with the values found that stand as automatic; unchanged, and None, where there are none. Where only
+    an exact tail moves there is nothing to probe, and they get their usual values.
 
     Epsilon is the usual share of the weights' size, halved while losses along a probe bend much more than they rise
     (their difference then says little of the slope), but at least half a quantum of most weights. The learning rate
@@ -92,6 +93,9 @@ def search(
     """
     if not settings.automatic:
         return settings, None
+    usual = fitting(program, trainable, settings.searched())
+    if not for_training(program, trainable, usual)[1].voted:
+        return usual, None
     x, y = samples
     budget = SHARE * 2 * settings.steps * min(settings.batch, len(y)) / _MOST_TRIES
     count = min(len(y), MOST_SAMPLES)
@@ -143,8 +147,6 @@ def _least(program: Program, trainable: Sequence[int], settings: Settings) -> fl
     """The usual epsilon, or what moves half of the weights by half a quantum."""
     usual = TABLE["epsilon"].searched or 0.0
     _, plan = for_training(program, trainable, fitting(program, trainable, settings.searched()))
-    if not plan.voted:  # an exact tail alone: no probe moves anything
-        return usual
     probes = quanta(program, plan)  # in the order of the plan
     weighed = sorted(
         (probe, program.tensors[entry.tensor].elements)
