@@ -61,7 +61,7 @@ def test_masked_directions_train_to_the_same_bits(dtype, rule, directions):
     [
         {"momentum": 0.9, "rounding": "stochastic"},
         {"perturbation": "paper", "rounding": "floor", "distribution": "rademacher"},
-        {"tail": "exact", "distribution": "binomial"},
+        {"tail": "exact", "distribution": "binomial", "low_bits": "fraction-2"},
         {"low_bits": "fraction-4"},
         {"low_bits": "accumulate-2"},
     ],

@@ -73,5 +73,7 @@ def test_almost_no_sparsity_leaves_almost_everything(mask):
 
 
 def test_the_tail_has_no_mask():
-    plan = plan_training(PROGRAM, range(8), Settings(steps=9, sparsity=0.5, tail="exact"))
+    plan = plan_training(
+        PROGRAM, range(8), Settings(steps=9, sparsity=0.5, tail="exact", low_bits="fraction-8")
+    )
     assert [entry.mask is None for entry in plan.trainable] == [False] * 6 + [True] * 2
