@@ -8,6 +8,7 @@ import inspect
 from pathlib import Path
 
 import stepforward
+from stepforward.presets import PRESETS, options_of
 from stepforward.settings import KINDS, TABLE, Settings, default_text
 
 ROOT = Path(__file__).parent.parent
@@ -34,6 +35,12 @@ def page() -> str:
         default = default_text(name) or f"`{getattr(Settings, name)}`"
         cells = (f"`{name}`", f"`{option}`", kind.__name__, default, "yes" if row.decides else "", row.help)
         lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "`--preset` (`preset=` in Python) starts from other settings than the defaults; what is given besides them",
+        "counts instead:",
+    ]
+    lines += ["", *(f"- `{name}`: `{options_of(name)}`" for name in PRESETS)]
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ from stepforward.verbs.metadata import set_preprocessing as set_preprocessing
 
 __version__: str
 
-def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None, resume: bool=False, overwrite: bool=False, classes: Classes | None=None, image: Image | None=None, preprocess: str | Prepare | None=None, input_shape: str | Sequence[int] | None=None, on_progress: OnProgress | None=None, progress: bool=True, command: str | None=None, train: str='all', steps: int | None=None, most_steps: int=0, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', first_stage: str='none', directions: int=4, share_batch: bool=True, votes: str='sign', temperature: float=2.0, sizes: str='absolute', epsilon: float | None=None, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', sparsity: float=0.0, mask: str='magnitude', low_bits: str='direct', schedule: str='cosine', warmup: int=0, tail: str='votes', tail_rate: float=4.0, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result | Matched:
+def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None, resume: bool=False, overwrite: bool=False, classes: Classes | None=None, image: Image | None=None, preprocess: str | Prepare | None=None, input_shape: str | Sequence[int] | None=None, on_progress: OnProgress | None=None, progress: bool=True, command: str | None=None, preset: str | None=None, train: str='all', steps: int | None=None, most_steps: int=0, balance: bool=False, bits: str='16w8a', calibration: str='minmax', minutes: float | None=None, threads: int | None=None, memory: str='fast', method: str='qzo-ff', first_stage: str='none', directions: int=4, share_batch: bool=True, votes: str='sign', temperature: float=2.0, sizes: str='absolute', epsilon: float | None=None, lr: float | None=None, batch: int | None=None, seed: int=0, momentum: float | None=None, distribution: str='normal', perturbation: str='exact', rounding: str='nearest', sparsity: float=0.0, mask: str='magnitude', low_bits: str='direct', schedule: str='cosine', warmup: int=0, tail: str='votes', tail_rate: float=4.0, validation: float=0.2, evaluate_every: int | None=None, patience: int | None=None) -> Result | Matched:
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
@@ -47,6 +47,7 @@ def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None,
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
+        preset: "paper": every setting as in the paper that the method is from (`presets.PRESETS`), but for `options`.
         options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:

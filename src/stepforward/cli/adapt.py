@@ -21,6 +21,7 @@ from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import with_settings
 from stepforward.cli.stopped import stopped
 from stepforward.errors import StepforwardError
+from stepforward.presets import PRESETS, options_of
 from stepforward.settings import TABLE
 
 
@@ -53,6 +54,16 @@ def adapt(
             "the weights come out the same to the last bit.",
         ),
     ] = False,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Settings to start from; what is given besides counts instead. "
+            + " ".join(f"{name}: {options_of(name)}." for name in PRESETS),
+            show_default="the defaults below",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
     classes: Classes = None,
     image: Image = None,
     preprocess: Annotated[str | None, advanced(Preprocess)] = None,
@@ -99,11 +110,18 @@ def adapt(
                 preprocess=preprocess,
                 input_shape=input_shape,
                 on_progress=progress,
-                **settings,
+                preset=preset,
+                **_given(context, settings),
             )
         except KeyboardInterrupt:
             raise stopped(progress.step, folder, context.find_root().obj) from None
     return Outcome(replace(result, out=str(folder)), type(result).drawing)
+
+
+def _given(context: typer.Context, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, for a preset to tell them from defaults."""
+    sources = {name: context.get_parameter_source(name) for name in settings}
+    return {name: settings[name] for name, source in sources.items() if source and source.name != "DEFAULT"}
 
 
 def _new_folder(model: Path) -> Path:

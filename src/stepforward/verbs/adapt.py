@@ -8,6 +8,7 @@ from typing import Any
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, METHODS, STATISTICS
+from stepforward.presets import with_preset
 from stepforward.report.progress import watch
 from stepforward.run.adaptation import run_adaptation
 from stepforward.run.complete import given
@@ -38,6 +39,7 @@ def adapt(
     on_progress: OnProgress | None = None,
     progress: bool = True,
     command: str | None = None,
+    preset: str | None = None,
     **options: Any,
 ) -> Result | Matched:
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
@@ -60,6 +62,7 @@ def adapt(
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
+        preset: "paper": every setting as in the paper that the method is from (`presets.PRESETS`), but for `options`.
         options: settings by name (docs/settings.md): train, bits, steps, minutes, directions, epsilon, lr, ...
 
     Returns:
@@ -74,9 +77,9 @@ def adapt(
             return adapt(
                 model, data, test=test, out=out, resume=resume, overwrite=overwrite, classes=classes,
                 image=image, preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
-                **options,
+                preset=preset, **options,
             )  # fmt: skip
-    settings = Settings(**options)
+    settings = Settings(**with_preset(preset, options))
     needs = METHODS[settings.method].needs
     if resume and needs in (GRADIENTS, STATISTICS):
         raise StepforwardError(

@@ -1,0 +1,76 @@
+"""Settings by one word: a preset names every setting that matters, so that no default decides for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepforward.errors import StepforwardError
+from stepforward.settings import TABLE
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "method": "qzo-ff",
+        "first_stage": "none",
+        "steps": 2000,
+        "most_steps": 0,
+        "balance": False,
+        "bits": "16w8a",
+        "calibration": "minmax",
+        "directions": 3,
+        "share_batch": False,
+        "votes": "sign",
+        "temperature": 1.0,
+        "sizes": "absolute",
+        "epsilon": 1e-3,
+        "lr": 1e-3,
+        "batch": 128,
+        "momentum": 0.0,
+        "distribution": "normal",
+        "perturbation": "paper",
+        "rounding": "floor",
+        "sparsity": 0.0,
+        "mask": "magnitude",
+        "low_bits": "direct",
+        "schedule": "constant",
+        "warmup": 0,
+        "tail": "votes",
+        "tail_rate": 4.0,
+    }
+}
+"""What each sets. paper: "Stepping Forward on the Last Mile" (NeurIPS 2024), few-shot experiments with 16w8a: m = 3,
+epsilon 1e-3, SGD, the largest rate of its grid (1e-3, 1e-4, 1e-5), its perturbation and its floored update. Steps,
+batch and schedule, which it gives in epochs or not at all, are ours."""
+
+
+def with_preset(preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset, and those that were given instead of its own.
+
+    Raises:
+        StepforwardError: there is no such preset.
+
+    >>> with_preset("paper", {"directions": 1})["directions"]
+    1
+    """
+    if preset is None:
+        return dict(given)
+    if preset not in PRESETS:
+        raise StepforwardError(f"preset = {preset!r}", f"choose one of {', '.join(PRESETS)}")
+    own = dict(PRESETS[preset])
+    if given.get("minutes") is not None:
+        del own["steps"]
+    return own | dict(given)
+
+
+def options_of(preset: str) -> str:
+    """What a preset sets, as options of the command.
+
+    >>> options_of("paper").split(" --")[7]
+    'directions 3'
+    """
+    words = []
+    for name, value in PRESETS[preset].items():
+        flags = TABLE[name].flags
+        if flags:
+            words.append(flags[0].split("/")[0 if value else 1])
+        else:
+            words.append(f"--{name.replace('_', '-')} {value}")
+    return " ".join(words)
