@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import Builder
 
-from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, TrialRecord, library
+from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, Trainer, TrialRecord, library
 from stepforward.engines.core import aligned_bytes
+from stepforward.matching.measure import references
+from stepforward.matching.plan import for_matching
 from stepforward.operators.table import BY_KIND, JOINS, OPERATORS
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import plan_training
@@ -224,3 +226,81 @@ def test_an_unknown_kind_of_operator_is_refused(kind):
 @pytest.mark.parametrize("size", [0, 3, 50, 127, 128, len(SFP) // 2, len(SFP) - 1])
 def test_a_truncated_file_is_called_so(size):
     assert run(SFP[:size], SFT) in ("the file is truncated", "not a file of this kind")
+
+
+MATCHING = plan_file.to_bytes(for_matching(PROGRAM, references(PROGRAM, small.samples(PROGRAM, 32)[0])))
+
+
+def run_matching(sft):
+    """Open a plan that matches and, if the core accepts it, follow three samples."""
+    core, program, plan = library(), ProgramHandle(), PlanHandle()
+    files = aligned(SFP), aligned(sft)
+    assert not core.sf_program_open(program, files[0].ctypes.data, files[0].size)
+    status = core.sf_plan_open(plan, program, files[1].ctypes.data, files[1].size)
+    if status:
+        return core.sf_status_text(status).decode()
+    memory, x = aligned_bytes(core.sf_match_bytes(program)), aligned_bytes(3 * program.input_bytes)
+    state, logits = aligned_bytes(plan.state_bytes), np.zeros((3, program.classes), np.int32)
+    scratch, held = Scratch(memory.ctypes.data, memory.size, 1, 4), state.ctypes.data
+    x[:] = 0x7F
+    for _ in range(3):
+        assert not core.sf_match_logits(program, plan, held, scratch, x.ctypes.data, 3, 1, logits.ctypes.data)
+        assert not core.sf_match_refresh(program, plan, held)
+    return "ran"
+
+
+def test_every_word_of_a_plan_that_matches_as_anything_never_crashes_the_core():
+    assert run_matching(MATCHING) == "ran"
+    answers = collections.Counter()
+    for place in range(4, len(MATCHING) // 4):
+        old = struct.unpack_from("<I", MATCHING, 4 * place)[0]
+        for value in {*WORDS, old + 1, old - 1} - {old}:
+            content = bytearray(MATCHING)
+            struct.pack_into("<I", content, 4 * place, value % 2**32)
+            answers[run_matching(plan_with_checksum(content))] += 1
+    assert set(answers) == {
+        "ran",
+        "the training plan is not valid",
+        "the training plan belongs to another program",
+        "the file needs a feature or a section that this code does not know",
+    }
+
+
+def test_a_plan_that_matches_takes_no_steps_and_has_no_loss():
+    core, program, plan = library(), ProgramHandle(), PlanHandle()
+    files = aligned(SFP), aligned(MATCHING)
+    assert not core.sf_program_open(program, files[0].ctypes.data, files[0].size)
+    assert not core.sf_plan_open(plan, program, files[1].ctypes.data, files[1].size)
+    memory, x = aligned_bytes(core.sf_thread_bytes(program, 1, 4)), aligned_bytes(program.input_bytes)
+    y, losses, state = np.zeros(1, np.int32), (ctypes.c_int64 * 1)(), aligned_bytes(plan.state_bytes)
+    scratch = Scratch(memory.ctypes.data, memory.size, 1, 4)
+    trial, addresses = TrialRecord(0, 1, 0, 1, 1), (files[0].ctypes.data, state.ctypes.data)
+    assert core.sf_losses_threaded(
+        program, plan, *addresses, scratch, None, None, x.ctypes.data, y.ctypes.data, 1, 0, trial, 1, losses
+    )
+    trainer = Trainer(ctypes.pointer(program), ctypes.pointer(plan), *addresses, scratch)
+    assert core.sf_train_step(trainer, x.ctypes.data, y.ctypes.data, 1)
+
+
+def test_what_a_matching_asks_of_its_caller():
+    core, program, plan, training = library(), ProgramHandle(), PlanHandle(), PlanHandle()
+    files = aligned(SFP), aligned(MATCHING), aligned(SFT)
+    assert not core.sf_program_open(program, files[0].ctypes.data, files[0].size)
+    assert not core.sf_plan_open(plan, program, files[1].ctypes.data, files[1].size)
+    assert not core.sf_plan_open(training, program, files[2].ctypes.data, files[2].size)
+    size = core.sf_match_bytes(program)
+    memory, x = aligned_bytes(size), aligned_bytes(program.input_bytes)
+    state, logits = aligned_bytes(plan.state_bytes + 4), np.zeros(program.classes, np.int32)
+
+    def asked(plan=plan, state=state.ctypes.data, size=size, block=1, row_tile=4, x=x.ctypes.data):
+        scratch = Scratch(memory.ctypes.data, size, block, row_tile)
+        status = core.sf_match_logits(program, plan, state, scratch, x, 1, 1, logits.ctypes.data)
+        return core.sf_status_text(status).decode()
+
+    assert asked() == "ok"
+    assert asked(plan=training) == asked(state=None) == asked(block=2) == asked(row_tile=16) == asked(x=None)
+    assert asked(x=None) == "an argument is not valid"
+    assert asked(size=size - 1) == "not enough scratch memory"
+    assert asked(state=state.ctypes.data + 2) == "a pointer is not aligned as documented"
+    assert core.sf_match_refresh(program, training, state.ctypes.data)
+    assert core.sf_match_refresh(program, plan, None)

@@ -9,6 +9,7 @@ from random import Random
 from fuzz.mutate import mutated_bytes, near
 from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
+from stepforward.plan.matching import MatchingPlan, PlannedSite
 from stepforward.program import fileformat as program_file
 from stepforward.settings import Settings
 
@@ -33,7 +34,8 @@ def _starts() -> list[bytes]:
     plans = (
         plan_training(p, range(p.parameter_count), Settings(steps=9, **s)) for p in programs for s in SETTINGS
     )
-    return [fileformat.to_bytes(plan) for plan in plans]
+    matching = MatchingPlan((PlannedSite(0, (9, 5), (-5, 2**31 - 1), (7, 0)),), window=64)
+    return [fileformat.to_bytes(plan) for plan in (*plans, matching, matching)]
 
 
 def make(rng: Random) -> bytes:

@@ -13,6 +13,7 @@ from stepforward.engines.core import aligned_bytes, open_plan, open_program
 from stepforward.errors import StepforwardError
 from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
+from stepforward.plan.matching import MatchingPlan, PlannedSite
 from stepforward.plan.model import Mask
 from stepforward.settings import Settings
 
@@ -53,10 +54,14 @@ def with_section(kind, version, words):
     return sealed(CONTENT[:16] + struct.pack("<I", count + 1) + CONTENT[20:at] + section + CONTENT[at:])
 
 
+MATCHING = MatchingPlan(
+    (PlannedSite(0, (100, 50), (-5,) * 6, (7,) * 6), PlannedSite(4, (1, 2**31 - 1), (3,) * 3, (0, 1, 2))),
+    window=64,
+)
 TOGETHER = plan_training(LOW, range(8), Settings(steps=9, directions=3, low_bits="accumulate-5"))
 
 
-@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER, TAIL_PLAN])
+@pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER, TAIL_PLAN, MATCHING])
 def test_a_plan_comes_back_whole(plan, tmp_path):
     fileformat.save(plan, tmp_path / "plan.sft")
     assert fileformat.load(tmp_path / "plan.sft") == plan
@@ -67,6 +72,22 @@ def test_the_core_reads_what_python_writes():
     plan, _plan_file = open_plan(handle, PLANS[1])
     assert (plan.state_bytes, plan.elements) == (PLANS[1].state_bytes, PLANS[1].elements)
     assert (plan.loss_mult, plan.loss_shift) == (PLANS[1].objective.mult, PLANS[1].objective.shift)
+
+
+def test_the_core_reads_a_plan_that_matches():
+    assert [op.name for op in PROGRAM.ops][4] == "point"
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, MATCHING)
+    assert (plan.state_bytes, plan.match_bytes) == (MATCHING.state_bytes, MATCHING.state_bytes)
+    assert (plan.site_count, plan.match_window, plan.trainable_count) == (2, 64, 0)
+
+
+def test_a_plan_trains_or_matches():
+    words = fileformat.SECTIONS["matching"].write(MATCHING)
+    content = with_section(11, 1, list(words))
+    assert status(content)[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="contradict"):
+        fileformat.from_bytes(content)
 
 
 def words_of(content, kind):
@@ -230,7 +251,7 @@ def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
 
 @pytest.mark.parametrize(
     ("kind", "version", "named"),
-    [(11, 1, r"section 11 \(matching\), version 1"), (13, 1, r"section 13 \(of a later release\)")],
+    [(11, 2, r"section 11 \(matching\), version 2"), (13, 1, r"section 13 \(of a later release\)")],
 )
 def test_a_section_that_is_not_known_is_named(kind, version, named):
     content = with_section(kind, version, [0])

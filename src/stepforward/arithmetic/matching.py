@@ -20,6 +20,9 @@ ONE, HIGHEST = 1 << 14, (1 << 16) - 1
 PRIOR = 16
 """Samples of the reference that count besides those that were seen."""
 
+SLIGHT, PLAIN = 256, 512
+"""Nothing is corrected up to the first, everything from the second on: `times` what one class alone does, 2^8 for 1."""
+
 MOST = 1 << 25
 """Positions that sums may hold, samples times positions of one sample and the prior's among them: 64 bits suffice."""
 
@@ -46,6 +49,17 @@ class Reference(NamedTuple):
     def unit(self) -> Int:
         """The deviation as standardized accumulators have it, in sixteenths."""
         return (self.deviation << 4) >> self.shift
+
+
+class Rule(NamedTuple):
+    """What decides how much is corrected; `PRIOR`, `SLIGHT` and `PLAIN` say what."""
+
+    prior: int = PRIOR
+    slight: int = SLIGHT
+    plain: int = PLAIN
+
+
+RULE = Rule()
 
 
 class Sums(NamedTuple):
@@ -119,13 +133,14 @@ def times(found: tuple[int, int], usual: tuple[int, int]) -> int:
     return max((256 * far) // near for far, near in zip(found, usual, strict=True))
 
 
-def share(found: tuple[int, int], usual: tuple[int, int]) -> int:
+def share(found: tuple[int, int], usual: tuple[int, int], rule: Rule = RULE) -> int:
     """How much of what was found is corrected, 0 to 256: nothing up to what one class alone does, all from twice that.
 
     >>> [share((far, 0), (100, 100)) for far in (50, 100, 150, 200, 999)]
     [0, 0, 128, 256, 256]
     """
-    return min(max(times(found, usual) - 256, 0), 256)
+    more = 256 * (times(found, usual) - rule.slight) // (rule.plain - rule.slight)
+    return min(max(more, 0), 256)
 
 
 def partly(found: Moments, unit: Int, part: int) -> Moments:
@@ -159,10 +174,12 @@ def constants(taken: Moments, reference: Reference, bias: Int) -> Constants:
     return Constants(np.where(alone, ONE, r), np.where(alone, bias, moved))
 
 
-def moments_to_constants(sums: Sums, reference: Reference, positions: int, bias: Int) -> Constants:
-    """The constants that sums lead to, from beginning to end; arguments as of `moments` and `constants`."""
-    found = moments(sums, reference, positions)
-    part = share(distances(found, reference.unit), reference.distances)
+def moments_to_constants(
+    sums: Sums, reference: Reference, positions: int, bias: Int, rule: Rule = RULE
+) -> Constants:
+    """The constants that sums lead to, from beginning to end; arguments as of `moments`, `share` and `constants`."""
+    found = moments(sums, reference, positions, rule.prior)
+    part = share(distances(found, reference.unit), reference.distances, rule)
     return constants(partly(found, reference.unit, part), reference, bias)
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 12  # SF_INTERFACE
+INTERFACE = 13  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -68,7 +68,15 @@ class PlanHandle(ctypes.Structure):
         *[(name, c_uint32) for name in ("votes", "scale_first", "scale_bytes")],
         *[(name, c_uint32) for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes")],
         *[(name, c_void_p) for name in ("masks", "mask_words")],
-        *[(name, c_uint32) for name in ("mask_count", "mask_word_count", "unknown")],
+        *[(name, c_uint32) for name in ("mask_count", "mask_word_count")],
+        ("sites", c_void_p),
+        *[
+            (name, c_uint32)
+            for name in (
+                *("site_count", "match_window", "match_prior", "match_slight", "match_plain"),
+                *("match_first", "match_bytes", "unknown"),
+            )
+        ],
     )
 
 
@@ -172,6 +180,13 @@ _SIGNATURES = {
     "sf_journal_flush": (c_int, (_JOURNAL,)),
     "sf_journal_evaluation": (c_int, (_JOURNAL, c_uint32, c_int64)),
     "sf_journal_tail": (c_int, (_JOURNAL, _PROGRAM, _PLAN, c_void_p, c_void_p)),
+    "sf_match_bytes": (c_size_t, (_PROGRAM,)),
+    "sf_match_logits": (
+        c_int,
+        (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, c_uint32, c_uint32, c_void_p),
+    ),
+    "sf_match_refresh": (c_int, (_PROGRAM, _PLAN, c_void_p)),
+    "sf_journal_matching": (c_int, (_JOURNAL, _PROGRAM, _PLAN, c_void_p)),
     "sf_journal_end": (c_int, (_JOURNAL, c_uint32, c_uint8)),
     "sf_directions": (
         None,

@@ -26,6 +26,7 @@ from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.errors import StepforwardError
 from stepforward.plan import fileformat as plan_file
+from stepforward.plan.matching import MatchingPlan
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
@@ -331,7 +332,9 @@ def open_program(program: Program) -> tuple[ProgramHandle, NDArray[np.uint8]]:
     return handle, file
 
 
-def open_plan(handle: ProgramHandle, plan: TrainingPlan) -> tuple[PlanHandle, NDArray[np.uint8]]:
+def open_plan(
+    handle: ProgramHandle, plan: TrainingPlan | MatchingPlan
+) -> tuple[PlanHandle, NDArray[np.uint8]]:
     """The core's handle of a training plan, and the file bytes that must outlive it.
 
     Raises:

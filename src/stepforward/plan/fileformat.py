@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.matching import Rule
+from stepforward.arithmetic.streaming import MOST_WINDOW
 from stepforward.arithmetic.tail import MOST_BITS
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
+from stepforward.plan.matching import MatchingPlan, PlannedSite
 from stepforward.plan.model import (
     MASK_FORMS,
     OBJECTIVES,
@@ -42,7 +45,7 @@ _REMEDY = "make the plan again from the program and the settings: stepforward.pl
 class _Section(NamedTuple):
     """How one kind of section, of version 1, becomes words, and words a plan's fields."""
 
-    write: Callable[[TrainingPlan], Iterable[int]]
+    write: Callable[[Any], Iterable[int]]
     read: Callable[[Sequence[int]], dict[str, Any]]
 
 
@@ -164,7 +167,7 @@ def _masks_fit(plan: TrainingPlan) -> bool:
     return True
 
 
-def _state(plan: TrainingPlan) -> list[int]:
+def _state(plan: TrainingPlan | MatchingPlan) -> list[int]:
     parts = [(STATE_PARTS[part.kind], part.first, part.bytes) for part in plan.state]
     return [plan.state_bytes, len(parts), *(value for part in parts for value in part)]
 
@@ -219,6 +222,30 @@ def _read_leg(words: Sequence[int]) -> dict[str, Any]:
     return {"first_step": first}
 
 
+def _matching(plan: MatchingPlan) -> list[int]:
+    words = [plan.window, *plan.rule, len(plan.sites)]
+    for site in plan.sites:
+        means = (value & 0xFFFFFFFF for value in site.mean)
+        words += [site.op, len(site.mean), *site.distances, *means, *site.deviation]
+    return words
+
+
+def _read_matching(words: Sequence[int]) -> dict[str, Any]:
+    window, prior, slight, plain, count, *rest = words
+    _check(0 < window <= MOST_WINDOW and prior <= MOST_WINDOW and slight < plain < 2**16 and count > 0)
+    sites: list[PlannedSite] = []
+    for _ in range(count):
+        op, channels, by_mean, by_deviation = rest[:4]
+        numbers, rest = rest[4 : 4 + 2 * channels], rest[4 + 2 * channels :]
+        mean = tuple(value - (value >> 31 << 32) for value in numbers[:channels])
+        deviation = tuple(numbers[channels:])
+        _check(channels > 0 and len(numbers) == 2 * channels and max(deviation) < 2**31)
+        _check(0 < by_mean < 2**31 and 0 < by_deviation < 2**31 and (not sites or sites[-1].op < op))
+        sites.append(PlannedSite(op, (by_mean, by_deviation), mean, deviation))
+    _check(not rest)
+    return {"sites": tuple(sites), "window": window, "rule": Rule(prior, slight, plain)}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -230,6 +257,7 @@ SECTIONS = {
     "votes": _Section(_votes, _read_votes),
     "low_bits": _Section(_low_bits, _read_low_bits),
     "tail": _Section(_tail, _read_tail),
+    "matching": _Section(_matching, _read_matching),
     "leg": _Section(_leg, _read_leg),
 }
 
@@ -238,14 +266,23 @@ OPTIONAL = {
     "votes": lambda plan: plan.votes != "sign",
     "low_bits": lambda plan: plan.accumulate > 1 or any(entry.fraction_bits for entry in plan.trainable),
     "tail": lambda plan: plan.tail is not None,
+    "matching": lambda plan: False,
     "leg": lambda plan: plan.first_step > 0,
 }
-"""Sections that only some plans have, and which."""
+"""Sections that only some plans that train have, and which."""
+
+MATCHING = ("state", "matching")
+"""Those of a plan that matches, which moves no weights."""
 
 
-def to_bytes(plan: TrainingPlan) -> bytes:
+def to_bytes(plan: TrainingPlan | MatchingPlan) -> bytes:
     """The plan as a `.sft` file."""
-    sections = {name: made for name, made in SECTIONS.items() if OPTIONAL.get(name, bool)(plan)}
+    matches = isinstance(plan, MatchingPlan)
+    sections = {
+        name: made
+        for name, made in SECTIONS.items()
+        if (name in MATCHING if matches else OPTIONAL.get(name, bool)(plan))
+    }
     body = struct.pack("<I", len(sections))
     for name, section in sections.items():
         words = list(section.write(plan))
@@ -253,7 +290,7 @@ def to_bytes(plan: TrainingPlan) -> bytes:
     return struct.pack("<4s3I", MAGIC, VERSION, 16 + len(body), zlib.crc32(body)) + body
 
 
-def from_bytes(content: bytes, source: str = "plan") -> TrainingPlan:
+def from_bytes(content: bytes, source: str = "plan") -> TrainingPlan | MatchingPlan:
     """Read a `.sft` file. Whether it fits a program the core says, which opens both.
 
     Raises:
@@ -292,7 +329,12 @@ def _sections(content: bytes, count: int, source: str) -> Iterable[tuple[str, di
     _check(at == len(content))
 
 
-def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan:
+def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan | MatchingPlan:
+    if "matching" in sections:
+        _check(sections.keys() == set(MATCHING))
+        matching = MatchingPlan(**sections["matching"])
+        _check(matching.state == sections["state"]["state"])
+        return matching
     _check(sections.keys() | OPTIONAL.keys() == SECTIONS.keys())
     fields = {name: value for section in sections.values() for name, value in section.items()}
     state, fractions = fields.pop("state"), fields.pop("fraction_bits", None)
@@ -325,11 +367,11 @@ def _refused(source: str, what: str) -> StepforwardError:
     return StepforwardError(f"{source} {what}", _REMEDY)
 
 
-def save(plan: TrainingPlan, path: str | Path) -> None:
+def save(plan: TrainingPlan | MatchingPlan, path: str | Path) -> None:
     """Write `plan` to `path` atomically."""
     write_atomically(path, to_bytes(plan))
 
 
-def load(path: str | Path) -> TrainingPlan:
+def load(path: str | Path) -> TrainingPlan | MatchingPlan:
     """Read a plan from `path`."""
     return from_bytes(read_file(path), str(path))

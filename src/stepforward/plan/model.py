@@ -75,7 +75,7 @@ class StatePart(NamedTuple):
     bytes: int
 
 
-STATE_PARTS = {"momentum": 1, "vote scale": 2, "fractions": 3, "held votes": 4, "tail": 5}
+STATE_PARTS = {"momentum": 1, "vote scale": 2, "fractions": 3, "held votes": 4, "tail": 5, "matching": 7}
 """What a state may hold, in this order, and how a file says so."""
 
 
@@ -150,7 +150,7 @@ class TrainingPlan:
         }
         parts, at = [], 0
         for kind in STATE_PARTS:
-            if sizes[kind]:
+            if sizes.get(kind):
                 parts.append(StatePart(kind, at, sizes[kind]))
                 at += -(-sizes[kind] // 4) * 4
         return tuple(parts)

@@ -14,6 +14,9 @@
 /* The kernels that hosts choose when a call of the API begins (multiply/choose.h). */
 typedef struct sfi_kernels sfi_kernels;
 
+/* What a pass knows of statistics matching (multiply/matching.h). */
+typedef struct sfi_matching sfi_matching;
+
 /* One pass over a block of samples: the weights, and what to add to them. */
 typedef struct sfi_pass {
     const sfi_kernels* kernels;
@@ -25,6 +28,7 @@ typedef struct sfi_pass {
     uint8_t* packed; /* hosts: packed weights of the operators that are run (operators/packing.h), or NULL: packed on
                         the way */
     int8_t* z;       /* hosts: where z of 16-bit weights is kept when twins are staged (sfi_kept_z), or NULL */
+    sfi_matching* matching; /* devices: of one sample, or NULL */
 } sfi_pass;
 
 /* Where in such memory z of one tensor begins: an offset that it shares with no other tensor of 16-bit weights. */
@@ -39,10 +43,11 @@ typedef struct sfi_call {
     const void* x; /* first input's data */
     const void* inputs[SF_MAX_INPUTS];
     void* y;
-    void* work;          /* what the operator's own layout asks for, 8-byte aligned */
-    size_t work_bytes;   /* at least that; on a device all there is, and more of it is faster */
-    uint8_t* packed;     /* this operator's packed weights, or NULL */
-    uint32_t words_kept; /* packing: words of this operator that lie there already are to be kept */
+    void* work;             /* what the operator's own layout asks for, 8-byte aligned */
+    size_t work_bytes;      /* at least that; on a device all there is, and more of it is faster */
+    uint8_t* packed;        /* this operator's packed weights, or NULL */
+    uint32_t words_kept;    /* packing: words of this operator that lie there already are to be kept */
+    sfi_matching* matching; /* where this operator is a site, or NULL */
     uint32_t n;
     uint32_t row_tile;
 } sfi_call;

@@ -2,10 +2,11 @@
  * at all; parameters are written from where they lie, in several. */
 #include "base/fractions.h"
 #include "base/machine.h"
+#include "base/sites.h"
 #include "base/weights.h"
 #include "stepforward.h"
 
-enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5, GRADED = 6, PARAMETERS = 8 };
+enum { SIGNS = 1, TERNARY = 2, RAW = 3, EVALUATION = 4, END = 5, GRADED = 6, MATCHING = 7, PARAMETERS = 8 };
 
 #define HEAD 2u  /* type and count, in front of the payload */
 #define SCALE 8u /* bytes after graded votes */
@@ -192,6 +193,59 @@ sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const 
         return SF_SINK_FAILED;
     journal->check = check;
     return SF_OK;
+}
+
+/* A piece of a record that is written in several. */
+static sf_status pass_on(sf_journal* journal, uint32_t* check, const void* bytes, size_t count)
+{
+    *check = sf_crc32(*check, bytes, count);
+    return journal->sink(journal->context, bytes, count) != 0 ? SF_SINK_FAILED : SF_OK;
+}
+
+static int is_matched(const sfi_site* site)
+{
+    uint32_t any = 0;
+    for (uint32_t c = 0; c < site->channels; c++)
+        any |= site->ratio[c] | site->bias[c];
+    return any != 0;
+}
+
+static sf_status record_site(sf_journal* journal, const sf_program* program, const sfi_site* site)
+{
+    const int32_t* base = sfi_base_bias(program, site);
+    uint8_t head[HEAD + 8] = {MATCHING, 0}, word[4];
+    uint32_t check = journal->check;
+    put(head + HEAD, site->op, 4);
+    put(head + HEAD + 4, site->channels, 4);
+    sf_status status = pass_on(journal, &check, head, sizeof head);
+    for (uint32_t c = 0; status == SF_OK && c < site->channels; c++) {
+        put(word, (uint16_t)(site->ratio[c] + SFI_RATIO_ONE), 2);
+        status = pass_on(journal, &check, word, 2);
+    }
+    for (uint32_t c = 0; status == SF_OK && c < site->channels; c++) {
+        put(word, (uint32_t)base[c] + site->bias[c], 4);
+        status = pass_on(journal, &check, word, 4);
+    }
+    if (status != SF_OK)
+        return status;
+    put(word, check, 4);
+    if (journal->sink(journal->context, word, 4) != 0)
+        return SF_SINK_FAILED;
+    journal->check = check;
+    return SF_OK;
+}
+
+sf_status sf_journal_matching(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* state)
+{
+    if (program == NULL || plan == NULL || plan->site_count == 0 || state == NULL)
+        return SF_BAD_ARGUMENT;
+    sf_status status = sf_journal_flush(journal);
+    sfi_site site = sfi_first_site(program, plan, state);
+    do {
+        if (status == SF_OK && is_matched(&site))
+            status = record_site(journal, program, &site);
+    } while (sfi_next_site(program, &site));
+    return status;
 }
 
 sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason)

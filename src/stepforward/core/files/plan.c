@@ -1,6 +1,7 @@
 /* Opening a .sft file in place (docs/file-formats.md, section 2), against the program it was made for. */
 #include "base/fractions.h"
 #include "base/machine.h"
+#include "base/sites.h"
 #include "base/tensors.h"
 #include "base/weights.h"
 #include "operators/operator.h"
@@ -11,7 +12,7 @@
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5 };
+enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, MATCHED = 7 };
 
 #define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
 #define MOST_TAIL_BITS 14u
@@ -118,6 +119,9 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         } else if (kind == TAIL) {
             plan->tail_first = first;
             plan->tail_bytes = bytes;
+        } else if (kind == MATCHED) {
+            plan->match_first = first;
+            plan->match_bytes = bytes;
         } else {
             return SF_UNKNOWN;
         }
@@ -157,6 +161,28 @@ static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
+/* The window, the rule, and the sites: of each its operator, channels, two distances, means, deviations. */
+static sf_status read_matching(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count < 5)
+        return SF_BAD_PLAN;
+    plan->match_window = sfi_word(at);
+    plan->match_prior = sfi_word(at + 4);
+    plan->match_slight = sfi_word(at + 8);
+    plan->match_plain = sfi_word(at + 12);
+    plan->site_count = sfi_word(at + 16);
+    plan->sites = (const uint32_t*)(const void*)(at + 20);
+    uint64_t words = 5;
+    for (uint32_t i = 0; i < plan->site_count; i++) {
+        if (words + SFI_SITE_HEAD > count)
+            return SF_BAD_PLAN;
+        words += SFI_SITE_HEAD + 2 * (uint64_t)sfi_word(at + 4 * words + 4);
+        if (words > count)
+            return SF_BAD_PLAN;
+    }
+    return words == count && plan->site_count > 0 ? SF_OK : SF_BAD_PLAN;
+}
+
 /* Step number at which the schedule begins: where a run returned to earlier weights or was extended. */
 static sf_status read_leg(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
@@ -180,19 +206,27 @@ enum {
     VOTES,
     LOW_BITS,
     LAST_LAYER,
-    LEG = 12,
+    MATCHING,
+    LEG,
     SECTIONS
 };
 
 /* By kind of section, all of version 1. */
 static const reader readers[SECTIONS] = {
-    [OBJECTIVE] = read_objective,   [DIRECTIONS] = read_directions, [UPDATE] = read_update, [SCHEDULE] = read_schedule,
-    [TRAINABLES] = read_trainables, [MASKS] = read_masks,           [STATE] = read_state,   [VOTES] = read_votes,
-    [LOW_BITS] = read_low_bits,     [LAST_LAYER] = read_tail,       [LEG] = read_leg,
+    [OBJECTIVE] = read_objective, [DIRECTIONS] = read_directions, [UPDATE] = read_update,
+    [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [MASKS] = read_masks,
+    [STATE] = read_state,         [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
+    [LAST_LAYER] = read_tail,     [MATCHING] = read_matching,     [LEG] = read_leg,
 };
 
 #define BIT(kind) (1u << (kind))
 #define REQUIRED (BIT(OBJECTIVE) | BIT(DIRECTIONS) | BIT(UPDATE) | BIT(SCHEDULE) | BIT(TRAINABLES) | BIT(STATE))
+
+/* A plan trains or matches. */
+static int are_whole(uint32_t seen)
+{
+    return (seen & BIT(MATCHING)) != 0 ? seen == (BIT(STATE) | BIT(MATCHING)) : (seen & REQUIRED) == REQUIRED;
+}
 
 /* Each section once, in the order of their kinds, and none missing that every plan has. */
 static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* end, uint32_t count)
@@ -215,7 +249,7 @@ static sf_status read_sections(sf_plan* plan, const uint8_t* at, const uint8_t* 
         seen |= BIT(kind);
         at += bytes;
     }
-    return at == end && (seen & REQUIRED) == REQUIRED ? SF_OK : SF_BAD_PLAN;
+    return at == end && are_whole(seen) ? SF_OK : SF_BAD_PLAN;
 }
 
 static sf_status read_file(sf_plan* plan, const uint8_t* file, size_t bytes)
@@ -410,6 +444,71 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
     return tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;
 }
 
+/* Whether an operator's channels can be matched: it has weights that no other one reads, and is not the last such. */
+static int is_site(const sf_program* program, uint32_t place)
+{
+    const sf_op* op = program->ops + place;
+    int later = 0;
+    if (op->weight < 0)
+        return 0;
+    for (uint32_t i = 0; i < program->op_count; i++) {
+        const sf_op* other = program->ops + i;
+        if (i != place && (other->weight == op->weight || other->bias == op->bias))
+            return 0;
+        later |= i > place && other->weight >= 0;
+    }
+    return later;
+}
+
+/* Numbers that keep every sum of the contract, section 12, in its bits. */
+static int site_fits(const sf_plan* plan, const sf_program* program, const sfi_site* site)
+{
+    const uint64_t samples = (uint64_t)plan->match_window + plan->match_prior;
+    if (samples * site->positions > SFI_MOST_POSITIONS)
+        return 0;
+    for (uint32_t i = 0; i < 2; i++)
+        if (site->usual[i] < 1 || site->usual[i] > INT32_MAX)
+            return 0;
+    const int32_t* bias = sfi_base_bias(program, site);
+    for (uint32_t c = 0; c < site->channels; c++) {
+        if (site->deviation[c] < 0)
+            return 0;
+        const uint32_t shift = sfi_deviation_shift(site->deviation[c]);
+        const int64_t centre = (int64_t)bias[c] - site->mean[c] + (shift > 0 ? (int64_t)1 << (shift - 1) : 0);
+        if (centre > INT32_MAX || centre < INT32_MIN)
+            return 0;
+    }
+    return 1;
+}
+
+static sf_status check_matching(const sf_plan* plan, const sf_program* program)
+{
+    uint64_t bytes = 4;
+    const uint32_t* words = plan->sites;
+    if (plan->match_window < 1 || plan->match_window > SFI_MOST_WINDOW || plan->match_prior > SFI_MOST_WINDOW ||
+        plan->match_slight >= plan->match_plain || plan->match_plain > 65535)
+        return SF_BAD_PLAN;
+    for (uint32_t i = 0, last = 0; i < plan->site_count; i++) {
+        const uint32_t op = words[0], channels = words[1];
+        if (i > 0 && op <= last)
+            return SF_BAD_PLAN;
+        if (op >= program->op_count || !is_site(program, op) ||
+            channels != (uint32_t)program->tensors[program->ops[op].bias].elements)
+            return SF_PLAN_MISMATCH;
+        bytes += sfi_site_bytes(channels);
+        last = op;
+        words += SFI_SITE_HEAD + 2 * channels;
+    }
+    if (plan->match_first != 0 || plan->match_bytes != bytes || plan->state_bytes != bytes)
+        return SF_BAD_PLAN;
+    sfi_site site = sfi_first_site(program, plan, NULL);
+    do {
+        if (!site_fits(plan, program, &site))
+            return SF_PLAN_MISMATCH;
+    } while (sfi_next_site(program, &site));
+    return SF_OK;
+}
+
 static int reads_trainable(const sf_plan* plan, const sf_op* op)
 {
     for (uint32_t i = 0; i < plan->trainable_count; i++) {
@@ -420,6 +519,24 @@ static int reads_trainable(const sf_plan* plan, const sf_op* op)
     return 0;
 }
 
+static sf_status check(sf_plan* plan, const sf_program* program)
+{
+    if (plan->site_count > 0)
+        return check_matching(plan, program);
+    if (!numbers_fit(plan) || plan->match_bytes > 0)
+        return SF_BAD_PLAN;
+    for (uint32_t i = 0; i < plan->scaler_count; i++)
+        if (!scaler_fits(plan, plan->scalers + i))
+            return SF_BAD_PLAN;
+    const sf_status status = check_trainables(plan, program);
+    if (status != SF_OK)
+        return status;
+    uint32_t first = 0;
+    while (first < program->op_count && !reads_trainable(plan, program->ops + first))
+        first++;
+    return first != plan->first_op || first < program->cut ? SF_PLAN_MISMATCH : SF_OK;
+}
+
 sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* file, size_t bytes)
 {
     if (plan == NULL || program == NULL || program->tensors == NULL || file == NULL)
@@ -428,20 +545,7 @@ sf_status sf_plan_open(sf_plan* plan, const sf_program* program, const void* fil
         return SF_MISALIGNED;
     sfi_fill(plan, 0, sizeof *plan);
     sf_status status = read_file(plan, (const uint8_t*)file, bytes);
-    if (status == SF_OK && !numbers_fit(plan))
-        status = SF_BAD_PLAN;
-    for (uint32_t i = 0; status == SF_OK && i < plan->scaler_count; i++)
-        if (!scaler_fits(plan, plan->scalers + i))
-            status = SF_BAD_PLAN;
-    if (status == SF_OK)
-        status = check_trainables(plan, program);
-    if (status == SF_OK) {
-        uint32_t first = 0;
-        while (first < program->op_count && !reads_trainable(plan, program->ops + first))
-            first++;
-        if (first != plan->first_op || first < program->cut)
-            status = SF_PLAN_MISMATCH;
-    }
+    status = status == SF_OK ? check(plan, program) : status;
     if (status != SF_OK) {
         const uint32_t unknown = plan->unknown;
         sfi_fill(plan, 0, sizeof *plan);

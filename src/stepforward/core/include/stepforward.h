@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 12u
+#define SF_INTERFACE 13u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -231,6 +231,15 @@ typedef struct sf_plan {
     const uint32_t* mask_words;
     uint32_t mask_count;
     uint32_t mask_word_count;
+    const uint32_t*
+        sites; /* words of the operators that are matched, as they lie in the file; NULL: a plan that trains */
+    uint32_t site_count;
+    uint32_t match_window; /* samples after which sums are halved */
+    uint32_t match_prior;  /* samples of the reference among those that were seen */
+    uint32_t match_slight; /* how far statistics may be without being corrected, 2^8: what one class alone does */
+    uint32_t match_plain;  /* how far they are where all is corrected */
+    uint32_t match_first;  /* byte of the state where the samples begin, then each site's sums and constants */
+    uint32_t match_bytes;
     uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;
 
@@ -323,6 +332,31 @@ sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                     const int8_t* votes);
 
+/* ---------------------------------------------------------------------------------------------------- matching */
+
+/* A plan that matches (docs/arithmetic.md, section 12) moves no weights: while the network is used, without labels, the
+ * requantizers of its sites follow what is seen.
+ *
+ *     // state: plan.state_bytes zeros, 4-byte aligned; zeros again are a reset
+ *     // bytes: sf_match_bytes(&program)
+ *     sf_scratch scratch = {memory, bytes, 1, SF_DEVICE_ROWS};
+ *     for (;;) {
+ *         sf_match_logits(&program, &plan, state, &scratch, sample, 1, 1, logits);
+ *         sf_match_refresh(&program, &plan, state);   // after each sample, or now and then
+ *     }
+ */
+
+/* Bytes of working memory for sf_match_logits: those of sf_inference_bytes(), and the sums of the rows at work. */
+size_t sf_match_bytes(const sf_program* program);
+
+/* Integer logits of n samples (any number) with the present constants: logits[n * classes]. counted: 1, every sample
+ * adds to the sums; 0, the state stays as it is. scratch: block 1, row_tile SF_DEVICE_ROWS. */
+sf_status sf_match_logits(const sf_program* program, const sf_plan* plan, void* state, const sf_scratch* scratch,
+                          const int8_t* x, uint32_t n, uint32_t counted, int32_t* logits);
+
+/* The constants that the sums lead to become the present ones. */
+sf_status sf_match_refresh(const sf_program* program, const sf_plan* plan, void* state);
+
 /* ----------------------------------------------------------------------------------------------------- journal */
 
 /* Receives whole pieces of a journal file, in order. Returns 0 when the bytes are kept, anything else to stop. */
@@ -372,6 +406,10 @@ sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t l
  * after its last complete record, and go back to the last of these records (sf_journal_resume). */
 sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* weights,
                           const void* state);
+
+/* Flush, then record the present constants of every site that has others than the base (a plan that matches): a
+ * snapshot, from which a host makes the matched model. Once, before any votes; several sink calls, as above. */
+sf_status sf_journal_matching(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* state);
 
 /* Flush, then record the end: the step whose weights were kept, and why the run stopped (0 all steps, 1 early stop). */
 sf_status sf_journal_end(sf_journal* journal, uint32_t kept_step, uint8_t reason);

@@ -1,6 +1,7 @@
 /* How the rows of a kernel (its output channels) turn accumulators into outputs. */
 #include "base/pass.h"
 #include "base/tensors.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "multiply/stage.h"
 #include "stepforward.h"
@@ -32,6 +33,8 @@ void sfi_rows_prepare(sfi_rows* rows, const sfi_call* call, uint32_t first_row, 
 {
     const int32_t zero = call->in->zero_point;
     sfi_stage_s32(call->pass, (uint32_t)call->op->bias, first_row, count, rows->bias);
+    if (call->matching != NULL)
+        sfi_matched_biases(call->matching, first_row, count, rows->bias);
     sfi_rows_scale(rows, call, first_row, count, 127 - zero > 128 + zero ? 127 - zero : 128 + zero);
 }
 
@@ -61,7 +64,7 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
     const sf_op* op = call->op;
     const int32_t magnitude = call->out->zero_point < 0 ? -call->out->zero_point : call->out->zero_point;
     const int shared = op->rescale_count == 1,
-              once = __STDC_HOSTED__ && shared; /* the row with the largest reach decides for all */
+              once = __STDC_HOSTED__ && shared && call->matching == NULL; /* the row with the largest reach decides */
     int64_t most = 0;
     rows->zero_point = call->out->zero_point;
     rows->lo = op->lo;
@@ -72,6 +75,9 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
     for (uint32_t r = 0; r < count; r++) {
         const int32_t* pair = sfi_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
         const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);
+        int32_t matched[2];
+        if (call->matching != NULL)
+            pair = sfi_matched_pair(call->matching, first_row + r, pair, matched);
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
         rows->half[r] = pair[1] >= 17 ? (int32_t)1 << (pair[1] - 17) : 0;

@@ -4,6 +4,8 @@
 
 #include "base/pass.h"
 
+typedef struct sfi_counts sfi_counts;
+
 typedef struct sfi_rows {
     int32_t* bias;
     int32_t* mult;
@@ -17,6 +19,7 @@ typedef struct sfi_rows {
     int32_t narrow;     /* the whole row set is proven to stay inside int32 */
     int32_t fused;      /* and so it does with the zero point added before the shift; hosts only */
     int32_t fused_four; /* and all that for four times the sums, shifted by two more (winograd.h) */
+    sfi_counts* counts; /* devices: what these rows add to (multiply/matching.h), or NULL. Then narrow is 0 */
 } sfi_rows;
 
 uint64_t sfi_rows_bytes(uint32_t rows);

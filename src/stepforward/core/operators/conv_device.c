@@ -6,6 +6,7 @@
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "operators/ways.h"
 #include "stepforward.h"
@@ -99,8 +100,9 @@ static void run_points(const sfi_call* call, const geometry* g, const sfi_device
     }
 }
 
+/* Rows from `fresh` on were not run before. */
 static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_tile* tile, size_t channel,
-                     size_t first_row)
+                     uint32_t first_row, uint32_t fresh)
 {
     const sfi_window* w = g->w;
     const int points = w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
@@ -109,6 +111,7 @@ static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_t
     size_t at = first_row;
     for (uint32_t s = 0; s < call->n; s++, x += call->in->elements, at += (size_t)call->out->elements)
         (points ? run_points : run_windows)(call, g, tile, x, at);
+    sfi_counts_close(&tile->rows, call, first_row, fresh, tile->count);
 }
 
 /* A piece of four rows: channels first .. first+count-1 of kernel row ky. */
@@ -174,6 +177,7 @@ static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile*
         }
     for (size_t i = 0; i < positions; i++)
         sfi_rows_finish_wide(&tile->rows, sums[i], count, call->y, at + i * (size_t)call->out->dims[2]);
+    sfi_counts_close(&tile->rows, call, first_row, 0, count);
 }
 
 /* Channels of a piece: all, or a multiple of eight, of which `room` columns hold kernel_w runs. */
@@ -227,7 +231,7 @@ void sfi_conv_device(const sfi_call* call)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
                 const uint32_t first = sfi_device_group(group * rows, r, rows, in_place, &count);
                 sfi_device_tile_stage(&tile, call, first, count, positions * call->n);
-                run_rows(call, &g, &tile, (size_t)group * (size_t)group_in, first);
+                run_rows(call, &g, &tile, (size_t)group * (size_t)group_in, first, group * rows + r - first);
             }
         return;
     }

@@ -4,6 +4,7 @@
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "multiply/stage.h"
 #include "operators/ways.h"
@@ -57,6 +58,9 @@ static void stage(tile* t, const sfi_call* call, uint32_t first)
             t->rows.reach[c] += words[c] < 0 ? -words[c] : words[c];
     }
     sfi_rows_prepare(&t->rows, call, first, t->count);
+    t->rows.counts = NULL;
+    if (call->matching != NULL)
+        sfi_counts_open(&t->rows, call, first, t->count, 1);
 }
 
 static void sum_wide(const sfi_device_window* v, uint32_t count, int64_t* acc)
@@ -77,6 +81,10 @@ static void finish(const tile* t, const sfi_device_window* v, void* y, size_t at
     int64_t wide[CHANNELS];
     if (t->rows.narrow) {
         sfi_device_window_sum(v, t->count, narrow);
+        sfi_rows_finish(&t->rows, narrow, t->count, y, at);
+    } else if (t->rows.counts != NULL && t->rows.counts->narrow) {
+        sfi_device_window_sum(v, t->count, narrow);
+        sfi_counts_add(t->rows.counts, narrow, t->count);
         sfi_rows_finish(&t->rows, narrow, t->count, y, at);
     } else {
         sum_wide(v, t->count, wide);
@@ -133,5 +141,6 @@ void sfi_depthwise_device(const sfi_call* call)
         for (uint32_t s = 0; s < call->n; s++)
             run(&t, call, (const int8_t*)call->x + (size_t)s * (size_t)call->in->elements + c,
                 (size_t)s * (size_t)call->out->elements + c);
+        sfi_counts_close(&t.rows, call, c, 0, t.count);
     }
 }

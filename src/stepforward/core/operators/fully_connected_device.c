@@ -6,6 +6,7 @@
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "multiply/stage.h"
 #include "operators/ways.h"
@@ -139,6 +140,7 @@ static void run_columns(const sample* s)
             sfi_dot_rows_wide(tile.words, tile.stride, tile.patch, tile.stride, sum);
         }
         sfi_rows_finish_wide(&tile.rows, sum, count, call->y, s->at + r);
+        sfi_counts_close(&tile.rows, call, r, 0, count);
     }
 }
 
@@ -147,7 +149,8 @@ static void run(const sample* s)
     const sfi_call* call = s->call;
     const int in_place = sfi_device_in_place(call, s->rows, s->length),
               fits = sfi_device_patch_bytes(s->length) <= call->work_bytes;
-    const int32_t* bias = sfi_stored_s32(call->pass, (uint32_t)call->op->bias, 0);
+    const int32_t* bias = /* that of a site is its own */
+        call->matching == NULL ? sfi_stored_s32(call->pass, (uint32_t)call->op->bias, 0) : NULL;
     sfi_device_tile tile;
     if (!(in_place && fits) && !(in_place && bias != NULL) && sfi_device_tile_bytes(s->length) > call->work_bytes) {
         run_columns(s);
@@ -173,6 +176,7 @@ static void run(const sample* s)
         const uint32_t first = sfi_device_group(0, r, s->rows, in_place, &count);
         sfi_device_tile_stage(&tile, call, first, count, 1);
         sfi_device_tile_multiply(&tile, call->y, s->at + first);
+        sfi_counts_close(&tile.rows, call, first, r - first, count);
     }
 }
 

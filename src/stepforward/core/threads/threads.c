@@ -419,7 +419,8 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
                            int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
+                           NULL,     NULL,    NULL};
     sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
     if (status == SF_OK)
         status = check_trials(trials, count, n);
@@ -471,7 +472,7 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
 {
     const sf_trial plain = {0, 0, 0, 1, n};
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL};
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL, NULL};
     const sf_status status = sfi_check_logits(&pass, scratch, x, logits);
     if (status != SF_OK)
         return status;

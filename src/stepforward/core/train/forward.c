@@ -5,6 +5,7 @@
 #include "base/tensors.h"
 #include "losses/cross_entropy.h"
 #include "multiply/choose.h"
+#include "multiply/matching.h"
 #include "operators/operator.h"
 #include "operators/packing.h"
 #include "stepforward.h"
@@ -122,6 +123,15 @@ static void guard(const sfi_call* call, const sf_scratch* scratch)
     sfi_allow(call->work, call->work_bytes);
 }
 
+/* What operator i knows of matching: NULL where it is no site. Operators come in order. */
+static sfi_matching* matching_of(const sfi_pass* pass, uint32_t i)
+{
+    sfi_matching* matching = pass->matching;
+    if (matching->more && matching->site.op < i)
+        matching->more = (uint32_t)sfi_next_site(pass->program, &matching->site);
+    return matching->more && matching->site.op == i ? matching : NULL;
+}
+
 void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first,
              uint32_t last)
 {
@@ -135,6 +145,7 @@ void sfi_run(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, u
         const sf_op* op = program->ops + i;
         const size_t at = work_at(program, op, scratch->block, scratch->row_tile);
         call.op = op;
+        call.matching = pass->matching != NULL ? matching_of(pass, i) : NULL;
         call.work = (uint8_t*)scratch->memory + at;
         call.work_bytes = scratch->bytes - at;
         call.in = sfi_input(program, op, 0);
@@ -158,8 +169,8 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
                      const sf_perturbation* perturbation)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass pass = {&kernels,     program, plan, (const uint8_t*)weights, (const uint8_t*)state,
-                           perturbation, NULL,    NULL};
+    const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, perturbation,
+                           NULL,     NULL,    NULL};
     sf_status status = check_pointers(&pass, scratch, x);
     if (status == SF_OK)
         status = check_state(&pass);
@@ -199,7 +210,7 @@ sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* 
                     const int8_t* x, uint32_t n, int32_t* logits)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL};
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL, NULL};
     sf_status status = sfi_check_logits(&plain, scratch, x, logits);
     if (status == SF_OK)
         status = check_scratch(&plain, scratch, 1);
@@ -254,7 +265,7 @@ sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, cons
     const sf_status status = check_pointers(pass, scratch, x);
     if (status != SF_OK)
         return status;
-    if (pass->plan == NULL || labels == NULL || losses == NULL)
+    if (pass->plan == NULL || pass->plan->objective == 0 || labels == NULL || losses == NULL)
         return SF_BAD_ARGUMENT;
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= pass->program->classes)
@@ -278,7 +289,8 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
                            uint32_t n, const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
-    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL, NULL, NULL};
+    const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
+                            NULL,     NULL,    NULL};
     sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);
     if (status == SF_OK)
         status = check_scratch(&plain, scratch, 0);

@@ -5,6 +5,7 @@
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "multiply/stage.h"
 #include "random/draw.h"
@@ -26,6 +27,7 @@ void sfi_device_tile_open(sfi_device_tile* tile, void* memory, uint32_t length)
 {
     tile->length = length;
     tile->stride = (length + 1) / 2 * 2;
+    tile->rows.counts = NULL;
     tile->patch = (int16_t*)(void*)sfi_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
     tile->staged = tile->patch + tile->stride;
     sfi_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
@@ -77,6 +79,20 @@ static int64_t sum_of_magnitudes(const int16_t* w, uint32_t count)
     return total;
 }
 
+/* The constants of a site in place of the base's. */
+static void match(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count)
+{
+    int32_t matched[2];
+    sfi_matched_biases(call->matching, first_row, count, rows->bias);
+    for (uint32_t r = 0; r < count; r++) {
+        const int32_t pair[2] = {rows->mult[r], rows->shift[r]};
+        const int32_t* changed = sfi_matched_pair(call->matching, first_row + r, pair, matched);
+        rows->mult[r] = changed[0];
+        rows->shift[r] = changed[1];
+    }
+    sfi_counts_open(rows, call, first_row, count, 0);
+}
+
 void sfi_device_rows_open(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count)
 {
     const sf_op* op = call->op;
@@ -92,6 +108,8 @@ void sfi_device_rows_open(sfi_rows* rows, const sfi_call* call, uint32_t first_r
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
     }
+    if (call->matching != NULL)
+        match(rows, call, first_row, count);
 }
 
 void sfi_device_tile_stage(sfi_device_tile* tile, const sfi_call* call, uint32_t first_row, uint32_t count, size_t uses)
@@ -111,6 +129,8 @@ void sfi_device_tile_stage(sfi_device_tile* tile, const sfi_call* call, uint32_t
     for (uint32_t r = 0; r < count; r++)
         tile->rows.reach[r] = sum_of_magnitudes(tile->words + (size_t)r * tile->stride, tile->length);
     sfi_rows_prepare(&tile->rows, call, first_row, count);
+    if (call->matching != NULL)
+        sfi_counts_open(&tile->rows, call, first_row, count, 1);
 }
 
 void sfi_device_tile_multiply(const sfi_device_tile* tile, void* y, size_t at)
@@ -138,6 +158,13 @@ void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32
 void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length,
                             uint32_t count, void* y, size_t at)
 {
+    if (rows->counts != NULL && rows->counts->narrow) {
+        int32_t acc[SF_DEVICE_ROWS];
+        sfi_dot_rows(w, stride, x, length, acc);
+        sfi_counts_add(rows->counts, acc, count);
+        sfi_rows_finish(rows, acc, count, y, at);
+        return;
+    }
     int64_t sum[SF_DEVICE_ROWS] = {0};
     sfi_dot_rows_wide(w, stride, x, length, sum);
     sfi_rows_finish_wide(rows, sum, count, y, at);

@@ -3,6 +3,7 @@
 #include "base/machine.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
+#include "multiply/matching.h"
 #include "multiply/rows.h"
 #include "stepforward.h"
 
@@ -33,6 +34,8 @@ void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, v
 
 void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
 {
+    if (rows->counts != NULL)
+        sfi_counts_add_wide(rows->counts, acc, count);
     for (uint32_t r = 0; r < count; r++)
         sfi_store(y, rows->dtype, at + r,
                   sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
