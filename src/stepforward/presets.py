@@ -29,6 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rounding": "floor",
         "sparsity": 0.0,
         "mask": "magnitude",
+        "guide": 0.0,
         "low_bits": "direct",
         "schedule": "constant",
         "warmup": 0,

@@ -300,6 +300,16 @@ class Settings:
         decides=True,
         unsaid="magnitude",
     )
+    guide: float = _row(
+        0.0,
+        "Momentum-guided sampling: the share of each direction, up to 0.99, that is where the step before went; the rest "
+        "is drawn. Costs one byte of RAM per parameter that moves.",
+        "RHO",
+        good=lambda value: value == 0 or 0.001 <= value <= 0.99,
+        remedy="give 0, or a share from 0.001 to 0.99",
+        decides=True,
+        unsaid=0.0,
+    )
     low_bits: str = _row(
         "direct",
         "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "
@@ -376,6 +386,11 @@ class Settings:
             raise StepforwardError(
                 f"first_stage = {self.first_stage!r}, with method = {self.method!r}",
                 "give first_stage none: only a network in fixed point is matched",
+            )
+        if self.accumulate > 1 and self.guide:
+            raise StepforwardError(
+                f"low_bits = {self.low_bits!r} with guide = {self.guide:g}",
+                "give guide 0: a guide follows every step, and these move the weights together",
             )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")

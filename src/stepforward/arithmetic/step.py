@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.directions import STOCHASTIC_ROUNDING, direction, half_words
 from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
+from stepforward.arithmetic.guide import after, guided
 from stepforward.arithmetic.tables import ONE_Z, cos_table
 
 if TYPE_CHECKING:  # the definition stands below the program and imports nothing of it
     from stepforward.program.model import Tensor
 
-Kept = NDArray[np.bool_] | None
+
+class Shape(NamedTuple):
+    """What a plan makes of the directions of one tensor.
+
+    Attributes:
+        kept: the elements that a mask lets move (`arithmetic.masks.kept`); None: all.
+        guide: where earlier steps went, s8 of each element; an update moves it in place. None: directions are as drawn.
+    """
+
+    kept: NDArray[np.bool_] | None = None
+    guide: Int | None = None
+
+
+AS_DRAWN = Shape()
 
 
 def channels(tensor: Tensor) -> NDArray[np.int64]:
@@ -34,14 +48,16 @@ def per_element(tensor: Tensor, values: Sequence[int]) -> NDArray[np.int64]:
     return array[channels(tensor)] if len(array) > 1 else array[[0] * tensor.elements]
 
 
-def _z(plan, entry, tensor: Tensor, kept: Kept, step: int, index: int) -> Int:
-    """One direction of a tensor, 0 where a mask leaves an element alone."""
+def _z(plan, entry, tensor: Tensor, shape: Shape, step: int, index: int) -> Int:
+    """One direction of a tensor: guided after the first step, and 0 where a mask leaves an element alone."""
     z = direction(plan.distribution, plan.seed, step, index, entry.tensor, tensor.elements)
-    return z if kept is None else z * kept
+    if shape.guide is not None and step > 0:
+        z = guided(plan.guide, z, shape.guide)
+    return z if shape.kept is None else z * shape.kept
 
 
 def perturb(
-    plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]], kept: Kept = None
+    plan, entry, tensor: Tensor, w: Int, step: int, moves: Iterable[tuple[int, int]], shape: Shape = AS_DRAWN
 ) -> Int:
     """The weights of a trial: w plus the sum of amount*eps*z on w's own grid; w itself does not change.
 
@@ -52,12 +68,12 @@ def perturb(
         w: its integers in stored order, shape (elements,); long numbers where it has fraction bits.
         step: step number.
         moves: pairs of a direction's number and an amount, such as (0, -1).
-        kept: the elements that a mask lets move (`arithmetic.masks.kept`); None: all.
+        shape: what the plan makes of the directions.
     """
     mult = per_element(tensor, entry.perturb_mult)
     is_paper, total = plan.perturbation == "paper", np.zeros(tensor.elements, dtype=np.int64)
     for index, amount in moves:
-        z = _z(plan, entry, tensor, kept, step, index)
+        z = _z(plan, entry, tensor, shape, step, index)
         total += amount * (
             mult * z if is_paper else multiply(z, mult, per_element(tensor, entry.perturb_shift))
         )
@@ -99,7 +115,7 @@ def update(
     velocity: Int | None,
     step: int,
     votes: Sequence[int],
-    kept: Kept = None,
+    shape: Shape = AS_DRAWN,
 ) -> Int:
     """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
 
@@ -111,9 +127,11 @@ def update(
         velocity: momentum buffer, shape (elements,), or None.
         step: step number.
         votes: one s8 per direction.
-        kept: as for `perturb`.
+        shape: as for `perturb`.
     """
-    g = _sum(plan, entry, tensor, kept, step, votes)
+    g = _sum(plan, entry, tensor, shape, step, votes)
+    if shape.guide is not None:
+        shape.guide[:] = after(plan.guide, shape.guide, g, votes)
     if velocity is not None:
         faded = shift_right(velocity * plan.momentum, 15)
         velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
@@ -131,25 +149,25 @@ def update_by_gradient(plan, entry, tensor: Tensor, w: Int, g: Int, step: int) -
 
 
 def update_together(
-    plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]], kept: Kept = None
+    plan, entry, tensor: Tensor, w: Int, step: int, held: Sequence[Sequence[int]], shape: Shape = AS_DRAWN
 ) -> Int:
     """The weights after several steps, the last of them `step`, that move them together.
 
     Args:
-        plan, entry, tensor, w, step, kept: as for `update`.
+        plan, entry, tensor, w, step, shape: as for `update`.
         held: the votes of each of the steps.
     """
     total = np.zeros(tensor.elements, dtype=np.int64)
     for t, votes in enumerate(held, step + 1 - len(held)):
-        total += _sum(plan, entry, tensor, kept, t, votes) * rate_of(plan, t)
+        total += _sum(plan, entry, tensor, shape, t, votes) * rate_of(plan, t)
     return _moved(plan, entry, tensor, w, step, total)
 
 
-def _sum(plan, entry, tensor: Tensor, kept: Kept, step: int, votes: Sequence[int]) -> Int:
+def _sum(plan, entry, tensor: Tensor, shape: Shape, step: int, votes: Sequence[int]) -> Int:
     g = np.zeros(tensor.elements, dtype=np.int64)
     for index, vote in enumerate(votes):
         if vote:
-            g += vote * _z(plan, entry, tensor, kept, step, index)
+            g += vote * _z(plan, entry, tensor, shape, step, index)
     return g
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
-from stepforward.arithmetic.masks import kept as kept_by
+from stepforward.arithmetic.masks import kept
 from stepforward.arithmetic.tail import Sums, errors, most_rows
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
@@ -28,7 +28,7 @@ class ReferenceEngine:
         self._entries = plan.voted if plan else ()
         self._tail = plan.trainable[len(plan.voted) :] if plan else ()
         self._weights = unpack_all(program)
-        self._kept = {entry.tensor: self._kept_of(entry) for entry in self._entries}
+        self._shapes = {entry.tensor: self._shape_of(entry) for entry in self._entries}
         self._sums = self._no_sums()
         self._velocity: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
@@ -77,18 +77,22 @@ class ReferenceEngine:
         weight = self.program.tensors[self.program.ops[self.plan.tail.op].weight]
         return Sums.empty(weight.shape[0], weight.elements // weight.shape[0])
 
-    def _kept_of(self, entry: Trainable) -> NDArray[np.bool_] | None:
-        """What a mask lets move of a tensor, by the weights that the program came with."""
-        if entry.mask is None or self.plan is None:
-            return None
-        base = self._weights[entry.tensor].reshape(-1)
-        return kept_by(entry.mask, self.plan.seed, entry.tensor, self.program.tensors[entry.tensor], base)
+    def _shape_of(self, entry: Trainable) -> step.Shape:
+        """What the plan makes of the directions of a tensor; masks go by the weights that the program came with."""
+        tensor, base = self.program.tensors[entry.tensor], self._weights[entry.tensor].reshape(-1)
+        guided = self.plan is not None and self.plan.guide is not None
+        return step.Shape(
+            kept(entry.mask, self.plan.seed, entry.tensor, tensor, base)
+            if entry.mask and self.plan
+            else None,
+            np.zeros(tensor.elements, dtype=np.int64) if guided else None,
+        )
 
     def _moved(self, step_number: int, moves: Sequence[Move]) -> dict[int, Int]:
         weights = dict(self._weights)
         for entry in self._entries if moves else ():
             tensor, w = self.program.tensors[entry.tensor], self._long(entry)
-            moved = step.perturb(self.plan, entry, tensor, w, step_number, moves, self._kept[entry.tensor])
+            moved = step.perturb(self.plan, entry, tensor, w, step_number, moves, self._shapes[entry.tensor])
             weights[entry.tensor] = moved.reshape(tensor.shape)
         return weights
 
@@ -114,11 +118,11 @@ class ReferenceEngine:
             held = self._held[: place + 1]
         for entry in self._entries:
             tensor, velocity = self.program.tensors[entry.tensor], self._velocity.get(entry.tensor)
-            w, kept = self._long(entry), self._kept[entry.tensor]
+            w, shape = self._long(entry), self._shapes[entry.tensor]
             if held:
-                moved = step.update_together(self.plan, entry, tensor, w, step_number, held, kept)
+                moved = step.update_together(self.plan, entry, tensor, w, step_number, held, shape)
             else:
-                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes, kept)
+                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes, shape)
             self._put(entry, moved)
         for entry in self._tail:
             tensor = self.program.tensors[entry.tensor]
@@ -152,6 +156,11 @@ class ReferenceEngine:
             ),
             "held votes": np.array(self._held, dtype=np.int8).tobytes(),
             "tail": b"",
+            "guide": b"".join(
+                shape.guide.astype(np.int8).tobytes()
+                for shape in self._shapes.values()
+                if shape.guide is not None
+            ),
         }
         state = bytearray(self.plan.state_bytes if self.plan else 0)
         for part in self.plan.state if self.plan else ():
@@ -183,6 +192,9 @@ class ReferenceEngine:
                 begin = first["momentum"] + 2 * entry.first_element
                 velocity = np.frombuffer(state, "<i2", size, begin)
                 self._velocity[entry.tensor] = velocity.astype(np.int64)
+            guide = self._shapes[entry.tensor].guide if entry in self._entries else None
+            if guide is not None:
+                guide[:] = np.frombuffer(state, np.int8, size, first["guide"] + entry.first_element)
             if entry.fraction_bits:
                 end = at + fraction_bytes(self.plan, index)
                 self._fractions[entry.tensor] = fractions.unpack(state[at:end], entry.fraction_bits, size)

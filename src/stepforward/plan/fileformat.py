@@ -36,6 +36,7 @@ NAMES = (
     "tail",
     "matching",
     "leg",
+    "guide",
 )
 """Sections in the order in which they stand; the kind of one is its index plus one."""
 
@@ -246,6 +247,16 @@ def _read_matching(words: Sequence[int]) -> dict[str, Any]:
     return {"sites": tuple(sites), "window": window, "rule": Rule(prior, slight, plain)}
 
 
+def _guide(plan: TrainingPlan) -> list[int]:
+    return list(plan.guide or ())
+
+
+def _read_guide(words: Sequence[int]) -> dict[str, Any]:
+    guide, drawn = words
+    _check(1 <= guide <= 32768 and 1 <= drawn <= 32768)
+    return {"guide": (guide, drawn)}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -259,6 +270,7 @@ SECTIONS = {
     "tail": _Section(_tail, _read_tail),
     "matching": _Section(_matching, _read_matching),
     "leg": _Section(_leg, _read_leg),
+    "guide": _Section(_guide, _read_guide),
 }
 
 OPTIONAL = {
@@ -268,6 +280,7 @@ OPTIONAL = {
     "tail": lambda plan: plan.tail is not None,
     "matching": lambda plan: False,
     "leg": lambda plan: plan.first_step > 0,
+    "guide": lambda plan: plan.guide is not None,
 }
 """Sections that only some plans that train have, and which."""
 
@@ -349,7 +362,10 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan | MatchingPlan:
     plan = TrainingPlan(**fields)
     _check(plan.first_step < plan.steps and _masks_fit(plan))
     _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
-    _check(plan.state == state and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None)))
+    _check(
+        plan.state == state
+        and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None and plan.guide is None))
+    )
     return plan
 
 

@@ -1,5 +1,6 @@
 """Real-valued settings reduced to integers for one program."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -71,6 +72,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         accumulate=settings.accumulate,
         tail=tail,
         votes=settings.votes,
+        guide=_guide(settings),
     )
 
 
@@ -130,6 +132,12 @@ def _momentum_bits(settings: Settings) -> int:
     while 127 * most * settings.directions * 2 ** (bits + 1) <= 32767 * (1 - settings.momentum):
         bits += 1
     return bits
+
+
+def _guide(settings: Settings) -> tuple[int, int] | None:
+    """Shares of what guides a direction and of what is drawn, in Q15; the sum of their squares is one."""
+    share = settings.guide
+    return (round(share * 32768), round(math.sqrt(1 - share * share) * 32768)) if share else None
 
 
 def _share(settings: Settings, bits: int) -> int:

@@ -75,7 +75,15 @@ class StatePart(NamedTuple):
     bytes: int
 
 
-STATE_PARTS = {"momentum": 1, "vote scale": 2, "fractions": 3, "held votes": 4, "tail": 5, "matching": 7}
+STATE_PARTS = {
+    "momentum": 1,
+    "vote scale": 2,
+    "fractions": 3,
+    "held votes": 4,
+    "tail": 5,
+    "guide": 6,
+    "matching": 7,
+}
 """What a state may hold, in this order, and how a file says so."""
 
 
@@ -103,7 +111,8 @@ class TrainingPlan:
     """Settings reduced to integers for one program; docs/file-formats.md has the fields.
 
     `elements` counts the trainable parameters; the votes of `accumulate` steps move them together. The
-    schedule begins at `first_step`, where a run returned to earlier weights or was extended.
+    schedule begins at `first_step`, where a run returned to earlier weights or was extended. `guide` has the shares of
+    a guided direction (contract, section 6).
     """
 
     objective: Objective
@@ -137,6 +146,7 @@ class TrainingPlan:
         return self.trainable[-self.tail.count].first_element if self.tail else self.elements
 
     votes: str = "sign"
+    guide: tuple[int, int] | None = None
 
     @property
     def state(self) -> tuple[StatePart, ...]:
@@ -147,6 +157,7 @@ class TrainingPlan:
             "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
             "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
             "tail": TAIL_HEAD_BYTES + 4 * (self.elements - self.voted_elements) if self.tail else 0,
+            "guide": self.voted_elements if self.guide else 0,
         }
         parts, at = [], 0
         for kind in STATE_PARTS:

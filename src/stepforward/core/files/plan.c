@@ -12,7 +12,7 @@
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, MATCHED = 7 };
+enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, GUIDE = 6, MATCHED = 7 };
 
 #define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
 #define MOST_TAIL_BITS 14u
@@ -122,6 +122,9 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         } else if (kind == MATCHED) {
             plan->match_first = first;
             plan->match_bytes = bytes;
+        } else if (kind == GUIDE) {
+            plan->guide_first = first;
+            plan->guide_bytes = bytes;
         } else {
             return SF_UNKNOWN;
         }
@@ -192,6 +195,16 @@ static sf_status read_leg(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
+/* Shares of the guide and of what is drawn, in Q15. */
+static sf_status read_guide(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 2 || sfi_word(at) < 1 || sfi_word(at) > 32768 || sfi_word(at + 4) < 1 || sfi_word(at + 4) > 32768)
+        return SF_BAD_PLAN;
+    plan->guide_share = sfi_word(at);
+    plan->drawn_share = sfi_word(at + 4);
+    return SF_OK;
+}
+
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* Kinds of section. */
@@ -208,6 +221,7 @@ enum {
     LAST_LAYER,
     MATCHING,
     LEG,
+    GUIDED,
     SECTIONS
 };
 
@@ -217,6 +231,7 @@ static const reader readers[SECTIONS] = {
     [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [MASKS] = read_masks,
     [STATE] = read_state,         [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
     [LAST_LAYER] = read_tail,     [MATCHING] = read_matching,     [LEG] = read_leg,
+    [GUIDED] = read_guide,
 };
 
 #define BIT(kind) (1u << (kind))
@@ -314,8 +329,9 @@ static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, ui
            part_fits(plan->scale_first, plan->scale_bytes, plan->votes == SF_GRADED ? 8 : 0, &end) &&
            part_fits(plan->fractions_first, plan->fractions_bytes, fractions_bytes, &end) &&
            part_fits(plan->held_first, plan->held_bytes, held, &end) &&
-           part_fits(plan->tail_first, plan->tail_bytes, tail, &end) && end == plan->state_bytes &&
-           end <= (uint32_t)INT32_MAX;
+           part_fits(plan->tail_first, plan->tail_bytes, tail, &end) &&
+           part_fits(plan->guide_first, plan->guide_bytes, plan->guide_share > 0 ? voted : 0, &end) &&
+           end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
 }
 
 /* Fraction bits lie below weights of 8 or 4 bits. */
@@ -331,7 +347,7 @@ static int low_bits_fit(const sf_plan* plan, uint64_t fractions_bytes)
         return 1;
     if (fractions_bytes > 0)
         return plan->accumulate == 1;
-    return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0;
+    return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0 && plan->guide_share == 0;
 }
 
 static int is_tensor_of(const sf_op* op, uint32_t tensor)

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 13u
+#define SF_INTERFACE 14u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -227,6 +227,10 @@ typedef struct sf_plan {
     uint32_t tail_bits;   /* fraction bits of an error */
     uint32_t tail_first;  /* byte of the state where its sums begin */
     uint32_t tail_bytes;
+    uint32_t guide_share; /* of what guides a direction, Q15; 0: directions are as they are drawn */
+    uint32_t drawn_share;
+    uint32_t guide_first; /* byte of the state where the guide begins, an int8 for each element that votes move */
+    uint32_t guide_bytes;
     const sf_mask* masks; /* of each tensor that votes move, or NULL: all of it moves */
     const uint32_t* mask_words;
     uint32_t mask_count;

@@ -7,7 +7,7 @@
 #include "multiply/choose.h"
 #include "multiply/stage.h"
 #include "random/draw.h"
-#include "random/mask.h"
+#include "random/planned.h"
 #include "stepforward.h"
 
 #define ONE_Z 36 /* the number one on the grid of z */
@@ -38,8 +38,7 @@ static void draw(const sfi_pass* pass, const sf_trainable* entry, uint32_t first
 {
     const sf_perturbation* p = pass->perturbation;
     const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, entry->tensor);
-    sfi_draw(&stream, pass->plan->distribution, first, count, z);
-    sfi_mask(&stream, pass->program, pass->plan, entry, first, count, z);
+    sfi_draw_planned(&stream, pass->program, pass->plan, pass->state, entry, first, count, z);
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */

@@ -8,10 +8,11 @@
 #include "multiply/choose.h"
 #include "multiply/stage.h"
 #include "random/draw.h"
-#include "random/mask.h"
+#include "random/planned.h"
 #include "stepforward.h"
 #include "train/tail.h"
 #include "train/update.h"
+#include "train/votes.h"
 
 #define STOCHASTIC_STREAM 0xFFFFFFFFu
 
@@ -230,8 +231,7 @@ static const int8_t* z_of(const sfi_moving* m, const sf_trainable* entry, const 
     if (direction < m->drawn.directions && t->dtype == SF_S16 && step == m->step)
         return m->drawn.z + direction * m->drawn.bytes + sfi_kept_z(t) + first;
     const sfi_stream s = stream_of(m, entry, step, direction);
-    sfi_draw(&s, m->plan->distribution, first, count, room);
-    sfi_mask(&s, m->program, m->plan, entry, first, count, room);
+    sfi_draw_planned(&s, m->program, m->plan, m->state, entry, first, count, room);
     return room;
 }
 
@@ -252,6 +252,22 @@ static void sum_directions(const sfi_moving* m, const sf_trainable* entry, const
             accumulate(g, z_of(m, entry, t, step, i, first, count, z), votes[i], count);
 }
 
+/* Where the step goes becomes what guides the next one, at the deviation of a direction; nothing does if no vote says
+ * where. |g| <= 255 * 128 * 127 < 2^22, and a reciprocal has at most 17 bits. */
+static void move_guide(const sfi_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count, const int32_t* g)
+{
+    int8_t* h = (int8_t*)m->state + m->plan->guide_first + entry->element_first + first;
+    const uint64_t deviation = sfi_vote_deviation(m->plan, m->votes);
+    if (deviation == 0)
+        return;
+    uint32_t bits = 1;
+    while (deviation >> bits != 0)
+        bits++;
+    const int64_t reciprocal = (int64_t)(((uint64_t)1 << (bits + 15)) / deviation), half = (int64_t)1 << (bits - 1);
+    for (uint32_t i = 0; i < count; i++)
+        h[i] = (int8_t)clamped((g[i] * reciprocal + half) >> bits, 127);
+}
+
 /* The uniform numbers of stochastic rounding. */
 static void draw_noise(const sfi_moving* m, const sf_trainable* entry, uint32_t first, uint32_t count, uint16_t* u)
 {
@@ -269,6 +285,8 @@ static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tens
         sfi_tail_gradient(m->program, m->plan, m->state, entry, first, count, p->g);
     } else {
         sum_directions(m, entry, t, m->step, first, count, p->g);
+        if (m->plan->guide_share > 0)
+            move_guide(m, entry, first, count, p->g);
         if (m->plan->beta > 0)
             momentum_step(m->plan, momentum_of(m, entry) + first, p->g, count);
     }
@@ -312,9 +330,9 @@ static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const s
     const sf_plan* plan = m->plan;
     const sfi_moves_kernel moves = m->kernels->moves;
     const uint32_t direction = only_direction(plan, m->votes);
-    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->accumulate > 1 ||
-        plan->rounding == SF_STOCHASTIC || direction == plan->directions || count < 2 * SFI_CHUNK ||
-        !is_narrow(plan, entry, t, m->votes))
+    if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->guide_share > 0 ||
+        plan->accumulate > 1 || plan->rounding == SF_STOCHASTIC || direction == plan->directions ||
+        count < 2 * SFI_CHUNK || !is_narrow(plan, entry, t, m->votes))
         return 0;
     int32_t g[256];
     int16_t move[256];

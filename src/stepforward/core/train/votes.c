@@ -57,6 +57,18 @@ void sfi_keep_scale(const sf_plan* plan, void* state, uint64_t scale)
         sfi_copy((uint8_t*)state + plan->scale_first, &scale, sizeof scale);
 }
 
+uint32_t sfi_vote_deviation(const sf_plan* plan, const int8_t* votes)
+{
+    int64_t sum = 0, squares = 0;
+    for (uint32_t i = 0; i < plan->directions; i++) {
+        sum += votes[i];
+        squares += votes[i] * votes[i];
+    }
+    const uint64_t guide = (uint64_t)plan->guide_share * plan->guide_share;
+    const uint64_t drawn = (uint64_t)plan->drawn_share * plan->drawn_share;
+    return root(drawn * (uint64_t)squares + guide * (uint64_t)(sum * sum)); /* below 2^61 */
+}
+
 sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8_t* votes)
 {
     if (plan == NULL || losses == NULL || votes == NULL || (state == NULL && plan->state_bytes > 0))

@@ -22,4 +22,7 @@ uint64_t sfi_voting_scale(const sfi_voting* voting, uint32_t directions);
 /* Leaves the scale in the state, if the plan has one. */
 void sfi_keep_scale(const sf_plan* plan, void* state, uint64_t scale);
 
+/* In Q15, the deviation of the sum of votes times guided directions in units of that of one direction. */
+uint32_t sfi_vote_deviation(const sf_plan* plan, const int8_t* votes);
+
 #endif
