@@ -24,6 +24,7 @@
     run graded
     run masked
     run sampled
+    run guided
     run tail
     run head
     run digits

@@ -54,7 +54,7 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 def small_runs(steps: int = 200) -> dict[str, Run]:
     """The small network: plain sign-SPSA, two directions with momentum, a head trained after a cut by directions that
     share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, graded
-    votes, directions of some weights alone, and a last layer that moves by its gradient.
+    votes, directions of some weights alone, guided directions, and a last layer that moves by its gradient.
     """
     program = small_network()
     everything = range(program.parameter_count)
@@ -96,6 +96,10 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "sampled": (
             everything,
             Settings(steps=steps, sizes="relative", directions=2, seed=9, sparsity=0.5, mask="random"),
+        ),
+        "guided": (
+            everything,
+            Settings(steps=steps, sizes="relative", directions=3, seed=10, guide=0.6, votes="graded"),
         ),
         "tail": (
             everything,

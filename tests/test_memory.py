@@ -51,6 +51,16 @@ def test_momentum_costs_two_bytes_per_trainable_parameter():
     assert other["momentum buffer"] == 2 * plan.elements == 2 * (12 * 4 + 4)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"guide": 0.5}, {"votes": "graded", "momentum": 0.5}, {"low_bits": "accumulate-4"}], ids=str
+)
+def test_every_part_of_the_state_has_a_line(changes):
+    program = small_program("s8")
+    plan = plan_training(program, range(8), Settings(steps=9, **changes))
+    other = memory(program, plan).other_ram
+    assert all(part.bytes in other.values() for part in plan.state) and plan.state
+
+
 def test_multiplications_of_each_operator():
     program = small_program()
     counts = {op.name: multiply_accumulates(program, op) for op in program.ops if op.parameters}

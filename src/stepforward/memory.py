@@ -15,6 +15,7 @@ _STATE = {
     "fractions": "fraction bits of the weights",
     "held votes": "votes of the steps that move the weights together",
     "tail": "sums of the exact tail",
+    "guide": "guide of the directions",
 }
 
 

@@ -302,8 +302,8 @@ class Settings:
     )
     guide: float = _row(
         0.0,
-        "Momentum-guided sampling: the share of each direction, up to 0.99, that is where the step before went; the rest "
-        "is drawn. Costs one byte of RAM per parameter that moves.",
+        "Momentum-guided sampling: the share of each direction that is where the step before went, up to 0.99; the "
+        "rest is drawn. Costs one byte of RAM per parameter that moves.",
         "RHO",
         good=lambda value: value == 0 or 0.001 <= value <= 0.99,
         remedy="give 0, or a share from 0.001 to 0.99",

@@ -55,6 +55,7 @@ CASES = [
         ("fractions", 10, M55),
         ("masked", 60, M4),
         ("sampled", 60, M4),
+        ("guided", 60, M4),
         ("tail", 60, M4),
         ("tail", 10, M55),
     ),

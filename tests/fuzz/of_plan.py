@@ -23,6 +23,7 @@ SETTINGS = (
     {"low_bits": "accumulate-3"},
     {"votes": "graded", "momentum": 0.9},
     {"sparsity": 0.5, "mask": "random"},
+    {"guide": 0.5, "momentum": 0.5},
     {"sparsity": 0.5, "mask": "magnitude"},
     {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
 )

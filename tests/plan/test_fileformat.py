@@ -241,6 +241,30 @@ def test_the_last_word_of_masks_out_of_range_is_refused(plan, value):
         fileformat.from_bytes(sealed(content))
 
 
+GUIDED = plan_training(PROGRAM, range(8), Settings(steps=9, guide=0.5, tail="exact", momentum=0.5))
+
+
+def test_a_guide_is_the_last_part_of_the_state():
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, GUIDED)
+    assert [part.kind for part in GUIDED.state] == ["momentum", "tail", "guide"]
+    assert (plan.guide_share, plan.drawn_share) == GUIDED.guide == (16384, 28378)
+    assert (plan.guide_first, plan.guide_bytes) == tuple(GUIDED.state[2][1:])
+    assert plan.guide_bytes == GUIDED.voted_elements
+    assert fileformat.from_bytes(fileformat.to_bytes(GUIDED)) == GUIDED
+
+
+@pytest.mark.parametrize("word", [0, 1])
+@pytest.mark.parametrize("change", [0, 32769, 2**31, 2**32 - 1])
+def test_shares_of_a_guide_out_of_range_are_refused(word, change):
+    content = bytearray(fileformat.to_bytes(GUIDED))
+    first, _ = words_of(content, 13)
+    struct.pack_into("<I", content, first + 4 * word, change)
+    assert status(sealed(content))[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
     content = (GOLDEN / "plan_2.sft").read_bytes()
     assert status(content) == ("a format version this code does not know", 0)
@@ -251,7 +275,7 @@ def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
 
 @pytest.mark.parametrize(
     ("kind", "version", "named"),
-    [(11, 2, r"section 11 \(matching\), version 2"), (13, 1, r"section 13 \(of a later release\)")],
+    [(11, 2, r"section 11 \(matching\), version 2"), (19, 1, r"section 19 \(of a later release\)")],
 )
 def test_a_section_that_is_not_known_is_named(kind, version, named):
     content = with_section(kind, version, [0])
