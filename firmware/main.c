@@ -48,8 +48,9 @@ DECLARE_RUN(digits);
 DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
-static const run runs[] = {RUN(plain),   RUN(momentum), RUN(fractions), RUN(together), RUN(graded),  RUN(masked),
-                           RUN(sampled), RUN(guided), RUN(tail),     RUN(head),      RUN(digits),   RUN(kernels), RUN(long)};
+static const run runs[] = {RUN(plain),  RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
+                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(tail),     RUN(head),
+                           RUN(digits), RUN(kernels),  RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));
