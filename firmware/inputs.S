@@ -1,20 +1,5 @@
-/* The files of make_inputs.py, linked into flash. Programs and plans are read in place, so they are aligned. */
-    .macro file symbol, path
-    .balign 16
-    .global \symbol
-    .global \symbol\()_end
-\symbol:
-    .incbin "\path"
-\symbol\()_end:
-    .endm
-
-    .macro run name
-    file \name\()_program, "\name/program.sfp"
-    file \name\()_plan, "\name/plan.sft"
-    file \name\()_settings, "\name/settings.json"
-    file \name\()_samples, "\name/samples.bin"
-    file \name\()_labels, "\name/labels.bin"
-    .endm
+/* The files of make_inputs.py. */
+#include "files.inc"
 
     .section .rodata.inputs, "a", %progbits
     run plain

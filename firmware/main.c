@@ -2,6 +2,7 @@
  *
  * Arguments: [run] [steps], such as `momentum 200`; `plain 20` by default. One line of text per fact, see README.md. */
 #include "board.h"
+#include "facts.h"
 #include "print.h"
 #include "semihost.h"
 #include "stepforward.h"
@@ -68,18 +69,6 @@ static uint32_t sample_count;
 
 static size_t size_of(const file* f) { return (size_t)(f->end - f->begin); }
 
-static void check(sf_status status, const char* what)
-{
-    if (status == SF_OK)
-        return;
-    print_text("failed ");
-    print_text(what);
-    print_text(": ");
-    print_text(sf_status_text(status));
-    print_line();
-    semihost_exit(1);
-}
-
 static void* take(size_t bytes)
 {
     const size_t rounded = (bytes + 7u) & ~(size_t)7u;
@@ -98,21 +87,6 @@ static int keep(void* context, const void* bytes, size_t count)
     __builtin_memcpy(journal_bytes + journal_used, bytes, count);
     journal_used += count;
     return 0;
-}
-
-static void print_fact(const char* name, int64_t value)
-{
-    print_text(name);
-    print_number(value);
-    print_line();
-}
-
-static uint32_t parse_number(const char* text)
-{
-    uint32_t value = 0;
-    while (*text >= '0' && *text <= '9')
-        value = value * 10u + (uint32_t)(*text++ - '0');
-    return value;
 }
 
 /* Whether the word at `text` is `word`; a word ends with a blank or the text. */

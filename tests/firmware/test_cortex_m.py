@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 import zlib
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import make_inputs
 import pytest
+from emulated import FIRMWARE, M4, M4_PLAIN, M55, NEEDS_TOOLS, make
 
 import stepforward
 from stepforward import journal as journals
@@ -26,23 +23,16 @@ from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.methods.trials import both_sides
 from stepforward.run.parameters import stored
 
-FIRMWARE = Path(__file__).parents[2] / "firmware"
 REPORT_EVERY, STACK_BYTES = 20, 8192
 FACTS = ("weights", "logits", "losses", "votes", "journal", "journal_crc")
-TOOLS = ("make", "arm-none-eabi-gcc", "arm-none-eabi-nm", "qemu-system-arm")
 HELPERS = (
     r"mem(cpy|set|move)|__gnu_thumb1_case_\w+"
     r"|__aeabi_(lmul|llsl|llsr|lasr|u?l?idiv(mod)?|u?ldivmod|u?lcmp|mem\w+)"
 )
 """What a compiler may call on its own: copies and integer arithmetic; a floating-point helper would show."""
 
-MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+pytestmark = NEEDS_TOOLS
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"{', '.join(MISSING)} not installed; `make tools` installs them"
-)
-
-M4, M4_PLAIN, M55 = "CPU=cortex-m4", "PLAIN=1", "CPU=cortex-m55"
 RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
@@ -85,28 +75,6 @@ class Printed(NamedTuple):
 
     def number(self, start):
         return next(int(line.split()[-1]) for line in self.lines if line.startswith(start))
-
-
-@pytest.fixture(scope="module")
-def build_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("firmware")
-
-
-def make(build_folder, *arguments):
-    """Output of `make` in the firmware's folder, everything built under `build_folder`."""
-    command = [
-        "make",
-        "-s",
-        "-C",
-        str(FIRMWARE),
-        f"BUILD={build_folder}",
-        f"PYTHON={sys.executable}",
-        *arguments,
-    ]
-    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))

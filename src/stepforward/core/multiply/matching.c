@@ -1,12 +1,12 @@
 /* Constants and sums of a site's rows, for one sample. */
 #include "multiply/matching.h"
-#include "base/integers.h"
 #include "base/pass.h"
 #include "base/sites.h"
 #include "multiply/rows.h"
 #include "stepforward.h"
 
 #define LIMIT 32767
+#define FEW_POSITIONS 65536u /* whose sum stays inside int32 */
 
 void sfi_matched_biases(const sfi_matching* matching, uint32_t first_row, uint32_t count, int32_t* bias)
 {
@@ -35,14 +35,14 @@ void sfi_counts_open(sfi_rows* rows, const sfi_call* call, uint32_t first_row, u
     if (counts == NULL)
         return;
     const int32_t* bias = sfi_base_bias(call->pass->program, site) + first_row;
-    counts->narrow = reach && rows->narrow;
+    counts->narrow = reach && rows->narrow && site->positions <= FEW_POSITIONS;
     for (uint32_t r = 0; r < count; r++) {
         const uint32_t shift = sfi_deviation_shift(site->deviation[first_row + r]);
         const int64_t half = shift > 0 ? (int64_t)1 << (shift - 1) : 0;
         const int64_t centre = (int64_t)bias[r] - site->mean[first_row + r] + half;
         counts->shift[r] = (int32_t)shift;
         counts->centre[r] = (int32_t)(centre > INT32_MAX ? INT32_MAX : centre < INT32_MIN ? INT32_MIN : centre);
-        counts->first[r] = counts->second[r] = 0;
+        counts->first[r] = counts->second[r] = counts->few[r] = 0;
         counts->narrow = counts->narrow && fits(rows, r, counts->centre[r]);
     }
     rows->counts = counts;
@@ -52,8 +52,10 @@ void sfi_counts_open(sfi_rows* rows, const sfi_call* call, uint32_t first_row, u
 void sfi_counts_add(sfi_counts* counts, const int32_t* acc, uint32_t count)
 {
     for (uint32_t r = 0; r < count; r++) {
-        const int32_t d = sfi_clamp((acc[r] + counts->centre[r]) >> counts->shift[r], -LIMIT, LIMIT);
-        counts->first[r] += d;
+        int32_t d = (acc[r] + counts->centre[r]) >> counts->shift[r];
+        if ((uint32_t)d + LIMIT > 2 * LIMIT) /* hardly ever */
+            d = d < 0 ? -LIMIT : LIMIT;
+        counts->few[r] += d;
         counts->second[r] += (int64_t)d * d;
     }
 }
@@ -82,7 +84,7 @@ void sfi_counts_keep(const sfi_counts* counts, const sfi_call* call, uint32_t fi
     for (uint32_t r = fresh; r < count; r++) {
         int32_t* first = site->first + first_row + r;
         uint32_t* second = site->second + first_row + r;
-        *first = (*first >> halves) + (int32_t)shift_right(counts->first[r], unit);
+        *first = (*first >> halves) + (int32_t)shift_right(counts->first[r] + counts->few[r], unit);
         *second = (*second >> halves) + (uint32_t)shift_right(counts->second[r], square);
     }
 }

@@ -13,9 +13,10 @@
 struct sfi_counts {
     int64_t first[SFI_COUNTED];
     int64_t second[SFI_COUNTED];
+    int32_t few[SFI_COUNTED];    /* of the first sums what rows within 32 bits add */
     int32_t centre[SFI_COUNTED]; /* added to an accumulator without bias; the rounding term is in it */
     int32_t shift[SFI_COUNTED];
-    int32_t narrow; /* the rows, and these sums of two, are proven to stay inside int32 */
+    int32_t narrow; /* the rows, and all sums but the squares', are proven to stay inside int32 */
 };
 
 /* Of a pass: the site that the next or the present operator is. */

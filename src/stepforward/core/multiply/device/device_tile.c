@@ -133,10 +133,23 @@ void sfi_device_tile_stage(sfi_device_tile* tile, const sfi_call* call, uint32_t
         sfi_counts_open(&tile->rows, call, first_row, count, 1);
 }
 
+/* Rows that are narrow and add to sums. */
+__attribute__((noinline)) static void multiply_counted(const sfi_device_tile* tile, void* y, size_t at)
+{
+    int32_t acc[SF_DEVICE_ROWS];
+    sfi_dot_rows(tile->words, tile->stride, tile->patch, tile->stride, acc);
+    sfi_counts_add(tile->rows.counts, acc, tile->count);
+    sfi_rows_finish(&tile->rows, acc, tile->count, y, at);
+}
+
 void sfi_device_tile_multiply(const sfi_device_tile* tile, void* y, size_t at)
 {
     if (!tile->rows.narrow) {
-        sfi_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y, at);
+        if (tile->rows.counts != NULL && tile->rows.counts->narrow)
+            multiply_counted(tile, y, at);
+        else
+            sfi_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y,
+                                   at);
         return;
     }
     int32_t acc[SF_DEVICE_ROWS];
@@ -158,13 +171,6 @@ void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32
 void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length,
                             uint32_t count, void* y, size_t at)
 {
-    if (rows->counts != NULL && rows->counts->narrow) {
-        int32_t acc[SF_DEVICE_ROWS];
-        sfi_dot_rows(w, stride, x, length, acc);
-        sfi_counts_add(rows->counts, acc, count);
-        sfi_rows_finish(rows, acc, count, y, at);
-        return;
-    }
     int64_t sum[SF_DEVICE_ROWS] = {0};
     sfi_dot_rows_wide(w, stride, x, length, sum);
     sfi_rows_finish_wide(rows, sum, count, y, at);
