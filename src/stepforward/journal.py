@@ -113,6 +113,12 @@ class Journal:
     matching: tuple[MatchedSite, ...] = ()
     legs: tuple[Leg, ...] = ()
 
+    @property
+    def start(self) -> bytes | None:
+        """The last layer that the steps begin with, where it is not the base's."""
+        first = self.parameters[0] if self.parameters else None
+        return first.content if first is not None and not first.step else None
+
 
 def written_by() -> dict:
     """The settings that say who wrote a journal: the version of the arithmetic, and of the package."""

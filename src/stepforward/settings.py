@@ -25,6 +25,7 @@ SCHEDULES = ("constant", "linear", "cosine")
 FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
 MASKS = ("magnitude", "random", "threshold")
+HEAD_STARTS = ("none", "means", "ridge", "auto")
 TAILS = ("auto", "exact", "votes")
 VOTES = ("sign", "graded")
 
@@ -167,6 +168,16 @@ class Settings:
         "say that it helps; for a quantized model with statistics, which `stepforward quantize` stores.",
         "NAME",
         choices=FIRST_STAGES,
+        decides=True,
+        unsaid="none",
+    )
+    head_start: str = _row(
+        "none",
+        "A last layer made of the samples that train, before the first step, where held-out samples say that it helps. "
+        "means: of the mean of each class, which are sums on any machine; ridge: by regularized least squares, on a "
+        "host; auto: the better one. Needs a linear last layer that moves, and samples of every class.",
+        "NAME",
+        choices=HEAD_STARTS,
         decides=True,
         unsaid="none",
     )
@@ -391,6 +402,11 @@ class Settings:
             raise StepforwardError(
                 f"low_bits = {self.low_bits!r} with guide = {self.guide:g}",
                 "give guide 0: a guide follows every step, and these move the weights together",
+            )
+        if self.head_start != "none" and METHODS[self.method].needs != INTEGERS:
+            raise StepforwardError(
+                f"head_start = {self.head_start!r}, with method = {self.method!r}",
+                "give head_start none: it is for methods that take steps in fixed point",
             )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")

@@ -6,13 +6,13 @@ from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.tail import MOST_BITS, most_rows
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Tail, Trainable
+from stepforward.program.last_layer import not_linear
 from stepforward.program.model import Program
 from stepforward.settings import Settings
 
 BIAS_SHARE = 1 / 4
 """Rate of the bias, next to the weight's: its input is one, and shares the stability of a step with all others."""
 
-_LIMITS = {"s8": (-128, 127), "s16": (-32768, 32767)}
 _VOTES = "leave --tail at votes"
 
 
@@ -30,7 +30,10 @@ def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> 
     """
     if settings.tail == "votes":
         return None
-    op = _last_layer(program)
+    fault = not_linear(program)
+    if fault is not None:
+        raise StepforwardError(f"--tail exact needs a linear layer at the end: {fault}", _VOTES)
+    op = len(program.ops) - 1
     moving = [index for index in program.ops[op].parameters if index in chosen]
     if not moving:
         raise StepforwardError(
@@ -94,23 +97,6 @@ def tail_trainable(
     nothing = (0,) * len(pairs)
     mults, shifts = zip(*pairs, strict=True)
     return Trainable(index, element, nothing, nothing, mults, shifts, below)
-
-
-def _last_layer(program: Program) -> int:
-    """The last operator, if its outputs are the logits and each a sum of products with all inputs."""
-    position = len(program.ops) - 1
-    op = program.ops[position]
-    x, y = (program.tensors[index] for index in (op.inputs[0], op.output))
-    whole = op.what.parametric and program.tensors[op.weight].elements == x.elements * y.elements
-    plain = op.kind == "fully_connected" or (op.kind == "conv" and not any(op.what.padding))  # type: ignore[attr-defined]
-    if not (whole and plain and (op.what.lo, op.what.hi) == _LIMITS[y.dtype]):
-        raise StepforwardError(
-            f"--tail exact needs a linear layer at the end of the network, which ends with {op.name} ({op.kind})",
-            _VOTES,
-        )
-    if any({op.weight, op.bias} & set(other.parameters) for other in program.ops[:position]):
-        raise StepforwardError(f"--tail exact: {op.name} shares its weights with another layer", _VOTES)
-    return position
 
 
 def _rows(settings: Settings, voted: bool) -> int:

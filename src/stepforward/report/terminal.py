@@ -44,6 +44,7 @@ def adaptation(result: RunResult) -> RenderableType:
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
         *_first_stage(result),
+        *_head_start(result),
         *_search(result),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
@@ -95,6 +96,11 @@ def _first_stage(result: RunResult) -> list[Row]:
         return []
     corrected = sum(site.share > 0 for site in stage.sites) if stage.constants_bytes else 0
     return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]
+
+
+def _head_start(result: RunResult) -> list[Row]:
+    start = result.head_start
+    return [("head start", show_count(start.forward_passes), start.told)] if start else []
 
 
 def _search(result: RunResult) -> list[Row]:

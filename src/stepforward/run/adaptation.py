@@ -17,6 +17,7 @@ from stepforward.run.batches import batches_of
 from stepforward.run.comparison import comparison
 from stepforward.run.first_stage import Begun, begin
 from stepforward.run.folder import JOURNAL, remove_run
+from stepforward.run.head_start import check_same_start
 from stepforward.run.integers import integer_learner
 from stepforward.run.learner import Learner
 from stepforward.run.notes import notes, unmoved
@@ -55,6 +56,7 @@ def run_adaptation(
     recorded = _recorded(folder) if folder and resume else None
     begun = begin(prepared, settings, recorded, folder and folder / JOURNAL)
     learner = _learner(begun.prepared, settings, folder, recorded)
+    begun = begun.then(learner.started)
     steps, every = learner.steps, settings.evaluate_every or max(1, learner.steps // 40)
     counts = class_weights(prepared.validation.y, settings.balance)
     base = begun.base.weights_sha256 if begun.base else learner.sha256()
@@ -64,6 +66,7 @@ def run_adaptation(
     if folder and recorded and header is not None:
         check_same_run(recorded, header, folder / JOURNAL)
         check_evaluations(recorded, int(counts.sum()), folder / JOURNAL)
+        check_same_start(learner.started, recorded, folder / JOURNAL)
     if folder and overwrite:
         remove_run(folder)
 
@@ -74,6 +77,8 @@ def run_adaptation(
     if writer is not None:
         for site in begun.constants[len(recorded.matching) if recorded else 0 :]:
             writer.matching(site)
+        if begun.head is not None and (recorded is None or recorded.start is None):
+            writer.parameters(begun.head.written)
     started = time.monotonic()
     with Session(make(learner.settings), learner.engine, writer, recorded, learner.tail) as session:
         if folder:
@@ -127,10 +132,11 @@ def run_adaptation(
         quantization=own.quantization,
         search=own.found,
         first_stage=begun.told,
+        head_start=learner.started.told if learner.started else None,
         notes=notes(
             prepared,
             compared,
-            [*begun.notes, *own.notes, *unmoved(run, begun.base is not None)],
+            [*begun.notes, *own.notes, *unmoved(run, begun.stages)],
             len(measuring[1]),
             settings.balance,
         ),
@@ -139,7 +145,7 @@ def run_adaptation(
 
 
 def _course(run: Run, seconds: float, begun: Begun) -> Course:
-    start = "matched: no step helped" if begun.base else "base: nothing helped"
+    start = f"{' and '.join(begun.stages)}: no step helped" if begun.stages else "base: nothing helped"
     return Course(
         kept=f"step {run.best.step}" if run.best.step else start,
         kept_step=run.best.step,

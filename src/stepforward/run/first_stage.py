@@ -8,8 +8,10 @@ from stepforward.inputs import quantize_input
 from stepforward.journal import Journal, MatchedSite
 from stepforward.lowering.lower import lower
 from stepforward.matching.words import from_words
+from stepforward.program.last_layer import Layer
 from stepforward.program.model import Program
 from stepforward.run.attempt import MATCHED, attempt, score_of
+from stepforward.run.head_start import Started
 from stepforward.run.match import recorded_sites, written
 from stepforward.run.prepare import Prepared
 from stepforward.run.stage import Stage, of_attempt
@@ -26,6 +28,7 @@ class Begun:
         base: the program before it, or None where the steps begin with the base.
         constants: that the base got, as a journal records them.
         told: what people read; None without a first stage.
+        head: the last layer of a head start.
         notes: what they should know.
     """
 
@@ -33,7 +36,19 @@ class Begun:
     base: Program | None = None
     constants: tuple[MatchedSite, ...] = ()
     told: Stage | None = None
+    head: Layer | None = None
     notes: tuple[str, ...] = ()
+
+    def then(self, started: Started | None) -> "Begun":
+        """The same, with a start of the last layer after it."""
+        if started is None or started.layer is None:
+            return self
+        return replace(self, base=self.base or started.base, head=started.layer)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What changed the base before the first step, in words."""
+        return (("matched",) if self.constants else ()) + (("head start",) if self.head else ())
 
     def score_before(self, part: str, settings: Settings) -> Score | None:
         """How the base does on a part of the samples, where the steps do not begin with it."""

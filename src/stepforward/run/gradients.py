@@ -45,6 +45,7 @@ class GradientLearner:
     lead: None = None
     directions: int = 0
     tail: None = None
+    started: None = None
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples."""

@@ -26,6 +26,7 @@ from stepforward.run.base import recorded_base
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
+from stepforward.run.head_start import Started, start_head, with_last_layer
 from stepforward.run.learner import Samples
 from stepforward.run.legs import leg_plan
 from stepforward.run.notes import of_training
@@ -46,8 +47,9 @@ class IntegerLearner:
     Attributes:
         prepared, settings: of the run; the settings with what was measured and searched for it.
         found: by the search, where there was one.
+        started: where the steps begin: with the base, or with another last layer.
         opened: the base, in fixed point.
-        program: of the base; scores are of it, at temperature 1.
+        program: that the steps begin with; scores are of it, at temperature 1.
         trained: the program that learns: the same, unless it has master weights.
         plan: of the training.
         engine: runs `trained`.
@@ -64,6 +66,7 @@ class IntegerLearner:
     deployed: CoreEngine | None
     samples: dict[str, Samples]
     found: Found | None
+    started: Started
     steps: int
     shares: int
     directions: int
@@ -106,7 +109,7 @@ class IntegerLearner:
         given, bits, train = self.prepared.opened, self.opened.bits, self.prepared.train
         found = [note for note in self.opened.notes if note not in given.notes]
         found += of_training(self.trained, self.plan, run)
-        quantization = fidelity(given, self.program, train.x, train.y) if given.is_float else None
+        quantization = fidelity(given, self.started.base, train.x, train.y) if given.is_float else None
         if quantization:
             found += fidelity_notes(quantization, bits)
         return Figures(
@@ -123,7 +126,8 @@ class IntegerLearner:
     def adapted(self) -> tuple[ir.Model, Program]:
         """The QDQ model and the program with the present weights."""
         program = self._program()
-        return self.opened.with_weights(network_weights(program)).model, program
+        model = self.opened.with_weights(network_weights(program))
+        return with_last_layer(model, program, self.started.wider).model, program
 
     def _program(self) -> Program:
         return replace(
@@ -153,6 +157,8 @@ def integer_learner(
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
     settings = with_forms(program, trainable, settings)
+    started = start_head(program, trainable, settings, samples)
+    program = started.program
     if recorded:
         known = {name: recorded.settings[name] for name in settings.automatic}
         settings, found = replace(settings, **known), None
@@ -175,6 +181,7 @@ def integer_learner(
         deployed=deployed,
         samples=samples,
         found=found,
+        started=started,
         steps=settings.steps,
         shares=plan.directions if plan.share_batch else 1,
         directions=plan.directions,

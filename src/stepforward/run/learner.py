@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepforward.journal import Leg
 from stepforward.program.model import Program
 from stepforward.run.figures import Figures
+from stepforward.run.head_start import Started
 from stepforward.run.parameters import Stored
 from stepforward.run.training import Run
 from stepforward.scores import Score
@@ -39,6 +40,11 @@ class Learner(Protocol):
     shares: int
     nats: float
     directions: int
+
+    @property
+    def started(self) -> Started | None:
+        """Where the steps begin, in fixed point."""
+        ...
 
     @property
     def tail(self) -> Stored | None:

@@ -66,11 +66,15 @@ def of_training(program: Program, plan: TrainingPlan, run: Run) -> list[str]:
     return found + of_course(run)
 
 
-def unmoved(run: Run, matched: bool) -> list[str]:
-    """A run whose steps did not help; `matched`: they began with a matched base."""
+def unmoved(run: Run, stages: Sequence[str]) -> list[str]:
+    """A run whose steps did not help; `stages`: what changed the base before them."""
     if run.best.step:
         return []
-    returned = "the matched base is returned" if matched else "the base is returned unchanged"
+    returned = {
+        (): "the base is returned unchanged",
+        ("matched",): "the matched base is returned",
+        ("head start",): "the base is returned with its head start",
+    }.get(tuple(stages), "the matched base is returned with its head start")
     return [f"no weights seen were better on the validation samples: {returned}"]
 
 

@@ -69,6 +69,8 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise _refused(source, f"method = {_short(settings['method'])}")
     if journal.matching and settings["first_stage"] != "match":
         raise _refused(source, "constants of matching, in a run without a first stage")
+    if journal.start is not None and settings["head_start"] == "none":
+        raise _refused(source, "a last layer to begin with, in a run without a head start")
     try:
         steps = Settings(**{name: value for name, value in settings.items() if name in {*of_steps, "method"}})
     except StepforwardError as error:

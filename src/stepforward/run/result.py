@@ -8,6 +8,7 @@ from typing import Any, cast
 from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
+from stepforward.run.head_start import HeadStart
 from stepforward.run.search import Found
 from stepforward.run.stage import Stage
 from stepforward.run.training import CurveRow
@@ -96,6 +97,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         stepforward: the release.
         quantization: the float network against its integers, where one was given.
         first_stage: what came of matching before the first step; where the settings ask for it.
+        head_start: what came of a start of the last layer; where the settings ask for it.
         search: what was found before the run, and what it was found from; where settings stood as automatic.
         notes: what a person should know, in the order in which it came up.
         classes, image, preprocess, input_shape: what the caller said of the model, in words.
@@ -118,6 +120,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     quantization: Fidelity | None = field(default=None, metadata=OPTIONAL)
     search: Found | None = field(default=None, metadata=OPTIONAL)
     first_stage: Stage | None = field(default=None, metadata=OPTIONAL)
+    head_start: HeadStart | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)
     image: str | None = field(default=None, metadata=OPTIONAL)

@@ -64,7 +64,10 @@ class Session:
         self._scales = {} if recorded is None else recorded.scales
         self._legs = [] if recorded is None else list(recorded.legs)
         self._known: dict[int, Score] = {}
-        self._tail, self._tails = tail, {p.step: p.content for p in recorded.parameters} if recorded else {}
+        self._tail, self._tails = (
+            tail,
+            {p.step: p.content for p in recorded.parameters if p.step} if recorded else {},
+        )
         if recorded is not None:
             self._known = {e.step: (e.correct, e.loss) for e in recorded.evaluations}
         self._asking, self._moving = method.estimator.init(engine), method.rule.init(engine)

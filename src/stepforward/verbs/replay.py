@@ -13,8 +13,10 @@ from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
 from stepforward.plan.make import for_training
+from stepforward.program.last_layer import Layer
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
+from stepforward.run.head_start import recorded_layer, with_last_layer
 from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
@@ -50,6 +52,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
             "finish the run first: stepforward adapt ... --resume",
         )
     base, program = program, recorded_program(program, recorded.matching, str(journal))
+    program = recorded_layer(program, recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     engine = CoreEngine(trained, plan)
@@ -69,7 +72,8 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     if out is not None:
         names = _names(base, recorded)
         given = written(opened, adapted, names) if names else opened.with_weights(network_weights(adapted))
-        given.save(out)
+        wider = Layer.read(recorded.start).wider if recorded.start else 0
+        with_last_layer(given, adapted, wider).save(out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,

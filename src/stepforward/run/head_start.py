@@ -1,0 +1,237 @@
+"""A closed-form start of the last layer, where held-out samples say that it helps."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.fixedpoint import Int
+from stepforward.arithmetic.head import Head, class_means, in_quanta, least_squares
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch
+from stepforward.errors import StepforwardError
+from stepforward.journal import Journal
+from stepforward.program.cut import before
+from stepforward.program.last_layer import MOST_WIDER, Layer, layer_of, not_linear, with_layer
+from stepforward.program.model import Program
+from stepforward.program.weights import unpack_all
+from stepforward.scores import Score, class_weights, score
+from stepforward.settings import Settings
+from stepforward.sources.source import Source
+
+DAMPINGS, SPREADS = (8, 6, 4, 2, 0), (4, 8, 16, 32)
+"""Of least squares: powers of two by which weights are held small, and how far apart the logits of two classes are."""
+
+Samples = tuple[NDArray[Any], NDArray[Any]]
+"""Inputs of an engine, and labels."""
+
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
+"""Of the distances that class means give: inputs are not as independent as these take them to be."""
+
+MOST_INPUTS = 256
+"""For which least squares are solved."""
+
+_MOST_BIAS = 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadStart:
+    """What people read of the start.
+
+    Attributes:
+        kept: what the last layer was made of, or "base: " and why it was not.
+        loss_before, loss_after: of held-out samples, mean nats; None where nothing was tried.
+        accuracy_before, accuracy_after: of them.
+        forward_passes: samples sent through the network.
+    """
+
+    kept: str
+    loss_before: float | None = None
+    loss_after: float | None = None
+    accuracy_before: float | None = None
+    accuracy_after: float | None = None
+    forward_passes: int = 0
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        if self.loss_before is None or self.loss_after is None:
+            return self.kept
+        return (
+            f"{self.kept}; it takes the loss of held-out samples from {self.loss_before:.2f} to {self.loss_after:.2f} "
+            f"nats, in {self.forward_passes:,} forward passes"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Started:
+    """Where the steps begin.
+
+    Attributes:
+        program: with the last layer of the start, or the base.
+        base: without.
+        layer: what a journal records of it; None where the base was kept.
+        told: what people read; None where no start was asked for.
+    """
+
+    program: Program
+    base: Program
+    layer: Layer | None = None
+    told: HeadStart | None = None
+
+    @property
+    def wider(self) -> int:
+        """The power of two by which the scale of the last layer is larger than the base's."""
+        return 0 if self.layer is None else self.layer.wider
+
+
+def start_head(
+    program: Program, moving: Collection[int], settings: Settings, samples: Mapping[str, Samples]
+) -> Started:
+    """Try last layers made of the samples that train, and keep the best where held-out samples agree.
+
+    All of it is in integers, and the same every time.
+
+    Args:
+        program: the base.
+        moving: parameters that may move.
+        settings: of the run.
+        samples: "train" and "validation".
+    """
+    if settings.head_start == "none":
+        return Started(program, program)
+    why = _obstacle(program, moving, samples["train"][1])
+    if why is not None:
+        return Started(program, program, told=HeadStart(kept=f"base: {why}"))
+    (x, y), (held_x, held_y) = (
+        (_inputs(program, samples[part][0], settings), samples[part][1]) for part in ("train", "validation")
+    )
+    counts = class_weights(held_y, settings.balance)
+    values = unpack_all(program)
+    first = _score(program, values, held_x, held_y)
+    (correct, loss), found = first.weighed(counts), None
+    for name, layer in _layers(program, x - _zero_point(program), y, settings.head_start):
+        changed = with_layer(program, layer)
+        tried = _score(changed, unpack_all(changed), held_x, held_y)
+        right, rest = tried.weighed(counts)
+        if right >= correct and rest < loss:
+            loss, found = rest, (name, layer, changed, tried)
+    passes = len(y) + len(held_y)
+    if found is None:
+        told = HeadStart(kept="base: no start helped on held-out samples", forward_passes=passes)
+        return Started(program, program, told=told)
+    name, layer, changed, tried = found
+    told = HeadStart(
+        kept=name,
+        loss_before=first.nats,
+        loss_after=tried.nats,
+        accuracy_before=first.accuracy,
+        accuracy_after=tried.accuracy,
+        forward_passes=passes,
+    )
+    return Started(changed, program, layer, told)
+
+
+def recorded_layer(program: Program, recorded: Journal, source: str) -> Program:
+    """The program with the last layer that a journal begins with, if it has one.
+
+    Raises:
+        StepforwardError: it does not fit.
+    """
+    if recorded.start is None:
+        return program
+    try:
+        return with_layer(program, Layer.read(recorded.start))
+    except ValueError as error:
+        raise StepforwardError(
+            f"{source} is not the journal of a run: the last layer it begins with does not fit the model ({error})",
+            "restore it from a copy, or start a new run",
+        ) from error
+
+
+def with_last_layer(model: Source, program: Program, wider: int) -> Source:
+    """A model with the weights of a program, and the scale of its last layer: lowering makes that program again."""
+    if not wider:
+        return model
+    op = program.ops[-1]
+    classes = program.tensors[program.output].elements
+    scales = {t.name: t.scale for t in (program.tensors[index] for index in op.parameters)}
+    return model.with_scales({name: [*s] * (classes // len(s)) for name, s in scales.items()})
+
+
+def check_same_start(started: Started | None, recorded: Journal, path: Path) -> None:
+    """Refuse a start that these samples do not lead to; a run may have stopped before it had written it.
+
+    Raises:
+        StepforwardError: the journal holds another one.
+    """
+    now = None if started is None or started.layer is None else started.layer.written
+    if recorded.start != now and (recorded.start is not None or recorded.evaluations):
+        raise StepforwardError(
+            f"{path} is damaged: its last layer does not begin as these samples make it",
+            "restore it from a copy, or start a new run",
+        )
+
+
+def _obstacle(program: Program, moving: Collection[int], y: np.ndarray) -> str | None:
+    op, classes = program.ops[-1], program.tensors[program.output].elements
+    why = not_linear(program)
+    if why is None and not {op.weight, op.bias} <= set(moving):
+        why = f"{op.name} does not move"
+    missing = classes - len(np.unique(y))
+    if why is None and missing:
+        why = f"{missing} of {classes} classes have no samples that train"
+    return why
+
+
+def _inputs(program: Program, x: np.ndarray, settings: Settings) -> Int:
+    """What the last layer reads, shape (n, inputs)."""
+    if program.ops[-1].inputs[0] != program.input:
+        engine = CoreEngine(
+            before(program, len(program.ops) - 1), threads=settings.threads, memory=settings.memory
+        )
+        (x,) = engine.outputs(Batch.of(x))
+    return x.reshape(len(x), -1).astype(np.int64)
+
+
+def _zero_point(program: Program) -> int:
+    return program.tensors[program.ops[-1].inputs[0]].zero_point
+
+
+def _score(program: Program, values: Mapping[int, Int], x: Int, y: np.ndarray) -> Score:
+    """Of the last layer, by its definition."""
+    op = program.ops[-1]
+    of, to = program.tensors[op.inputs[0]], program.tensors[op.output]
+    logits = op.what.run([x.reshape(-1, *of.shape)], [of], to, [values[op.weight], values[op.bias]])
+    return score(program, logits.reshape(len(x), -1), y)
+
+
+def _layers(program: Program, x: Int, y: np.ndarray, kind: str) -> Iterator[tuple[str, Layer]]:
+    """Last layers to try, each with its name."""
+    classes = program.tensors[program.output].elements
+    if kind in ("ridge", "auto") and x.shape[1] <= MOST_INPUTS:
+        for damping in DAMPINGS:
+            head = least_squares(x, y, classes, damping)
+            for spread in SPREADS:
+                name = f"least squares, damping 2^-{damping}, logits {spread} apart"
+                yield from ((name, layer) for layer in _fitting(program, head, spread / classes))
+    if kind in ("means", "auto"):
+        head = class_means(x, y, classes)
+        for share in SHARES:
+            yield from ((f"class means, {share:g}", layer) for layer in _fitting(program, head, share))
+
+
+def _fitting(program: Program, head: Head, factor: float) -> list[Layer]:
+    """The layer in the integers of the program's, its scale as large as it must be; none where it does not fit."""
+    op = program.ops[-1]
+    of, tensor = program.tensors[op.inputs[0]], program.tensors[op.weight]
+    scales = np.broadcast_to(np.array(tensor.scale), len(head.bias)) * of.scale[0]
+    room = min(MOST_WIDER, *(shift for _, shift in op.what.rescale))
+    for wider in range(room + 1):
+        weight, bias = (in_quanta(part, factor / (scales * 2**wider)) for part in head)
+        if abs(weight).max() <= tensor.q_max and abs(bias).max() <= _MOST_BIAS:
+            return [layer_of(program, weight, bias, wider)]
+    return []
