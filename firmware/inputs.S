@@ -10,6 +10,7 @@
     run masked
     run sampled
     run guided
+    run sharp
     run tail
     run head
     run digits

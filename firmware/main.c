@@ -43,6 +43,7 @@ DECLARE_RUN(graded);
 DECLARE_RUN(masked);
 DECLARE_RUN(sampled);
 DECLARE_RUN(guided);
+DECLARE_RUN(sharp);
 DECLARE_RUN(tail);
 DECLARE_RUN(head);
 DECLARE_RUN(digits);
@@ -50,8 +51,8 @@ DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
 static const run runs[] = {RUN(plain),  RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
-                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(tail),     RUN(head),
-                           RUN(digits), RUN(kernels),  RUN(long)};
+                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(sharp),    RUN(tail),
+                           RUN(head),   RUN(digits),   RUN(kernels),   RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));
@@ -202,7 +203,7 @@ static uint32_t print_logits(void)
 /* The loss of the weights as they are, then under both signs of every direction of the coming step. */
 static int64_t print_losses(void)
 {
-    sf_perturbation probes[MAX_PROBES + 1] = {{0, 0, 0}};
+    sf_perturbation probes[MAX_PROBES + 1] = {{0, 0, 0, 0}};
     int64_t losses[MAX_PROBES + 1];
     const uint32_t count = 1 + 2 * plan.directions;
     for (uint32_t i = 1; i < count; i++) {
@@ -242,7 +243,7 @@ static int64_t report(uint32_t* correct)
 /* Ticks of each operator on one sample, with the weights as they are and perturbed. */
 static void print_operators(void)
 {
-    const sf_perturbation probe = {0, 0, 1};
+    const sf_perturbation probe = {0, 0, 1, 0};
     for (uint32_t i = 0; i < program.op_count; i++) {
         uint64_t ticks[2];
         for (uint32_t p = 0; p < 2; p++) {

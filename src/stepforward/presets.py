@@ -30,6 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sparsity": 0.0,
         "mask": "magnitude",
         "guide": 0.0,
+        "sharpness": 0,
         "low_bits": "direct",
         "schedule": "constant",
         "warmup": 0,

@@ -321,6 +321,15 @@ class Settings:
         decides=True,
         unsaid=0.0,
     )
+    sharpness: int = _row(
+        0,
+        "Sharpness-aware perturbation: before a step tries its directions, it moves the weights this many steps of "
+        "epsilon along one more, to the side with the larger loss, for two more passes over the first one's samples.",
+        "N",
+        **_between(0, 127, "give a number of steps of epsilon from 0 to 127"),
+        decides=True,
+        unsaid=0,
+    )
     low_bits: str = _row(
         "direct",
         "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "

@@ -66,7 +66,7 @@ class World:
         self.logits = np.full((N, 4), 77, np.int32)
         self.votes = (ctypes.c_int8 * 2)(1, -1)
         self.probes = (Probe * 2)(Probe(0, 0, 1), Probe(0, 0, -1))
-        self.trials = (TrialRecord * 2)((0, 1, 0, 1, N), (0, -1, 0, 1, N))
+        self.trials = (TrialRecord * 2)((0, 1, 0, 0, 1, N), (0, -1, 0, 0, 1, N))
 
     def scratch(self, memory="", size=None, block=BLOCK, rows=ROWS):
         memory = self.memory.ctypes.data if memory == "" else memory
@@ -115,7 +115,7 @@ def test_losses_refuse_what_they_cannot_use(threaded):
         middle = (NULL, NULL) if threaded else ()
         probes = given["probes"]
         if threaded and probes:
-            probes = (TrialRecord * 2)(*((p.direction, p.sign, 0, 1, N) for p in probes))
+            probes = (TrialRecord * 2)(*((p.direction, p.sign, p.ascent, 0, 1, N) for p in probes))
         tried = (0, probes) if threaded else (probes,)
         status = call(
             "sf_losses_threaded" if threaded else "sf_losses",
@@ -139,6 +139,8 @@ def test_losses_refuse_what_they_cannot_use(threaded):
     assert losses(state=w.state.ctypes.data + 2) == MISALIGNED
     for sign in (-2, 2, 127):
         assert losses(probes=(Probe * 2)(Probe(0, 0, 1), Probe(0, 0, sign))) == BAD
+    for ascent in (-128, 128, -(2**31)):
+        assert losses(probes=(Probe * 2)(Probe(0, 0, 1, ascent), Probe(0, 0, 0))) == BAD
     for label in (-1, 4, 2**31 - 1):
         wrong = np.array([0, 1, label], np.int32)
         assert losses(y=wrong.ctypes.data) == bindings.BAD_LABEL
@@ -272,8 +274,8 @@ def test_packs_and_crews_refuse_what_they_cannot_use():
         (0, 2**31, 3),
         (2**32 - 1, 2**32 - 1, 2**32 - 1),
     ):
-        assert losses(packs(), count=1, trials=(TrialRecord * 1)((0, 1, *rows))) == BAD, rows
-    assert losses(packs(), n=0, trials=(TrialRecord * 2)((0, 1, 0, 1, 0), (0, 0, 9, 1, 0))) == 0
+        assert losses(packs(), count=1, trials=(TrialRecord * 1)((0, 1, 0, *rows))) == BAD, rows
+    assert losses(packs(), n=0, trials=(TrialRecord * 2)((0, 1, 0, 0, 1, 0), (0, 0, 0, 9, 1, 0))) == 0
     assert losses(packs(at=None)) == BAD and losses(packs(copies=0)) == BAD
     assert losses(packs(at=8)) == MISALIGNED
     assert losses(packs(size=need - 1)) == TOO_SMALL

@@ -46,6 +46,7 @@ CASES = [
         ("masked", 60, M4),
         ("sampled", 60, M4),
         ("guided", 60, M4),
+        ("sharp", 40, M4),
         ("tail", 60, M4),
         ("tail", 10, M55),
     ),

@@ -24,6 +24,7 @@ SETTINGS = (
     {"votes": "graded", "momentum": 0.9},
     {"sparsity": 0.5, "mask": "random"},
     {"guide": 0.5, "momentum": 0.5},
+    {"sharpness": 2},
     {"sparsity": 0.5, "mask": "magnitude"},
     {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
 )

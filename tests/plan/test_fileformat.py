@@ -265,6 +265,25 @@ def test_shares_of_a_guide_out_of_range_are_refused(word, change):
         fileformat.from_bytes(sealed(content))
 
 
+SHARP = plan_training(PROGRAM, range(8), Settings(steps=9, sharpness=3))
+
+
+def test_sharpness_comes_back():
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, SHARP)
+    assert plan.sharpness == 3 and fileformat.from_bytes(fileformat.to_bytes(SHARP)) == SHARP
+
+
+@pytest.mark.parametrize("change", [0, 128, 2**31, 2**32 - 1])
+def test_a_sharpness_out_of_range_is_refused(change):
+    content = bytearray(fileformat.to_bytes(SHARP))
+    first, _ = words_of(content, 14)
+    struct.pack_into("<I", content, first, change)
+    assert status(sealed(content))[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
     content = (GOLDEN / "plan_2.sft").read_bytes()
     assert status(content) == ("a format version this code does not know", 0)

@@ -10,6 +10,7 @@ from stepforward.arithmetic.tables import ONE_Z, alias_table
 STOCHASTIC_ROUNDING = 0xFFFFFFFF
 SAMPLE_ORDER = 0xFFFFFFFE
 MASK = 0xFFFFFFFD
+ASCENT = 0xFFFFFFFC
 """Reserved direction numbers."""
 
 _LOW = np.uint64(0xFFFFFFFF)

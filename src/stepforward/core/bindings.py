@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 14  # SF_INTERFACE
+INTERFACE = 15  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -67,7 +67,10 @@ class PlanHandle(ctypes.Structure):
         *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes")],
         *[(name, c_uint32) for name in ("votes", "scale_first", "scale_bytes")],
         *[(name, c_uint32) for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes")],
-        *[(name, c_uint32) for name in ("guide_share", "drawn_share", "guide_first", "guide_bytes")],
+        *[
+            (name, c_uint32)
+            for name in ("guide_share", "drawn_share", "guide_first", "guide_bytes", "sharpness")
+        ],
         *[(name, c_void_p) for name in ("masks", "mask_words")],
         *[(name, c_uint32) for name in ("mask_count", "mask_word_count")],
         ("sites", c_void_p),
@@ -100,14 +103,14 @@ class Packs(ctypes.Structure):
 class Probe(ctypes.Structure):
     """`sf_perturbation`."""
 
-    _fields_ = (("step", c_uint32), ("direction", c_uint32), ("sign", c_int32))
+    _fields_ = (("step", c_uint32), ("direction", c_uint32), ("sign", c_int32), ("ascent", c_int32))
 
 
 class TrialRecord(ctypes.Structure):
     """`sf_trial`."""
 
     _fields_ = (
-        *[("direction", c_uint32), ("amount", c_int32)],
+        *[("direction", c_uint32), ("amount", c_int32), ("ascent", c_int32)],
         *[(name, c_uint32) for name in ("first", "stride", "rows")],
     )
 

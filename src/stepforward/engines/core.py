@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.directions import ASCENT
 from stepforward.arithmetic.tail import most_rows
 from stepforward.core.bindings import (
     BAD_LABEL,
@@ -281,15 +282,18 @@ class CoreEngine:
 def _record(trial: Trial, samples: int) -> tuple[int, ...]:
     """The numbers of `sf_trial`."""
     move, *others = trial.moves or (Move(0, 0),)
+    ascent = 0
+    if len(others) == 1 and others[0].direction == ASCENT and abs(others[0].amount) <= 127:
+        ascent = others.pop().amount
     first, _, stride = trial.rows.indices(samples)
     if others or move.amount not in (-1, 0, 1):
         raise StepforwardError(
             f"a trial with the moves {', '.join(map(str, trial.moves))}",
-            "the C core moves the weights along one direction by -1, 0 or +1; the reference engine does any",
+            "the C core moves the weights along one direction by -1, 0 or +1, and uphill; the reference does any",
         )
     if stride < 1:
         raise StepforwardError(f"a trial on the rows {trial.rows}", "give rows in rising order")
-    return *move, first, stride, len(range(samples)[trial.rows])
+    return *move, ascent, first, stride, len(range(samples)[trial.rows])
 
 
 def default_threads() -> int:

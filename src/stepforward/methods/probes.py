@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from stepforward.engines.protocol import PLAIN, Batch, Engine
-from stepforward.methods.trials import both_sides
+from stepforward.engines.protocol import PLAIN, Batch, Engine, Trial
+from stepforward.methods.trials import both_sides, uphill_sides
 from stepforward.scores import NATS
 
 
@@ -30,7 +30,7 @@ def probe(engine: Engine, number: int, batch: Batch, directions: int, share_batc
     """Try every direction of a step on both sides; the weights stay as they are.
 
     An exact tail gathers its gradient from the same samples. Where nothing else moves there is nothing to try: one
-    pass, and both sides of every direction alike.
+    pass, and both sides of every direction alike. A sharpness-aware plan first moves the weights uphill.
 
     Args:
         engine: made for one program and one training plan, to which epsilon and the directions' seed belong.
@@ -41,8 +41,17 @@ def probe(engine: Engine, number: int, batch: Batch, directions: int, share_batc
     """
     plan = engine.plan
     gathers, votes = plan is not None and plan.tail is not None, plan is None or bool(plan.voted)
-    trials = both_sides(len(batch), directions, share_batch) if votes else [PLAIN]
+    ascent, climbing = 0, 0
+    if plan is not None and plan.sharpness and votes:
+        sides = uphill_sides(len(batch), directions, share_batch)
+        up, down = engine.losses(number, batch, sides)
+        ascent, climbing = (plan.sharpness if up >= down else -plan.sharpness), _passes(sides, batch)
+    trials = both_sides(len(batch), directions, share_batch, ascent) if votes else [PLAIN]
     sums = engine.losses(number, batch, trials, gathers)
-    passes = sum(len(range(len(batch))[trial.rows]) for trial in trials)
+    passes = _passes(trials, batch)
     pairs = tuple(zip(sums[::2], sums[1::2], strict=True)) if votes else ((sums[0], sums[0]),) * directions
-    return Probes(pairs, passes, sum(sums) * NATS / passes)
+    return Probes(pairs, passes + climbing, sum(sums) * NATS / passes)
+
+
+def _passes(trials: list[Trial], batch: Batch) -> int:
+    return sum(len(range(len(batch))[trial.rows]) for trial in trials)

@@ -1,10 +1,12 @@
 """The trials of a step: which way the weights are moved, and on which samples of the batch."""
 
+from stepforward.arithmetic.directions import ASCENT
 from stepforward.engines.protocol import Move, Trial
 
 
-def both_sides(samples: int, directions: int, share_batch: bool) -> list[Trial]:
-    """Both sides of every direction, + before -, on all samples or on the direction's share of them.
+def both_sides(samples: int, directions: int, share_batch: bool, ascent: int = 0) -> list[Trial]:
+    """Both sides of every direction, + before -, on all samples or on the direction's share of them; from where a move
+    uphill has led, if there is one.
 
     >>> for trial in both_sides(10, 2, share_batch=True): print(*trial)
     (Move(direction=0, amount=1),) slice(0, None, 2)
@@ -13,7 +15,14 @@ def both_sides(samples: int, directions: int, share_batch: bool) -> list[Trial]:
     (Move(direction=1, amount=-1),) slice(1, None, 2)
     """
     rows = shares(samples, directions) if share_batch else [slice(None)] * directions
-    return [Trial((Move(i, side),), rows[i]) for i in range(directions) for side in (+1, -1)]
+    uphill = (Move(ASCENT, ascent),) if ascent else ()
+    return [Trial((Move(i, side), *uphill), rows[i]) for i in range(directions) for side in (+1, -1)]
+
+
+def uphill_sides(samples: int, directions: int, share_batch: bool) -> list[Trial]:
+    """Both sides of the direction that a sharpness-aware step moves uphill along, on what the first direction sees."""
+    rows = shares(samples, directions)[0] if share_batch else slice(None)
+    return [Trial((Move(ASCENT, side),), rows) for side in (+1, -1)]
 
 
 def shares(samples: int, directions: int) -> list[slice]:

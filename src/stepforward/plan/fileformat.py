@@ -37,6 +37,7 @@ NAMES = (
     "matching",
     "leg",
     "guide",
+    "sharpness",
 )
 """Sections in the order in which they stand; the kind of one is its index plus one."""
 
@@ -257,6 +258,16 @@ def _read_guide(words: Sequence[int]) -> dict[str, Any]:
     return {"guide": (guide, drawn)}
 
 
+def _sharpness(plan: TrainingPlan) -> list[int]:
+    return [plan.sharpness]
+
+
+def _read_sharpness(words: Sequence[int]) -> dict[str, Any]:
+    (amount,) = words
+    _check(1 <= amount <= 127)
+    return {"sharpness": amount}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -271,6 +282,7 @@ SECTIONS = {
     "matching": _Section(_matching, _read_matching),
     "leg": _Section(_leg, _read_leg),
     "guide": _Section(_guide, _read_guide),
+    "sharpness": _Section(_sharpness, _read_sharpness),
 }
 
 OPTIONAL = {
@@ -281,6 +293,7 @@ OPTIONAL = {
     "matching": lambda plan: False,
     "leg": lambda plan: plan.first_step > 0,
     "guide": lambda plan: plan.guide is not None,
+    "sharpness": lambda plan: plan.sharpness > 0,
 }
 """Sections that only some plans that train have, and which."""
 

@@ -73,6 +73,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         tail=tail,
         votes=settings.votes,
         guide=_guide(settings),
+        sharpness=settings.sharpness,
     )
 
 

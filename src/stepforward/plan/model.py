@@ -112,7 +112,7 @@ class TrainingPlan:
 
     `elements` counts the trainable parameters; the votes of `accumulate` steps move them together. The
     schedule begins at `first_step`, where a run returned to earlier weights or was extended. `guide` has the shares of
-    a guided direction (contract, section 6).
+    a guided direction (contract, section 6); `sharpness` is how far uphill directions are tried.
     """
 
     objective: Objective
@@ -147,6 +147,7 @@ class TrainingPlan:
 
     votes: str = "sign"
     guide: tuple[int, int] | None = None
+    sharpness: int = 0
 
     @property
     def state(self) -> tuple[StatePart, ...]:

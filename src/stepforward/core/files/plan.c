@@ -205,6 +205,15 @@ static sf_status read_guide(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
+/* Steps of epsilon uphill. */
+static sf_status read_sharpness(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 1 || sfi_word(at) < 1 || sfi_word(at) > 127)
+        return SF_BAD_PLAN;
+    plan->sharpness = sfi_word(at);
+    return SF_OK;
+}
+
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* Kinds of section. */
@@ -222,6 +231,7 @@ enum {
     MATCHING,
     LEG,
     GUIDED,
+    SHARPNESS,
     SECTIONS
 };
 
@@ -231,7 +241,7 @@ static const reader readers[SECTIONS] = {
     [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [MASKS] = read_masks,
     [STATE] = read_state,         [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
     [LAST_LAYER] = read_tail,     [MATCHING] = read_matching,     [LEG] = read_leg,
-    [GUIDED] = read_guide,
+    [GUIDED] = read_guide,        [SHARPNESS] = read_sharpness,
 };
 
 #define BIT(kind) (1u << (kind))

@@ -37,12 +37,13 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 14u
+#define SF_INTERFACE 15u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
 #define SF_MAX_DIRECTIONS 255 /* directions of one step */
 #define SF_SHA256_BYTES 32
+#define SF_ASCENT 0xFFFFFFFCu /* the direction that a sharpness-aware step moves uphill along */
 
 /* ---------------------------------------------------------------------------------------------------- status */
 
@@ -231,6 +232,7 @@ typedef struct sf_plan {
     uint32_t drawn_share;
     uint32_t guide_first; /* byte of the state where the guide begins, an int8 for each element that votes move */
     uint32_t guide_bytes;
+    uint32_t sharpness;   /* steps of epsilon uphill before the directions are tried, 0 .. 127 */
     const sf_mask* masks; /* of each tensor that votes move, or NULL: all of it moves */
     const uint32_t* mask_words;
     uint32_t mask_count;
@@ -272,12 +274,13 @@ typedef struct sf_scratch {
     uint32_t row_tile; /* rows of weights staged together: SF_DEVICE_ROWS, or a multiple of 16 */
 } sf_scratch;
 
-/* Add sign * eps * z(plan seed, step, direction) to the trainable weights. sign is +1 or -1; 0 leaves them as they are.
- */
+/* Add sign * eps * z(plan seed, step, direction) to the trainable weights, and ascent * eps * z(.., SF_ASCENT), the
+ * move uphill of a sharpness-aware step. sign is +1, -1 or 0; ascent -127 .. 127. Both 0 leave them as they are. */
 typedef struct sf_perturbation {
     uint32_t step;
     uint32_t direction;
     int32_t sign;
+    int32_t ascent;
 } sf_perturbation;
 
 /* Bytes of working memory for every call below. More bytes make a device faster where it would otherwise stage weights

@@ -49,6 +49,7 @@ size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_t
 typedef struct sf_trial {
     uint32_t direction;
     int32_t amount; /* -1, 0 or +1 */
+    int32_t ascent; /* along SF_ASCENT, -127 .. 127 */
     uint32_t first, stride, rows;
 } sf_trial;
 

@@ -20,7 +20,8 @@ static const uint8_t* weight_at(const sfi_pass* pass, uint32_t tensor)
 /* The entry of a tensor that this pass perturbs; the tail is not among them. */
 static const sf_trainable* find_trainable(const sfi_pass* pass, uint32_t tensor)
 {
-    if (pass->plan == NULL || pass->perturbation == NULL || pass->perturbation->sign == 0)
+    if (pass->plan == NULL || pass->perturbation == NULL ||
+        (pass->perturbation->sign == 0 && pass->perturbation->ascent == 0))
         return NULL;
     for (uint32_t i = 0; i < pass->plan->voted_count; i++)
         if (pass->plan->trainables[i].tensor == tensor)
@@ -34,11 +35,17 @@ static int32_t largest(const sf_tensor* t) { return t->dtype == SF_S16 ? 32767 :
 /* What a bias stays inside of. */
 SFI_INLINE int32_t clamp_s32(int64_t v) { return v < -INT32_MAX ? -INT32_MAX : v > INT32_MAX ? INT32_MAX : (int32_t)v; }
 
+static void draw_of(const sfi_pass* pass, const sf_trainable* entry, uint32_t direction, uint32_t first, uint32_t count,
+                    int8_t* z)
+{
+    const uint32_t step = pass->perturbation->step;
+    const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, step, direction, entry->tensor);
+    sfi_draw_planned(&stream, pass->program, pass->plan, pass->state, entry, first, count, z);
+}
+
 static void draw(const sfi_pass* pass, const sf_trainable* entry, uint32_t first, uint32_t count, int8_t* z)
 {
-    const sf_perturbation* p = pass->perturbation;
-    const sfi_stream stream = sfi_stream_of(pass->kernels, pass->plan->seed, p->step, p->direction, entry->tensor);
-    sfi_draw_planned(&stream, pass->program, pass->plan, pass->state, entry, first, count, z);
+    draw_of(pass, entry, pass->perturbation->direction, first, count, z);
 }
 
 /* Scaler of element e, and in *run how many elements from e on (at most count) share it. */
@@ -68,11 +75,11 @@ static void perturb_exact_s16(int16_t* w, const int8_t* z, uint32_t count, const
         w[i] = (int16_t)sfi_clamp(w[i] + sign * sfi_exact_delta(z[i], mult, half, shift), -q_max, q_max);
 }
 
-static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int32_t sign, int64_t q_max)
+/* z: the sum of all moves. */
+static int64_t paper_weight(const sf_plan* plan, int64_t w, int32_t z, const sf_scaler* s, int64_t q_max)
 {
     const int64_t half = plan->delta_shift > 0 ? (int64_t)1 << (plan->delta_shift - 1) : 0;
-    int64_t v =
-        ((w * ONE_Z + sign * (int64_t)s->perturb_mult * z) * (int64_t)plan->delta_mult + half) >> plan->delta_shift;
+    int64_t v = ((w * ONE_Z + (int64_t)s->perturb_mult * z) * (int64_t)plan->delta_mult + half) >> plan->delta_shift;
     return v < -q_max ? -q_max : v > q_max ? q_max : v;
 }
 
@@ -92,18 +99,48 @@ void sfi_widen_weights(const sf_tensor* t, const uint8_t* data, uint32_t first, 
     }
 }
 
+/* An element after the moves along its direction and uphill. |delta| < 2^23, so that 128 of them and a weight of 16
+ * bits fit 32 bits. */
+static int64_t climbed(const sf_plan* plan, int64_t w, int32_t z, int32_t uphill, const sf_scaler* s,
+                       const sf_perturbation* p, int32_t sign, int64_t q_max)
+{
+    const int32_t mult = (int32_t)s->perturb_mult, shift = (int32_t)sfi_min_u32(s->perturb_shift, 24);
+    const int32_t half = shift > 0 ? 1 << (shift - 1) : 0;
+    if (plan->perturbation != SF_EXACT)
+        return paper_weight(plan, w, sign * z + p->ascent * uphill, s, q_max);
+    const int64_t v =
+        w + (sign * sfi_exact_delta(z, mult, half, shift) + p->ascent * sfi_exact_delta(uphill, mult, half, shift));
+    return v < -q_max ? -q_max : v > q_max ? q_max : v;
+}
+
+static void climb_s16(const sfi_pass* pass, const sf_trainable* entry, const sf_tensor* t, uint32_t first,
+                      uint32_t count, const int8_t* z, int32_t sign, int32_t q_max, int16_t* w)
+{
+    int8_t uphill[SFI_CHUNK];
+    for (uint32_t at = 0, run; at < count; at++) {
+        if (at % SFI_CHUNK == 0)
+            draw_of(pass, entry, SF_ASCENT, first + at, sfi_min_u32(SFI_CHUNK, count - at), uphill);
+        const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at, 1, &run);
+        w[at] = (int16_t)climbed(pass->plan, w[at], z[at], uphill[at % SFI_CHUNK], s, pass->perturbation, sign, q_max);
+    }
+}
+
 /* w + sign * eps * z; of long numbers, rounded to weights. */
-static void perturb_s16(const sf_plan* plan, const sf_trainable* entry, const sf_tensor* t, uint32_t bits,
+static void perturb_s16(const sfi_pass* pass, const sf_trainable* entry, const sf_tensor* t, uint32_t bits,
                         uint32_t first, uint32_t count, const int8_t* z, int32_t sign, int16_t* w)
 {
+    const sf_plan* plan = pass->plan;
     const int32_t q_max = largest(t) << bits; /* a clamp before rounding is one after it */
-    for (uint32_t at = 0, run; at < count; at += run) {
+    const int climbs = pass->perturbation->ascent != 0;
+    if (climbs)
+        climb_s16(pass, entry, t, first, count, z, sign, q_max, w);
+    for (uint32_t at = 0, run; !climbs && at < count; at += run) {
         const sf_scaler* s = sfi_scaler_at(plan, entry, t, first + at, count - at, &run);
         if (plan->perturbation == SF_EXACT)
             perturb_exact_s16(w + at, z + at, run, s, sign, q_max);
         else
             for (uint32_t i = at; i < at + run; i++)
-                w[i] = (int16_t)paper_weight(plan, w[i], z[i], s, sign, q_max);
+                w[i] = (int16_t)paper_weight(plan, w[i], sign * z[i], s, q_max);
     }
     sfi_shorten(bits, count, w);
 }
@@ -131,7 +168,7 @@ void sfi_stage_s16(const sfi_source* source, uint32_t first, uint32_t count, int
     int8_t z[SFI_CHUNK];
     draw(pass, source->entry, first, count, z);
     sfi_lengthen(&source->fractions, first, count, out);
-    perturb_s16(pass->plan, source->entry, t, source->fractions.bits, first, count, z, pass->perturbation->sign, out);
+    perturb_s16(pass, source->entry, t, source->fractions.bits, first, count, z, pass->perturbation->sign, out);
 }
 
 #if __STDC_HOSTED__
@@ -195,7 +232,7 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
 {
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
-    if (twin != NULL && entry != NULL && pass->plan->perturbation == SF_EXACT) {
+    if (twin != NULL && entry != NULL && pass->plan->perturbation == SF_EXACT && pass->perturbation->ascent == 0) {
         stage_both(pass, entry, first, count, out, twin);
         return;
     }
@@ -208,10 +245,9 @@ void sfi_stage_twins_s16(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
     for (uint32_t at = 0, some; entry != NULL && at < count; at += some) {
         some = sfi_min_u32(PIECE - (first + at) % SFI_CHUNK, count - at);
         draw(pass, entry, first + at, some, z);
-        perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, pass->perturbation->sign, out + at);
+        perturb_s16(pass, entry, t, fractions.bits, first + at, some, z, pass->perturbation->sign, out + at);
         if (twin != NULL)
-            perturb_s16(pass->plan, entry, t, fractions.bits, first + at, some, z, -pass->perturbation->sign,
-                        twin + at);
+            perturb_s16(pass, entry, t, fractions.bits, first + at, some, z, -pass->perturbation->sign, twin + at);
     }
 }
 
@@ -235,11 +271,11 @@ void sfi_stage_twins_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, 
     const sf_tensor* t = pass->program->tensors + tensor;
     const sf_trainable* entry = find_trainable(pass, tensor);
     const int32_t* w = (const int32_t*)(const void*)(weight_at(pass, tensor)) + first;
-    if (twin == NULL || entry == NULL || pass->plan->perturbation != SF_EXACT) {
+    if (twin == NULL || entry == NULL || pass->plan->perturbation != SF_EXACT || pass->perturbation->ascent != 0) {
         sfi_stage_s32(pass, tensor, first, count, out);
         if (twin != NULL) {
             const sf_perturbation* p = pass->perturbation;
-            const sf_perturbation other = {p->step, p->direction, -p->sign};
+            const sf_perturbation other = {p->step, p->direction, -p->sign, p->ascent};
             sfi_pass opposite = *pass;
             opposite.perturbation = &other;
             sfi_stage_s32(&opposite, tensor, first, count, twin);
@@ -284,19 +320,25 @@ void sfi_stage_s32(const sfi_pass* pass, uint32_t tensor, uint32_t first, uint32
     if (entry == NULL)
         return;
 
-    int8_t z[SFI_CHUNK];
-    const int32_t sign = pass->perturbation->sign;
+    int8_t z[SFI_CHUNK], uphill[SFI_CHUNK];
+    const sf_perturbation* p = pass->perturbation;
+    const int32_t sign = p->sign;
     for (uint32_t at = 0; at < count; at++) {
         uint32_t run;
+        const uint32_t some = sfi_min_u32(SFI_CHUNK, count - at);
         if (at % SFI_CHUNK == 0)
-            draw(pass, entry, first + at, sfi_min_u32(SFI_CHUNK, count - at), z);
+            draw(pass, entry, first + at, some, z);
+        if (at % SFI_CHUNK == 0 && p->ascent != 0)
+            draw_of(pass, entry, SF_ASCENT, first + at, some, uphill);
         const sf_scaler* s = sfi_scaler_at(pass->plan, entry, t, first + at, 1, &run);
         const int32_t shift = (int32_t)sfi_min_u32(s->perturb_shift, 24), half = shift > 0 ? 1 << (shift - 1) : 0;
         int64_t v;
-        if (pass->plan->perturbation == SF_EXACT)
+        if (p->ascent != 0)
+            v = climbed(pass->plan, out[at], z[at % SFI_CHUNK], uphill[at % SFI_CHUNK], s, p, sign, INT32_MAX);
+        else if (pass->plan->perturbation == SF_EXACT)
             v = out[at] + (int64_t)sign * sfi_exact_delta(z[at % SFI_CHUNK], (int32_t)s->perturb_mult, half, shift);
         else
-            v = paper_weight(pass->plan, out[at], z[at % SFI_CHUNK], s, sign, INT32_MAX);
+            v = paper_weight(pass->plan, out[at], sign * z[at % SFI_CHUNK], s, INT32_MAX);
         out[at] = clamp_s32(v);
     }
 }

@@ -69,7 +69,7 @@ static int are_twins(const sfi_pass* a, const sfi_pass* b)
 {
     const sf_perturbation *p = a->perturbation, *q = b->perturbation;
     return p != NULL && q != NULL && p->step == q->step && p->direction == q->direction && p->sign == -q->sign &&
-           p->sign != 0;
+           p->sign != 0 && p->ascent == q->ascent;
 }
 
 /* Walk to the operator of a tile. */

@@ -122,7 +122,7 @@ static int continues(const job* j)
     if (j->count % 2 != 0 || (t->direction > 0 && (j->packs->drawn != 1 + j->step || j->packs->held != t->direction)))
         return 0;
     for (uint32_t i = 0; i < j->count; i++)
-        if (t[i].amount == 0 || t[i].amount != (i % 2 == 0 ? 1 : -1) * t[i & ~1u].amount ||
+        if (t[i].amount == 0 || t[i].ascent != 0 || t[i].amount != (i % 2 == 0 ? 1 : -1) * t[i & ~1u].amount ||
             t[i].direction != t->direction + i / 2)
             return 0;
     return 1;
@@ -159,7 +159,7 @@ static void lay_out(job* j)
 
 static sf_perturbation move_of(const job* j, uint32_t trial)
 {
-    const sf_perturbation p = {j->step, j->trials[trial].direction, j->trials[trial].amount};
+    const sf_perturbation p = {j->step, j->trials[trial].direction, j->trials[trial].amount, j->trials[trial].ascent};
     return p;
 }
 
@@ -219,7 +219,7 @@ static samples gather(const job* j, const sf_scratch* scratch, const sf_trial* t
 static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const samples* s, uint32_t first,
                        uint32_t count)
 {
-    sf_perturbation moves[AT_ONCE] = {{0, 0, 0}};
+    sf_perturbation moves[AT_ONCE] = {{0, 0, 0, 0}};
     int64_t part[AT_ONCE] = {0};
     sfi_tail tail = {NULL, NULL, 0, 0};
     sfi_packed packed = j->packed;
@@ -398,7 +398,7 @@ static sf_status check_trials(const sf_trial* trials, uint32_t count, uint32_t n
     if (count > 0 && trials == NULL)
         return SF_BAD_ARGUMENT;
     for (const sf_trial* t = trials; t < trials + count; t++)
-        if (t->amount < -1 || t->amount > 1 || t->stride == 0 ||
+        if (t->amount < -1 || t->amount > 1 || t->ascent < -127 || t->ascent > 127 || t->stride == 0 ||
             (t->rows > 0 && t->first + (uint64_t)(t->rows - 1) * t->stride >= n))
             return SF_BAD_ARGUMENT;
     return SF_OK;
@@ -470,7 +470,7 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
                              int32_t* logits)
 {
-    const sf_trial plain = {0, 0, 0, 1, n};
+    const sf_trial plain = {0, 0, 0, 0, 1, n};
     const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL, NULL};
     const sf_status status = sfi_check_logits(&pass, scratch, x, logits);

@@ -278,7 +278,8 @@ static sf_status check_perturbations(const sf_perturbation* perturbations, uint3
     if (count > 0 && perturbations == NULL)
         return SF_BAD_ARGUMENT;
     for (uint32_t j = 0; j < count; j++)
-        if (perturbations[j].sign < -1 || perturbations[j].sign > 1)
+        if (perturbations[j].sign < -1 || perturbations[j].sign > 1 || perturbations[j].ascent < -127 ||
+            perturbations[j].ascent > 127)
             return SF_BAD_ARGUMENT;
     return SF_OK;
 }

@@ -31,7 +31,7 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
 
 /* The votes of `count` directions from `first` on, by their losses on the samples from, from + stride, ... */
 static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, uint32_t from, uint32_t stride,
-                      uint32_t first, uint32_t count, sfi_voting* voting)
+                      uint32_t first, uint32_t count, int32_t ascent, sfi_voting* voting)
 {
     sf_perturbation probes[2 * TOGETHER];
     int64_t losses[2 * TOGETHER];
@@ -39,6 +39,7 @@ static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uin
         probes[i].step = t->step;
         probes[i].direction = first + i / 2;
         probes[i].sign = i % 2 == 0 ? 1 : -1;
+        probes[i].ascent = ascent;
     }
     const sf_status status = losses_of(t, x, labels, n, from, stride, probes, 2 * count, losses);
     for (uint32_t i = 0; status == SF_OK && i < count; i++)
@@ -49,10 +50,29 @@ static sf_status vote(sf_trainer* t, const int8_t* x, const int32_t* labels, uin
 /* Where only the tail moves: one pass, and no votes. */
 static sf_status gather(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
 {
-    const sf_perturbation plain = {t->step, 0, 0};
+    const sf_perturbation plain = {t->step, 0, 0, 0};
     int64_t loss;
     sfi_fill(t->votes, 0, t->plan->directions);
     return losses_of(t, x, labels, n, 0, 1, &plain, 1, &loss);
+}
+
+/* How far to climb before the directions are tried: to the side of SF_ASCENT with the larger loss. */
+static sf_status climb(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, int32_t* ascent)
+{
+    const uint32_t stride = t->plan->share_batch ? t->plan->directions : 1;
+    const sf_perturbation probes[2] = {{t->step, SF_ASCENT, 1, 0}, {t->step, SF_ASCENT, -1, 0}};
+    int64_t losses[2] = {0, 0}, one[2];
+    sf_status status = SF_OK;
+    if (stride == 1)
+        status = sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, 2, losses);
+    for (uint64_t j = 0; status == SF_OK && stride > 1 && j < n; j += stride) {
+        status = sf_losses(t->program, t->plan, t->weights, t->state, &t->scratch,
+                           x + (size_t)j * t->program->input_bytes, labels + j, 1, probes, 2, one);
+        losses[0] += one[0];
+        losses[1] += one[1];
+    }
+    *ascent = losses[0] >= losses[1] ? (int32_t)t->plan->sharpness : -(int32_t)t->plan->sharpness;
+    return status;
 }
 
 static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, sfi_voting* voting)
@@ -60,9 +80,16 @@ static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
     if (t->plan->voted_count == 0)
         return gather(t, x, labels, n);
+    int32_t ascent = 0;
+    if (t->plan->sharpness > 0) {
+        const sf_status status = climb(t, x, labels, n, &ascent);
+        if (status != SF_OK)
+            return status;
+    }
     for (uint32_t i = 0, count; i < m; i += count) {
         count = share ? 1 : sfi_min_u32(TOGETHER, m - i);
-        const sf_status status = vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count, voting);
+        const sf_status status =
+            vote(t, x, labels, n, share && n > 0 ? i % n : 0, share ? m : 1, i, count, ascent, voting);
         if (status != SF_OK)
             return status;
     }
