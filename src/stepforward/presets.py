@@ -10,6 +10,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "method": "qzo-ff",
         "first_stage": "none",
+        "head_start": "none",
         "steps": 2000,
         "most_steps": 0,
         "balance": False,
