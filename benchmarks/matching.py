@@ -13,10 +13,12 @@ from corrupted_cifar import MEAN, STD, images_of, network
 
 import stepforward as sf
 from stepforward.engines.core import CoreEngine
+from stepforward.engines.matching import MatchingEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.matching.online import Online
+from stepforward.matching.plan import for_matching
 from stepforward.matching.words import from_words
 from stepforward.sources.open import open_source
 
@@ -27,17 +29,16 @@ STREAMS = {
 }
 
 
-def correct(program, references, x, y, batch, lag):
-    """How many of a stream are named correctly while it is adapted to."""
+def correct(program, references, x, y, batch):
+    """How many of a stream are classified correctly while it is adapted to."""
+    if batch == 1:  # a device predicts first, and then its constants follow
+        found = MatchingEngine(program, for_matching(program, references)).follow(x)
+        return int((found.argmax(axis=1) == y).sum())
     online, right = Online(program, references), 0
     for at in range(0, len(x), batch):
         block = x[at : at + batch]
-        if lag:  # a device predicts first, and then its constants follow
-            found = logits_of(CoreEngine(online.program), block)
-            online.see(block)
-        else:
-            online.see(block, layered=True)
-            found = logits_of(CoreEngine(online.program), block)
+        online.see(block)
+        found = logits_of(CoreEngine(online.program), block)
         right += int((found.argmax(axis=1) == y[at : at + batch]).sum())
     return right
 
@@ -72,7 +73,7 @@ def main():
                 continue
             x, y = inputs(images[:count]), labels[:count]
             before = int((logits_of(CoreEngine(program), x).argmax(axis=1) == y).sum())
-            after = correct(program, references, x, y, batch, lag=batch == 1)
+            after = correct(program, references, x, y, batch)
             row[way] = {
                 "images": len(y),
                 "source": round(100 * before / len(y), 1),
@@ -81,21 +82,21 @@ def main():
         rows[name] = row
         print(name, row, flush=True)
     streams = {}
+    ways = [("batch 64", 64), *([("one at a time", 1)] if given.online_images else [])]
     for name in ("clean", "contrast"):
         x, labels = inputs(sets[name][0]), sets[name][1]
         for kind, parts in STREAMS.items():
-            before = after = total = 0
+            found = dict.fromkeys(("images", "source", *(way for way, _ in ways)), 0)
             for part in parts:
                 chosen = np.flatnonzero(np.isin(labels, part))[: given.stream_images]
-                before += int(
-                    (logits_of(CoreEngine(program), x[chosen]).argmax(axis=1) == labels[chosen]).sum()
-                )
-                after += correct(program, references, x[chosen], labels[chosen], 64, lag=False)
-                total += len(chosen)
+                plain = logits_of(CoreEngine(program), x[chosen]).argmax(axis=1)
+                found["images"] += len(chosen)
+                found["source"] += int((plain == labels[chosen]).sum())
+                for way, batch in ways:
+                    found[way] += correct(program, references, x[chosen], labels[chosen], batch)
             streams[f"{name}, {kind}"] = {
-                "images": total,
-                "source": round(100 * before / total, 1),
-                "matched": round(100 * after / total, 1),
+                key: value if key == "images" else round(100 * value / found["images"], 1)
+                for key, value in found.items()
             }
             print(name, kind, streams[f"{name}, {kind}"], flush=True)
     means = {

@@ -138,18 +138,7 @@ def test_one_batch_layer_by_layer_is_a_matching(program):
     known, off = references(program, samples(program)), samples(program, shift=30)
     found = {one.site.name: one.constants for one in match(program, known, off)}
     online = Online(program, known)
-    online.see(off, layered=True)
+    online.see(off)
     assert online.program == matched(program, found)
     online.reset()
     assert online.program is program
-
-
-def test_sample_by_sample_comes_near_too(program):
-    known, off = references(program, samples(program)), samples(program, shift=30, spread=12.0)
-    online = Online(program, known)
-    for sample in off:
-        online.see(sample[None])
-    first = sites(program)[0].name
-    all_at_once = match(program, known, off)[0].constants
-    assert np.array_equal(online.constants[first].ratio, all_at_once.ratio)  # nothing before it changes
-    assert np.array_equal(online.constants[first].bias, all_at_once.bias)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Model, Preprocess
+from stepforward.cli.options import Classes, Data, Follow, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 
@@ -15,6 +15,7 @@ def evaluate(
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
     threads: Annotated[int | None, setting("threads")] = None,
+    follow: Follow = False,
     as_json: Json = False,
 ) -> Outcome:
     """Measure a network on labelled samples: accuracy, loss, accuracy per class.
@@ -34,5 +35,6 @@ def evaluate(
         preprocess=preprocess,
         input_shape=input_shape,
         threads=threads,
+        follow=follow,
     )
     return Outcome(result, evaluation)

@@ -47,6 +47,14 @@ Image = Annotated[
         show_default="mean=0,std=1: pixels divided by 255",
     ),
 ]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow",
+        help="Match a quantized model to the samples while it sees them, one after the other, without labels, as a "
+        "device does.",
+    ),
+]
 Preprocess = Annotated[
     str | None,
     typer.Option(

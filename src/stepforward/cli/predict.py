@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Image, InputShape, Json, Model, Preprocess
+from stepforward.cli.options import Classes, Follow, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 
@@ -24,6 +24,7 @@ def predict(
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
     threads: Annotated[int | None, setting("threads")] = None,
+    follow: Follow = False,
     as_json: Json = False,
 ) -> Outcome:
     """Say which class the network sees in files without labels, and how likely it takes it to be.
@@ -36,5 +37,5 @@ def predict(
     from stepforward.verbs.predict import predict as verb
 
     opened = complete(open_source(model, input_shape), files[0], classes, image, preprocess)
-    found = verb(opened, files, top=top, threads=threads)
+    found = verb(opened, files, top=top, threads=threads, follow=follow)
     return Outcome({"predictions": found, "notes": opened.notes}, predictions)

@@ -114,3 +114,9 @@ class MatchingEngine:
             self._core.sf_journal_matching(journal, self._program, self._plan, state), "writing the journal"
         )
         check(self._core.sf_journal_end(journal, 0, 0), "writing the journal")
+
+
+def device_matching_bytes(program: Program) -> int:
+    """Working memory of a device that runs one sample at a time and counts it: `sf_match_bytes(program)`."""
+    handle, _file = open_program(program)
+    return library().sf_match_bytes(handle)

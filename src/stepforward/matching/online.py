@@ -1,4 +1,4 @@
-"""Matching while a network is used: every inference adds to the sums, and the constants follow."""
+"""Matching batch by batch on a host: every batch adds to the sums, site by site, before its outputs are computed."""
 
 from collections.abc import Mapping
 
@@ -36,23 +36,13 @@ class Online:
         self.constants: dict[str, Constants] = {}
         self._sums: dict[str, Sums] = {}
 
-    def see(self, x: NDArray[np.int8], layered: bool = False) -> None:
-        """Add samples in the base's input format.
-
-        Args:
-            x: (n, *shape of the input).
-            layered: False, a device's way: all sites see what the present constants give, then all constants are made
-                again. True: site by site, each with the ones before it made again from these very samples; of one
-                batch on a host, before its outputs are computed.
-        """
+    def see(self, x: NDArray[np.int8]) -> None:
+        """Add samples in the base's input format, (n, *shape of the input): every site sees what the ones before it
+        give with constants made again from these very samples."""
         running = self.program
         for site, reference in self._sites:
             self._add(site, reference, running, x)
-            if layered:
-                running = self._refreshed(running, site, reference)
-        if not layered:
-            for site, reference in self._sites:
-                running = self._refreshed(running, site, reference)
+            running = self._refreshed(running, site, reference)
         self.program = running
 
     def _add(self, site: Site, reference: Reference, running: Program, x: NDArray[np.int8]) -> None:

@@ -245,6 +245,7 @@ def inspection(result: dict) -> RenderableType:
             show_bytes(result["arena_bytes"]),
             f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
         ),
+        *_following_rows(result["following"]),
         *_host_rows(result["host"]),
     ]
     besides = Table.grid(padding=(0, 2))
@@ -261,6 +262,13 @@ def inspection(result: dict) -> RenderableType:
     return Group(
         ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation, *notes
     )
+
+
+def _following_rows(following: dict | None) -> list[tuple[str, str, str]]:
+    if following is None:
+        return []
+    meaning = f"state of a device that follows a stream without labels, {following['channels']} channels"
+    return [("matching", show_bytes(following["state_bytes"]), meaning)]
 
 
 def _quanta(value: float) -> Text:

@@ -11,6 +11,7 @@ from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.intervals import wilson
 from stepforward.lowering.lower import lower
+from stepforward.run import follow as stream
 from stepforward.run.complete import complete, doubt, given
 from stepforward.run.given import Classes, Image
 from stepforward.run.notes import one_sided
@@ -28,6 +29,7 @@ def evaluate(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
+    follow: bool = False,
 ) -> dict:
     """Accuracy, loss and confusion matrix; in integers for a quantized model, in float32 for a float one.
 
@@ -38,6 +40,9 @@ def evaluate(
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         threads: of the C core; default: all cores.
+        follow: match a quantized model to the samples while it sees them, one after the other, without their labels, as
+            a device does: each is seen with what those before it led to. In the order of the data, which for folders is
+            class by class.
 
     Returns:
         accuracy, accuracy_interval (95 %), mean_recall (every class counts alike), correct, count, loss (nats per
@@ -49,8 +54,12 @@ def evaluate(
     """
     opened = complete(open_source(model, input_shape), data, classes, image, preprocess)
     dataset = load_data(opened, data, "test")
-    started, sha = time.monotonic(), None
-    if not opened.is_float:
+    started, sha, notes = time.monotonic(), None, []
+    if follow:
+        followed = stream.follow(opened, dataset.x)
+        result, notes = score(followed.program, followed.logits, dataset.y), [followed.note]
+        sha = followed.program.weights_sha256
+    elif not opened.is_float:
         program = lower(opened.network())
         logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, dataset.x))
         result, sha = score(program, logits, dataset.y), program.weights_sha256
@@ -71,6 +80,7 @@ def evaluate(
         "notes": [
             *opened.notes,
             *dataset.notes,
+            *notes,
             *one_sided(dataset, "samples"),
             *doubt(opened, result.confusion),
         ],

@@ -7,6 +7,7 @@ from typing import Any
 
 from stepforward.engines.core import default_threads, open_program
 from stepforward.engines.host_memory import CHOICES, even_block, host_memory
+from stepforward.engines.matching import device_matching_bytes
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
@@ -18,8 +19,10 @@ from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
 from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
+from stepforward.run.follow import matching_plan
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 
 def inspect(
@@ -45,7 +48,8 @@ def inspect(
     Raises:
         StepforwardError: the model is damaged, or is a float model.
     """
-    program = _program(model)
+    opened = None if _is_program(model) else open_source(model)
+    program = _program(model) if opened is None else lower(opened.network())
     settings = Settings(steps=1, sizes=sizes)
     if epsilon is not None:
         settings = replace(settings, epsilon=epsilon)
@@ -71,6 +75,7 @@ def inspect(
         "trainable_parameters": plan.elements,
         "weights_sha256": program.weights_sha256,
         **asdict(memory(program, plan)),
+        "following": _following(opened, program),
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
         "host": _host(program, plan),
@@ -107,12 +112,25 @@ def _host(program: Program, plan: TrainingPlan) -> dict:
     return result
 
 
+def _is_program(model: Any) -> bool:
+    return isinstance(model, Program) or (isinstance(model, (str, Path)) and Path(model).suffix == ".sfp")
+
+
 def _program(model: Any) -> Program:
-    if isinstance(model, Program):
-        return model
-    if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
-        return fileformat.load(model)
-    return lower(open_source(model).network())
+    return model if isinstance(model, Program) else fileformat.load(model)
+
+
+def _following(opened: Source | None, program: Program) -> dict | None:
+    """What a device needs to match statistics while it uses the network; None where the model has none."""
+    if opened is None or not opened.statistics.get("sites"):
+        return None
+    plan = matching_plan(opened, program)
+    return {
+        "sites": len(plan.sites),
+        "channels": sum(len(site.mean) for site in plan.sites),
+        "state_bytes": plan.state_bytes,
+        "scratch_bytes": device_matching_bytes(program),
+    }
 
 
 def _op(program: Program, op: Op) -> dict:

@@ -13,6 +13,7 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run as run_float
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
+from stepforward.run import follow as stream
 from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
 from stepforward.run.samples import files_of, read_samples
@@ -30,6 +31,7 @@ def predict(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     threads: int | None = None,
+    follow: bool = False,
 ) -> list[dict]:
     """The classes a network sees, with probabilities; in integers for a quantized model, in float32 for a float one.
 
@@ -42,6 +44,7 @@ def predict(
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         preprocess: a function that reads files, as of `adapt`.
         threads: of the C core; default: all cores.
+        follow: match a quantized model to the samples while it sees them, one after the other, as a device does.
 
     Returns:
         One dictionary per sample: source, class, probability (the softmax of the logits, 0 to 1), and top: the
@@ -58,13 +61,18 @@ def predict(
     names = opened.class_names or tuple(str(number) for number in range(opened.outputs))
     return [
         _description(source, row, names, top)
-        for source, row in zip(sources, _probabilities(opened, x, threads), strict=True)
+        for source, row in zip(sources, _probabilities(opened, x, threads, follow), strict=True)
     ]
 
 
-def _probabilities(opened: Source, x: NDArray[np.float32], threads: int | None) -> NDArray[np.float64]:
+def _probabilities(
+    opened: Source, x: NDArray[np.float32], threads: int | None, follow: bool
+) -> NDArray[np.float64]:
     """Softmax of the logits, float64, shape (n, classes)."""
-    if not opened.is_float:
+    if follow:
+        found, program, _ = stream.follow(opened, x)
+        logits = found * np.float64(program.tensors[program.output].scale[0])
+    elif not opened.is_float:
         program = lower(opened.network())
         scale = program.tensors[program.output].scale[0]
         logits = logits_of(CoreEngine(program, threads=threads), quantize_input(program, x)) * np.float64(
