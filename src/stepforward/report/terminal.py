@@ -245,7 +245,7 @@ def inspection(result: dict) -> RenderableType:
             show_bytes(result["arena_bytes"]),
             f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
         ),
-        *_following_rows(result["following"]),
+        *_following_rows(result.get("following")),
         *_host_rows(result["host"]),
     ]
     besides = Table.grid(padding=(0, 2))
