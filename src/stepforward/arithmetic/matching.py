@@ -21,7 +21,7 @@ PRIOR = 16
 """Samples of the reference that count besides those that were seen."""
 
 SLIGHT, PLAIN = 256, 512
-"""Nothing is corrected up to the first, everything from the second on: `times` what one class alone does, 2^8 for 1."""
+"""Nothing is corrected up to the first, everything from the second on: `times` what is usual, 2^8 for 1."""
 
 MOST = 1 << 25
 """Positions that sums may hold, samples times positions of one sample and the prior's among them: 64 bits suffice."""
@@ -33,7 +33,8 @@ class Reference(NamedTuple):
     Attributes:
         mean: s32.
         deviation: 0 to 2^31 - 1; 0 for a channel that is left alone.
-        distances: how far samples of one class alone are from these, as `distances` measures it: two numbers above 0.
+        distances: how far samples usually are from these, as `distances` measures it: two numbers above 0. `quantize`
+            takes what samples of one class alone show, times a share that rises with the depth of the site.
     """
 
     mean: Int
@@ -129,12 +130,12 @@ def distances(moment: Moments, unit: Int) -> tuple[int, int]:
 
 
 def times(found: tuple[int, int], usual: tuple[int, int]) -> int:
-    """The larger of two distances in units of what one class alone does, 2^8 for 1."""
+    """The larger of two distances in units of what is usual, 2^8 for 1."""
     return max((256 * far) // near for far, near in zip(found, usual, strict=True))
 
 
 def share(found: tuple[int, int], usual: tuple[int, int], rule: Rule = RULE) -> int:
-    """How much of what was found is corrected, 0 to 256: nothing up to what one class alone does, all from twice that.
+    """How much of what was found is corrected, 0 to 256: nothing up to what is usual, all from twice that.
 
     >>> [share((far, 0), (100, 100)) for far in (50, 100, 150, 200, 999)]
     [0, 0, 128, 256, 256]

@@ -84,7 +84,7 @@ def remaining(
 ) -> tuple[int, int]:
     """How far other samples are from the references, without and with what was found: a gate compares the two.
 
-    Both are sums over the sites of the larger distance, in 2^-8 of what one class alone does.
+    Both are sums over the sites of the larger distance, in 2^-8 of what is usual.
     """
     before = after = 0
     so_far = program

@@ -22,6 +22,10 @@ _FINE = 5
 _FEW = 8
 """A class with fewer samples says nothing of how far classes are apart."""
 
+_EARLIEST, _LATEST = 0.25, 1.5
+"""What the distances of one class are taken times at the first site and at the last; between them the square of the
+depth decides. What a new world does shows first, what a class is last."""
+
 _USUAL = (1 << 10, 1 << 9)
 """Distances of one class alone where no class has enough samples: about those of image classifiers."""
 
@@ -70,13 +74,25 @@ def references(program: Program, x: NDArray[np.int8], threads: int | None = None
     """
     x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
     seen = logits_of(CoreEngine(program, threads=threads), x).argmax(axis=1)
-    return {site.name: _reference(program, site, x, seen, threads) for site in sites(program)}
+    found = sites(program)
+    depths = np.linspace(0, 1, len(found))
+    return {
+        site.name: _reference(
+            program, site, x, seen, float(_EARLIEST + (_LATEST - _EARLIEST) * depth**2), threads
+        )
+        for site, depth in zip(found, depths, strict=True)
+    }
 
 
 def _reference(
-    program: Program, site: Site, x: NDArray[np.int8], seen: NDArray[np.integer], threads: int | None
+    program: Program,
+    site: Site,
+    x: NDArray[np.int8],
+    seen: NDArray[np.integer],
+    part: float,
+    threads: int | None,
 ) -> Reference:
-    """Of one site; `seen` are the classes that the network itself sees."""
+    """Of one site; `seen` are the classes that the network itself sees, `part` of whose distances is usual."""
     mult, shift = program.ops[site.place].what.pairs()
     fine = np.maximum(shift - 15 - _FINE, 0) * np.ones(site.channels, dtype=np.int64)
     sampled = site_sums(program, site, np.zeros_like(fine), fine, x, threads)
@@ -92,7 +108,8 @@ def _reference(
         if rows.sum() >= _FEW:
             own = _moments(Sampled(sampled.first[rows], sampled.second[rows]), site.positions)
             apart.append(_apart(own, mean, variance, deviation > 0))
-    usual = tuple(max(1, int(v)) for v in np.mean(apart, axis=0)) if len(apart) > 1 else _USUAL
+    of_classes = np.mean(apart, axis=0) if len(apart) > 1 else _USUAL
+    usual = tuple(max(1, int(part * v)) for v in of_classes)
     return Reference(centre, deviation, (usual[0], usual[1]))
 
 

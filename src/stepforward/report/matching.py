@@ -33,7 +33,7 @@ def matching(result: MatchResult) -> RenderableType:
         (
             "distance",
             f"{result.distance_before:.1f} to {result.distance_after:.1f}",
-            "of held-out samples from the reference, summed over the sites; 1: what one class alone does",
+            "of held-out samples from the reference, summed over the sites; 1: what is usual",
         ),
         ("sites", f"{len(corrected)} of {len(result.sites)}", "corrected"),
         (

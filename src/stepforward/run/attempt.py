@@ -22,7 +22,7 @@ MATCHED = "matched"
 
 @dataclass(frozen=True, kw_only=True)
 class SiteChange:
-    """One operator: how far the samples were from the reference, in units of what one class alone does, and what of
+    """One operator: how far the samples were from the reference, in units of what is usual, and what of
     that is corrected, 0 to 1."""
 
     name: str
@@ -74,7 +74,7 @@ def attempt(
     threads: int | None,
     balance: bool = False,
 ) -> Attempt:
-    """Match a program, and keep that where held-out samples say so.
+    """Match a program, and keep that where held-out samples say so: by their losses, or without labels by distances.
 
     Args:
         program: the base.
@@ -117,11 +117,10 @@ def _gate(
 ) -> str:
     if not made:
         return "base: the samples are like those the model was made for"
-    if after >= before:
-        return "base: matching brought held-out samples no nearer"
-    if scores and (scores[1][0] < scores[0][0] or scores[1][1] > scores[0][1]):
-        return "base: matching did not help on held-out samples"
-    return MATCHED
+    if scores is None:
+        return MATCHED if after < before else "base: matching brought held-out samples no nearer"
+    worse = scores[1][0] < scores[0][0] or scores[1][1] > scores[0][1]
+    return "base: matching did not help on held-out samples" if worse else MATCHED
 
 
 def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:

@@ -58,7 +58,7 @@ class MatchResult(Entries):
         source: the model, and `data` and `test`, as people know them.
         kept: "matched", or "base: " and why.
         sites: one entry for each, in order.
-        distance_before, distance_after: of held-out samples, summed over the sites, in units of what one class does.
+        distance_before, distance_after: of held-out samples, summed over the sites, in units of what is usual.
         samples: how many were matched on, held out, and tested on.
         measured_on: "test" or "held-out", or None where no labels are known; then there is no accuracy either.
         constants_bytes: what the constants of the corrected sites take.

@@ -14,7 +14,7 @@
 typedef struct sfi_site {
     uint32_t left; /* sites after this one */
     uint32_t op, channels, positions;
-    const uint32_t* usual;    /* two distances of one class alone */
+    const uint32_t* usual;    /* two distances */
     const int32_t* mean;      /* one for each channel, as all that follows */
     const int32_t* deviation; /* 0: left alone */
     int32_t* first;           /* sums */

@@ -242,7 +242,7 @@ typedef struct sf_plan {
     uint32_t site_count;
     uint32_t match_window; /* samples after which sums are halved */
     uint32_t match_prior;  /* samples of the reference among those that were seen */
-    uint32_t match_slight; /* how far statistics may be without being corrected, 2^8: what one class alone does */
+    uint32_t match_slight; /* how far statistics may be without being corrected, 2^8: what is usual */
     uint32_t match_plain;  /* how far they are where all is corrected */
     uint32_t match_first;  /* byte of the state where the samples begin, then each site's sums and constants */
     uint32_t match_bytes;
