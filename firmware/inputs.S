@@ -11,6 +11,7 @@
     run sampled
     run guided
     run sharp
+    run adam
     run tail
     run head
     run digits

@@ -44,6 +44,7 @@ DECLARE_RUN(masked);
 DECLARE_RUN(sampled);
 DECLARE_RUN(guided);
 DECLARE_RUN(sharp);
+DECLARE_RUN(adam);
 DECLARE_RUN(tail);
 DECLARE_RUN(head);
 DECLARE_RUN(digits);
@@ -51,8 +52,8 @@ DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
 static const run runs[] = {RUN(plain),  RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
-                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(sharp),    RUN(tail),
-                           RUN(head),   RUN(digits),   RUN(kernels),   RUN(long)};
+                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(sharp),    RUN(adam),
+                           RUN(tail),   RUN(head),     RUN(digits),    RUN(kernels),  RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));

@@ -54,8 +54,8 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 def small_runs(steps: int = 200) -> dict[str, Run]:
     """The small network: plain sign-SPSA, two directions with momentum, a head trained after a cut by directions that
     share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, graded
-    votes, directions of some weights alone, guided directions, a move uphill before each step, and a last layer that
-    moves by its gradient.
+    votes, directions of some weights alone, guided directions, a move uphill before each step, Adam, and a last layer
+    that moves by its gradient.
     """
     program = small_network()
     everything = range(program.parameter_count)
@@ -105,6 +105,10 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "sharp": (
             everything,
             Settings(steps=steps, sizes="relative", directions=3, seed=12, sharpness=2),
+        ),
+        "adam": (
+            everything,
+            Settings(steps=steps, sizes="relative", directions=2, seed=13, optimizer="adam", momentum=0.9),
         ),
         "tail": (
             everything,

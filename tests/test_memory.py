@@ -52,7 +52,14 @@ def test_momentum_costs_two_bytes_per_trainable_parameter():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"guide": 0.5}, {"votes": "graded", "momentum": 0.5}, {"low_bits": "accumulate-4"}], ids=str
+    "changes",
+    [
+        {"optimizer": "adam"},
+        {"guide": 0.5},
+        {"votes": "graded", "momentum": 0.5},
+        {"low_bits": "accumulate-4"},
+    ],
+    ids=str,
 )
 def test_every_part_of_the_state_has_a_line(changes):
     program = small_program("s8")

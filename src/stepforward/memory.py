@@ -16,6 +16,7 @@ _STATE = {
     "held votes": "votes of the steps that move the weights together",
     "tail": "sums of the exact tail",
     "guide": "guide of the directions",
+    "squares": "mean squares of Adam",
 }
 
 

@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr": 1e-3,
         "batch": 128,
         "momentum": 0.0,
+        "optimizer": "sgd",
         "distribution": "normal",
         "perturbation": "paper",
         "rounding": "floor",

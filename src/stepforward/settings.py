@@ -26,6 +26,7 @@ FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
 MASKS = ("magnitude", "random", "threshold")
 HEAD_STARTS = ("none", "means", "ridge", "auto")
+OPTIMIZERS = ("sgd", "adam")
 TAILS = ("auto", "exact", "votes")
 VOTES = ("sign", "graded")
 
@@ -272,6 +273,16 @@ class Settings:
         decides=True,
         by_engine={INTEGERS: 0.0, GRADIENTS: 0.9},
     )
+    optimizer: str = _row(
+        "sgd",
+        "What makes a move of the votes. sgd: their sum along the directions, with momentum if given; adam: that "
+        "divided by each weight's own running deviation, with momentum as its first decay (0.9 is usual), for four "
+        "more bytes of RAM per parameter that moves.",
+        "NAME",
+        choices=OPTIMIZERS,
+        decides=True,
+        unsaid="sgd",
+    )
     distribution: str = _row(
         "normal",
         "Of the directions: normal, rademacher or binomial.",
@@ -406,6 +417,11 @@ class Settings:
             raise StepforwardError(
                 f"first_stage = {self.first_stage!r}, with method = {self.method!r}",
                 "give first_stage none: only a network in fixed point is matched",
+            )
+        if self.accumulate > 1 and self.optimizer != "sgd":
+            raise StepforwardError(
+                f"low_bits = {self.low_bits!r} with optimizer = {self.optimizer!r}",
+                "give optimizer sgd: Adam divides the move of every step, and these move the weights together",
             )
         if self.accumulate > 1 and self.guide:
             raise StepforwardError(

@@ -47,6 +47,7 @@ CASES = [
         ("sampled", 60, M4),
         ("guided", 60, M4),
         ("sharp", 40, M4),
+        ("adam", 40, M4),
         ("tail", 60, M4),
         ("tail", 10, M55),
     ),

@@ -25,6 +25,7 @@ SETTINGS = (
     {"sparsity": 0.5, "mask": "random"},
     {"guide": 0.5, "momentum": 0.5},
     {"sharpness": 2},
+    {"optimizer": "adam", "momentum": 0.9},
     {"sparsity": 0.5, "mask": "magnitude"},
     {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
 )

@@ -284,6 +284,28 @@ def test_a_sharpness_out_of_range_is_refused(change):
         fileformat.from_bytes(sealed(content))
 
 
+ADAM = plan_training(PROGRAM, range(8), Settings(steps=9, optimizer="adam", momentum=0.9, guide=0.1))
+
+
+def test_mean_squares_are_the_last_part_of_the_state():
+    handle, _file = open_program(PROGRAM)
+    plan, _plan_file = open_plan(handle, ADAM)
+    assert [part.kind for part in ADAM.state] == ["momentum", "guide", "squares"]
+    assert (plan.decay, plan.squares_first, plan.squares_bytes) == (7, ADAM.state[2].first, 4 * ADAM.elements)
+    assert plan.state_bytes == ADAM.state_bytes
+    assert fileformat.from_bytes(fileformat.to_bytes(ADAM)) == ADAM
+
+
+@pytest.mark.parametrize("change", [0, 17, 2**31, 2**32 - 1])
+def test_a_decay_out_of_range_is_refused(change):
+    content = bytearray(fileformat.to_bytes(ADAM))
+    first, _ = words_of(content, 15)
+    struct.pack_into("<I", content, first, change)
+    assert status(sealed(content))[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(sealed(content))
+
+
 def test_a_plan_of_an_old_version_is_refused_with_what_makes_a_new_one():
     content = (GOLDEN / "plan_2.sft").read_bytes()
     assert status(content) == ("a format version this code does not know", 0)

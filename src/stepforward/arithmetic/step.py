@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.adam import divided, squares_after
 from stepforward.arithmetic.directions import STOCHASTIC_ROUNDING, direction, half_words
 from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
 from stepforward.arithmetic.guide import after, guided
@@ -116,6 +117,7 @@ def update(
     step: int,
     votes: Sequence[int],
     shape: Shape = AS_DRAWN,
+    squares: Int | None = None,
 ) -> Int:
     """The weights after one step; `velocity` (the tensor's momentum buffer) is updated in place.
 
@@ -128,13 +130,18 @@ def update(
         step: step number.
         votes: one s8 per direction.
         shape: as for `perturb`.
+        squares: what Adam divides by, u32 of each element, or None; updated in place.
     """
     g = _sum(plan, entry, tensor, shape, step, votes)
     if shape.guide is not None:
         shape.guide[:] = after(plan.guide, shape.guide, g, votes)
+    scaled = clamp(g << plan.momentum_bits, -32767, 32767)
     if velocity is not None:
         faded = shift_right(velocity * plan.momentum, 15)
         velocity[:] = g = clamp(faded + (g << plan.momentum_bits), -32767, 32767)
+    if squares is not None:
+        squares[:] = squares_after(squares, scaled, step, plan.decay)
+        g = divided(scaled if velocity is None else velocity, squares)
     return _moved(plan, entry, tensor, w, step, g * rate_of(plan, step))
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 15  # SF_INTERFACE
+INTERFACE = 16  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -69,7 +69,16 @@ class PlanHandle(ctypes.Structure):
         *[(name, c_uint32) for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes")],
         *[
             (name, c_uint32)
-            for name in ("guide_share", "drawn_share", "guide_first", "guide_bytes", "sharpness")
+            for name in (
+                "guide_share",
+                "drawn_share",
+                "guide_first",
+                "guide_bytes",
+                "sharpness",
+                "decay",
+                "squares_first",
+                "squares_bytes",
+            )
         ],
         *[(name, c_void_p) for name in ("masks", "mask_words")],
         *[(name, c_uint32) for name in ("mask_count", "mask_word_count")],

@@ -31,6 +31,7 @@ class ReferenceEngine:
         self._shapes = {entry.tensor: self._shape_of(entry) for entry in self._entries}
         self._sums = self._no_sums()
         self._velocity: dict[int, Int] = {}
+        self._squares: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
         self.vote_scale = 0
         self._held: list[tuple[int, ...]] = []
@@ -122,7 +123,17 @@ class ReferenceEngine:
             if held:
                 moved = step.update_together(self.plan, entry, tensor, w, step_number, held, shape)
             else:
-                moved = step.update(self.plan, entry, tensor, w, velocity, step_number, votes, shape)
+                moved = step.update(
+                    self.plan,
+                    entry,
+                    tensor,
+                    w,
+                    velocity,
+                    step_number,
+                    votes,
+                    shape,
+                    self._squares.get(entry.tensor),
+                )
             self._put(entry, moved)
         for entry in self._tail:
             tensor = self.program.tensors[entry.tensor]
@@ -156,6 +167,7 @@ class ReferenceEngine:
             ),
             "held votes": np.array(self._held, dtype=np.int8).tobytes(),
             "tail": b"",
+            "squares": b"".join(s.astype("<u4").tobytes() for s in self._squares.values()),
             "guide": b"".join(
                 shape.guide.astype(np.int8).tobytes()
                 for shape in self._shapes.values()
@@ -192,6 +204,9 @@ class ReferenceEngine:
                 begin = first["momentum"] + 2 * entry.first_element
                 velocity = np.frombuffer(state, "<i2", size, begin)
                 self._velocity[entry.tensor] = velocity.astype(np.int64)
+            if "squares" in first and entry in self._entries:
+                squares = np.frombuffer(state, "<u4", size, first["squares"] + 4 * entry.first_element)
+                self._squares[entry.tensor] = squares.astype(np.int64)
             guide = self._shapes[entry.tensor].guide if entry in self._entries else None
             if guide is not None:
                 guide[:] = np.frombuffer(state, np.int8, size, first["guide"] + entry.first_element)

@@ -38,6 +38,7 @@ NAMES = (
     "leg",
     "guide",
     "sharpness",
+    "adam",
 )
 """Sections in the order in which they stand; the kind of one is its index plus one."""
 
@@ -268,6 +269,16 @@ def _read_sharpness(words: Sequence[int]) -> dict[str, Any]:
     return {"sharpness": amount}
 
 
+def _adam(plan: TrainingPlan) -> list[int]:
+    return [plan.decay]
+
+
+def _read_adam(words: Sequence[int]) -> dict[str, Any]:
+    (decay,) = words
+    _check(1 <= decay <= 16)
+    return {"decay": decay}
+
+
 SECTIONS = {
     "objective": _Section(_objective, _read_objective),
     "directions": _Section(_directions, _read_directions),
@@ -283,6 +294,7 @@ SECTIONS = {
     "leg": _Section(_leg, _read_leg),
     "guide": _Section(_guide, _read_guide),
     "sharpness": _Section(_sharpness, _read_sharpness),
+    "adam": _Section(_adam, _read_adam),
 }
 
 OPTIONAL = {
@@ -294,6 +306,7 @@ OPTIONAL = {
     "leg": lambda plan: plan.first_step > 0,
     "guide": lambda plan: plan.guide is not None,
     "sharpness": lambda plan: plan.sharpness > 0,
+    "adam": lambda plan: plan.decay > 0,
 }
 """Sections that only some plans that train have, and which."""
 
@@ -377,7 +390,10 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan | MatchingPlan:
     _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
     _check(
         plan.state == state
-        and (plan.accumulate == 1 or (plan.momentum == 0 and plan.tail is None and plan.guide is None))
+        and (
+            plan.accumulate == 1
+            or (plan.momentum == plan.decay == 0 and plan.tail is None and plan.guide is None)
+        )
     )
     return plan
 

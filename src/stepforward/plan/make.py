@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from stepforward.arithmetic.adam import ONE as ONE_DEVIATION
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
@@ -17,6 +18,9 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.master import with_master_weights
 from stepforward.program.model import Program, Tensor
 from stepforward.settings import Settings
+
+DECAY = 7
+"""Of Adam's mean squares: they remember about 128 steps."""
 
 
 def plan_training(program: Program, trainable: Sequence[int], settings: Settings) -> TrainingPlan:
@@ -74,6 +78,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         votes=settings.votes,
         guide=_guide(settings),
         sharpness=settings.sharpness,
+        decay=DECAY if settings.optimizer == "adam" else 0,
     )
 
 
@@ -141,8 +146,12 @@ def _guide(settings: Settings) -> tuple[int, int] | None:
     return (round(share * 32768), round(math.sqrt(1 - share * share) * 32768)) if share else None
 
 
-def _share(settings: Settings, bits: int) -> int:
-    """What the sum of votes times z is divided by: directions, fractions of momentum, levels of a vote."""
+def _share(settings: Settings, bits: int) -> float:
+    """What the sum of votes times z is divided by: directions, fractions of momentum, levels of a vote. Adam's moves
+    are in units of a deviation, and sum up over the steps that momentum remembers.
+    """
+    if settings.optimizer == "adam":
+        return ONE_DEVIATION * DELTA_Z / (1 - settings.momentum)
     return settings.directions * 2**bits * (ONE if settings.votes == "graded" else 1)
 
 
@@ -193,7 +202,7 @@ def _trainable(program: Program, index: int, element: int, settings: Settings, b
     )
 
 
-def _most(grid: Sequence[float], settings: Settings, share: int) -> tuple[float, float]:
+def _most(grid: Sequence[float], settings: Settings, share: float) -> tuple[float, float]:
     """The largest epsilon and learning rate whose multipliers fit: below 2^16, or 2^24 in the paper's perturbation."""
     finest = min(grid)
     ratio = 65535.4 / DELTA_Z  # a hair more would round up to 2^16

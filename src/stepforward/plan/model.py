@@ -83,6 +83,7 @@ STATE_PARTS = {
     "tail": 5,
     "guide": 6,
     "matching": 7,
+    "squares": 8,
 }
 """What a state may hold, in this order, and how a file says so."""
 
@@ -112,7 +113,8 @@ class TrainingPlan:
 
     `elements` counts the trainable parameters; the votes of `accumulate` steps move them together. The
     schedule begins at `first_step`, where a run returned to earlier weights or was extended. `guide` has the shares of
-    a guided direction (contract, section 6); `sharpness` is how far uphill directions are tried.
+    a guided direction (contract, section 6); `sharpness` is how far uphill directions are tried;
+    `decay` that of the mean squares which Adam divides by, 0 without it.
     """
 
     objective: Objective
@@ -148,6 +150,7 @@ class TrainingPlan:
     votes: str = "sign"
     guide: tuple[int, int] | None = None
     sharpness: int = 0
+    decay: int = 0
 
     @property
     def state(self) -> tuple[StatePart, ...]:
@@ -159,6 +162,7 @@ class TrainingPlan:
             "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
             "tail": TAIL_HEAD_BYTES + 4 * (self.elements - self.voted_elements) if self.tail else 0,
             "guide": self.voted_elements if self.guide else 0,
+            "squares": 4 * self.voted_elements if self.decay else 0,
         }
         parts, at = [], 0
         for kind in STATE_PARTS:

@@ -1,5 +1,6 @@
 """How far a plan moves weights, in their own quanta."""
 
+from stepforward.arithmetic.adam import ONE
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
@@ -18,6 +19,7 @@ def quanta(program: Program, plan: TrainingPlan) -> dict[str, tuple[float, float
             probe = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z
         probe /= 2**entry.fraction_bits
         pairs = zip(entry.update_mult, entry.update_shift, strict=True)
-        step = max(mult / 2**shift for mult, shift in pairs) / DELTA_Z * 2**plan.momentum_bits * plan.vote_one
+        one = ONE if plan.decay else 2**plan.momentum_bits * plan.vote_one / DELTA_Z
+        step = max(mult / 2**shift for mult, shift in pairs) * one
         result[program.tensors[entry.tensor].name] = (probe, step)
     return result

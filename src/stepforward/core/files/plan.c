@@ -12,7 +12,7 @@
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, GUIDE = 6, MATCHED = 7 };
+enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, GUIDE = 6, MATCHED = 7, SQUARES = 8 };
 
 #define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
 #define MOST_TAIL_BITS 14u
@@ -119,6 +119,9 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         } else if (kind == TAIL) {
             plan->tail_first = first;
             plan->tail_bytes = bytes;
+        } else if (kind == SQUARES) {
+            plan->squares_first = first;
+            plan->squares_bytes = bytes;
         } else if (kind == MATCHED) {
             plan->match_first = first;
             plan->match_bytes = bytes;
@@ -214,6 +217,15 @@ static sf_status read_sharpness(sf_plan* plan, const uint8_t* at, uint32_t count
     return SF_OK;
 }
 
+/* How long Adam's mean squares remember. */
+static sf_status read_adam(sf_plan* plan, const uint8_t* at, uint32_t count)
+{
+    if (count != 1 || sfi_word(at) < 1 || sfi_word(at) > 16)
+        return SF_BAD_PLAN;
+    plan->decay = sfi_word(at);
+    return SF_OK;
+}
+
 typedef sf_status (*reader)(sf_plan* plan, const uint8_t* at, uint32_t count);
 
 /* Kinds of section. */
@@ -232,6 +244,7 @@ enum {
     LEG,
     GUIDED,
     SHARPNESS,
+    ADAM,
     SECTIONS
 };
 
@@ -241,7 +254,7 @@ static const reader readers[SECTIONS] = {
     [SCHEDULE] = read_schedule,   [TRAINABLES] = read_trainables, [MASKS] = read_masks,
     [STATE] = read_state,         [VOTES] = read_votes,           [LOW_BITS] = read_low_bits,
     [LAST_LAYER] = read_tail,     [MATCHING] = read_matching,     [LEG] = read_leg,
-    [GUIDED] = read_guide,        [SHARPNESS] = read_sharpness,
+    [GUIDED] = read_guide,        [SHARPNESS] = read_sharpness,   [ADAM] = read_adam,
 };
 
 #define BIT(kind) (1u << (kind))
@@ -341,6 +354,7 @@ static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, ui
            part_fits(plan->held_first, plan->held_bytes, held, &end) &&
            part_fits(plan->tail_first, plan->tail_bytes, tail, &end) &&
            part_fits(plan->guide_first, plan->guide_bytes, plan->guide_share > 0 ? voted : 0, &end) &&
+           part_fits(plan->squares_first, plan->squares_bytes, plan->decay > 0 ? 4 * voted : 0, &end) &&
            end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
 }
 
@@ -357,7 +371,8 @@ static int low_bits_fit(const sf_plan* plan, uint64_t fractions_bytes)
         return 1;
     if (fractions_bytes > 0)
         return plan->accumulate == 1;
-    return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0 && plan->guide_share == 0;
+    return plan->accumulate > 1 && plan->accumulate <= 255 && plan->beta == 0 && plan->guide_share == 0 &&
+           plan->decay == 0;
 }
 
 static int is_tensor_of(const sf_op* op, uint32_t tensor)

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 15u
+#define SF_INTERFACE 16u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -232,7 +232,10 @@ typedef struct sf_plan {
     uint32_t drawn_share;
     uint32_t guide_first; /* byte of the state where the guide begins, an int8 for each element that votes move */
     uint32_t guide_bytes;
-    uint32_t sharpness;   /* steps of epsilon uphill before the directions are tried, 0 .. 127 */
+    uint32_t sharpness;     /* steps of epsilon uphill before the directions are tried, 0 .. 127 */
+    uint32_t decay;         /* of the mean squares that Adam divides by, 1 .. 16; 0: moves are not divided */
+    uint32_t squares_first; /* byte of the state where they begin, a uint32 for each element that votes move */
+    uint32_t squares_bytes;
     const sf_mask* masks; /* of each tensor that votes move, or NULL: all of it moves */
     const uint32_t* mask_words;
     uint32_t mask_count;

@@ -63,6 +63,45 @@ static void momentum_step(const sf_plan* plan, int16_t* v, int32_t* g, uint32_t 
     }
 }
 
+static uint32_t root(uint32_t v)
+{
+    uint32_t found = 0;
+    for (uint32_t bit = (uint32_t)1 << 30; bit > 0; bit >>= 2) {
+        const uint32_t tried = found + bit;
+        found >>= 1;
+        if (v >= tried) {
+            v -= tried;
+            found += bit;
+        }
+    }
+    return found;
+}
+
+/* Mean squares of g << F take in one more, at first as the mean of all so far; below 2^30. */
+static void square_step(const sf_plan* plan, uint32_t step, uint32_t* squares, const int32_t* g, uint32_t count)
+{
+    uint32_t shift = 0;
+    while (shift < plan->decay && ((uint64_t)step + 1) >> (shift + 1) != 0)
+        shift++;
+    const int32_t half = shift > 0 ? (int32_t)1 << (shift - 1) : 0, scale = (int32_t)1 << plan->fraction_bits;
+    for (uint32_t i = 0; i < count; i++) {
+        const int32_t scaled = sfi_clamp(g[i] * scale, -32767, 32767);
+        squares[i] = (uint32_t)((int32_t)squares[i] + ((scaled * scaled - (int32_t)squares[i] + half) >> shift));
+    }
+}
+
+/* g, or without momentum g << F, in 1/256 of the deviation of its element. */
+static void divide(const sf_plan* plan, const uint32_t* squares, int32_t* g, uint32_t count)
+{
+    const int32_t scale = plan->beta > 0 ? 1 : (int32_t)1 << plan->fraction_bits;
+    for (uint32_t i = 0; i < count; i++) {
+        const int32_t v = sfi_clamp(g[i] * scale, -32767, 32767);
+        const uint32_t by = root(squares[i]) + 1, size = (uint32_t)(v < 0 ? -v : v);
+        const int32_t move = (int32_t)sfi_min_u32((256 * size + by / 2) / by, 32767);
+        g[i] = v < 0 ? -move : move;
+    }
+}
+
 /* |g * mult * rate| < 2^22 * 2^16 * 2^15 = 2^53, of the tail 2^30 * 2^31 = 2^61, and a rounding term of at most 2^61
  * besides. */
 SFI_CLONES
@@ -146,7 +185,7 @@ static int is_narrow(const sf_plan* plan, const sf_trainable* entry, const sf_te
     for (uint32_t i = 0; i < entry->scaler_count; i++)
         if (plan->scalers[entry->scaler_first + i].update_shift < 2)
             return 0;
-    return plan->beta > 0 || sum * 127 <= 32767;
+    return plan->beta > 0 || plan->decay > 0 || sum * 127 <= 32767;
 }
 
 /* g becomes the move. With factor = high * 2^16 + low, p >> 16 is g*high + (g*low >> 16), since a floor of a floor is a
@@ -240,6 +279,11 @@ static int16_t* momentum_of(const sfi_moving* m, const sf_trainable* entry)
     return (int16_t*)(void*)((uint8_t*)m->state + m->plan->momentum_first) + entry->element_first;
 }
 
+static uint32_t* squares_of(const sfi_moving* m, const sf_trainable* entry)
+{
+    return (uint32_t*)(void*)((uint8_t*)m->state + m->plan->squares_first) + entry->element_first;
+}
+
 /* g of one step. */
 static void sum_directions(const sfi_moving* m, const sf_trainable* entry, const sf_tensor* t, uint32_t step,
                            uint32_t first, uint32_t count, int32_t* g)
@@ -287,8 +331,12 @@ static void gather(const sfi_moving* m, const sf_trainable* entry, const sf_tens
         sum_directions(m, entry, t, m->step, first, count, p->g);
         if (m->plan->guide_share > 0)
             move_guide(m, entry, first, count, p->g);
+        if (m->plan->decay > 0)
+            square_step(m->plan, m->step, squares_of(m, entry) + first, p->g, count);
         if (m->plan->beta > 0)
             momentum_step(m->plan, momentum_of(m, entry) + first, p->g, count);
+        if (m->plan->decay > 0)
+            divide(m->plan, squares_of(m, entry) + first, p->g, count);
     }
     draw_noise(m, entry, first, count, p->u);
 }
@@ -331,7 +379,7 @@ static int move_by_table(const sfi_moving* m, const sf_trainable* entry, const s
     const sfi_moves_kernel moves = m->kernels->moves;
     const uint32_t direction = only_direction(plan, m->votes);
     if (moves == NULL || t->dtype != SF_S16 || entry->scaler_count != 1 || plan->beta > 0 || plan->guide_share > 0 ||
-        plan->accumulate > 1 || plan->rounding == SF_STOCHASTIC || direction == plan->directions ||
+        plan->decay > 0 || plan->accumulate > 1 || plan->rounding == SF_STOCHASTIC || direction == plan->directions ||
         count < 2 * SFI_CHUNK || !is_narrow(plan, entry, t, m->votes))
         return 0;
     int32_t g[256];
