@@ -31,6 +31,7 @@ from stepforward.run.learner import Samples
 from stepforward.run.legs import leg_plan
 from stepforward.run.notes import of_training
 from stepforward.run.parameters import Stored, stored
+from stepforward.run.prefix import Prefix, run_prefix
 from stepforward.run.prepare import Prepared
 from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
@@ -52,8 +53,10 @@ class IntegerLearner:
         program: that the steps begin with; scores are of it, at temperature 1.
         trained: the program that learns: the same, unless it has master weights.
         plan: of the training.
+        prefix: what samples have gone through before the run; the engines run the rest.
         engine: runs `trained`.
         deployed: runs `program` where it is another; else None.
+        inputs: of the whole program, by part.
     """
 
     prepared: Prepared
@@ -63,14 +66,20 @@ class IntegerLearner:
     trained: Program
     plan: TrainingPlan
     engine: CoreEngine
+    prefix: Prefix
     deployed: CoreEngine | None
-    samples: dict[str, Samples]
+    inputs: dict[str, Samples]
     found: Found | None
     started: Started
     steps: int
     shares: int
     directions: int
     nats: float = NATS
+
+    @property
+    def samples(self) -> dict[str, Samples]:
+        """What the engines run, by part."""
+        return self.prefix.samples
 
     @property
     def tail(self) -> Stored | None:
@@ -89,7 +98,7 @@ class IntegerLearner:
     def lead(self, leg: Leg) -> None:
         """Have the engine follow another leg."""
         moving = [entry.tensor for entry in self.plan.trainable]
-        self.engine.follow(leg_plan(self.program, moving, self.settings, leg))
+        self.engine.follow(self.prefix.plan(leg_plan(self.program, moving, self.settings, leg)))
 
     def sha256(self) -> str:
         """Of the present weights."""
@@ -97,7 +106,7 @@ class IntegerLearner:
 
     def header(self, every: int) -> dict:
         """Everything that decides the weights, as a journal's header records it."""
-        return journal_settings(self.settings, self.program, self.plan, self.samples, every)
+        return journal_settings(self.settings, self.program, self.plan, self.inputs, every)
 
     def save_base(self, folder: Path) -> None:
         """Write the quantized base where a float model was given."""
@@ -115,7 +124,8 @@ class IntegerLearner:
         return Figures(
             bits=bits,
             memory=memory(self.trained, self.plan),
-            host_scratch_bytes=self.engine.scratch_bytes
+            host_scratch_bytes=self.prefix.bytes
+            + self.engine.scratch_bytes
             + (self.deployed.scratch_bytes if self.deployed else 0),
             trainable_parameters=self.plan.elements,
             notes=found,
@@ -165,9 +175,9 @@ def integer_learner(
     else:
         settings, found = search(program, trainable, settings, samples["train"], settings.threads)
     trained, plan = for_training(program, trainable, settings)
-    deployed = None
+    prefix, deployed = run_prefix(trained, plan, samples, settings), None
     if settings.low_bits == "master":
-        deployed = CoreEngine(program, threads=settings.threads, memory=settings.memory)
+        deployed = CoreEngine(prefix.program(program), threads=settings.threads, memory=settings.memory)
     else:
         program = trained
     return IntegerLearner(
@@ -177,9 +187,12 @@ def integer_learner(
         program=program,
         trained=trained,
         plan=plan,
-        engine=CoreEngine(trained, plan, threads=settings.threads, memory=settings.memory),
+        prefix=prefix,
+        engine=CoreEngine(
+            prefix.program(trained), prefix.plan(plan), threads=settings.threads, memory=settings.memory
+        ),
         deployed=deployed,
-        samples=samples,
+        inputs=samples,
         found=found,
         started=started,
         steps=settings.steps,

@@ -25,7 +25,6 @@ class Learner(Protocol):
 
     Attributes:
         engine: runs the network; holds the only copy of the weights that moves.
-        samples: "train", "validation" and, if there are any, "test".
         settings: of the run, as it used them.
         steps: to take; given, or as many as fit the time.
         shares: directions that share a batch out.
@@ -35,11 +34,15 @@ class Learner(Protocol):
 
     engine: Any
     settings: Settings
-    samples: dict[str, Samples]
     steps: int
     shares: int
     nats: float
     directions: int
+
+    @property
+    def samples(self) -> dict[str, Samples]:
+        """What the engine runs, and labels: of "train", "validation" and, if there are any, "test"."""
+        ...
 
     @property
     def started(self) -> Started | None:

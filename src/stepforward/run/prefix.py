@@ -1,0 +1,76 @@
+"""What the layers before the first that moves give, run once for every sample instead of in every step."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch
+from stepforward.plan.model import TrainingPlan
+from stepforward.program.cut import after, before, joint
+from stepforward.program.model import Program
+from stepforward.run.learner import Samples
+from stepforward.settings import Settings
+
+MOST_BYTES = 256 << 20
+"""What the outputs of all samples may take on a host."""
+
+_TOGETHER = 1024
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """How much of the way samples have gone before a run.
+
+    Attributes:
+        position: operators that are behind them; 0: none.
+        samples: what is run in the steps, by part.
+        bytes: that were kept for it.
+    """
+
+    position: int
+    samples: dict[str, Samples]
+    bytes: int = 0
+
+    def program(self, program: Program) -> Program:
+        """What is left of a program."""
+        return after(program, self.position) if self.position else program
+
+    def plan(self, plan: TrainingPlan) -> TrainingPlan:
+        """The same plan for what is left of its program."""
+        if not self.position:
+            return plan
+        tail = plan.tail and replace(plan.tail, op=plan.tail.op - self.position)
+        return replace(plan, first_op=plan.first_op - self.position, tail=tail)
+
+
+def run_prefix(
+    program: Program, plan: TrainingPlan, samples: dict[str, Samples], settings: Settings
+) -> Prefix:
+    """Send all samples through the layers before the first that moves, where a host may spend the memory.
+
+    The bits of a run do not depend on it.
+
+    Args:
+        program: with these layers as they stay.
+        plan: of the run.
+        samples: quantized inputs and labels, by part.
+        settings: of the run; its `memory` and `threads` count.
+    """
+    place = joint(program, plan.first_op)
+    count = sum(len(y) for _, y in samples.values())
+    if place is None or settings.memory != "fast" or count * program.tensors[place].bytes > MOST_BYTES:
+        return Prefix(0, samples)
+    engine = CoreEngine(before(program, plan.first_op), threads=settings.threads)
+    shape = program.tensors[place].shape
+    reached = {name: (_outputs(engine, x, shape), y) for name, (x, y) in samples.items()}
+    return Prefix(plan.first_op, reached, sum(x.nbytes for x, _ in reached.values()))
+
+
+def _outputs(engine: CoreEngine, x: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.int8]:
+    found = np.empty((len(x), *shape), dtype=np.int8)
+    for at in range(0, len(x), _TOGETHER):
+        (some,) = engine.outputs(Batch.of(x[at : at + _TOGETHER]))
+        found[at : at + _TOGETHER] = some.reshape(-1, *shape)
+    return found
