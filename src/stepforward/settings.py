@@ -150,8 +150,8 @@ class Settings:
     memory: str = _row(
         "fast",
         "What this host may spend on speed. fast: keeps the weights packed for all threads, and what the layers give "
-        "that stay; small: packs some rows at a time, for every block of samples again. `stepforward inspect` says what "
-        "each takes. Never changes a result.",
+        "that stay; small: packs some rows at a time, for every block of samples again. `stepforward inspect` says "
+        "what each takes. Never changes a result.",
         "CHOICE",
         choices=MEMORIES,
     )
