@@ -6,6 +6,7 @@ import small
 from random_networks import random_case
 
 from stepforward import journal as journals
+from stepforward.arithmetic.matching import ONE
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.matching import MatchingEngine
 from stepforward.engines.protocol import Batch, logits_of
@@ -137,3 +138,35 @@ def test_a_stream_that_changes_is_followed_and_an_old_one_forgotten():
     )
     before, after = (np.abs(values.astype(np.int16)) for values in ratios)
     assert after.sum() < before.sum() / 4
+
+
+def test_a_constant_channel_is_left_alone_and_one_sample_moves_little():
+    program = small.small_program()
+    known = references(program, stream(program, 64))
+    site = sites(program)[0]
+    deviation = known[site.name].deviation.copy()
+    deviation[2] = 0
+    known[site.name] = known[site.name]._replace(deviation=deviation)
+    definition, engine = pair(program, 64, known)
+    assert_alike(definition, engine, stream(program, 1, shift=30, spread=12.0))
+    assert all((np.abs(made.ratio - ONE) < ONE / 16).all() for made in definition.constants.values())
+    assert_alike(definition, engine, stream(program, 40, shift=30, spread=12.0))
+    made = definition.constants[site.name]
+    assert made.ratio[2] == ONE and (np.delete(made.ratio, 2) != ONE).all()
+
+
+@pytest.mark.parametrize("value", [-128, 127])
+@pytest.mark.parametrize("dtype", ["s16", "s8"])
+def test_saturated_inputs_are_followed_to_the_same_bits(dtype, value):
+    program = small.small_program(dtype)
+    shape = program.tensors[program.input].shape
+    assert_alike(*pair(program, 16), np.full((20, *shape), value, dtype=np.int8), refresh_every=3)
+
+
+def test_references_of_tiny_deviations_saturate_the_sums_to_the_same_bits():
+    program = small.small_program()
+    known = {
+        name: one._replace(deviation=np.minimum(one.deviation, 1))
+        for name, one in references(program, stream(program, 64)).items()
+    }
+    assert_alike(*pair(program, 16, known), stream(program, 20, shift=30))
