@@ -69,6 +69,7 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
                 "arena_floor_bytes": 500,
                 "other_ram": {"one input sample": 64},
                 "quanta": {"conv1.weight": [12.5, 0.25]},
+                "exact": ["head.weight"],
             }
         )
     )
@@ -81,6 +82,8 @@ def test_an_inspection_lists_operators_and_warns_of_moves_below_a_quantum():
         "12.50",
         "0.25",
         "one input sample",
+        "head.weight",
+        "by its gradient",
         "2,048 B",
         "3 threads: a step of 16 samples packs the weights 2 times",
         "8 times, in 1,024 B less",

@@ -257,6 +257,8 @@ def inspection(result: dict) -> RenderableType:
     )
     for name, (probe, step) in result["quanta"].items():
         quanta.add_row(Text(str(name)), _quanta(probe), _quanta(step))
+    for name in result.get("exact") or ():
+        quanta.add_row(Text(str(name)), Text("nothing"), Text("by its gradient"))
     notes = notes_of(result.get("notes") or (), result)
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
     return Group(

@@ -80,6 +80,7 @@ def inspect(
         "arena_floor_bytes": arena_floor(program),
         "host": _host(program, plan),
         "cut": plan.first_op,
+        "exact": [program.tensors[entry.tensor].name for entry in plan.trainable[len(plan.voted) :]],
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
         "notes": notes,
     }
