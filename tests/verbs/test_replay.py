@@ -72,3 +72,26 @@ def test_sparse_updates_are_rebuilt(task, tmp_path, mask):
     result = adapt(task.float_model, task.data, out=tmp_path / "run", **options)
     again = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal")
     assert again["weights_sha256"] == result["weights_sha256"] != result["base_sha256"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"guide": 0.6, "sharpness": 2, "tail": "exact"},
+        {"optimizer": "adam", "momentum": 0.9, "guide": 0.3, "sparsity": 0.5},
+    ],
+    ids=str,
+)
+def test_the_whole_family_resumes_and_replays_to_the_same_bits(task, tmp_path, changes):
+    def interrupt(progress):
+        if progress.step >= 13:
+            raise KeyboardInterrupt
+
+    options = {"steps": 24, "lr": 1e-2, "epsilon": 2e-2, "votes": "graded", "directions": 3, **changes}
+    whole = adapt(task.model, task.data, **options)
+    with pytest.raises(KeyboardInterrupt):
+        adapt(task.model, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
+    resumed = adapt(task.model, task.data, out=tmp_path / "run", resume=True, **options)
+    assert resumed["weights_sha256"] == whole["weights_sha256"] != whole["base_sha256"]
+    again = replay(task.model, tmp_path / "run" / "journal")
+    assert again["weights_sha256"] == whole["weights_sha256"]
