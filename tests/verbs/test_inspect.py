@@ -51,3 +51,12 @@ def test_inputs_that_are_no_images(shape):
     graph = quantize(model, x)
     assert inspect(graph)["input_shape"] == list(shape)
     assert evaluate(graph, (x, y))["correct"] == evaluate(canonicalize(model), (x, y))["correct"]
+
+
+def test_the_state_that_settings_ask_for_is_said(task):
+    result = inspect(task.model)
+    elements = result["trainable_parameters"]
+    assert result["granted"]["--momentum"] == 2 * elements
+    assert result["granted"]["--optimizer adam"] == 4 * elements
+    assert result["granted"]["--guide"] == elements
+    assert result["granted"]["--tail exact"] > 0

@@ -252,6 +252,9 @@ def inspection(result: dict) -> RenderableType:
     for what, count in (result.get("other_ram") or {}).items():
         if count:
             besides.add_row(Text(show_bytes(count), justify="right"), Text(what))
+    granted = Table.grid(padding=(0, 2))
+    for option, count in (result.get("granted") or {}).items():
+        granted.add_row(Text(show_bytes(count), justify="right"), Text(option))
     quanta = columns_table(
         ("trainable tensor", "left"), ("a probe moves", "right"), ("a step moves", "right")
     )
@@ -261,8 +264,10 @@ def inspection(result: dict) -> RenderableType:
         quanta.add_row(Text(str(name)), Text("nothing"), Text("by its gradient"))
     notes = notes_of(result.get("notes") or (), result)
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
+    said = [Text("\nand, where it is given:"), granted] if granted.row_count else []
     return Group(
-        ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, quanta, explanation, *notes
+        *[ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, *said],
+        *[quanta, explanation, *notes],
     )
 
 

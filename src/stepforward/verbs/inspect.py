@@ -75,6 +75,7 @@ def inspect(
         "trainable_parameters": plan.elements,
         "weights_sha256": program.weights_sha256,
         **asdict(memory(program, plan)),
+        "granted": _granted(program, chosen, settings),
         "following": _following(opened, program),
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
@@ -96,6 +97,28 @@ def _that_fit(program: Program, trainable: Sequence[int], settings: Settings) ->
             raise
         return lower, [f"{error.what}, and adapt will refuse it: {error.remedy}"]
     return settings, []
+
+
+GRANTED: dict[str, dict[str, Any]] = {
+    "--momentum": {"momentum": 0.9},
+    "--guide": {"guide": 0.5},
+    "--optimizer adam": {"optimizer": "adam"},
+    "--tail exact": {"tail": "exact"},
+}
+"""Settings that take RAM for what a step leaves for the next one."""
+
+
+def _granted(program: Program, trainable: Sequence[int], settings: Settings) -> dict[str, int]:
+    """Bytes of state that each of them adds; without those that the network has no room or no place for."""
+    without, found = plan_training(program, trainable, settings).state_bytes, {}
+    for option, changes in GRANTED.items():
+        try:
+            found[option] = (
+                plan_training(program, trainable, replace(settings, **changes)).state_bytes - without
+            )
+        except StepforwardError:
+            continue
+    return found
 
 
 def _host(program: Program, plan: TrainingPlan) -> dict:
