@@ -264,10 +264,10 @@ def inspection(result: dict) -> RenderableType:
         quanta.add_row(Text(str(name)), Text("nothing"), Text("by its gradient"))
     notes = notes_of(result.get("notes") or (), result)
     explanation = Text("in quanta of the weight, for a direction of one standard deviation", "dim")
-    said = [Text("\nand, where it is given:"), granted] if granted.row_count else []
+    where = Text("\nand, where it is given:" if granted.row_count else "")
     return Group(
-        *[ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, *said],
-        *[quanta, explanation, *notes],
+        *(ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, where, granted, quanta),
+        *(explanation, *notes),
     )
 
 
