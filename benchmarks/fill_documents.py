@@ -11,6 +11,7 @@ import statistics
 
 from common import RESULTS, ROOT, percent, table
 from learning import tables as learning
+from matching_tables import TABLES as MATCHING
 from speed_plots import PLOTS
 from speed_tables import TABLES
 from targets import targets
@@ -206,6 +207,8 @@ def main():
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
     tables |= learning.made(load("learning"))
+    matched = load("matching")
+    tables |= {name: lambda make=make: make(matched) for name, make in MATCHING.items()}
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text(), tables))
 

@@ -1,0 +1,42 @@
+"""The tables of docs/results.md on statistics matching, from benchmarks/results/matching.json."""
+
+from typing import Any
+
+from common import table
+
+
+def corruptions(result: dict[str, Any]) -> str:
+    """Accuracy as the network is and matched, for every corruption, their mean, and clean images."""
+    ways = list(result["mean_of_15"])
+    last = {"clean": result["corruptions"]["clean"], "**mean of 15**": result["mean_of_15"]}
+    named = {name: row for name, row in result["corruptions"].items() if name != "clean"} | last
+    rows = [
+        {
+            "what": name.replace("_", " "),
+            "source": f"{row[ways[0]]['source']:.1f}",
+            **{way: f"{row[way]['matched']:.1f}" for way in ways},
+        }
+        for name, row in named.items()
+    ]
+    return table(
+        rows, {"what": "corruption", "source": "as it is", **{way: f"matched, {way}" for way in ways}}
+    )
+
+
+def streams(result: dict[str, Any]) -> str:
+    """The same for streams of a few classes."""
+    ways = list(result["mean_of_15"])
+    rows = [
+        {
+            "what": name,
+            "images": row["images"],
+            "source": f"{row['source']:.1f}",
+            **{way: f"{row[way]:.1f}" for way in ways},
+        }
+        for name, row in result["streams"].items()
+    ]
+    headings = {"what": "stream", "images": "images", "source": "as it is"}
+    return table(rows, {**headings, **{way: f"matched, {way}" for way in ways}})
+
+
+TABLES = {"matching_corruptions": corruptions, "matching_streams": streams}
