@@ -3,10 +3,10 @@
     python benchmarks/golden_hashes.py             # compare with benchmarks/results/golden_hashes.json
     python benchmarks/golden_hashes.py --record    # write them down
 
-Fifty random networks over formats, kinds of layer, rows and memory (tests/support/random_networks.py), the demo, and
-ResNet-20 with its biases and with all its weights. A hash is over integers in the order of tensors, not over files, so
-formats may change. ResNet-20 needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; without
-them it is left out and said so.
+Fifty random networks over formats, kinds of layer, rows and memory (tests/support/random_networks.py); the demo in the
+defaults and in the first release's settings; ResNet-20 with its biases and with all its weights in the latter. A hash
+is over integers in the order of tensors, not over files, so formats may change. ResNet-20 needs the data
+(STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; without them it is left out and said so.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from common import DATA, RESULTS, ROOT, write
 import stepforward as sf
 from stepforward.journal import read
 from stepforward.lowering.lower import lower
+from stepforward.presets import with_preset
 from stepforward.program.weights import unpack_all
 from stepforward.sources.open import open_source
 
@@ -64,8 +65,10 @@ def of_run(folder: Path) -> dict[str, str]:
 
 def runs(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """The demo and, where its data is there, ResNet-20."""
-    sf.demo(folder / "demo")
-    yield "demo", of_run(folder / "demo")
+    for preset in (None, "first-release"):
+        out = folder / f"demo, {preset or 'defaults'}"
+        sf.demo(out, **with_preset(preset, {"steps": 200}))
+        yield out.name, of_run(out)
     if not (DATA / "cifar10").exists():
         print(f"resnet20: left out, no data at {DATA}")
         return
@@ -75,7 +78,8 @@ def runs(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     data = images_of("train", "noise", 200, 1)
     for train, lr in (("bias", 2e-2), ("all", 2e-3)):
         out = folder / f"resnet20 {train}"
-        sf.adapt(base, data, train=train, lr=lr, steps=STEPS, batch=64, evaluate_every=10, out=out)
+        own = {"lr": lr, "steps": STEPS, "batch": 64, "evaluate_every": 10}
+        sf.adapt(base, data, train=train, preset="first-release", out=out, **own)
         yield out.name, of_run(out)
 
 

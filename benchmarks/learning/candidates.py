@@ -1,4 +1,4 @@
-"""What QZO-FF is tried with, by name: the settings that differ from the release's defaults.
+"""What QZO-FF is tried with, by name: the settings that differ from the defaults.
 
 A value may be a dictionary by trainable set; a set that it leaves out takes the default. `--methods ours:NAME` runs one
 of these; a name that is not here takes its settings from `--set`, and its row remembers them.
@@ -6,13 +6,11 @@ of these; a name that is not here takes its settings from `--set`, and its row r
 
 from typing import Any
 
+from stepforward.presets import PRESETS
+
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {},
-    "first-release": {
-        "steps": 2000, "directions": 4, "share_batch": True, "temperature": 2.0, "epsilon": 3e-3, "lr": 2e-3,
-        "batch": 128, "momentum": 0.0, "distribution": "normal", "perturbation": "exact", "rounding": "nearest",
-        "schedule": "cosine", "warmup": 0,
-    },
+    "first-release": {k: v for k, v in PRESETS["first-release"].items() if k not in ("method", "bits")},
 }  # fmt: skip
 
 

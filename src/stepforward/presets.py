@@ -6,43 +6,56 @@ from typing import Any
 from stepforward.errors import StepforwardError
 from stepforward.settings import TABLE
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {
-        "method": "qzo-ff",
-        "first_stage": "none",
-        "head_start": "none",
-        "steps": 2000,
-        "most_steps": 0,
-        "balance": False,
-        "bits": "16w8a",
-        "calibration": "minmax",
-        "directions": 3,
-        "share_batch": False,
-        "votes": "sign",
-        "temperature": 1.0,
-        "sizes": "absolute",
-        "epsilon": 1e-3,
-        "lr": 1e-3,
-        "batch": 128,
-        "momentum": 0.0,
-        "optimizer": "sgd",
-        "distribution": "normal",
-        "perturbation": "paper",
-        "rounding": "floor",
-        "sparsity": 0.0,
-        "mask": "magnitude",
-        "guide": 0.0,
-        "sharpness": 0,
-        "low_bits": "direct",
-        "schedule": "constant",
-        "warmup": 0,
-        "tail": "votes",
-        "tail_rate": 4.0,
-    }
+_PAPER: dict[str, Any] = {
+    "method": "qzo-ff",
+    "first_stage": "none",
+    "head_start": "none",
+    "steps": 2000,
+    "most_steps": 0,
+    "balance": False,
+    "bits": "16w8a",
+    "calibration": "minmax",
+    "directions": 3,
+    "share_batch": False,
+    "votes": "sign",
+    "temperature": 1.0,
+    "sizes": "absolute",
+    "epsilon": 1e-3,
+    "lr": 1e-3,
+    "batch": 128,
+    "momentum": 0.0,
+    "optimizer": "sgd",
+    "distribution": "normal",
+    "perturbation": "paper",
+    "rounding": "floor",
+    "sparsity": 0.0,
+    "mask": "magnitude",
+    "guide": 0.0,
+    "sharpness": 0,
+    "low_bits": "direct",
+    "schedule": "constant",
+    "warmup": 0,
+    "tail": "votes",
+    "tail_rate": 4.0,
+    "judge": "plain",
 }
+
+_FIRST_RELEASE = _PAPER | {
+    "directions": 4,
+    "share_batch": True,
+    "temperature": 2.0,
+    "epsilon": 3e-3,
+    "lr": 2e-3,
+    "perturbation": "exact",
+    "rounding": "nearest",
+    "schedule": "cosine",
+}
+
+PRESETS = {"paper": _PAPER, "first-release": _FIRST_RELEASE}
 """What each sets. paper: "Stepping Forward on the Last Mile" (NeurIPS 2024), few-shot experiments with 16w8a: m = 3,
 epsilon 1e-3, SGD, the largest rate of its grid (1e-3, 1e-4, 1e-5), its perturbation and its floored update. Steps,
-batch and schedule, which it gives in epochs or not at all, are ours."""
+batch and schedule, which it gives in epochs or not at all, are ours. first-release: what this tool did without a
+setting before epsilon and rate found themselves."""
 
 
 def with_preset(preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:

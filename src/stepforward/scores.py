@@ -73,9 +73,11 @@ def confusion_matrix(logits: NDArray, y: NDArray) -> NDArray[np.int64]:
     return matrix
 
 
-def score(program: Program, logits: NDArray[np.integer], y: NDArray[np.integer]) -> Score:
-    """Score integer logits with the contract's own loss, at temperature 1."""
-    pair = loss_rescale(program.tensors[program.output].scale[0])
+def score(
+    program: Program, logits: NDArray[np.integer], y: NDArray[np.integer], temperature: float = 1.0
+) -> Score:
+    """Score integer logits with the contract's own loss, of the logits divided by a temperature."""
+    pair = loss_rescale(program.tensors[program.output].scale[0], temperature)
     losses = np.asarray(cross_entropy(logits, y, *pair), np.int64)
     return Score(y, logits.argmax(axis=1) == y, losses, confusion_matrix(logits, y))
 

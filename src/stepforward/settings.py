@@ -18,6 +18,7 @@ from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
+JUDGES = ("training", "plain")
 MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
@@ -110,11 +111,12 @@ class Settings:
         basic=True,
     )
     most_steps: int = _row(
-        0,
+        None,
         "A run whose held-out loss still falls at its end is extended, each time to twice its steps, up to so many. "
-        "0: never.",
+        "0: never, the default where steps or minutes are given.",
         "N",
         **_from(0),
+        by_engine={INTEGERS: 0, GRADIENTS: 0},
     )
     balance: bool = _row(
         False,
@@ -377,6 +379,15 @@ class Settings:
         decides=True,
         unsaid=4.0,
     )
+    judge: str = _row(
+        "plain",
+        "What chooses the weights that are kept, next to accuracy. training: the held-out loss as it trains, at its "
+        "temperature; plain: the one at temperature 1, whose least value comes earlier.",
+        "LOSS",
+        choices=JUDGES,
+        decides=True,
+        unsaid="plain",
+    )
     validation: float = _row(
         0.2,
         "Share of DATA held out to choose the weights that are kept; it moves no weights.",
@@ -398,6 +409,8 @@ class Settings:
         need(self.method in METHODS, "method", self.method, f"choose one of {', '.join(METHODS)}")
         if self.steps and self.minutes is not None:
             raise StepforwardError("both steps and minutes are given", "give one of them")
+        if self.most_steps is None and (self.steps or self.minutes is not None):
+            object.__setattr__(self, "most_steps", 0)
         searching = self.sizes != "absolute" and METHODS[self.method].needs == INTEGERS
         for name, row in TABLE.items():
             given = getattr(self, name)
@@ -494,6 +507,11 @@ def _engine_of(method: str) -> str:
     """What a method's defaults go by; one without steps has those of integers, and looks at none of them."""
     needs = METHODS[method].needs
     return INTEGERS if needs == STATISTICS else needs
+
+
+def judging_temperature(settings: Settings) -> float:
+    """Of the loss on validation samples that chooses among weights."""
+    return settings.temperature if settings.judge == "training" else 1.0
 
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:

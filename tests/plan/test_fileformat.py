@@ -168,7 +168,7 @@ def test_the_state_holds_the_sums_of_the_tail():
     plan, _plan_file = open_plan(handle, TAIL_PLAN)
     momentum, tail = TAIL_PLAN.state
     assert (momentum.kind, momentum.bytes) == ("momentum", 2 * TAIL_PLAN.voted_elements)
-    assert (tail.kind, tail.bytes) == ("tail", 16 + 4 * 52)
+    assert (tail.kind, tail.bytes) == ("tail", 4 + 4 * 52 + 8 * TAIL_PLAN.tail.inputs)
     assert (plan.voted_count, plan.tail_first, plan.tail_bytes) == (3, tail.first, tail.bytes)
     assert plan.state_bytes == TAIL_PLAN.state_bytes
 

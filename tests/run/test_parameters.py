@@ -38,8 +38,8 @@ CASES = [
     {"train": "all"},
     {"train": "head", "rounding": "stochastic"},
     {"train": "all", "momentum": 0.9, "lr": 1e-3},
-    {"train": "all", "bits": "8w8a", "low_bits": "fraction-8"},
-    {"train": "all", "bits": "8w8a", "low_bits": "master"},
+    {"train": "all", "bits": "8w8a", "low_bits": "fraction-8", "tail_rate": 1.0},
+    {"train": "all", "bits": "8w8a", "low_bits": "master", "tail_rate": 1.0},
     {"train": "all", "votes": "graded", "sizes": "relative", "epsilon": 0.05, "lr": 0.05},
 ]
 

@@ -11,7 +11,7 @@ from stepforward.verbs.replay import replay
 
 WILD = {"steps": 60, "lr": 1.2, "sizes": "relative", "directions": 1, "seed": 1}
 """A learning rate at which the task's network forgets what it knew."""
-LATE = {"steps": 30, "lr": 2e-4, "directions": 2, "most_steps": 100, "evaluate_every": 5}
+LATE = {"steps": 30, "lr": 4e-4, "directions": 2, "most_steps": 100, "evaluate_every": 5}
 """One at which it still learns when the run ends."""
 SLOW_TAIL = {"tail": "exact", "tail_rate": 0.02}
 WILD_TAIL = {"tail": "exact", "tail_rate": 99.0, "evaluate_every": 13}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, multiply, shift_right
+from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
 from stepforward.arithmetic.loss import exp2_negative
 
 MOST_BITS = 14
@@ -16,14 +16,22 @@ MOST_BITS = 14
 LARGEST_INPUT = 255
 """Of an s8 input without its zero point."""
 
+MEAN_BITS = 15
+"""Fraction bits of a mean of the inputs."""
+
+BIAS_BITS = 8
+"""Fraction bits that a bias's gradient has less than a weight's."""
+
+_MOST_ROWS, _MOST_GRADIENT = 65535, 2**29
+
 
 def most_rows(bits: int) -> int:
-    """Samples whose products with errors of so many bits fit an s32.
+    """Samples whose products with errors of so many bits fit an s32, and their squares a u32.
 
-    >>> most_rows(14), most_rows(13)
-    (514, 1028)
+    >>> most_rows(14), most_rows(13), most_rows(0)
+    (514, 1028, 65535)
     """
-    return (2**31 - 1) // (LARGEST_INPUT << bits)
+    return min((2**31 - 1) // (LARGEST_INPUT << bits), _MOST_ROWS)
 
 
 def errors(logits: NDArray[np.integer], labels: NDArray[np.integer], mult: int, shift: int, bits: int) -> Int:
@@ -53,19 +61,21 @@ class Sums:
     Attributes:
         weight: products of errors and inputs, shape (classes, inputs).
         bias: errors, shape (classes,).
-        energy: of the inputs: their squares, and one for each sample.
+        inputs, squares: of the inputs, shape (inputs,).
         rows: samples.
     """
 
     weight: Int
     bias: Int
-    energy: int = 0
+    inputs: Int
+    squares: Int
     rows: int = 0
 
     @classmethod
     def empty(cls, classes: int, inputs: int) -> Sums:
         """Before the first sample of a step."""
-        return cls(np.zeros((classes, inputs), dtype=np.int64), np.zeros(classes, dtype=np.int64))
+        weight, bias = np.zeros((classes, inputs), dtype=np.int64), np.zeros(classes, dtype=np.int64)
+        return cls(weight, bias, np.zeros(inputs, dtype=np.int64), np.zeros(inputs, dtype=np.int64))
 
     def add(self, x: Int, found: Int) -> None:
         """Add samples.
@@ -76,28 +86,43 @@ class Sums:
         """
         self.weight += found.T @ x
         self.bias += found.sum(axis=0)
-        self.energy += len(x) + int((x * x).sum())
+        self.inputs += x.sum(axis=0)
+        self.squares += (x * x).sum(axis=0)
         self.rows += len(x)
 
-    def gradient(self, of_bias: bool) -> Int:
-        """What takes the place of the sum of votes in a step, flat, with 15 + bits fraction bits.
 
-        The weight's is divided by the energy of the inputs, so that no step depends on their size; the bias's by the
-        number of samples.
-        """
-        if of_bias:
-            return quotient(self.bias, self.rows)
-        return quotient(self.weight.reshape(-1), self.energy)
+def gradients(sums: Sums, moves_weight: bool, moves_bias: bool) -> tuple[Int, Int]:
+    """What takes the place of the sum of votes in a step: the weight's, flat, with 15 + bits fraction bits, and the
+    bias's, with `BIAS_BITS` less.
+
+    The gradient is that of a layer whose inputs have mean zero and deviation one, so that one rate suits every layer
+    and inputs that are all above zero learn no slower. What the weights' moves do to the logit of the mean input, the
+    bias takes back; a layer whose weight or bias stays leaves the mean where it is.
+
+    Args:
+        sums: of a step.
+        moves_weight, moves_bias: whether they move.
+    """
+    if sums.rows == 0:
+        return np.zeros_like(sums.weight).reshape(-1), np.zeros_like(sums.bias)
+    error, first = (part * (moves_weight and moves_bias) for part in (sums.bias, sums.inputs))
+    mean = quotient(first, sums.rows)
+    spread = sums.squares - first * first // sums.rows
+    divisors = len(first) * spread + (int(spread.sum()) >> 4) + sums.rows
+    products = sums.weight - shift_right(error[:, None] * mean, MEAN_BITS)
+    columns = [quotient(column, int(divisor)) for column, divisor in zip(products.T, divisors, strict=True)]
+    weight = np.array(columns, dtype=np.int64).reshape(len(first), -1).T
+    taken_back = 4 * shift_right(weight * mean, MEAN_BITS).sum(axis=1) if moves_weight else 0
+    bias = shift_right(quotient(sums.bias, sums.rows) - taken_back, BIAS_BITS)
+    return weight.reshape(-1), clamp(bias, -_MOST_GRADIENT, _MOST_GRADIENT)
 
 
 def quotient(sums: Int, divisor: int) -> Int:
-    """`sums * 2^15 / divisor` by a reciprocal of 16 bits; 0 where nothing was added.
+    """`sums * 2^15 / divisor` by a reciprocal of 16 bits.
 
     >>> quotient(np.array([300, -300]), 3)
     array([ 3276750, -3276750])
     """
-    if divisor == 0:
-        return np.zeros_like(sums)
     k = divisor.bit_length()
     normal = divisor << (32 - k) if k <= 32 else divisor >> (k - 32)
     return shift_right(sums * (2**47 // normal), k)

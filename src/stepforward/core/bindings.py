@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 16  # SF_INTERFACE
+INTERFACE = 18  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -66,7 +66,10 @@ class PlanHandle(ctypes.Structure):
         *[(name, c_uint32) for name in ("fractions_first", "fractions_bytes")],
         *[(name, c_uint32) for name in ("accumulate", "held_first", "held_bytes")],
         *[(name, c_uint32) for name in ("votes", "scale_first", "scale_bytes")],
-        *[(name, c_uint32) for name in ("voted_count", "tail_op", "tail_bits", "tail_first", "tail_bytes")],
+        *[
+            (name, c_uint32)
+            for name in ("voted_count", "tail_op", "tail_bits", "tail_inputs", "tail_first", "tail_bytes")
+        ],
         *[
             (name, c_uint32)
             for name in (

@@ -9,7 +9,7 @@ from stepforward.arithmetic import fractions, step
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.arithmetic.masks import kept
-from stepforward.arithmetic.tail import Sums, errors, most_rows
+from stepforward.arithmetic.tail import Sums, errors, gradients, most_rows
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.errors import StepforwardError
@@ -135,9 +135,10 @@ class ReferenceEngine:
                     self._squares.get(entry.tensor),
                 )
             self._put(entry, moved)
-        for entry in self._tail:
-            tensor = self.program.tensors[entry.tensor]
-            g = self._sums.gradient(of_bias=tensor.dtype == "s32")
+        moving = [self.program.tensors[entry.tensor].dtype == "s32" for entry in self._tail]
+        by_weight, by_bias = gradients(self._sums, moves_weight=False in moving, moves_bias=True in moving)
+        for entry, is_bias in zip(self._tail, moving, strict=True):
+            tensor, g = self.program.tensors[entry.tensor], by_bias if is_bias else by_weight
             self._put(
                 entry, step.update_by_gradient(self.plan, entry, tensor, self._long(entry), g, step_number)
             )

@@ -206,13 +206,14 @@ def _read_low_bits(words: Sequence[int]) -> dict[str, Any]:
 
 
 def _tail(plan: TrainingPlan) -> list[int]:
-    return [plan.tail.op, plan.tail.count, plan.tail.bits] if plan.tail else []
+    tail = plan.tail
+    return [tail.op, tail.count, tail.bits, tail.inputs] if tail else []
 
 
 def _read_tail(words: Sequence[int]) -> dict[str, Any]:
-    op, count, bits = words
+    op, count, bits, inputs = words
     _check(1 <= count <= 2 and bits <= MOST_BITS)
-    return {"tail": Tail(op, count, bits)}
+    return {"tail": Tail(op, count, bits, inputs)}
 
 
 def _leg(plan: TrainingPlan) -> list[int]:

@@ -96,15 +96,17 @@ class Tail:
         op: its operator, the last of the program.
         count: how many trainable tensors it has, 1 or 2: the last of the plan, which no vote moves.
         bits: fraction bits of an error.
+        inputs: of the layer where its weight moves, else 0.
     """
 
     op: int
     count: int
     bits: int
+    inputs: int
 
-
-TAIL_HEAD_BYTES = 16
-"""Of the tail's part of the state, before its sums: energy, samples."""
+    def state_bytes(self, elements: int) -> int:
+        """Of its sums: samples, one for each of its elements, and two for each input."""
+        return 4 + 4 * elements + 8 * self.inputs
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class TrainingPlan:
             "vote scale": 8 if self.votes == "graded" else 0,
             "fractions": sum(fraction_bytes(self, i) for i in range(len(self.trainable))),
             "held votes": self.accumulate * self.directions if self.accumulate > 1 else 0,
-            "tail": TAIL_HEAD_BYTES + 4 * (self.elements - self.voted_elements) if self.tail else 0,
+            "tail": self.tail.state_bytes(self.elements - self.voted_elements) if self.tail else 0,
             "guide": self.voted_elements if self.guide else 0,
             "squares": 4 * self.voted_elements if self.decay else 0,
         }

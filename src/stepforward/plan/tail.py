@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
-from stepforward.arithmetic.tail import MOST_BITS, most_rows
+from stepforward.arithmetic.tail import BIAS_BITS, MOST_BITS, most_rows
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Tail, Trainable
 from stepforward.program.last_layer import not_linear
@@ -11,7 +11,8 @@ from stepforward.program.model import Program
 from stepforward.settings import Settings
 
 BIAS_SHARE = 1 / 4
-"""Rate of the bias, next to the weight's: its input is one, and shares the stability of a step with all others."""
+"""Rate of the bias, next to the weight's: its input is one, and shares the stability of a step with all others. The
+definition counts on it: a bias takes back four times what the weights' gradients add to the mean input's logit."""
 
 _VOTES = "leave --tail at votes"
 
@@ -64,7 +65,8 @@ def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> 
         raise StepforwardError(
             f"--tail exact cannot add up {rows} samples of one step in 32 bits", "use a smaller --batch"
         )
-    return Tail(op, len(moving), bits)
+    inputs = program.tensors[program.ops[op].inputs[0]].elements
+    return Tail(op, len(moving), bits, inputs if program.ops[op].weight in moving else 0)
 
 
 def tail_trainable(
@@ -86,7 +88,8 @@ def tail_trainable(
     op, tensor = program.ops[tail.op], program.tensors[index]
     scale_x, scale_w = program.tensors[op.inputs[0]].scale[0], program.tensors[op.weight].scale
     share = BIAS_SHARE if index == op.bias else 1.0
-    rate = share * settings.tail_rate * settings.temperature * 2**below / 2 ** (15 + tail.bits)
+    bits = 15 + tail.bits - (BIAS_BITS if index == op.bias else 0)
+    rate = share * settings.tail_rate * settings.temperature * 2**below / 2**bits
     if rate > 65535.4 * scale_x * min(scale_w):
         raise StepforwardError(
             f"tail rate {settings.tail_rate:g} is too large for {tensor.name}, which moves in steps of "

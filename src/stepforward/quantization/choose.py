@@ -141,7 +141,8 @@ def _parameters(layers, activations, settings):
     for bias, scale_x in zip(biases[1:], scales[1:], strict=True):
         needed = np.maximum(np.abs(needed), np.abs(bias) * (scales[0] / scale_x))
     tiles = any(_suits_winograd(layer, weight) for layer in layers)
-    q, scale = quantize_weight(weight, needed, scales[0], settings, kernel_sums=tiles)
+    last = any(layer.outputs[0].is_graph_output() for layer in layers)
+    q, scale = quantize_weight(weight, needed, scales[0], settings, kernel_sums=tiles, makes_logits=last)
     found = {layers[0].inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits)}
     for layer, bias, scale_x in zip(layers, biases, scales, strict=True):
         q_bias, scale_bias = quantize_bias(bias, scale_x, scale)

@@ -86,7 +86,7 @@ def run_adaptation(
         run = train(
             session,
             _batches(learner, settings),
-            lambda: learner.score("validation").weighed(counts),
+            lambda: learner.judged().weighed(counts),
             Rules(
                 steps=steps,
                 most_steps=max(steps, learner.settings.most_steps),

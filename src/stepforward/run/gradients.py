@@ -52,6 +52,10 @@ class GradientLearner:
         x, y = self.samples[part]
         return score_float(logits_of(self.engine, x), y)
 
+    def judged(self) -> Score:
+        """The same on the validation samples."""
+        return self.score("validation")
+
     def sha256(self) -> str:
         """Of the present weights."""
         digest = hashlib.sha256()

@@ -19,7 +19,7 @@ from stepforward.program.last_layer import MOST_WIDER, Layer, layer_of, not_line
 from stepforward.program.model import Program
 from stepforward.program.weights import unpack_all
 from stepforward.scores import Score, class_weights, score
-from stepforward.settings import Settings
+from stepforward.settings import Settings, judging_temperature
 from stepforward.sources.source import Source
 
 DAMPINGS, SPREADS = (8, 6, 4, 2, 0), (4, 8, 16, 32)
@@ -111,11 +111,12 @@ def start_head(
     )
     counts = class_weights(held_y, settings.balance)
     values = unpack_all(program)
-    first = _score(program, values, held_x, held_y)
+    temperature = judging_temperature(settings)
+    first = _score(program, values, held_x, held_y, temperature)
     (correct, loss), found = first.weighed(counts), None
     for name, layer in _layers(program, x - _zero_point(program), y, settings.head_start):
         changed = with_layer(program, layer)
-        tried = _score(changed, unpack_all(changed), held_x, held_y)
+        tried = _score(changed, unpack_all(changed), held_x, held_y, temperature)
         right, rest = tried.weighed(counts)
         if right >= correct and rest < loss:
             loss, found = rest, (name, layer, changed, tried)
@@ -201,12 +202,12 @@ def _zero_point(program: Program) -> int:
     return program.tensors[program.ops[-1].inputs[0]].zero_point
 
 
-def _score(program: Program, values: Mapping[int, Int], x: Int, y: np.ndarray) -> Score:
+def _score(program: Program, values: Mapping[int, Int], x: Int, y: np.ndarray, temperature: float) -> Score:
     """Of the last layer, by its definition."""
     op = program.ops[-1]
     of, to = program.tensors[op.inputs[0]], program.tensors[op.output]
     logits = op.what.run([x.reshape(-1, *of.shape)], [of], to, [values[op.weight], values[op.bias]])
-    return score(program, logits.reshape(len(x), -1), y)
+    return score(program, logits.reshape(len(x), -1), y, temperature)
 
 
 def _layers(program: Program, x: Int, y: np.ndarray, kind: str) -> Iterator[tuple[str, Layer]]:

@@ -37,7 +37,7 @@ from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
 from stepforward.run.training import Run
 from stepforward.scores import NATS, Score, score
-from stepforward.settings import Settings
+from stepforward.settings import Settings, judging_temperature
 from stepforward.sources.source import Source
 
 
@@ -89,11 +89,18 @@ class IntegerLearner:
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""
+        return self._score(part, 1.0)
+
+    def judged(self) -> Score:
+        """How they do on the validation samples, by the loss that chooses among weights."""
+        return self._score("validation", judging_temperature(self.settings))
+
+    def _score(self, part: str, temperature: float) -> Score:
         x, y = self.samples[part]
         if self.deployed is None:
-            return score(self.program, logits_of(self.engine, x), y)
+            return score(self.program, logits_of(self.engine, x), y, temperature)
         self.deployed.restore(Snapshot(self._program().weights))
-        return score(self.program, logits_of(self.deployed, x), y)
+        return score(self.program, logits_of(self.deployed, x), y, temperature)
 
     def lead(self, leg: Leg) -> None:
         """Have the engine follow another leg."""

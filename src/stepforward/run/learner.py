@@ -58,6 +58,10 @@ class Learner(Protocol):
         """How the present weights do on a part of the samples, at temperature 1."""
         ...
 
+    def judged(self) -> Score:
+        """How they do on the validation samples by the loss that trains them: what chooses the weights to keep."""
+        ...
+
     @property
     def lead(self) -> Callable[[Leg], None] | None:
         """Has the engine follow the schedule of another leg; None where a run has a single one."""

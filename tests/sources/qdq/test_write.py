@@ -210,10 +210,20 @@ def test_the_weights_of_a_3x3_kernel_add_up_to_less_than_the_range(quantized):
 
 
 def test_weights_round_to_the_nearest_even_integer():
-    weight = np.array([[32767.0, 0.5, 1.5, -2.5]], np.float32)
+    weight = np.array([[127.0, 0.5, 1.5, -2.5]], np.float32)
     model = parse("f = Flatten(x)\ny = Gemm<transB=1>(f, w)", input_shape="N,1,2,2", w=weight)
     canonical = canonicalize(model)
-    assert integers(quantize(canonical, samples(canonical)))["w"][-1].tolist() == [32767, 0, 2, -2]
+    settings = QuantizationSettings.parse("8w8a")
+    assert integers(quantize(canonical, samples(canonical), settings))["w"][-1].tolist() == [127, 0, 2, -2]
+
+
+def test_16_bit_weights_that_make_logits_have_room_to_grow():
+    """A fourth of the range; those of the layers before take all of it."""
+    weight = np.array([[1.0, -0.5, 0.25, 0.0]], np.float32)
+    text = "f = Flatten(x)\nh = Gemm<transB=1>(f, v)\nr = Relu(h)\ny = Gemm<transB=1>(r, w)"
+    canonical = canonicalize(parse(text, input_shape="N,1,2,2", v=np.eye(4, dtype=np.float32), w=weight))
+    found = integers(quantize(canonical, samples(canonical)))
+    assert (abs(found["v"][-1]).max(), found["w"][-1].tolist()) == (32767, [8192, -4096, 2048, 0])
 
 
 def test_metadata_travels_with_the_integers(tmp_path):

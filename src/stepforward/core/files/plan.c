@@ -14,7 +14,7 @@
 /* Parts of the state. */
 enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, GUIDE = 6, MATCHED = 7, SQUARES = 8 };
 
-#define TAIL_HEAD_BYTES 16u /* of the tail's part before its sums */
+#define TAIL_HEAD_BYTES 4u /* of the tail's part before its sums */
 #define MOST_TAIL_BITS 14u
 
 /* Sections, each by a reader of its words; `count` of them. */
@@ -153,10 +153,11 @@ static sf_status read_low_bits(sf_plan* plan, const uint8_t* at, uint32_t count)
     return SF_OK;
 }
 
-/* The last layer by its gradient: its operator, how many tensors of it move, fraction bits of an error. */
+/* The last layer by its gradient: its operator, how many tensors of it move, fraction bits of an error, and its
+ * inputs where the weights move. */
 static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (count != 3)
+    if (count != 4)
         return SF_BAD_PLAN;
     const uint32_t tensors = sfi_word(at + 4);
     if (tensors < 1 || tensors > 2 || tensors > plan->trainable_count)
@@ -164,6 +165,7 @@ static sf_status read_tail(sf_plan* plan, const uint8_t* at, uint32_t count)
     plan->tail_op = sfi_word(at);
     plan->voted_count = plan->trainable_count - tensors;
     plan->tail_bits = sfi_word(at + 8);
+    plan->tail_inputs = sfi_word(at + 12);
     return SF_OK;
 }
 
@@ -345,7 +347,9 @@ static int part_fits(uint32_t first, uint32_t bytes, uint64_t wanted, uint64_t* 
 /* elements: of all trainable tensors, and of those that votes move. */
 static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, uint64_t fractions_bytes)
 {
-    const uint64_t tail = plan->voted_count < plan->trainable_count ? TAIL_HEAD_BYTES + 4 * (elements - voted) : 0;
+    const uint64_t tail = plan->voted_count < plan->trainable_count
+                              ? TAIL_HEAD_BYTES + 4 * (elements - voted) + 8 * (uint64_t)plan->tail_inputs
+                              : 0;
     uint64_t end = 0;
     const uint64_t held = plan->accumulate > 1 ? (uint64_t)plan->accumulate * plan->directions : 0;
     return part_fits(plan->momentum_first, plan->momentum_bytes, plan->beta > 0 ? 2 * voted : 0, &end) &&
@@ -381,8 +385,7 @@ static int is_tensor_of(const sf_op* op, uint32_t tensor)
 }
 
 /* Whether the tail is a linear layer at the end that shares its weights with none, its tensors are the plan's last, and
- * every step moves it. Its sums of 32 bits and its energy then fit (contract, section 10): a row has at most 2^22
- * weights. */
+ * every step moves it. Its sums of 32 bits then fit (contract, section 10), and a row has at most 2^22 weights. */
 static int tail_fits(const sf_plan* plan, const sf_program* program)
 {
     if (plan->voted_count == plan->trainable_count)
@@ -407,7 +410,10 @@ static int tail_fits(const sf_plan* plan, const sf_program* program)
     for (uint32_t i = 0; i < plan->trainable_count; i++)
         if ((i >= plan->voted_count) != is_tensor_of(op, plan->trainables[i].tensor))
             return 0;
-    return 1;
+    int moves = 0;
+    for (uint32_t i = plan->voted_count; i < plan->trainable_count; i++)
+        moves |= (int32_t)plan->trainables[i].tensor == op->weight;
+    return plan->tail_inputs == (moves ? (uint32_t)x->elements : 0);
 }
 
 static int least_fits(const uint32_t* thresholds, uint32_t count)

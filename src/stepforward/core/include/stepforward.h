@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 16u
+#define SF_INTERFACE 18u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -226,6 +226,7 @@ typedef struct sf_plan {
                              exact gradient */
     uint32_t tail_op;     /* its operator, the last one */
     uint32_t tail_bits;   /* fraction bits of an error */
+    uint32_t tail_inputs; /* its inputs, if its weights move */
     uint32_t tail_first;  /* byte of the state where its sums begin */
     uint32_t tail_bytes;
     uint32_t guide_share; /* of what guides a direction, Q15; 0: directions are as they are drawn */

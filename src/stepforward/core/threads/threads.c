@@ -221,23 +221,21 @@ static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const 
 {
     sf_perturbation moves[AT_ONCE] = {{0, 0, 0, 0}};
     int64_t part[AT_ONCE] = {0};
-    sfi_tail tail = {NULL, NULL, 0, 0};
+    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
     sfi_packed packed = j->packed;
     if (packed.suffix != NULL)
         packed.suffix += (first_copy(j, group) + first - first_trial(j, group)) * packed.step;
     for (uint32_t i = 0; i < count; i++)
         moves[i] = move_of(j, first + i);
     if (j->tail != NULL) {
-        tail.weight = j->tail->weight;
-        tail.bias = j->tail->bias;
+        tail = *j->tail;
+        tail.rows = 0;
     }
     sfi_block_losses(&j->pass, scratch, s->x, s->labels, s->count, moves, count, &packed,
                      j->tail != NULL ? &tail : NULL, part);
     pthread_mutex_lock(&j->turns.lock);
-    if (j->tail != NULL) {
-        j->tail->energy += tail.energy;
+    if (j->tail != NULL)
         j->tail->rows += tail.rows;
-    }
     for (uint32_t i = 0; i < count; i++)
         j->losses[first + i] += part[i];
     pthread_mutex_unlock(&j->turns.lock);
@@ -429,7 +427,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
         status = sfi_tail_admits(plan, gathered, rows_of(trials, count));
     if (status != SF_OK)
         return status;
-    sfi_tail tail = {NULL, NULL, 0, 0};
+    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
     if (gathers)
         tail = sfi_tail_of(program, plan, gathered);
     job j = {0};

@@ -61,6 +61,8 @@ sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, voi
         units += (uint32_t)program->tensors[plan->trainables[i].tensor].elements /
                  SF_UPDATE_UNIT; /* what is less does not pay */
     if (status == SF_OK)
+        sfi_tail_settle(program, plan, state);
+    if (status == SF_OK)
         sfi_crew_run(crew, units / 2, move, &u);
     if (status == SF_OK)
         sfi_tail_clear(plan, state);

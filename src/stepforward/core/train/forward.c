@@ -302,7 +302,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
         status = sfi_tail_admits(plan, gathered, (uint64_t)n * count);
     if (status != SF_OK)
         return status;
-    sfi_tail tail = {NULL, NULL, 0, 0};
+    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
     if (gathers)
         tail = sfi_tail_of(program, plan, gathered);
     for (uint32_t j = 0; j < count; j++)

@@ -5,12 +5,13 @@
 #include "base/machine.h"
 #include "stepforward.h"
 
-/* Where samples add up. All threads of a host add to the sums; energy and rows are each one's own until they are put
- * into the state. */
+/* Where samples add up. All threads of a host add to the sums; rows are each one's own until they are put into the
+ * state. */
 typedef struct sfi_tail {
     int32_t* weight; /* products of errors and inputs, as the weights lie; NULL: they do not move */
     int32_t* bias;   /* errors; NULL: it does not move */
-    uint64_t energy; /* of inputs: their squares, and one for each sample */
+    int32_t* inputs; /* of each input without its zero point; NULL: the weights do not move */
+    uint32_t* squares;
     uint32_t rows;
 } sfi_tail;
 
@@ -32,8 +33,11 @@ sf_status sfi_tail_admits(const sf_plan* plan, const void* state, uint64_t rows)
 void sfi_tail_add(const sf_program* program, const sf_plan* plan, sfi_tail* tail, const int8_t* x, const void* data,
                   const int32_t* labels, uint32_t n);
 
-/* Put energy and rows into the state. */
+/* Put rows into the state. */
 void sfi_tail_note(const sf_plan* plan, const sfi_tail* tail, void* state);
+
+/* Before the update of a step, once: what its gradients are made from. */
+void sfi_tail_settle(const sf_program* program, const sf_plan* plan, void* state);
 
 /* g of elements first .. first+count-1 of one of its tensors: what takes the place of the sum of votes. */
 void sfi_tail_gradient(const sf_program* program, const sf_plan* plan, const void* state, const sf_trainable* entry,

@@ -471,6 +471,8 @@ sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weight
     const sf_status status = sfi_check_update(&m);
     if (status == SF_OK && !sfi_hold_votes(&m))
         return SF_OK;
+    if (status == SF_OK)
+        sfi_tail_settle(program, plan, state);
     for (uint32_t i = 0; status == SF_OK && i < plan->trainable_count; i++) {
         const sf_trainable* entry = plan->trainables + i;
         sfi_update_elements(&m, entry, 0, (uint32_t)program->tensors[entry->tensor].elements);
