@@ -50,6 +50,7 @@ def main():
     for name, (formats, options) in CHOICES.items():
         base = quantize(opened.model, adapting.x, QuantizationSettings(**formats))
         settings = {**OPTIONS, "steps": given.steps, **options}
+        settings["preset"] = "first-release"
         runs = [sf.adapt(base, adapting, test=testing, **{**settings, "seed": s}) for s in range(given.seeds)]
         accuracy = [run["adapted_accuracy"] for run in runs]
         row = {

@@ -13,7 +13,6 @@ import torch
 from common import DATA, ROOT, kept_loss, percent, table, write
 
 import stepforward as sf
-from stepforward.settings import Settings
 
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from networks import ResNet20  # the definition the tests use
@@ -70,7 +69,7 @@ def main():
     arguments.add_argument("--samples", type=int, default=1000)
     arguments.add_argument("--batch", type=int, default=128)
     arguments.add_argument("--lr", type=float, help="instead of the one chosen per trainable set")
-    arguments.add_argument("--epsilon", type=float, default=Settings().epsilon)
+    arguments.add_argument("--epsilon", type=float, default=3e-3)
     arguments.add_argument("--only", help="one run, such as noise-bias")
     given = arguments.parse_args()
     torch.set_num_threads(1)
@@ -87,7 +86,7 @@ def main():
                 continue
             options = {"train": train, "lr": given.lr or lr, "steps": given.steps, "batch": given.batch}
             options["epsilon"] = given.epsilon
-            runs = {"qzo-ff": sf.adapt(base, data, test=test, **options)}
+            runs = {"qzo-ff": sf.adapt(base, data, test=test, preset="first-release", **options)}
             runs["backprop"] = gradient(base, data, test, train)
             for method, result in runs.items():
                 row = {

@@ -11,13 +11,15 @@ import torch
 from common import kept_loss, percent, table, write
 
 import stepforward as sf
+from stepforward.presets import with_preset
 
 RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 
 
 def forward_only(train, seed):
     # a head of 490 parameters takes longer steps than 12,298 parameters do
-    return sf.demo(train=train, seed=seed, lr=1e-2 if train == "head" else 2e-3)
+    first = with_preset("first-release", {"train": train, "lr": 1e-2 if train == "head" else 2e-3})
+    return sf.demo(seed=seed, **first)
 
 
 def gradient(train, seed):

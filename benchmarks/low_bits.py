@@ -29,6 +29,7 @@ from stepforward.methods.protocol import take
 from stepforward.methods.table import make
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training
+from stepforward.presets import with_preset
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 
@@ -63,6 +64,7 @@ CASES = (
 def learned(task: Task, case: Case, steps: int, seed: int) -> dict:
     """One run: accuracies on the test samples, of the network as it is deployed."""
     settings = {"low_bits": case.form, "steps": steps, "seed": seed, "threads": 1, "epsilon": case.epsilon}
+    settings["preset"] = "first-release"
     result = sf.adapt(task.base(case.bits), task.data, test=task.test, progress=False, **settings)
     keys = ("zero_shot_accuracy", "adapted_accuracy", "kept_step", "seconds")
     return {**case._asdict(), "seed": seed, **{key: result[key] for key in keys}}
@@ -72,7 +74,8 @@ class Timed:
     """A form that takes steps when asked."""
 
     def __init__(self, task: Task, case: Case):
-        settings = Settings(low_bits=case.form, steps=100_000, epsilon=case.epsilon)
+        own = {"low_bits": case.form, "steps": 100_000, "epsilon": case.epsilon}
+        settings = Settings(**with_preset("first-release", own))
         program = lower(open_source(task.base(case.bits)).network())
         trained, plan = for_training(program, select(program, "all"), settings)
         x, y = quantize_input(trained, task.data[0][:80]), task.data[1][:80].astype("int32")

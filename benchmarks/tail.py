@@ -52,7 +52,8 @@ TASKS: dict[str, tuple[Callable[[], Task], tuple[str, ...], int]] = {
 
 def adapted(base: Any, task: Task, steps: int, **options: Any) -> dict:
     """One run: what it ended with."""
-    result = sf.adapt(base, task.data, test=task.test, threads=1, steps=steps, progress=False, **options)
+    own = {"preset": "first-release", "threads": 1, "steps": steps, "progress": False}
+    result = sf.adapt(base, task.data, test=task.test, **own, **options)
     keys = ("zero_shot_accuracy", "adapted_accuracy", "kept_step", "forward_passes", "steps_per_second")
     return {
         **{key: result[key] for key in keys},

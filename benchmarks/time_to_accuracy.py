@@ -37,6 +37,7 @@ from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training
+from stepforward.presets import with_preset
 from stepforward.run.batches import batch_indices
 from stepforward.run.prepare import prepare
 from stepforward.settings import METHODS, Settings
@@ -190,10 +191,10 @@ def backpropagation(prepared, common, layout):
 
 def forward_only(prepared, common, goal):
     """Every choice of QZO-FF, its defaults to the goal, the others as long as they may still be first; by choice."""
-    program = lower(prepared.in_fixed_point(Settings(method="qzo-ff", **common)).network())
+    program = lower(prepared.in_fixed_point(Settings(**with_preset("first-release", common))).network())
     runs, seconds = {}, float("inf")
     for rate, steps in CHOICES:
-        settings = Settings(method="qzo-ff", lr=rate, steps=steps, **common)
+        settings = Settings(**with_preset("first-release", {"lr": rate, "steps": steps, **common}))
         points = integer_points(program, prepared, settings, EVERY["qzo-ff"], until(goal, seconds))
         runs[rate, steps] = points
         if arrived := reach(points, goal):

@@ -151,7 +151,8 @@ def adapted(task: Task, **options: Any) -> dict:
     """One run: what it ended with, and which test samples it classifies correctly."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        result = sf.adapt(task.base, task.data, test=task.test, out=out, threads=1, **options)
+        preset = None if options.get("method") == "backprop" else "first-release"
+        result = sf.adapt(task.base, task.data, test=task.test, out=out, threads=1, preset=preset, **options)
         right = correct(out / "adapted.onnx", task.test)
     keys = ("zero_shot_accuracy", "adapted_accuracy", "kept_step", "steps", "trainable_parameters")
     return {

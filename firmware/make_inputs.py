@@ -6,7 +6,7 @@ python firmware/make_inputs.py build/firmware/inputs
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx_ir as ir
@@ -22,6 +22,7 @@ from stepforward.lowering.lower import lower
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import for_training
 from stepforward.plan.model import TrainingPlan
+from stepforward.presets import with_preset
 from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.settings import Settings
@@ -29,7 +30,15 @@ from stepforward.sources.open import open_source
 
 CLIPS_PER_DIGIT = 10
 
-ONE_DIRECTION = Settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)
+
+def _settings(**given: Any) -> Settings:
+    """The first release's, with the given ones in place of them: each run shows one thing more."""
+    found = ("epsilon", "lr") if given.get("sizes", "absolute") != "absolute" else ()
+    own = with_preset("first-release", given)
+    return Settings(**{name: value for name, value in own.items() if name not in found or name in given})
+
+
+ONE_DIRECTION = _settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)
 """Plain sign-SPSA, which the paper starts from."""
 
 
@@ -63,7 +72,7 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "plain": (everything, replace(ONE_DIRECTION, steps=steps, seed=11, schedule="constant")),
         "momentum": (
             everything,
-            Settings(
+            _settings(
                 steps=steps,
                 epsilon=8e-3,
                 lr=6e-3,
@@ -78,45 +87,45 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         ),
         "fractions": (
             everything,
-            Settings(
+            _settings(
                 steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=3, momentum=0.5, low_bits="fraction-4"
             ),
         ),
         "together": (
             everything,
-            Settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=4, low_bits="accumulate-8"),
+            _settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=4, low_bits="accumulate-8"),
         ),
         "graded": (
             everything,
-            Settings(steps=steps, sizes="relative", votes="graded", directions=3, seed=6, momentum=0.5),
+            _settings(steps=steps, sizes="relative", votes="graded", directions=3, seed=6, momentum=0.5),
         ),
         "masked": (
             everything,
-            Settings(steps=steps, sizes="relative", directions=2, seed=8, sparsity=0.75),
+            _settings(steps=steps, sizes="relative", directions=2, seed=8, sparsity=0.75),
         ),
         "sampled": (
             everything,
-            Settings(steps=steps, sizes="relative", directions=2, seed=9, sparsity=0.5, mask="random"),
+            _settings(steps=steps, sizes="relative", directions=2, seed=9, sparsity=0.5, mask="random"),
         ),
         "guided": (
             everything,
-            Settings(steps=steps, sizes="relative", directions=3, seed=10, guide=0.6, votes="graded"),
+            _settings(steps=steps, sizes="relative", directions=3, seed=10, guide=0.6, votes="graded"),
         ),
         "sharp": (
             everything,
-            Settings(steps=steps, sizes="relative", directions=3, seed=12, sharpness=2),
+            _settings(steps=steps, sizes="relative", directions=3, seed=12, sharpness=2),
         ),
         "adam": (
             everything,
-            Settings(steps=steps, sizes="relative", directions=2, seed=13, optimizer="adam", momentum=0.9),
+            _settings(steps=steps, sizes="relative", directions=2, seed=13, optimizer="adam", momentum=0.9),
         ),
         "tail": (
             everything,
-            Settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=5, momentum=0.5, tail="exact"),
+            _settings(steps=steps, epsilon=8e-3, lr=6e-3, directions=2, seed=5, momentum=0.5, tail="exact"),
         ),
         "head": (
             everything[-4:],
-            Settings(
+            _settings(
                 steps=steps,
                 epsilon=8e-3,
                 lr=3e-2,
@@ -146,7 +155,7 @@ def digits_run(steps: int = 200) -> Run:
     program = lower(model.network())
     x = quantize_input(program, clips.x[::CLIPS_PER_DIGIT])
     y = clips.y[::CLIPS_PER_DIGIT].astype(np.int32)
-    return _run(program, range(program.parameter_count), Settings(steps=steps), x, y)
+    return _run(program, range(program.parameter_count), _settings(steps=steps), x, y)
 
 
 def kernels_run(steps: int = 200) -> Run:

@@ -1,4 +1,5 @@
 import pytest
+from plain import plain
 from small import small_program, wide_program
 
 from stepforward.core.bindings import DEVICE_ROWS, library
@@ -7,13 +8,12 @@ from stepforward.journal import STEPS_PER_RECORD
 from stepforward.memory import backprop_bytes, memory, multiply_accumulates
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
-from stepforward.settings import Settings
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
 def test_weights_and_scratch(dtype):
     program = small_program(dtype)
-    result = memory(program, plan_training(program, range(8), Settings(steps=1)))
+    result = memory(program, plan_training(program, range(8), plain(steps=1)))
     assert result.weight_bytes == len(program.weights)
     assert result.scratch_bytes_training == program.arena_bytes + result.row_tile_bytes
     assert result.scratch_bytes_training >= result.scratch_bytes_inference > program.arena_bytes
@@ -23,7 +23,7 @@ def test_weights_and_scratch(dtype):
 def test_inference_alone_has_no_room_for_staged_weights_of_16_bits():
     for dtype in ("s16", "s8"):
         program = wide_program(dtype)
-        result = memory(program, plan_training(program, range(6), Settings(steps=1)))
+        result = memory(program, plan_training(program, range(6), plain(steps=1)))
         training, inference = result.scratch_bytes_training, result.scratch_bytes_inference
         assert training > inference if dtype == "s16" else training == inference
 
@@ -32,7 +32,7 @@ def test_inference_alone_has_no_room_for_staged_weights_of_16_bits():
 @pytest.mark.parametrize("trained", [range(8), range(0, 8, 2), [6, 7], [1, 5]])
 def test_a_device_holds_what_the_core_asks_for(dtype, trained):
     program = small_program(dtype)
-    plan = plan_training(program, trained, Settings(steps=9, momentum=0.9, directions=3))
+    plan = plan_training(program, trained, plain(steps=9, momentum=0.9, directions=3))
     handle, _file = open_program(plan_arena(program, plan.first_op))
     opened, _plan_file = open_plan(handle, plan)
     result = memory(program, plan)
@@ -46,7 +46,7 @@ def test_a_device_holds_what_the_core_asks_for(dtype, trained):
 
 def test_momentum_costs_two_bytes_per_trainable_parameter():
     program = small_program()
-    plan = plan_training(program, [6, 7], Settings(steps=1, momentum=0.9))
+    plan = plan_training(program, [6, 7], plain(steps=1, momentum=0.9))
     other = memory(program, plan).other_ram
     assert other["momentum buffer"] == 2 * plan.elements == 2 * (12 * 4 + 4)
 
@@ -63,7 +63,7 @@ def test_momentum_costs_two_bytes_per_trainable_parameter():
 )
 def test_every_part_of_the_state_has_a_line(changes):
     program = small_program("s8")
-    plan = plan_training(program, range(8), Settings(steps=9, **changes))
+    plan = plan_training(program, range(8), plain(steps=9, **changes))
     other = memory(program, plan).other_ram
     assert all(part.bytes in other.values() for part in plan.state) and plan.state
 
@@ -76,5 +76,5 @@ def test_multiplications_of_each_operator():
 
 def test_backprop_keeps_more_the_earlier_it_trains():
     program = small_program()
-    head, everything = (plan_training(program, chosen, Settings(steps=1)) for chosen in ([6, 7], range(8)))
+    head, everything = (plan_training(program, chosen, plain(steps=1)) for chosen in ([6, 7], range(8)))
     assert 0 < backprop_bytes(program, head) < backprop_bytes(program, everything)

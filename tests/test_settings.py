@@ -78,18 +78,18 @@ def test_the_part_that_decides_the_weights():
 
 
 def test_what_a_journal_means_without_a_word_is_not_said():
-    said = Settings(steps=5, share_batch=False, temperature=2.0).deciding()
+    said = Settings(steps=5, share_batch=False, temperature=2.0, sizes="absolute").deciding()
     assert (said["temperature"], "share_batch" in said, "sizes" in said) == (2.0, False, False)
 
 
 def test_epsilon_and_lr_have_defaults_by_what_they_are_measured_in():
-    absolute, relative = Settings(), Settings(sizes="relative")
+    absolute, relative = Settings(sizes="absolute"), Settings()
     assert (absolute.epsilon, absolute.lr) == (3e-3, 2e-3)
     assert relative.automatic == ("epsilon", "lr")
     assert (relative.searched().epsilon, relative.searched().lr) == (0.05, 0.02)
-    assert Settings(sizes="relative", lr=0.5).automatic == ("epsilon",)
+    assert Settings(lr=0.5).automatic == ("epsilon",)
     with pytest.raises(StepforwardError, match="lr = 0"):
-        Settings(lr=0)
+        Settings(lr=0, sizes="absolute")
 
 
 def test_minutes_become_steps():

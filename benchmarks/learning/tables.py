@@ -120,6 +120,11 @@ def passes_to_gain(own: Row, theirs: Row, share: float = GAIN) -> float | None:
     return next((step * each for step, _, _, test in own["curve"] if test is not None and test >= goal), None)
 
 
+def followed(row: Row) -> bool:
+    """Whether the test accuracy along a run is known."""
+    return any(test is not None for _, _, _, test in row["curve"])
+
+
 def names(rows: Iterable[Row]) -> list[str]:
     """Candidates with rows: those of the list first, in its order."""
     seen = dict.fromkeys(row["method"][5:] for row in rows if row["method"].startswith("ours:"))
@@ -177,13 +182,14 @@ def of_half(rows: list[Row], train: str, name: str, half: str) -> dict[str, str]
     if not known:
         return dict.fromkeys(("tasks", "gap", "worst", "reached", "passes"), "")
     worst = min(known, key=lambda task: known[task].gap.value)
+    curves = any(followed(row) for task in known for row in ours(rows, task, train, name).values())
     passes = [one.passes for one in known.values() if one.passes is not None]
     gap = mean(one.gap.value for one in known.values())
     return {
         "tasks": str(len(known)),
         "gap": gap.signed,
         "worst": f"{points(known[worst].gap.value)}, {TASKS[worst].words}",
-        "reached": f"{len(passes)} of {len(known)}",
+        "reached": f"{len(passes)} of {len(known)}" if curves else "not measured",
         "passes": f"{statistics.median(passes):,.0f}" if passes else "",
     }
 

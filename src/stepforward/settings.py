@@ -107,7 +107,7 @@ class Settings:
         "N",
         **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
         decides=True,
-        by_engine={INTEGERS: 2000, GRADIENTS: 400},
+        by_engine={INTEGERS: 1000, GRADIENTS: 400},
         basic=True,
     )
     most_steps: int = _row(
@@ -116,7 +116,7 @@ class Settings:
         "0: never, the default where steps or minutes are given.",
         "N",
         **_from(0),
-        by_engine={INTEGERS: 0, GRADIENTS: 0},
+        by_engine={INTEGERS: 4000, GRADIENTS: 0},
     )
     balance: bool = _row(
         False,
@@ -166,13 +166,14 @@ class Settings:
         choices=METHODS,
     )
     first_stage: str = _row(
-        "none",
+        None,
         "Before the first step. match: as the method of that name, on the samples that train, where held-out samples "
         "say that it helps; for a quantized model with statistics, which `stepforward quantize` stores.",
         "NAME",
         choices=FIRST_STAGES,
         decides=True,
         unsaid="none",
+        by_engine={INTEGERS: "match", GRADIENTS: "none"},
     )
     head_start: str = _row(
         "none",
@@ -185,7 +186,7 @@ class Settings:
         unsaid="none",
     )
     directions: int = _row(
-        4,
+        16,
         "Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over its share of "
         "the batch. More: more votes from the same passes, each on fewer samples.",
         "m",
@@ -201,7 +202,7 @@ class Settings:
         unsaid=False,
     )
     votes: str = _row(
-        "sign",
+        "graded",
         "What the two losses of a direction say. sign: which is larger; graded: by how much as well, in eighths of the "
         "running deviation and at most three of it, for 8 bits of journal a direction.",
         "NAME",
@@ -219,7 +220,7 @@ class Settings:
         unsaid=1.0,
     )
     sizes: str = _row(
-        "absolute",
+        "relative",
         "What epsilon and lr are measured in. absolute: units of the weights; relative: shares of each tensor's own "
         "size, so that one number suits every tensor of any network: the root mean square of a weight, for a bias a "
         "32nd of the range of what it is added to. "
@@ -344,7 +345,7 @@ class Settings:
         unsaid=0,
     )
     low_bits: str = _row(
-        "direct",
+        "auto",
         "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "
         "half a quantum are lost. master: 16-bit weights learn in their place, and are rounded for validation and at "
         "the end. fraction-8, -4, -2: moves add up in as many bits below each weight, in RAM while it trains; forward "
@@ -361,7 +362,7 @@ class Settings:
     )
     warmup: int = _row(0, "Steps over which the learning rate rises from 0.", "N", **_from(0), decides=True)
     tail: str = _row(
-        "votes",
+        "auto",
         "What moves the last layer. votes: as everything else; exact: its own gradient, which needs no more than its "
         "inputs and the softmax of the samples that are run anyway. auto: exact where that layer is linear, moves, and "
         "can take it; else votes.",
@@ -380,7 +381,7 @@ class Settings:
         unsaid=4.0,
     )
     judge: str = _row(
-        "plain",
+        "training",
         "What chooses the weights that are kept, next to accuracy. training: the held-out loss as it trains, at its "
         "temperature; plain: the one at temperature 1, whose least value comes earlier.",
         "LOSS",
@@ -580,6 +581,6 @@ def default_text(name: str) -> str | None:
     row = TABLE[name]
     if not row.by_engine:
         return row.default
-    values = [f"{value:g}" for value in row.by_engine.values()]
+    values = [value if isinstance(value, str) else f"{value:g}" for value in row.by_engine.values()]
     said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
     return said if row.searched is None else f"{said}; relative sizes: searched"

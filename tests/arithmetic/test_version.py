@@ -25,7 +25,8 @@ DIGESTS = {1: "11817d10767dd3eba961270a5874dcf29a7dbb4e475ca3a7adbc971912851c0f"
 
 PLAIN = {"epsilon": 0.02, "lr": 0.03, "directions": 1, "seed": 0, "momentum": 0.0, "distribution": "normal"}
 PLAIN |= {"perturbation": "exact", "rounding": "nearest", "schedule": "cosine", "warmup": 0}
-PLAIN |= {"share_batch": False, "temperature": 1.0}  # spelled out: defaults may change, bits may not
+PLAIN |= {"share_batch": False, "temperature": 1.0, "votes": "sign", "sizes": "absolute", "tail": "votes"}
+PLAIN |= {"low_bits": "direct"}  # spelled out: defaults may change, bits may not
 RUNS = [
     ("s16", 5, {}),
     ("s16", 5, {"directions": 3, "seed": 2**40 + 5, "momentum": 0.9, "rounding": "stochastic", "warmup": 2}),

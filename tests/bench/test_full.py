@@ -10,13 +10,14 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
 
+from plain import plain
+
 from stepforward.bench.full import full
 from stepforward.bench.peers import PEERS
 from stepforward.bench.quick import quick
 from stepforward.bench.save import save
 from stepforward.bench.training import training
 from stepforward.plan.make import plan_training
-from stepforward.settings import Settings
 
 FIGURES = {
     *("forward_vs_torch_f32", "forward_vs_ort_f32", "forward_vs_ort_int8"),
@@ -72,8 +73,8 @@ def test_layers_in_front_of_the_trainable_ones_count_once(result):
     ]
 
 
-def test_the_step_that_is_timed_is_the_default_of_adapt():
-    given, defaults = small_program(), Settings()
+def test_the_step_that_is_timed_is_that_of_the_first_release():
+    given, defaults = small_program(), plain()
     _, plan = training(given)
     assert (plan.directions, plan.share_batch) == (defaults.directions, defaults.share_batch)
     assert plan.objective == plan_training(given, range(given.parameter_count), defaults).objective

@@ -66,10 +66,10 @@ def test_of_every_method_the_setting_that_arrives_first_counts(script):
     assert script.soonest(ours, 0.99) == default
 
 
-def test_the_first_choice_is_the_default(script):
-    from stepforward.settings import Settings
+def test_the_first_choice_is_that_of_the_first_release(script):
+    from plain import plain
 
-    assert script.CHOICES[0] == (Settings().lr, Settings().steps)
+    assert script.CHOICES[0] == (plain().lr, 2000)
     assert len(script.CHOICES) == len(script.RATES)
 
 

@@ -248,7 +248,7 @@ def test_the_journal_of_an_unfinished_run(refuse, task, finished):
         (("--steps", "5", "--minutes", "1"), "--minutes"),
         (("--steps", "0"), "steps"),
         (("--minutes", "-1"), "minutes"),
-        (("--epsilon", "0"), "epsilon"),
+        (("--epsilon", "0", "--sizes", "absolute"), "epsilon"),
         (("--lr", "nan"), "lr = nan"),
         (("--batch", "0"), "batch"),
         (("--directions", "256"), "directions"),

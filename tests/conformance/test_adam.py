@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import small
 from alike import trained
+from plain import plain
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.plan.make import plan_training
 from stepforward.plan.quanta import quanta
-from stepforward.settings import Settings
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -19,7 +19,7 @@ from stepforward.settings import Settings
 def test_adam_trains_to_the_same_bits(dtype, directions, momentum):
     program = small.small_program(dtype, per_channel=dtype != "s16")
     settings = {"steps": 9, "lr": 0.05, "directions": directions, "momentum": momentum, "votes": "graded"}
-    plan = plan_training(program, range(8), Settings(optimizer="adam", sizes="relative", **settings))
+    plan = plan_training(program, range(8), plain(optimizer="adam", sizes="relative", **settings))
     assert trained(program, plan, steps=9) != program.weights
 
 
@@ -36,14 +36,14 @@ def test_adam_trains_to_the_same_bits(dtype, directions, momentum):
 def test_adam_goes_with_other_settings(changes):
     program = small.small_program("s8", per_channel=True)
     settings = {"steps": 6, "lr": 0.05, "epsilon": 0.01, "directions": 2, "momentum": 0.5} | changes
-    trained(program, plan_training(program, range(8), Settings(optimizer="adam", **settings)), steps=6)
+    trained(program, plan_training(program, range(8), plain(optimizer="adam", **settings)), steps=6)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("votes", [(127, -128), (-128, -128), (0, 0), (1, 0)])
 def test_any_votes_are_divided_alike(votes, momentum):
     program = small.small_program()
-    settings = Settings(steps=300, directions=2, optimizer="adam", momentum=momentum, lr=1e-3)
+    settings = plain(steps=300, directions=2, optimizer="adam", momentum=momentum, lr=1e-3)
     plan = plan_training(program, range(8), settings)
     engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
     for step in (0, 1, 2, 126, 127, 128, 299):
@@ -57,7 +57,7 @@ def test_any_votes_are_divided_alike(votes, momentum):
 def test_a_move_does_not_depend_on_the_size_of_the_votes():
     program = small.small_program()
     settings = {"steps": 400, "directions": 1, "votes": "graded", "distribution": "rademacher"}
-    plan = plan_training(program, [0], Settings(optimizer="adam", momentum=0.9, lr=1e-2, **settings))
+    plan = plan_training(program, [0], plain(optimizer="adam", momentum=0.9, lr=1e-2, **settings))
     moved = []
     for size in (8, 24):
         engine = CoreEngine(program, plan)
@@ -73,4 +73,4 @@ def test_a_move_does_not_depend_on_the_size_of_the_votes():
 
 def test_steps_that_move_the_weights_together_have_no_adam():
     with pytest.raises(StepforwardError, match=r"low_bits = .accumulate-4. with optimizer = .adam."):
-        Settings(low_bits="accumulate-4", optimizer="adam")
+        plain(low_bits="accumulate-4", optimizer="adam")

@@ -12,6 +12,7 @@ import pytest
 import small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plain import plain
 from random_programs import (
     concat_programs,
     conv_programs,
@@ -41,7 +42,6 @@ from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
-from stepforward.settings import Settings
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 programs = st.one_of(
@@ -63,7 +63,7 @@ def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
     plan = None
     if program.parameter_count:
-        plan = plan_training(program, range(program.parameter_count), Settings(steps=1))
+        plan = plan_training(program, range(program.parameter_count), plain(steps=1))
     core, reference = CoreEngine(program, plan, 1, block, memory), ReferenceEngine(program, plan)
     expected = logits_of(reference, x)
     assert np.array_equal(logits_of(core, x), expected)
@@ -220,7 +220,7 @@ def device_logits(program, x):
 
 
 plans = st.builds(
-    Settings,
+    plain,
     steps=st.integers(1, 60),
     epsilon=st.sampled_from([1e-3, 0.02, 0.3]),
     lr=st.sampled_from([1e-3, 0.05]),
@@ -261,7 +261,7 @@ def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, tr
 def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, memory, share_batch):
     program = small.small_program(dtype, per_channel)
     chosen = {"all": range(program.parameter_count), "head": [6, 7], "bias": [3, 5]}[cut]
-    settings = Settings(
+    settings = plain(
         steps=10, epsilon=0.02, lr=0.02, directions=2, seed=7, momentum=0.5, warmup=2, share_batch=share_batch
     )
     plan = plan_training(program, chosen, settings)
@@ -338,7 +338,7 @@ def test_steps_that_move_the_weights_together(program, settings, together, memor
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_a_whole_low_bit_network_trains_to_the_same_weights(dtype, bits, memory, momentum):
     program = small.small_program(dtype, True)
-    settings = Settings(
+    settings = plain(
         steps=10, epsilon=0.02, lr=0.005, directions=2, seed=7, low_bits=f"fraction-{bits}", momentum=momentum
     )
     plan = plan_training(program, range(program.parameter_count), settings)
@@ -358,7 +358,7 @@ def test_a_whole_low_bit_network_trains_to_the_same_weights(dtype, bits, memory,
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 17), memories)
 def test_threads_block_size_and_memory_change_nothing(n, threads, block, memory):
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=3, epsilon=0.05, directions=40))
+    plan = plan_training(program, range(8), plain(steps=3, epsilon=0.05, directions=40))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, n)
     batch, trials = Batch.of(x, y), [PLAIN, *both_sides(n, 40, False)]
@@ -377,7 +377,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
 ):
     """The batches have four samples: six directions that share them are more than there are."""
     program = small.small_program()
-    settings = Settings(
+    settings = plain(
         steps=steps,
         epsilon=0.02,
         lr=0.02,
@@ -414,7 +414,7 @@ def test_the_step_in_c_writes_the_same_journal_and_weights_as_the_method(
 
 def test_training_needs_the_scratch_of_inference():
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=1))
+    plan = plan_training(program, range(8), plain(steps=1))
     assert plan.first_op == 0
     assert device_scratch_bytes(plan_arena(program, plan.first_op)) == device_scratch_bytes(program)
     assert program.arena_bytes <= device_inference_bytes(program) <= device_scratch_bytes(program)
@@ -425,7 +425,7 @@ def test_training_needs_the_scratch_of_inference():
 def test_packed_weights_are_never_out_of_date(trained):
     """Whatever is asked in whatever order: frozen weights stay packed between calls, and restore may change them."""
     program = small.small_program()
-    plan = plan_training(program, trained, Settings(steps=9, epsilon=0.05, lr=0.05, directions=2))
+    plan = plan_training(program, trained, plain(steps=9, epsilon=0.05, lr=0.05, directions=2))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 5)
     batch, both = Batch.of(x, y), both_sides(5, 2, False)
@@ -493,7 +493,7 @@ def test_one_engine_may_be_asked_from_several_threads(threads):
 
 def test_memory_buys_speed_by_name():
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=1))
+    plan = plan_training(program, range(8), plain(steps=1))
     fast, least = (CoreEngine(program, plan, 2, memory=memory).scratch_bytes for memory in ("fast", "small"))
     assert fast - least >= 2 * len(program.weights)
     with pytest.raises(StepforwardError, match="memory = 'huge'"):
@@ -517,7 +517,7 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
     most = 2 ** (8 * size - 1) - 1
     weights = rng.integers(-most, most + 1, 2000).astype(f"<i{size}").tobytes() + bytes(160)
     program = Program(tensors, (op,), 2, 3, 2, weights)
-    settings = Settings(
+    settings = plain(
         steps=9, epsilon=0.01, lr=0.03, rounding=rounding, schedule="linear", directions=directions
     )
     plan = plan_training(program, [0, 1], settings)
@@ -565,7 +565,7 @@ def test_directions_kept_for_the_update_are_those_of_its_step(dtype, size, round
 
 def test_restore_brings_old_weights_back():
     program = small.small_program()
-    engine = CoreEngine(program, plan_training(program, range(8), Settings(steps=1, lr=0.1, directions=1)))
+    engine = CoreEngine(program, plan_training(program, range(8), plain(steps=1, lr=0.1, directions=1)))
     before = engine.snapshot()
     engine.update(0, [1])
     assert engine.snapshot() != before
@@ -609,17 +609,17 @@ def test_restore_brings_old_weights_back():
 )
 def test_what_the_engine_refuses(act, message):
     program = small.small_program()
-    engine = CoreEngine(program, plan_training(program, range(8), Settings(steps=5, directions=2)))
+    engine = CoreEngine(program, plan_training(program, range(8), plain(steps=5, directions=2)))
     with pytest.raises(StepforwardError, match=message):
         act(engine, *small.samples(program, 4))
 
 
 def test_a_plan_of_another_program_is_refused():
     program, other = small.small_program(), small.small_program(per_channel=True)
-    plan = plan_training(other, range(8), Settings(steps=5))
+    plan = plan_training(other, range(8), plain(steps=5))
     with pytest.raises(StepforwardError, match="another program"):
         CoreEngine(program, plan)
-    late = plan_training(program, [6, 7], Settings(steps=5))
-    early = plan_training(program, [0], Settings(steps=5))
+    late = plan_training(program, [6, 7], plain(steps=5))
+    early = plan_training(program, [0], plain(steps=5))
     with pytest.raises(StepforwardError, match="another program"):
         CoreEngine(plan_arena(program, late.first_op), early)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import small
+from plain import plain
 from random_programs import pack
 
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
@@ -18,7 +19,6 @@ from stepforward.operators.table import BY_KIND
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.settings import Settings
 
 STEPS = 6
 
@@ -44,7 +44,7 @@ def test_long_rows_train_to_the_same_weights(dtype, per_channel, trained, distri
     program = small.long_rows_program(dtype, per_channel)
     every = range(program.parameter_count)
     chosen = {"all": every, "weights": every[::2], "biases": every[1::2], "head": every[-2:]}[trained]
-    settings = Settings(
+    settings = plain(
         steps=STEPS,
         epsilon=0.05,
         lr=0.1,
@@ -120,7 +120,7 @@ def build(name, dtype):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_long_row_is_staged_in_pieces_with_the_same_sums(name, dtype):
     for chosen in ((0, 1), (1,)):
-        settings = Settings(steps=STEPS, epsilon=1e-2, lr=1e-2, directions=1, seed=9)
+        settings = plain(steps=STEPS, epsilon=1e-2, lr=1e-2, directions=1, seed=9)
         pairs, logits, expected, program = train(build(name, dtype), chosen, settings)
         assert [mine for mine, _ in pairs] == [theirs for _, theirs in pairs]
         assert (logits == expected).all() and len(set(map(tuple, expected.tolist()))) > 1

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import small
 from alike import trained
+from plain import plain
 
 from stepforward.arithmetic.guide import after, guided
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.plan.make import plan_training
-from stepforward.settings import Settings
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -18,9 +18,7 @@ from stepforward.settings import Settings
 @pytest.mark.parametrize("share", [0.001, 0.6, 0.99])
 def test_guided_directions_train_to_the_same_bits(dtype, directions, share):
     program = small.small_program(dtype, per_channel=dtype != "s16")
-    settings = Settings(
-        steps=6, lr=0.05, directions=directions, guide=share, sizes="relative", votes="graded"
-    )
+    settings = plain(steps=6, lr=0.05, directions=directions, guide=share, sizes="relative", votes="graded")
     trained(program, plan_training(program, range(8), settings), steps=6)
 
 
@@ -38,13 +36,13 @@ def test_guided_directions_train_to_the_same_bits(dtype, directions, share):
 def test_a_guide_goes_with_other_settings(changes):
     program = small.small_program("s8", per_channel=True)
     settings = {"steps": 5, "lr": 0.05, "epsilon": 0.01, "directions": 2, "guide": 0.5} | changes
-    trained(program, plan_training(program, range(8), Settings(**settings)), steps=5)
+    trained(program, plan_training(program, range(8), plain(**settings)), steps=5)
 
 
 @pytest.mark.parametrize("votes", [(0, 0), (127, 127), (-128, -128), (-128, 127), (1, -1), (0, 1)])
 def test_any_votes_move_the_guide_alike(votes):
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=9, directions=2, guide=0.9, lr=1e-4))
+    plan = plan_training(program, range(8), plain(steps=9, directions=2, guide=0.9, lr=1e-4))
     engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
     for step in range(3):
         for engine in engines:
@@ -71,4 +69,4 @@ def test_a_guided_direction_has_the_deviation_of_a_drawn_one():
 
 def test_steps_that_move_the_weights_together_have_no_guide():
     with pytest.raises(StepforwardError, match=r"low_bits = .accumulate-4. with guide = 0\.5"):
-        Settings(low_bits="accumulate-4", guide=0.5)
+        plain(low_bits="accumulate-4", guide=0.5)

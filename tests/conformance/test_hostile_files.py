@@ -14,6 +14,7 @@ import pytest
 import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import plain
 from random_networks import Builder
 
 from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, Trainer, TrialRecord, library
@@ -25,11 +26,10 @@ from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.settings import Settings
 
 PROGRAM = small.small_program(per_channel=True)
 SFP = to_bytes(PROGRAM)
-SFT = plan_file.to_bytes(plan_training(PROGRAM, range(8), Settings(steps=9, directions=2, momentum=0.5)))
+SFT = plan_file.to_bytes(plan_training(PROGRAM, range(8), plain(steps=9, directions=2, momentum=0.5)))
 LARGEST_SCRATCH = 1 << 24
 
 
@@ -135,7 +135,7 @@ def test_every_word_of_every_record_as_anything_never_crashes_the_core():
     assert {op.kind for op in program.ops} == set(BY_KIND)
     sfp = to_bytes(program)
     sft = plan_file.to_bytes(
-        plan_training(program, range(program.parameter_count), Settings(steps=9, directions=2))
+        plan_training(program, range(program.parameter_count), plain(steps=9, directions=2))
     )
     assert run(sfp, sft) == "ran"
     answers = collections.Counter()

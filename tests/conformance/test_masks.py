@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import small
 from alike import trained
+from plain import plain
 
 from stepforward.plan.make import plan_training
 from stepforward.plan.model import Mask
 from stepforward.program.weights import unpack_all
-from stepforward.settings import Settings
 
 RULES = ["magnitude", "random", "threshold"]
 
@@ -26,7 +26,7 @@ def share_moved(program, weights):
 @pytest.mark.parametrize("directions", [1, 3])
 def test_masked_directions_train_to_the_same_bits(dtype, rule, directions):
     program = small.small_program(dtype, per_channel=dtype != "s16")
-    settings = Settings(
+    settings = plain(
         steps=4, lr=0.05, directions=directions, sparsity=0.75, mask=rule, sizes="relative", votes="graded"
     )
     weights = trained(program, plan_training(program, range(8), settings))
@@ -48,13 +48,13 @@ def test_masked_directions_train_to_the_same_bits(dtype, rule, directions):
 def test_masks_go_with_every_other_setting(changes, rule):
     program = small.small_program("s8", per_channel=True)
     settings = {"steps": 4, "lr": 0.05, "epsilon": 0.01, "directions": 2, "sparsity": 0.5, "mask": rule}
-    trained(program, plan_training(program, range(8), Settings(**settings | changes)))
+    trained(program, plan_training(program, range(8), plain(**settings | changes)))
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s4"])
 def test_bits_are_a_mask(dtype):
     program = small.small_program(dtype)
-    plan = plan_training(program, range(8), Settings(steps=4, lr=0.3, epsilon=0.1))
+    plan = plan_training(program, range(8), plain(steps=4, lr=0.3, epsilon=0.1))
     rng, entries = np.random.default_rng(0), []
     for entry in plan.trainable:
         elements = program.tensors[entry.tensor].elements
@@ -68,5 +68,5 @@ def test_bits_are_a_mask(dtype):
 def test_rows_longer_than_a_chunk_are_masked_alike():
     program = small.long_rows_program()
     for rule in RULES:
-        settings = Settings(steps=2, lr=0.05, sparsity=0.9, mask=rule, sizes="relative")
+        settings = plain(steps=2, lr=0.05, sparsity=0.9, mask=rule, sizes="relative")
         trained(program, plan_training(program, range(program.parameter_count), settings), steps=2)

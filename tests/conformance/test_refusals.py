@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import small
+from plain import plain
 
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.core import bindings
@@ -35,7 +36,6 @@ from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.settings import Settings
 
 HEADER = (Path(bindings.__file__).parent / "include" / "stepforward.h").read_text()
 ENUM = re.search(r"enum sf_status \{(.*?)\}", HEADER, re.S)[1]
@@ -51,7 +51,7 @@ class World:
 
     def __init__(self, momentum=0.5):
         program = small.small_program()
-        settings = Settings(steps=9, directions=2, momentum=momentum, share_batch=False)
+        settings = plain(steps=9, directions=2, momentum=momentum, share_batch=False)
         plan = plan_training(program, range(8), settings)
         self.program = plan_arena(program, plan.first_op)
         self.training = plan
@@ -424,7 +424,7 @@ def test_no_samples_are_no_votes():
     """Shared or not, a batch without samples has losses of zero: nothing moves but what momentum moves."""
     for share in (False, True):
         program = small.small_program()
-        settings = Settings(steps=9, directions=3, share_batch=share)
+        settings = plain(steps=9, directions=3, share_batch=share)
         plan = plan_training(program, range(8), settings)
         program = plan_arena(program, plan.first_op)
         device = DeviceLoop(program, plan, {"seed": 0}, lambda _: None)

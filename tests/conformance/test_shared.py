@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plain import plain
 
 from stepforward.core.bindings import PlanHandle, library
 from stepforward.engines.core import CoreEngine, aligned_bytes, open_program
@@ -20,7 +21,6 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import from_bytes, to_bytes
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
-from stepforward.settings import Settings
 
 STEPS, CLASSES = 3, 4
 Q_MAX = {"s16": 32767, "s8": 127, "s4": 7}
@@ -81,7 +81,7 @@ def run(engine, plan, batch):
 def test_shared_parameters_train_to_the_same_bits_everywhere(dtype, changes, moving):
     program = shared_program(dtype)
     size = {"s16": 0.05, "s8": 0.1, "s4": 0.4}[dtype]
-    settings = Settings(steps=STEPS, epsilon=size, lr=size, directions=2, **changes)
+    settings = plain(steps=STEPS, epsilon=size, lr=size, directions=2, **changes)
     plan = plan_training(program, moving, settings)
     program = plan_arena(program, plan.first_op)
     assert from_bytes(to_bytes(program)) == program
@@ -98,7 +98,7 @@ def test_shared_parameters_train_to_the_same_bits_everywhere(dtype, changes, mov
 
 def test_a_plan_that_moves_a_frozen_tensor_is_refused():
     program = shared_program("s8")
-    plan = plan_training(program, range(8), Settings(steps=STEPS))
+    plan = plan_training(program, range(8), plain(steps=STEPS))
     frozen = replace(program.tensors[6], frozen=True)
     program = plan_arena(replace(program, tensors=(*program.tensors[:6], frozen, *program.tensors[7:])))
     handle, _file = open_program(program)

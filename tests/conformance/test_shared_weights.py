@@ -2,6 +2,7 @@
 
 import pytest
 import small
+from plain import plain
 from random_networks import Case, run
 
 from stepforward.engines.device_loop import DeviceLoop
@@ -11,7 +12,6 @@ from stepforward.lowering.lower import lower
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
-from stepforward.settings import Settings
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -21,7 +21,7 @@ def test_every_engine_trains_it_to_the_same_bits(dtype, channels, momentum, dire
     program = lower(small.shared_network(dtype, channels))
     readers = [op.weight for op in program.ops if op.parameters]
     assert len(set(readers)) < len(readers)
-    settings = Settings(
+    settings = plain(
         steps=9, epsilon=0.1, lr=0.2, momentum=momentum, directions=directions, share_batch=directions > 1
     )
     plan = plan_training(program, range(program.parameter_count), settings)

@@ -5,6 +5,7 @@ import small
 from alike import trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import plain
 
 from stepforward.arithmetic.directions import ASCENT
 from stepforward.engines.core import CoreEngine
@@ -14,7 +15,6 @@ from stepforward.errors import StepforwardError
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
-from stepforward.settings import Settings
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -22,7 +22,7 @@ from stepforward.settings import Settings
 @pytest.mark.parametrize("sharpness", [1, 5, 127])
 def test_sharpness_aware_steps_train_to_the_same_bits(dtype, directions, sharpness):
     program = small.small_program(dtype, per_channel=dtype != "s16")
-    made = Settings(
+    made = plain(
         steps=4, lr=0.05, directions=directions, sharpness=sharpness, sizes="relative", votes="graded"
     )
     trained(program, plan_training(program, range(8), made))
@@ -42,12 +42,12 @@ def test_sharpness_aware_steps_train_to_the_same_bits(dtype, directions, sharpne
 def test_sharpness_goes_with_other_settings(changes):
     program = small.small_program("s8", per_channel=True)
     made = {"steps": 4, "lr": 0.05, "epsilon": 0.01, "directions": 2, "sharpness": 2} | changes
-    trained(program, plan_training(program, range(8), Settings(**made)))
+    trained(program, plan_training(program, range(8), plain(**made)))
 
 
 def test_rows_longer_than_a_chunk_climb_alike():
     program = small.long_rows_program()
-    made = Settings(steps=2, lr=0.05, sharpness=1, sizes="relative")
+    made = plain(steps=2, lr=0.05, sharpness=1, sizes="relative")
     trained(program, plan_training(program, range(program.parameter_count), made), steps=2)
 
 
@@ -62,7 +62,7 @@ AMOUNTS = st.integers(-1, 1)
 )
 def test_any_trials_of_two_moves_have_the_same_losses(moves, perturbation, dtype):
     program = small.small_program(dtype)
-    plan = plan_training(program, range(8), Settings(steps=9, perturbation=perturbation, epsilon=0.01))
+    plan = plan_training(program, range(8), plain(steps=9, perturbation=perturbation, epsilon=0.01))
     program = plan_arena(program, plan.first_op)
     batch = Batch.of(*small.samples(program, 3))
     trials = [Trial((Move(i, amount), Move(ASCENT, climb))) for i, amount, climb in moves]
@@ -73,7 +73,7 @@ def test_any_trials_of_two_moves_have_the_same_losses(moves, perturbation, dtype
 @pytest.mark.parametrize("second", [Move(ASCENT, 128), Move(0, 1)])
 def test_other_second_moves_are_refused_by_the_core(second):
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=9))
+    plan = plan_training(program, range(8), plain(steps=9))
     engine = CoreEngine(plan_arena(program, plan.first_op), plan)
     with pytest.raises(StepforwardError, match="a trial with the moves"):
         engine.losses(0, Batch.of(*small.samples(program, 3)), [Trial((Move(0, 1), second))])
@@ -83,7 +83,7 @@ def test_climbing_is_counted_and_changes_the_votes():
     program = small.small_program()
     counts = {}
     for sharpness in (0, 8):
-        made = Settings(steps=9, directions=2, sharpness=sharpness, sizes="relative", share_batch=False)
+        made = plain(steps=9, directions=2, sharpness=sharpness, sizes="relative", share_batch=False)
         plan = plan_training(program, range(8), made)
         engine = CoreEngine(plan_arena(program, plan.first_op), plan)
         batch = Batch.of(*small.samples(program, 10))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
+from plain import plain
 from random_networks import Case, random_case, run
 
 from stepforward.engines.core import CoreEngine
@@ -14,7 +15,6 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan.make import for_training
-from stepforward.settings import Settings
 
 STEPS = 4
 SETTINGS = {"steps": STEPS, "epsilon": 0.05, "lr": 0.1, "tail": "exact", "tail_rate": 1.0, "batch": 8}
@@ -23,7 +23,7 @@ SETTINGS = {"steps": STEPS, "epsilon": 0.05, "lr": 0.1, "tail": "exact", "tail_r
 def planned(program, train="all", **settings):
     count = program.parameter_count
     chosen = {"all": range(count), "head": range(count - 2, count), "bias": range(1, count, 2)}[train]
-    return for_training(program, chosen, Settings(**SETTINGS | settings))
+    return for_training(program, chosen, plain(**SETTINGS | settings))
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])

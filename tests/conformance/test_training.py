@@ -8,6 +8,7 @@ import pytest
 import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain import plain
 from random_networks import CYCLE, Builder, Case, random_case, run
 
 from stepforward.engines.core import CoreEngine
@@ -20,7 +21,6 @@ from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
-from stepforward.settings import Settings
 
 PART = CYCLE // 24
 
@@ -31,7 +31,7 @@ PART = CYCLE // 24
 def test_panels_of_long_rows_train_to_the_same_weights(dtype, rows, channels, share_batch):
     """Rows are staged in 16 bits, also where they are packed into bytes."""
     program = small.wide_program(dtype, rows, channels)
-    settings = Settings(
+    settings = plain(
         steps=9, epsilon=0.1, lr=0.2, directions=1 + share_batch, seed=3, share_batch=share_batch
     )
     plan = plan_training(program, range(program.parameter_count), settings)
@@ -54,7 +54,7 @@ def test_random_networks_train_to_the_same_bits(part):
 
 
 def trained_alike(program, **settings):
-    plan = plan_training(program, range(program.parameter_count), Settings(steps=9, **settings))
+    plan = plan_training(program, range(program.parameter_count), plain(steps=9, **settings))
     program = plan_arena(program, plan.first_op)
     x = (
         np.random.default_rng(3)
@@ -99,7 +99,7 @@ def test_rows_of_bytes_at_the_edge_of_what_32_bits_can_add_up(length):
 @pytest.mark.parametrize("rounding", ["nearest", "floor", "stochastic"])
 def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
     program = small.small_program(dtype)
-    settings = Settings(steps=9, lr=0.3, directions=4, rounding=rounding, share_batch=False)
+    settings = plain(steps=9, lr=0.3, directions=4, rounding=rounding, share_batch=False)
     plan = plan_training(program, range(8), settings)
     engines = CoreEngine(program, plan), ReferenceEngine(program, plan)
     for step, votes in enumerate(
@@ -117,7 +117,7 @@ def test_votes_so_large_that_moves_take_64_bits(dtype, rounding):
 def test_graded_votes_train_to_the_same_bits(changes, share_batch):
     program = small.small_program()
     settings = {"steps": 9, "lr": 0.02, "directions": 3, "sizes": "relative", "votes": "graded"} | changes
-    plan = plan_training(program, range(8), Settings(share_batch=share_batch, **settings))
+    plan = plan_training(program, range(8), plain(share_batch=share_batch, **settings))
     program = plan_arena(program, plan.first_op)
     x, y = small.samples(program, 20)
     batch = Batch.of(x, y)
@@ -154,5 +154,5 @@ def test_graded_votes_of_any_losses_are_the_definition_s(steps):
 @cache
 def voters():
     program = small.small_program()
-    plan = plan_training(program, range(8), Settings(steps=9, directions=3, votes="graded"))
+    plan = plan_training(program, range(8), plain(steps=9, directions=3, votes="graded"))
     return CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)

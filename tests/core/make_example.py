@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import small
+from plain import plain
 
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
@@ -12,7 +13,6 @@ from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
-from stepforward.settings import Settings
 
 STEPS, SAMPLES = 20, 5
 
@@ -22,7 +22,7 @@ def main(folder: Path) -> None:
     in short and in long rows, and for windows in the padding; and one of 3x3 convolutions and one of long rows with
     what the first has."""
     program = small.small_program(per_channel=True)
-    settings = Settings(
+    settings = plain(
         steps=STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
     )
     plan = plan_training(program, range(program.parameter_count), settings)

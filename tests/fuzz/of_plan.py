@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from plain import plain
+
 from fuzz.mutate import mutated_bytes, near
 from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
 from stepforward.plan.matching import MatchingPlan, PlannedSite
 from stepforward.program import fileformat as program_file
-from stepforward.settings import Settings
 
 SUFFIX = ".sft"
 GOLDEN = Path(__file__).parent.parent / "golden" / "arithmetic_1"
@@ -35,7 +36,7 @@ SETTINGS = (
 def _starts() -> list[bytes]:
     programs = [program_file.load(GOLDEN / f"{name}.sfp") for name in ("s8", "s4")]
     plans = (
-        plan_training(p, range(p.parameter_count), Settings(steps=9, **s)) for p in programs for s in SETTINGS
+        plan_training(p, range(p.parameter_count), plain(steps=9, **s)) for p in programs for s in SETTINGS
     )
     matching = MatchingPlan((PlannedSite(0, (9, 5), (-5, 2**31 - 1), (7, 0)),), window=64)
     return [fileformat.to_bytes(plan) for plan in (*plans, matching, matching)]

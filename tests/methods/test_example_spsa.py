@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import stripes
+from plain import plain
 from small import samples, small_program
 
 from stepforward import journal as journals
@@ -12,7 +13,6 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.protocol import take
 from stepforward.methods.table import INTEGERS, METHODS, PROBES, Listed, make
 from stepforward.plan.make import plan_training
-from stepforward.settings import Settings
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.quantize import quantize
 from stepforward.verbs.replay import replay
@@ -28,9 +28,7 @@ def listed(monkeypatch):
 
 def trained(steps=30):
     program = small_program()
-    settings = Settings(
-        temperature=1.0, method="spsa", steps=steps, lr=5e-4, directions=4, schedule="constant"
-    )
+    settings = plain(temperature=1.0, method="spsa", steps=steps, lr=5e-4, directions=4, schedule="constant")
     engine = ReferenceEngine(program, plan_training(program, range(8), settings))
     batch = Batch.of(*samples(program, 16))
     return engine, settings, list(take(make(settings), engine, lambda number: batch, range(steps)))
@@ -61,7 +59,14 @@ def test_a_run_and_its_journal_take_it_by_its_name(tmp_path):
     arrays = data["x"], data["y"]
     quantize(tmp_path / "float.onnx", arrays, out=tmp_path / "model.onnx")
     result = adapt(
-        tmp_path / "model.onnx", arrays, method="spsa", steps=40, lr=2e-4, out=tmp_path / "run", seed=1
+        tmp_path / "model.onnx",
+        arrays,
+        method="spsa",
+        steps=40,
+        lr=2e-3,
+        votes="sign",
+        out=tmp_path / "run",
+        seed=1,
     )
     assert (result["method"], result["kept_step"] > 0) == ("spsa", True)
     assert journals.read(tmp_path / "run" / "journal").settings["method"] == "spsa"

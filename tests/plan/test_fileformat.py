@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plain import plain
 from small import small_program
 
 from stepforward.core.bindings import PlanHandle, library
@@ -15,15 +16,14 @@ from stepforward.plan import fileformat
 from stepforward.plan.make import plan_training
 from stepforward.plan.matching import MatchingPlan, PlannedSite
 from stepforward.plan.model import Mask
-from stepforward.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROGRAM = small_program(per_channel=True)
 CHANGES = [{}, {"momentum": 0.9, "rounding": "stochastic"}, {"perturbation": "paper", "seed": 2**40 + 5}]
-PLANS = [plan_training(PROGRAM, range(8), Settings(steps=9, **changes)) for changes in CHANGES]
+PLANS = [plan_training(PROGRAM, range(8), plain(steps=9, **changes)) for changes in CHANGES]
 LOW = small_program("s4", per_channel=True)
-LOW_PLAN = plan_training(LOW, range(8), Settings(steps=9, momentum=0.9, low_bits="fraction-2"))
-TAIL_PLAN = plan_training(PROGRAM, range(3, 8), Settings(steps=9, momentum=0.9, tail="exact"))
+LOW_PLAN = plan_training(LOW, range(8), plain(steps=9, momentum=0.9, low_bits="fraction-2"))
+TAIL_PLAN = plan_training(PROGRAM, range(3, 8), plain(steps=9, momentum=0.9, tail="exact"))
 CONTENT = fileformat.to_bytes(PLANS[1])
 
 
@@ -58,7 +58,7 @@ MATCHING = MatchingPlan(
     (PlannedSite(0, (100, 50), (-5,) * 6, (7,) * 6), PlannedSite(4, (1, 2**31 - 1), (3,) * 3, (0, 1, 2))),
     window=64,
 )
-TOGETHER = plan_training(LOW, range(8), Settings(steps=9, directions=3, low_bits="accumulate-5"))
+TOGETHER = plan_training(LOW, range(8), plain(steps=9, directions=3, low_bits="accumulate-5"))
 
 
 @pytest.mark.parametrize("plan", [*PLANS, LOW_PLAN, TOGETHER, TAIL_PLAN, MATCHING])
@@ -187,14 +187,14 @@ def test_a_tail_that_is_not_the_last_layer_is_refused(word, change):
 
 
 MASKED = [
-    plan_training(PROGRAM, range(8), Settings(steps=9, sparsity=0.5, mask=mask, tail="exact"))
+    plan_training(PROGRAM, range(8), plain(steps=9, sparsity=0.5, mask=mask, tail="exact"))
     for mask in ("random", "magnitude")
 ]
 BITS = replace(
-    plan_training(PROGRAM, [6], Settings(steps=9)),
+    plan_training(PROGRAM, [6], plain(steps=9)),
     trainable=(
         replace(
-            plan_training(PROGRAM, [6], Settings(steps=9)).trainable[0],
+            plan_training(PROGRAM, [6], plain(steps=9)).trainable[0],
             mask=Mask("bits", (0xFFFFFFFF, 2**16 - 1)),
         ),
     ),
@@ -241,7 +241,7 @@ def test_the_last_word_of_masks_out_of_range_is_refused(plan, value):
         fileformat.from_bytes(sealed(content))
 
 
-GUIDED = plan_training(PROGRAM, range(8), Settings(steps=9, guide=0.5, tail="exact", momentum=0.5))
+GUIDED = plan_training(PROGRAM, range(8), plain(steps=9, guide=0.5, tail="exact", momentum=0.5))
 
 
 def test_a_guide_is_the_last_part_of_the_state():
@@ -265,7 +265,7 @@ def test_shares_of_a_guide_out_of_range_are_refused(word, change):
         fileformat.from_bytes(sealed(content))
 
 
-SHARP = plan_training(PROGRAM, range(8), Settings(steps=9, sharpness=3))
+SHARP = plan_training(PROGRAM, range(8), plain(steps=9, sharpness=3))
 
 
 def test_sharpness_comes_back():
@@ -284,7 +284,7 @@ def test_a_sharpness_out_of_range_is_refused(change):
         fileformat.from_bytes(sealed(content))
 
 
-ADAM = plan_training(PROGRAM, range(8), Settings(steps=9, optimizer="adam", momentum=0.9, guide=0.1))
+ADAM = plan_training(PROGRAM, range(8), plain(steps=9, optimizer="adam", momentum=0.9, guide=0.1))
 
 
 def test_mean_squares_are_the_last_part_of_the_state():

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plain import plain
 from small import samples, small_program
 
 from stepforward.arithmetic.loss import loss_rescale
@@ -12,11 +13,10 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.plan.make import plan_training
 from stepforward.scores import NATS, score_float
-from stepforward.settings import Settings
 
 
 def plan_at(program, temperature):
-    return plan_training(program, range(8), Settings(steps=1, temperature=temperature))
+    return plan_training(program, range(8), plain(steps=1, temperature=temperature))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0, 3.7])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plain import plain
 from small import samples, small_program
 
 from stepforward.arithmetic.step import channels
@@ -18,9 +19,8 @@ from stepforward.plan.make import for_training, plan_training
 from stepforward.plan.quanta import quanta
 from stepforward.plan.sizes import quantum
 from stepforward.program.weights import pack_all, unpack, unpack_all
-from stepforward.settings import Settings
 
-RELATIVE = Settings(steps=9, sizes="relative", epsilon=0.04, lr=0.03)
+RELATIVE = plain(steps=9, sizes="relative", epsilon=0.04, lr=0.03)
 
 
 @pytest.mark.parametrize(("dtype", "per_channel"), [("s16", False), ("s8", True), ("s4", False)])
@@ -103,8 +103,8 @@ def test_a_bias_moves_a_sum_a_fraction_as_far_as_its_weights(weight, bias):
 
 def test_an_absolute_plan_is_what_it_was():
     program = small_program("s8", per_channel=True)
-    assert to_bytes(plan_training(program, range(8), Settings(steps=9))) == to_bytes(
-        plan_training(program, range(8), Settings(steps=9, sizes="absolute", epsilon=3e-3, lr=2e-3))
+    assert to_bytes(plan_training(program, range(8), plain(steps=9))) == to_bytes(
+        plan_training(program, range(8), plain(steps=9, sizes="absolute", epsilon=3e-3, lr=2e-3))
     )
 
 
@@ -137,7 +137,7 @@ def test_kernels_that_share_a_scale_cannot_be_told_apart():
 @pytest.mark.parametrize("changes", [{}, {"votes": "graded", "momentum": 0.9}], ids=str)
 def test_kernels_train_to_the_same_bits_on_every_engine(changes):
     program = small_program("s8", per_channel=True)
-    settings = Settings(steps=9, sizes="kernel", epsilon=0.1, lr=0.1, directions=2, **changes)
+    settings = plain(steps=9, sizes="kernel", epsilon=0.1, lr=0.1, directions=2, **changes)
     program, plan = for_training(program, range(8), settings)
     batch = Batch.of(*samples(program, 8))
     core, reference, device = (

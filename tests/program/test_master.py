@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
+from plain import plain
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch, logits_of
@@ -56,7 +57,7 @@ def test_a_large_bias_leaves_fewer_bits():
 
 
 def test_they_learn_as_weights_of_16_bits_do():
-    program, settings = small.small_program("s8"), Settings(steps=10, lr=0.02, seed=3, low_bits="master")
+    program, settings = small.small_program("s8"), plain(steps=10, lr=0.02, seed=3, low_bits="master")
     trained, plan = for_training(program, range(8), settings)
     assert not any(entry.fraction_bits for entry in plan.trainable) and plan.state_bytes == 0
     x, y = small.samples(program, 6)

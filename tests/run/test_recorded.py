@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import stripes
+from plain import PLAIN
 
 from stepforward import __version__
 from stepforward import journal as journals
@@ -23,6 +24,7 @@ BASE = GOLDEN / "base.onnx"
 ADAPTED = "a43b67ef8573c4d682be0b192f75b19984a12e0bb9e7441fbc2b17b0aadd65d7"
 OPTIONS = {"steps": 120, "momentum": 0.9, "directions": 3, "lr": 6e-3, "rounding": "stochastic", "warmup": 10}
 OPTIONS |= {"seed": 2**40 + 5, "evaluate_every": 30, "epsilon": 3e-3, "temperature": 2.0, "share_batch": True}
+OPTIONS = PLAIN | OPTIONS
 DATA = tuple(stripes.arrays(range(8)).values())
 SETTINGS = journals.read(GOLDEN / "journal").settings
 

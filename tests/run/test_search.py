@@ -9,7 +9,7 @@ from small import small_program
 from stepforward.run.search import rate, search
 from stepforward.settings import Settings
 
-RELATIVE = Settings(steps=400, batch=32, sizes="relative")
+RELATIVE = Settings(steps=400, batch=32, directions=4, tail="votes", low_bits="direct")
 
 
 @pytest.fixture(scope="module")

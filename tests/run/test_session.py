@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from plain import plain
 from small import samples, small_program
 
 from stepforward import journal as journals
@@ -11,9 +12,8 @@ from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.table import make
 from stepforward.plan.make import plan_training
 from stepforward.run.session import Session, Taken
-from stepforward.settings import Settings
 
-SETTINGS = Settings(steps=6, directions=2)
+SETTINGS = plain(steps=6, directions=2)
 
 
 def started(writer=None, recorded=None, settings=SETTINGS):

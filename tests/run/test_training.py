@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from plain import plain
 from small import samples, small_program
 
 from stepforward import journal as journals
@@ -15,7 +16,6 @@ from stepforward.plan.make import plan_training
 from stepforward.run.session import Session
 from stepforward.run.training import Rules, train
 from stepforward.scores import NATS, score
-from stepforward.settings import Settings
 
 STEPS = 12
 
@@ -28,7 +28,7 @@ def validate(program, engine):
 
 def run(path: Path, *, resume=False, stop_after=None, lr=2e-3, patience=None):
     program = small_program()
-    plan = plan_training(program, range(8), Settings(steps=STEPS, lr=lr, momentum=0.5, directions=2))
+    plan = plan_training(program, range(8), plain(steps=STEPS, lr=lr, momentum=0.5, directions=2))
     engine = ReferenceEngine(program, plan)
     x, y = samples(program, 6)
     recorded = journals.read(path) if resume else None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from loss_scale import loss_scale
+from plain import plain
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
@@ -20,7 +21,6 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
-from stepforward.settings import Settings
 
 FORMATS = ("s16", "s8", "s4")
 KINDS = ("conv 3x3", "conv", "pointwise", "depthwise", "fully_connected")
@@ -98,7 +98,7 @@ def samples(rng, program, n):
 
 
 def _plan(rng, program, share):
-    settings = Settings(
+    settings = plain(
         steps=int(rng.integers(STEPS, 20)),
         epsilon=float(rng.choice([1e-3, 0.02, 0.3])),
         lr=float(rng.choice([1e-3, 0.05, 0.5])),

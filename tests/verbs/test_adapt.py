@@ -97,10 +97,9 @@ def test_directions_on_the_whole_batch_cost_their_passes_and_see_other_losses(le
 
 
 def test_a_temperature_changes_training_and_no_score(learnt, task):
-    other = adapt(task.model, task.data, test=task.test, temperature=5.0, **LEARN)
+    other = adapt(task.model, task.data, test=task.test, temperature=5.0, judge="plain", **LEARN)
     assert other["weights_sha256"] != learnt[1]["weights_sha256"]
     assert other["zero_shot_loss"] == learnt[1]["zero_shot_loss"]
-    assert other["curve"][0] == learnt[1]["curve"][0]
 
 
 def test_another_seed_is_another_run(learnt, task):

@@ -6,12 +6,13 @@ import numpy as np
 import onnx
 import pytest
 import stripes
+from plain import PLAIN
 
 from stepforward.errors import StepforwardError
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.replay import replay
 
-OPTIONS = {"steps": 120, "lr": 5e-3, "threads": 1, "evaluate_every": 10}
+OPTIONS = PLAIN | {"steps": 120, "lr": 5e-3, "threads": 1, "evaluate_every": 10}
 
 
 def ramps(seed: int, *counts: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +28,7 @@ def base(tmp_path_factory):
     """A network that classifies two thirds of both correctly."""
     folder = tmp_path_factory.mktemp("ramps")
     onnx.save(stripes.network(), folder / "float.onnx")
-    adapt(folder / "float.onnx", ramps(9, 30, 30), out=folder / "run", steps=150, lr=1e-2)
+    adapt(folder / "float.onnx", ramps(9, 30, 30), out=folder / "run", **PLAIN | {"steps": 150, "lr": 1e-2})
     return folder / "run" / "adapted.onnx"
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from plain import PLAIN
 
 from stepforward import journal as journals
 from stepforward.errors import StepforwardError
@@ -13,7 +14,7 @@ from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.replay import replay
 
-OPTIONS = {"steps": 40, "lr": 2e-3, "directions": 2, "evaluate_every": 5, "first_stage": "match"}
+OPTIONS = PLAIN | {"steps": 40, "lr": 2e-3, "directions": 2, "evaluate_every": 5, "first_stage": "match"}
 
 
 def dim(part):
@@ -25,7 +26,12 @@ def dim(part):
 def learnt(task, tmp_path_factory):
     """A network that knows the task, with its statistics."""
     folder = tmp_path_factory.mktemp("learnt") / "run"
-    adapted = adapt(task.model, task.data, out=folder, steps=150, lr=3e-3, momentum=0.9, directions=2)
+    adapted = adapt(
+        task.model,
+        task.data,
+        out=folder,
+        **PLAIN | {"steps": 150, "lr": 3e-3, "momentum": 0.9, "directions": 2},
+    )
     assert adapted["adapted_accuracy"] > 0.8
     return folder / "adapted.onnx"
 

@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from plain import PLAIN
 
 from stepforward import journal as journals
 from stepforward.errors import StepforwardError
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.replay import replay
 
-WILD = {"steps": 60, "lr": 1.2, "sizes": "relative", "directions": 1, "seed": 1}
+WILD = PLAIN | {"steps": 60, "lr": 1.2, "sizes": "relative", "directions": 1, "seed": 1}
 """A learning rate at which the task's network forgets what it knew."""
-LATE = {"steps": 30, "lr": 4e-4, "directions": 2, "most_steps": 100, "evaluate_every": 5}
+LATE = PLAIN | {"steps": 30, "lr": 4e-4, "directions": 2, "most_steps": 100, "evaluate_every": 5}
 """One at which it still learns when the run ends."""
 SLOW_TAIL = {"tail": "exact", "tail_rate": 0.02}
 WILD_TAIL = {"tail": "exact", "tail_rate": 99.0, "evaluate_every": 13}
@@ -22,7 +23,12 @@ WILD_TAIL = {"tail": "exact", "tail_rate": 99.0, "evaluate_every": 13}
 def learnt(task, tmp_path_factory):
     """A network that knows the task, and has something to forget."""
     folder = tmp_path_factory.mktemp("runs") / "learnt"
-    adapt(task.model, task.data, out=folder, steps=150, lr=3e-3, momentum=0.9, directions=2)
+    adapt(
+        task.model,
+        task.data,
+        out=folder,
+        **PLAIN | {"steps": 150, "lr": 3e-3, "momentum": 0.9, "directions": 2},
+    )
     return folder / "adapted.onnx"
 
 

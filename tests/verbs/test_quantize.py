@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from plain import PLAIN
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_notes
@@ -128,11 +129,11 @@ def test_weights_of_any_size_quantize_and_adapt_names_an_epsilon_that_works(size
     data = (x, np.maximum(x @ weight["a"].T, 0).dot(weight["b"].T).argmax(axis=1))
     made = quantize_measured(ir.from_proto(proto), data)
     assert made.fidelity.agreement > 0.95
-    inspected = inspect(made.program)
-    assert bool(inspected["notes"]) == (size != 1)
+    inspected = inspect(made.program, sizes="absolute")
+    assert bool(inspected["notes"]) == (size < 1)  # the last layer moves by its gradient, whatever its size
     if not inspected["notes"]:
         return
-    options = {"epsilon": 3e-3, "lr": 2e-3}
+    options = PLAIN | {"epsilon": 3e-3, "lr": 2e-3}
     for _ in range(2 * len(made.program.parameters)):
         try:
             adapt(made.source.model, data, steps=1, **options)

@@ -51,7 +51,8 @@ def test_a_journal_without_the_settings_of_a_run(task, tmp_path):
 @pytest.mark.parametrize("bits", ["8w8a", "4w8a"])
 @pytest.mark.parametrize("form", ["auto", "master", "fraction-4", "accumulate-4"])
 def test_low_bit_weights_are_rebuilt(task, tmp_path, bits, form):
-    options = {"bits": bits, "steps": 30, "lr": 1e-2, "epsilon": 2e-2, "low_bits": form, "evaluate_every": 5}
+    options = {"bits": bits, "steps": 30, "lr": 0.1, "epsilon": 0.1, "low_bits": form, "evaluate_every": 5}
+    options |= {"first_stage": "none"}
     result = adapt(task.float_model, task.data, out=tmp_path / "run", **options)
     assert result["bits"] == bits and result["kept_step"] > 0
     again = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal", out=tmp_path / "again.onnx")
@@ -79,6 +80,7 @@ def test_sparse_updates_are_rebuilt(task, tmp_path, mask):
     [
         {"guide": 0.6, "sharpness": 2, "tail": "exact"},
         {"optimizer": "adam", "momentum": 0.9, "guide": 0.3, "sparsity": 0.5},
+        {"sparsity": 0.5, "tail": "exact"},
     ],
     ids=str,
 )

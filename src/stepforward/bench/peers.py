@@ -35,7 +35,7 @@ def core_8bit_forward(work: Workload, batch: int, threads: int) -> Call:
 
 
 def core_step(work: Workload, batch: int, threads: int, train: str = "all", **changes: Any) -> Call:
-    """One whole QZO-FF step as `adapt` takes it by default, or with changed settings; each call takes the next step."""
+    """One whole QZO-FF step as the first release takes it, or with changed settings; each call takes the next step."""
     program, plan = training(work.program, train, **changes)
     engine = CoreEngine(program, plan, threads=threads)
     data = Batch.of(work.x_q[:batch], work.y[:batch].numpy())

@@ -16,7 +16,7 @@ PAIRS = {
     "one_direction_vs_backprop": ("backprop_step", "core_step_one_direction"),
     "one_direction_vs_mezo": ("mezo_step", "core_step_one_direction"),
 }
-"""Figure -> (peer, ours); peer's time / ours. A step is the default of `adapt`, four directions that share
+"""Figure -> (peer, ours); peer's time / ours. A step is that of the first release, four directions that share
 the batch; that of `one_direction` has one, on the whole batch."""
 
 

@@ -38,6 +38,7 @@ class WeightStore:
             there, here = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
             self._places.append((there, here))
             at += moving_bytes(tensor)
+        self._section[:] = np.frombuffer(program.weights, dtype=np.uint8)
         self.restore(program.weights)
 
     def snapshot(self) -> bytes:
@@ -48,10 +49,15 @@ class WeightStore:
         return section.tobytes()
 
     def restore(self, section: bytes) -> None:
-        """Take every weight from a whole weights section, the frozen ones too."""
-        self._section[:] = np.frombuffer(section, dtype=np.uint8)
+        """Take every weight from a whole weights section, the frozen ones too.
+
+        Trained tensors stay in the file as they were at first: masks go by them.
+        """
+        given, first = np.frombuffer(section, dtype=np.uint8), self._section.copy()
+        self._section[:] = given
         for there, here in self._places:
-            self.buffer[here] = self._section[there]
+            self.buffer[here] = given[there]
+            self._section[there] = first[there]
 
 
 def moving_bytes(tensor: Tensor) -> int:

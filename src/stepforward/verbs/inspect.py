@@ -109,15 +109,15 @@ GRANTED: dict[str, dict[str, Any]] = {
 
 
 def _granted(program: Program, trainable: Sequence[int], settings: Settings) -> dict[str, int]:
-    """Bytes of state that each of them adds; without those that the network has no room or no place for."""
+    """Bytes of state that each of them adds; without those that it has no room or place for, or already."""
     without, found = plan_training(program, trainable, settings).state_bytes, {}
     for option, changes in GRANTED.items():
         try:
-            found[option] = (
-                plan_training(program, trainable, replace(settings, **changes)).state_bytes - without
-            )
+            more = plan_training(program, trainable, replace(settings, **changes)).state_bytes - without
         except StepforwardError:
             continue
+        if more > 0:  # 0: the settings have it already
+            found[option] = more
     return found
 
 

@@ -1,0 +1,16 @@
+"""The first release's settings, for tests that look at one thing: signs, absolute sizes, votes for every layer."""
+
+from typing import Any
+
+from stepforward.presets import PRESETS
+from stepforward.settings import Settings
+
+_OWN = ("method", "bits", "steps", "balance")
+
+PLAIN = {name: value for name, value in PRESETS["first-release"].items() if name not in _OWN}
+
+
+def plain(**given: Any) -> Settings:
+    """Those settings with the given ones in place of theirs; sizes that are relative find epsilon and lr."""
+    found = ("epsilon", "lr") if given.get("sizes", "absolute") != "absolute" else ()
+    return Settings(**{name: value for name, value in PLAIN.items() if name not in found} | given)
