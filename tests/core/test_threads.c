@@ -21,7 +21,7 @@ static void* aligned(size_t bytes)
 
 /* The first on all samples, the others on some. */
 static const sf_trial TRIALS[MOST_TRIALS] = {
-    {0, 1, 0, 0, 1, SAMPLES}, {0, -1, 0, 0, 1, SAMPLES}, {0, 0, 0, 4, 1, 1}, {1, -1, 3, 1, 2, 2}, {1, 1, 0, 0, 2, 3}};
+    {0, 1, 0, 0, 1, SAMPLES}, {0, -1, 0, 0, 1, SAMPLES}, {0, 0, 3, 4, 1, 1}, {1, -1, 0, 1, 2, 2}, {1, 1, 0, 0, 2, 3}};
 
 typedef struct task {
     sf_program program;
@@ -79,7 +79,8 @@ static void train_plainly(task* t, int64_t losses[STEPS][MOST_TRIALS])
         const int8_t votes[2] = {1, -1};
         for (uint32_t i = 0; i < MOST_TRIALS; i++) {
             const sf_trial* of = TRIALS + i;
-            const sf_perturbation move = {of->amount != 0 ? step : 0, of->direction, of->amount, of->ascent};
+            const sf_perturbation move = {(of->amount | of->ascent) != 0 ? step : 0, of->direction, of->amount,
+                                          of->ascent};
             losses[step][i] = 0;
             for (uint32_t k = 0, at = of->first; k < of->rows; k++, at += of->stride) {
                 int64_t one;
