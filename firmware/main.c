@@ -5,6 +5,7 @@
 #include "facts.h"
 #include "print.h"
 #include "semihost.h"
+#include "sink.h"
 #include "stepforward.h"
 
 #define RAM_FOR_TRAINING (96u * 1024u)
@@ -59,7 +60,7 @@ static const run runs[] = {RUN(plain),  RUN(momentum), RUN(fractions), RUN(toget
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));
 static size_t ram_used;
 static uint8_t journal_bytes[JOURNAL_CAPACITY];
-static size_t journal_used;
+static sink kept = {journal_bytes, sizeof journal_bytes, 0};
 
 static sf_program program;
 static sf_plan plan;
@@ -79,16 +80,6 @@ static void* take(size_t bytes)
     void* place = ram + ram_used;
     ram_used += rounded;
     return place;
-}
-
-static int keep(void* context, const void* bytes, size_t count)
-{
-    (void)context;
-    if (count > sizeof journal_bytes - journal_used)
-        return 1;
-    __builtin_memcpy(journal_bytes + journal_used, bytes, count);
-    journal_used += count;
-    return 0;
 }
 
 /* Whether the word at `text` is `word`; a word ends with a blank or the text. */
@@ -141,7 +132,7 @@ static void prepare(const run* r)
         __builtin_memset(trainer.state, 0, state_bytes);
     }
     check(sf_journal_open(&journal, plan.directions, STEPS_PER_RECORD, take(buffer_bytes), r->settings.begin,
-                          (uint32_t)size_of(&r->settings), keep, NULL),
+                          (uint32_t)size_of(&r->settings), keep, &kept),
           "journal");
     trainer.journal = &journal;
     trainer.scratch.memory = take(scratch_bytes); /* the last one: what lies after it shows an overrun */
@@ -271,9 +262,9 @@ static void finish(void)
     check(sf_journal_evaluation(&journal, correct, loss), "journal");
     check(sf_journal_end(&journal, trainer.step, 0), "journal");
     print_text("journal");
-    print_hex(journal_bytes, journal_used);
+    print_hex(kept.bytes, kept.used);
     print_line();
-    print_fact("journal_crc", sf_crc32(0, journal_bytes, journal_used));
+    print_fact("journal_crc", sf_crc32(0, kept.bytes, kept.used));
 }
 
 int main(void)

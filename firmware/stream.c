@@ -6,6 +6,7 @@
 #include "facts.h"
 #include "print.h"
 #include "semihost.h"
+#include "sink.h"
 #include "stepforward.h"
 
 #define SCRATCH_BYTES (64u * 1024u)
@@ -25,22 +26,12 @@ DECLARE(stream_labels);
 static uint8_t memory[SCRATCH_BYTES] __attribute__((aligned(8)));
 static uint8_t state[STATE_BYTES] __attribute__((aligned(4)));
 static uint8_t journal_bytes[JOURNAL_BYTES];
-static size_t journal_used;
+static sink kept = {journal_bytes, sizeof journal_bytes, 0};
 
 static sf_program program;
 static sf_plan plan;
 static sf_scratch scratch;
 static uint32_t images;
-
-static int keep(void* context, const void* bytes, size_t count)
-{
-    (void)context;
-    if (count > sizeof journal_bytes - journal_used)
-        return 1;
-    __builtin_memcpy(journal_bytes + journal_used, bytes, count);
-    journal_used += count;
-    return 0;
-}
 
 static void open_all(void)
 {
@@ -117,7 +108,7 @@ static void print_snapshot(void)
     uint8_t digest[SF_SHA256_BYTES];
     if (sf_journal_buffer_bytes(1, 1) > sizeof buffer)
         check(SF_TOO_LARGE, "this firmware's own buffers");
-    check(sf_journal_open(&journal, 1, 1, buffer, stream_settings, (uint32_t)SIZE(stream_settings), keep, NULL),
+    check(sf_journal_open(&journal, 1, 1, buffer, stream_settings, (uint32_t)SIZE(stream_settings), keep, &kept),
           "journal");
     check(sf_journal_matching(&journal, &program, &plan, state), "journal");
     check(sf_journal_end(&journal, 0, 0), "journal");
@@ -126,7 +117,7 @@ static void print_snapshot(void)
     print_hex(digest, sizeof digest);
     print_line();
     print_text("journal ");
-    print_hex(journal_bytes, journal_used);
+    print_hex(kept.bytes, kept.used);
     print_line();
 }
 

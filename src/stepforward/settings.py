@@ -468,6 +468,11 @@ class Settings:
         return number if form == "accumulate" else 1
 
     @property
+    def judging_temperature(self) -> float:
+        """Of the loss on validation samples that chooses among weights."""
+        return self.temperature if self.judge == "training" else 1.0
+
+    @property
     def automatic(self) -> tuple[str, ...]:
         """The settings that a search finds before a run, by name."""
         return tuple(name for name, row in TABLE.items() if row.searched and not getattr(self, name))
@@ -508,11 +513,6 @@ def _engine_of(method: str) -> str:
     """What a method's defaults go by; one without steps has those of integers, and looks at none of them."""
     needs = METHODS[method].needs
     return INTEGERS if needs == STATISTICS else needs
-
-
-def judging_temperature(settings: Settings) -> float:
-    """Of the loss on validation samples that chooses among weights."""
-    return settings.temperature if settings.judge == "training" else 1.0
 
 
 def need(condition: bool, name: str, value: object, remedy: str) -> None:

@@ -38,7 +38,6 @@ class WeightStore:
             there, here = (slice(begin, begin + tensor.bytes) for begin in (tensor.offset, at))
             self._places.append((there, here))
             at += moving_bytes(tensor)
-        self._section[:] = np.frombuffer(program.weights, dtype=np.uint8)
         self.restore(program.weights)
 
     def snapshot(self) -> bytes:

@@ -18,8 +18,9 @@ from stepforward.program.cut import before
 from stepforward.program.last_layer import MOST_WIDER, Layer, layer_of, not_linear, with_layer
 from stepforward.program.model import Program
 from stepforward.program.weights import unpack_all
+from stepforward.run.tried import in_one_line
 from stepforward.scores import Score, class_weights, score
-from stepforward.settings import Settings, judging_temperature
+from stepforward.settings import Settings
 from stepforward.sources.source import Source
 
 DAMPINGS, SPREADS = (8, 6, 4, 2, 0), (4, 8, 16, 32)
@@ -58,12 +59,7 @@ class HeadStart:
     @property
     def told(self) -> str:
         """One line for people."""
-        if self.loss_before is None or self.loss_after is None:
-            return self.kept
-        return (
-            f"{self.kept}; it takes the loss of held-out samples from {self.loss_before:.2f} to {self.loss_after:.2f} "
-            f"nats, in {self.forward_passes:,} forward passes"
-        )
+        return in_one_line(self.kept, self.loss_before, self.loss_after, self.forward_passes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +107,11 @@ def start_head(
     )
     counts = class_weights(held_y, settings.balance)
     values = unpack_all(program)
-    temperature = judging_temperature(settings)
-    first = _score(program, values, held_x, held_y, temperature)
+    first = _score(program, values, held_x, held_y, settings.judging_temperature)
     (correct, loss), found = first.weighed(counts), None
     for name, layer in _layers(program, x - _zero_point(program), y, settings.head_start):
         changed = with_layer(program, layer)
-        tried = _score(changed, unpack_all(changed), held_x, held_y, temperature)
+        tried = _score(changed, unpack_all(changed), held_x, held_y, settings.judging_temperature)
         right, rest = tried.weighed(counts)
         if right >= correct and rest < loss:
             loss, found = rest, (name, layer, changed, tried)

@@ -37,7 +37,7 @@ from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
 from stepforward.run.training import Run
 from stepforward.scores import NATS, Score, score
-from stepforward.settings import Settings, judging_temperature
+from stepforward.settings import Settings
 from stepforward.sources.source import Source
 
 
@@ -93,7 +93,7 @@ class IntegerLearner:
 
     def judged(self) -> Score:
         """How they do on the validation samples, by the loss that chooses among weights."""
-        return self._score("validation", judging_temperature(self.settings))
+        return self._score("validation", self.settings.judging_temperature)
 
     def _score(self, part: str, temperature: float) -> Score:
         x, y = self.samples[part]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from stepforward.run.attempt import Attempt, SiteChange
+from stepforward.run.tried import in_one_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +31,7 @@ class Stage:
     @property
     def told(self) -> str:
         """One line for people."""
-        if self.loss_before is None or self.loss_after is None:
-            return self.kept
-        return (
-            f"{self.kept}; it takes the loss of held-out samples from {self.loss_before:.2f} to {self.loss_after:.2f} "
-            f"nats, in {self.forward_passes:,} forward passes"
-        )
+        return in_one_line(self.kept, self.loss_before, self.loss_after, self.forward_passes)
 
 
 def of_attempt(tried: Attempt) -> Stage:
