@@ -1,6 +1,6 @@
 """Names stay distinct, and giving them costs no more per node in a large graph than in a small one."""
 
-import time
+import cProfile
 
 import numpy as np
 import onnx
@@ -28,8 +28,10 @@ def test_a_computed_value_gives_way_to_a_constant_of_the_same_name():
     onnx.checker.check_model(ir.to_proto(written), full_check=True)
 
 
-def test_reading_and_quantizing_a_large_graph_takes_time_in_proportion():
-    def seconds(layers):
+def test_reading_and_quantizing_a_large_graph_takes_work_in_proportion():
+    """Work is counted in function calls: a clock depends on what else the machine does."""
+
+    def calls(layers):
         weights = {f"w{i}.weight": ramp(2, 2, 1, 1) for i in range(layers)}
         body, last = [], "x"
         for i in range(layers):
@@ -38,9 +40,9 @@ def test_reading_and_quantizing_a_large_graph_takes_time_in_proportion():
         model = parse(
             "\n".join([*body, f"p = GlobalAveragePool({last})", "y = Flatten(p)"]), "N,2,1,1", **weights
         )
-        started = time.process_time()
-        quantize(canonicalize(model), np.ones((1, 2, 1, 1), np.float32))
-        return time.process_time() - started
+        profile = cProfile.Profile()
+        profile.runcall(lambda: quantize(canonicalize(model), np.ones((1, 2, 1, 1), np.float32)))
+        return sum(entry.callcount for entry in profile.getstats())
 
-    seconds(5)
-    assert seconds(480) < 8 * min(seconds(120), seconds(120))
+    calls(5)  # what is imported and cached once
+    assert calls(120) < 4.4 * calls(30)
