@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from stepforward.arithmetic.fixedpoint import add_multipliers, requantize
+from stepforward.arithmetic.fixedpoint import add_multipliers, shift_right
+from stepforward.arithmetic.rounding import CONTRACT, SUM_BITS, rescale
 from stepforward.operators.join import Join
 
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Join):
-    """Sum of two tensors of one shape, both rescaled, rounded once: two pairs with one shift."""
+    """Sum of two tensors of one shape, both rescaled, rounded once: two pairs with one shift.
+
+    With another rounding than the contract's there are three pairs: of each input, 2^20 times finer, and of their sum.
+    """
 
     kind = "add"
     name = "Add"
@@ -27,5 +31,8 @@ class Add(Join):
     def run(self, x, formats, y, parameters=()):
         """The definition."""
         mult, shift = self.pairs()
-        acc = sum((values - t.zero_point) * m for values, t, m in zip(x, formats, mult, strict=True))
-        return requantize(acc, 1, shift[0], y.zero_point, self.lo, self.hi)
+        a, b = (values - t.zero_point for values, t in zip(x, formats, strict=True))
+        if self.rounding == CONTRACT:
+            return self.put(shift_right(a * mult[0] + b * mult[1], shift[0]), y)
+        parts = (rescale(v << SUM_BITS, mult[i], shift[i], self.rounding) for i, v in enumerate((a, b)))
+        return self.put(rescale(sum(parts), mult[2], shift[2], self.rounding), y)

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepforward.arithmetic.fixedpoint import requantize
+from stepforward.arithmetic.rounding import rescale
 from stepforward.operators.window import Window
 
 
 @dataclass(frozen=True, kw_only=True)
 class AveragePool(Window):
     """Mean of each window, over the counted samples: one pair, or one for each count from 1 on.
+
+    With another rounding than the contract's there may be no pair: input and output share one format then, and the mean
+    of the integers is rounded half away from zero.
 
     Attributes:
         count_padding: padding counts as samples of zero.
@@ -28,6 +31,10 @@ class AveragePool(Window):
         for (_, tap), (_, here) in zip(samples, self.taps(present, y, 0), strict=True):
             acc += tap
             count += here
+        if not self.rescale:
+            total = acc + count * formats[0].zero_point
+            mean = np.sign(total) * ((2 * np.abs(total) + count) // np.maximum(2 * count, 1))
+            return np.clip(mean, self.lo, self.hi)
         mult, shift = self.pairs()
         which = count - 1 if len(mult) > 1 else np.zeros_like(count)
-        return requantize(acc, mult[which], shift[which], y.zero_point, self.lo, self.hi)
+        return self.put(rescale(acc, mult[which], shift[which], self.rounding), y)

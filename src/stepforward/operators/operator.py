@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from stepforward.arithmetic.fixedpoint import Int, requantize
+from stepforward.arithmetic.fixedpoint import Int, clamp
+from stepforward.arithmetic.rounding import CONTRACT, rescale
 
 if TYPE_CHECKING:  # operators stand below the program and import nothing of it
     from stepforward.program.model import Tensor
@@ -23,6 +24,7 @@ class Operator:
         parametric: it reads a weight and a bias.
         rescale: (mult, shift) pairs; how many and of what, the operator says.
         lo, hi: smallest and largest output.
+        rounding: how a rescaled sum is rounded (`arithmetic.rounding`).
     """
 
     kind: ClassVar[str]
@@ -31,6 +33,7 @@ class Operator:
     rescale: tuple[tuple[int, int], ...] = ()
     lo: int = -128
     hi: int = 127
+    rounding: int = CONTRACT
 
     @classmethod
     def own(cls) -> list[Field]:
@@ -92,4 +95,8 @@ class Operator:
 
     def finish(self, acc: Int, y: Tensor) -> Int:
         """Outputs of exact sums: rescaled with one pair, or one for each of the last dimension."""
-        return requantize(acc, *self.pairs(), y.zero_point, self.lo, self.hi)
+        return self.put(rescale(acc, *self.pairs(), self.rounding), y)
+
+    def put(self, value: Int, y: Tensor) -> Int:
+        """Outputs of values that are rescaled: with their zero point, clamped."""
+        return clamp(value + y.zero_point, self.lo, self.hi)

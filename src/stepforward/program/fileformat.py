@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stepforward.arithmetic.rounding import FLOAT, ONCE, TWICE
 from stepforward.core.checks import refusal
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
@@ -21,15 +22,18 @@ HEADER = struct.Struct("<4s24I28x")
 TENSOR_WORDS, OP_WORDS, MAX_RANK = 16, 16, 6
 CHANNEL_RULES = ("one", "divide", "modulo")
 FROZEN = 4
+ROUNDING = 15
+"""Of an operator's second word: its rounding."""
 FEATURES = (
     *("rounding of integer runtimes", "rounding in float32", "five or six dimensions"),
     *("products of 16-bit activations", "products of activations", "softmax and layer norm", "tables"),
     *("recurrent operators", "several inputs", "several outputs", "state", "gathering by data"),
 )
-"""What a program may need of its reader, by bit; this release has tensors of five and six dimensions."""
+"""What a program may need of its reader, by bit."""
 
-DIMENSIONS = 2
-"""The bit of the only feature that this release has."""
+INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS = range(3)
+"""The bits of the features that this release has."""
+KNOWN = 1 << INTEGER_ROUNDING | 1 << FLOAT_ROUNDING | 1 << DIMENSIONS
 
 
 class _Constants(list[int]):
@@ -57,14 +61,20 @@ def _op_record(op: Op, constants: _Constants) -> list[int]:
     inputs, outputs = constants.range(op.inputs), constants.range([op.output])
     first_pair, _ = constants.range(value for pair in what.rescale for value in pair)
     return [
-        *(OPERATORS.index(type(what)) + 1, 0, *inputs, *outputs, op.weight, op.bias),
+        *(OPERATORS.index(type(what)) + 1, what.rounding, *inputs, *outputs, op.weight, op.bias),
         *(first_pair, len(what.rescale), what.lo, what.hi),
         *(*constants.range(what.attributes()), -1, op.work),
     ]
 
 
 def _features(program: Program) -> int:
-    return 1 << DIMENSIONS if any(len(t.shape) > 4 for t in program.tensors) else 0
+    roundings = {op.what.rounding for op in program.ops}
+    needed = {
+        INTEGER_ROUNDING: roundings & {TWICE, ONCE},
+        FLOAT_ROUNDING: FLOAT in roundings,
+        DIMENSIONS: any(len(t.shape) > 4 for t in program.tensors),
+    }
+    return sum(1 << bit for bit, given in needed.items() if given)
 
 
 def _aligned(content: bytes) -> bytes:
@@ -129,7 +139,7 @@ def from_bytes(content: bytes, source: str = "program") -> Program:
         raise _refused(source, f"has format version {version}; this release reads version {VERSION}")
     if size > len(content):
         raise _refused(source, f"is truncated: {len(content)} bytes of {size}")
-    unknown = rest[3] & ~(1 << DIMENSIONS)
+    unknown = rest[3] & ~KNOWN
     if unknown:
         bit = (unknown & -unknown).bit_length() - 1
         named = f" ({FEATURES[bit]})" if bit < len(FEATURES) else ""
@@ -198,7 +208,8 @@ def _op(row: list[int], name: str, constants: list[int]) -> Op:
         return tuple(constants[first : first + count])
 
     pairs = taken(row[8], 2 * row[9])
-    common = {"rescale": tuple(zip(pairs[::2], pairs[1::2], strict=True)), "lo": row[10], "hi": row[11]}
+    rescale = tuple(zip(pairs[::2], pairs[1::2], strict=True))
+    common = {"rescale": rescale, "lo": row[10], "hi": row[11], "rounding": row[1] & ROUNDING}
     what = OPERATORS[row[0] - 1].from_attributes(taken(row[12], row[13]), **common)
     return Op(name, what, taken(row[2], row[3]), constants[row[4]], row[6], row[7], row[15])
 
