@@ -14,6 +14,7 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.operators.concat import Concat
+from stepforward.operators.lookup import Lookup
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
 from stepforward.program import fileformat
@@ -105,6 +106,45 @@ def test_a_tensor_may_have_six_dimensions(rank):
     assert np.array_equal(logits_of(CoreEngine(program), batch), batch)
     without = sealed(content[:24] + bytes(4) + content[28:])
     assert refusal(without) == (None if rank == 4 else "a tensor record is not valid")
+
+
+def looked_up(dtype="s8"):
+    """Two look-ups in one table, which the file has once, and one in another."""
+    squares = Lookup(tables=tuple(i * i // 129 for i in range(-128, 128)))
+    others = Lookup(tables=tuple(range(127, -129, -1)))
+    x = Tensor("x", (6,), "s8", (0.1,), offset=-1)
+    y, z, out = (Tensor(name, (6,), kind, (0.1,)) for name, kind in (("y", "s8"), ("z", "s8"), ("o", dtype)))
+    ops = (Op("a", squares, (0,), 1), Op("b", others, (1,), 2), Op("c", squares, (2,), 3))
+    return plan_arena(Program((x, y, z, out), ops, 0, 3, 0, b""))
+
+
+@pytest.mark.parametrize("dtype", ["s8", "s16"])
+def test_a_table_comes_back_and_computes_itself(dtype):
+    program = looked_up(dtype)
+    content = fileformat.to_bytes(program)
+    assert struct.unpack_from("<I", content, 24)[0] == 1 << 6
+    assert fileformat.from_bytes(content) == program
+    x = np.array([[-128, -1, 0, 1, 5, 127]], np.int8)
+    expected = [(127 - (v * v // 129 + 128)) ** 2 // 129 for v in x[0].tolist()]
+    assert logits_of(CoreEngine(program), x).tolist() == [expected]
+
+
+def test_equal_tables_are_in_the_file_once():
+    content = fileformat.to_bytes(looked_up())
+    ops, count = struct.unpack_from("<II", content, 36)
+    first, second, third = (struct.unpack_from("<i", content, ops + 64 * i + 56)[0] for i in range(count))
+    assert first == third != second
+
+
+@pytest.mark.parametrize("where", ["none", "past the end", "without the feature"])
+def test_a_table_outside_the_constants_is_refused(where):
+    content = bytearray(fileformat.to_bytes(looked_up()))
+    ops, constants = (struct.unpack_from("<I", content, at)[0] for at in (36, 48))
+    if where == "without the feature":
+        content[24] = 0
+    else:
+        struct.pack_into("<i", content, ops + 56, -1 if where == "none" else constants // 4 - 63)
+    assert refusal(sealed(content)) == "an operator record does not fit its tensors"
 
 
 def test_an_operator_may_have_sixteen_inputs():

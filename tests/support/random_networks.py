@@ -274,6 +274,9 @@ class Builder:
             shape = (*x.shape[:-1], 2 * x.shape[-1])
             pairs = {"rescale": self.pairs(2, 15), "axis": len(shape) - 1}
             return self.op("concat", [at, at], self.add(shape), **pairs, **self.clip("s8"))
+        if kind == "lookup":
+            entries = rng.integers(-128, 128, 256).tolist()
+            return self.op("lookup", [at], self.add(x.shape), tables=tuple(entries))
         if kind == "reshape":
             return self.op("reshape", [at], self.add((x.elements,), like=x))
         if len(x.shape) != 3:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from loss_scale import loss_scale
 
 from stepforward.operators.concat import Concat
+from stepforward.operators.lookup import Lookup
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.program.arena import plan_arena
@@ -203,12 +204,17 @@ def shapes(draw):
 
 @st.composite
 def elementwise_programs(draw):
-    """What joins two tensors reads the input and its rescaled copy; rescale the input alone."""
+    """What joins two tensors reads the input and its rescaled copy; rescale and lookup the input alone."""
     shape, dtype = shapes(draw), draw(st.sampled_from(["s8", "s16"]))
     x, copy = activation(draw, "x", shape), activation(draw, "copy", shape)
     y = activation(draw, "y", shape, dtype)
     first = Op("first", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)
-    if draw(st.booleans()):
+    what = draw(st.sampled_from(["join", "rescale", "lookup"]))
+    if what == "lookup":
+        lo, hi = LIMITS[dtype]
+        entries = seeded(draw).integers(lo, hi + 1, Lookup.table_entries).tolist()
+        op = Op("lookup", Lookup(tables=tuple(entries), **clip(draw, dtype)), (1,), 2)
+    elif what == "join":
         kind = draw(st.sampled_from(list(JOINS.values())))
         drawn = pairs(draw, len(kind.multipliers(1.0, 1.0, 1.0)), 16)
         rescale = tuple((mult, drawn[0][1]) for mult, _ in drawn)

@@ -22,18 +22,22 @@ class Operator:
     Attributes:
         kind: its name in files and messages.
         parametric: it reads a weight and a bias.
+        table_entries: how many entries its table has; 0: it has none.
         rescale: (mult, shift) pairs; how many and of what, the operator says.
         lo, hi: smallest and largest output.
         rounding: how a rescaled sum is rounded (`arithmetic.rounding`).
+        tables: the entries of its table, of the output's type.
     """
 
     kind: ClassVar[str]
     parametric: ClassVar[bool] = False
+    table_entries: ClassVar[int] = 0
 
     rescale: tuple[tuple[int, int], ...] = ()
     lo: int = -128
     hi: int = 127
     rounding: int = CONTRACT
+    tables: tuple[int, ...] = ()
 
     @classmethod
     def own(cls) -> list[Field]:

@@ -7,6 +7,7 @@ from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.join import Join
+from stepforward.operators.lookup import Lookup
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.multiply import Multiply
 from stepforward.operators.operator import Operator
@@ -28,6 +29,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Transpose,
     Reshape,
     Multiply,
+    Lookup,
 )
 
 JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}

@@ -31,19 +31,35 @@ FEATURES = (
 )
 """What a program may need of its reader, by bit."""
 
-INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS = range(3)
+INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS, TABLES = 0, 1, 2, 6
 """The bits of the features that this release has."""
-KNOWN = 1 << INTEGER_ROUNDING | 1 << FLOAT_ROUNDING | 1 << DIMENSIONS
+KNOWN = 1 << INTEGER_ROUNDING | 1 << FLOAT_ROUNDING | 1 << DIMENSIONS | 1 << TABLES
+
+ENTRIES = {"s8": "<i1", "s16": "<i2"}
+"""The type of a table's entries in the file, by the output's."""
 
 
 class _Constants(list[int]):
     """The constants; what has a variable length is a range of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[tuple[int, ...], int] = {}
 
     def range(self, values: Iterable[int]) -> tuple[int, int]:
         """Append integers; where the first lies, and how many there are."""
         first = len(self)
         self.extend(values)
         return first, len(self) - first
+
+    def table(self, entries: tuple[int, ...], dtype: str) -> int:
+        """Append a table, or find one of the same words; where it begins, -1 if there are no entries."""
+        words = tuple(np.array(entries, ENTRIES[dtype]).view("<i4").tolist())
+        if not words:
+            return -1
+        if words not in self.tables:
+            self.tables[words], _ = self.range(words)
+        return self.tables[words]
 
 
 def _tensor_record(tensor: Tensor) -> list[int]:
@@ -56,14 +72,14 @@ def _tensor_record(tensor: Tensor) -> list[int]:
     ]
 
 
-def _op_record(op: Op, constants: _Constants) -> list[int]:
+def _op_record(op: Op, constants: _Constants, out: Tensor) -> list[int]:
     what = op.what
     inputs, outputs = constants.range(op.inputs), constants.range([op.output])
     first_pair, _ = constants.range(value for pair in what.rescale for value in pair)
     return [
         *(OPERATORS.index(type(what)) + 1, what.rounding, *inputs, *outputs, op.weight, op.bias),
         *(first_pair, len(what.rescale), what.lo, what.hi),
-        *(*constants.range(what.attributes()), -1, op.work),
+        *(*constants.range(what.attributes()), constants.table(what.tables, out.dtype), op.work),
     ]
 
 
@@ -73,6 +89,7 @@ def _features(program: Program) -> int:
         INTEGER_ROUNDING: roundings & {TWICE, ONCE},
         FLOAT_ROUNDING: FLOAT in roundings,
         DIMENSIONS: any(len(t.shape) > 4 for t in program.tensors),
+        TABLES: any(op.what.tables for op in program.ops),
     }
     return sum(1 << bit for bit, given in needed.items() if given)
 
@@ -93,7 +110,7 @@ def to_bytes(program: Program) -> bytes:
     """The program as a `.sfp` file."""
     constants = _Constants()
     ends = (*constants.range([program.input]), *constants.range([program.output]))
-    ops = [_op_record(op, constants) for op in program.ops]
+    ops = [_op_record(op, constants, program.tensors[op.output]) for op in program.ops]
     contents = [
         np.array([_tensor_record(t) for t in program.tensors], dtype="<i4").tobytes(),
         np.array(ops, dtype="<i4").tobytes(),
@@ -174,7 +191,9 @@ def _program(content: bytes, sections: list[int], last: list[int]) -> Program:
     tensors = tuple(_tensor(row, name) for row, name in zip(tensor_rows.tolist(), names, strict=True))
     program = Program(
         tensors=tensors,
-        ops=tuple(_op(row, name, constants) for row, name in zip(op_rows.tolist(), op_names, strict=True)),
+        ops=tuple(
+            _op(row, name, constants, tensors) for row, name in zip(op_rows.tolist(), op_names, strict=True)
+        ),
         input=constants[last[0]],
         output=constants[last[2]],
         parameter_count=last[4],
@@ -203,15 +222,23 @@ def _tensor(row: list[int], name: dict) -> Tensor:
     )
 
 
-def _op(row: list[int], name: str, constants: list[int]) -> Op:
+def _op(row: list[int], name: str, constants: list[int], tensors: tuple[Tensor, ...]) -> Op:
     def taken(first: int, count: int) -> tuple[int, ...]:
         return tuple(constants[first : first + count])
 
     pairs = taken(row[8], 2 * row[9])
-    rescale = tuple(zip(pairs[::2], pairs[1::2], strict=True))
-    common = {"rescale": rescale, "lo": row[10], "hi": row[11], "rounding": row[1] & ROUNDING}
-    what = OPERATORS[row[0] - 1].from_attributes(taken(row[12], row[13]), **common)
-    return Op(name, what, taken(row[2], row[3]), constants[row[4]], row[6], row[7], row[15])
+    kind, output = OPERATORS[row[0] - 1], constants[row[4]]
+    entry = np.dtype(ENTRIES[tensors[output].dtype])
+    words = np.array(taken(row[14], kind.table_entries * entry.itemsize // 4), "<i4")
+    what = kind.from_attributes(
+        taken(row[12], row[13]),
+        rescale=tuple(zip(pairs[::2], pairs[1::2], strict=True)),
+        lo=row[10],
+        hi=row[11],
+        rounding=row[1] & ROUNDING,
+        tables=tuple(words.view(entry).tolist()),
+    )
+    return Op(name, what, taken(row[2], row[3]), output, row[6], row[7], row[15])
 
 
 def save(program: Program, path: str | Path) -> None:

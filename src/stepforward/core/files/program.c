@@ -8,8 +8,9 @@
 
 #define HEADER_BYTES 128u
 #define RESERVED 96u /* of the header: zeros from here on */
-#define RANK_5_6 4u  /* a feature: tensors of five and six dimensions */
-#define FEATURES RANK_5_6
+#define RANK_5_6 4u  /* features: tensors of five and six dimensions; tables */
+#define TABLES 64u
+#define FEATURES (RANK_5_6 | TABLES)
 #define MAX_TENSORS 16384u
 #define MAX_OPS 4096u
 #define LAST_DTYPE 5                    /* 4, 5: unsigned bytes and s64, which nothing reads yet */
@@ -204,6 +205,16 @@ static int ranges_fit(const sf_program* p)
     return total <= (int64_t)p->constant_count;
 }
 
+/* Whether the table that the operator's kind has lies in the constants; several operators may read one. */
+static int table_fits(const sf_program* p, const sf_op* op)
+{
+    const int64_t words =
+        op->kind == SFI_LOOKUP ? SFI_LOOKUP_ENTRIES * (int64_t)sfi_element_bytes(sfi_output(p, op)) / 4 : 0;
+    if (words == 0)
+        return op->tables == -1;
+    return (sfi_word(p->file + 24) & TABLES) != 0 && sfi_within(op->tables, 0, (int64_t)p->constant_count - words);
+}
+
 /* What holds for every kind; the operator's own check has the rest. */
 static sf_status check_op(const sf_program* p, uint32_t position)
 {
@@ -211,7 +222,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     const int64_t first = p->parameter_count, last = (int64_t)p->tensor_count - 1;
     const int32_t output = sfi_output_index(p, op);
     if (!sfi_within(op->kind, 1, SFI_KINDS - 1) || !sfi_within(output, first, last) || (uint32_t)output == p->input ||
-        (op->flags & ~OP_FLAGS) != 0 || op->tables != -1)
+        (op->flags & ~OP_FLAGS) != 0 || !table_fits(p, op))
         return SF_BAD_OPERATOR;
     if (op->flags != 0 || op->input_count > SF_MAX_INPUTS || op->output_count > 1)
         return SF_UNSUPPORTED;

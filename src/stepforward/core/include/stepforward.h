@@ -113,7 +113,7 @@ typedef struct sf_op {
     int32_t hi;
     int32_t attributes_first;
     int32_t attribute_count;
-    int32_t tables; /* -1 */
+    int32_t tables; /* of a lookup: its first constant; else -1 */
     int32_t work;   /* devices: where working memory may begin, in bytes of one sample's arena; 0: after the arena */
 } sf_op;
 

@@ -15,6 +15,7 @@ static const sfi_operator* const table[] = {
     [SFI_TRANSPOSE] = &sfi_transpose,
     [SFI_RESHAPE] = &sfi_reshape,
     [SFI_MULTIPLY] = &sfi_multiply,
+    [SFI_LOOKUP] = &sfi_lookup,
 };
 
 const sfi_operator* sfi_operator_of(int32_t kind) { return kind > 0 && kind < SFI_KINDS ? table[kind] : NULL; }
