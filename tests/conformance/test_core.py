@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain import plain
 from random_programs import (
+    broadcast_programs,
     concat_programs,
     conv_programs,
     depthwise_programs,
@@ -51,6 +52,7 @@ programs = st.one_of(
     fully_connected_programs(),
     pool_programs(),
     elementwise_programs(),
+    broadcast_programs(),
     concat_programs(),
     move_programs(),
 )

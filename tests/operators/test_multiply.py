@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx_graphs import canonical_like, parse, ramp
 
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
@@ -74,12 +74,33 @@ def test_a_gate_goes_from_onnx_to_the_same_integers_on_both_engines():
     assert first == second != trained.weights
 
 
-def test_one_number_per_channel_is_refused_by_the_shapes_of_a_sample():
-    body = """a = Conv<kernel_shape=[1,1]>(x, v, c)
-    p = GlobalAveragePool(a)
-    m = Mul(a, p)
+EXCITED = """a = Conv<kernel_shape=[1,1]>(x, v, c)
+p = GlobalAveragePool(a)
+r = Relu(p)
+m = Mul(%s)
+n = Add(m, p)
+f = Flatten(n)
+y = Gemm<transB=1>(f, u, d)"""
+
+
+@pytest.mark.parametrize("operands", ["a, r", "r, a"])
+def test_one_number_per_channel_meets_all_positions(operands):
+    canonical = canonicalize(parse(EXCITED % operands, **{name: WEIGHTS[name] for name in "vcud"}))
+    x = ramp(24, 2, 6, 6, scale=2.0)
+    program = lower(read_quantized(quantize(canonical, x)))
+    q = quantize_input(program, x)
+    logits = logits_of(ReferenceEngine(program), q)
+    assert np.array_equal(logits_of(CoreEngine(program), q), logits)
+    scale = program.tensors[program.output].scale[0]
+    np.testing.assert_allclose(logits * scale, run(canonical.graph, x), atol=0.05)
+
+
+def test_another_number_of_axes_is_refused_by_the_shapes_of_a_sample():
+    body = """a = Flatten(x)
+    g = Gemm<transB=1>(a, e)
+    m = Mul(x, g)
     f = Flatten(m)
-    y = Gemm<transB=1>(f, u, d)"""
-    with pytest.raises(StepforwardError, match=r"Mul node .* \(4, 6, 6\) and \(4, 1, 1\)") as caught:
-        canonicalize(parse(body, **{name: WEIGHTS[name] for name in "vcud"}))
-    assert "squeeze-and-excitation" in caught.value.remedy
+    y = Gemm<transB=1>(f, h)"""
+    model = parse(body, input_shape="1,2,6,6", e=ramp(6, 72), h=ramp(3, 72))
+    with pytest.raises(StepforwardError, match=r"Mul node .* different shapes \(2, 6, 6\) and \(6,\)"):
+        canonicalize(model)

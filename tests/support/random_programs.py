@@ -225,6 +225,32 @@ def elementwise_programs(draw):
 
 
 @st.composite
+def broadcast_programs(draw):
+    """What joins two tensors, with dimensions that only one of them has: the input, repeated along these."""
+    shape = draw(
+        st.sampled_from([(4, 3, 16), (3, 5, 7), (1, 4, 13), (16, 9), (5,), (2, 3, 2, 4), (2, 2, 1, 3, 2)])
+    )
+    owners = [draw(st.sampled_from(["both", "first", "second"])) for _ in shape]
+    small = tuple(size if owner == "both" else 1 for size, owner in zip(shape, owners, strict=True))
+    tensors, ops, joined = [activation(draw, "x", small)], [], []
+    for which in ("first", "second"):
+        at, grown = 0, list(small)
+        for axis in (axis for axis, owner in enumerate(owners) if owner == which):
+            grown[axis] = shape[axis]
+            what = Concat(rescale=pairs(draw, shape[axis], 15), axis=axis)
+            ops.append(Op(f"{which}{axis}", what, (at,) * shape[axis], len(tensors)))
+            at = len(tensors)
+            tensors.append(activation(draw, f"{which}{axis}", tuple(grown)))
+        joined.append(at)
+    kind, dtype = draw(st.sampled_from(list(JOINS.values()))), draw(st.sampled_from(["s8", "s16"]))
+    drawn = pairs(draw, len(kind.multipliers(1.0, 1.0, 1.0)), 16)
+    rescale = tuple((mult, drawn[0][1]) for mult, _ in drawn)
+    ops.append(Op("join", kind(rescale=rescale, **clip(draw, dtype)), tuple(joined), len(tensors)))
+    tensors.append(activation(draw, "y", shape, dtype))
+    return plan_arena(Program(tuple(tensors), tuple(ops), 0, len(tensors) - 1, 0, b""))
+
+
+@st.composite
 def concat_programs(draw):
     shape = shapes(draw)
     axis, dtype = draw(st.integers(0, len(shape) - 1)), draw(st.sampled_from(["s8", "s16"]))

@@ -196,7 +196,7 @@ def is_non_negative(value: ir.Value | None) -> bool:
         return fill is not None and bool(fill >= 0) and is_non_negative(node.inputs[0])
     if node.op_type in ("MaxPool", "AveragePool", "GlobalAveragePool", "Reshape", "Flatten", "Transpose"):
         return is_non_negative(node.inputs[0])
-    return node.op_type in ("Add", "Concat") and all(is_non_negative(source) for source in node.inputs)
+    return node.op_type in ("Add", "Concat", "Mul") and all(is_non_negative(source) for source in node.inputs)
 
 
 def copy_dtype(value: ir.Value, source: ir.Value) -> None:

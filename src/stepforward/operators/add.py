@@ -10,7 +10,7 @@ from stepforward.operators.join import Join
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Join):
-    """Sum of two tensors of one shape, both rescaled, rounded once: two pairs with one shift.
+    """Sum of two tensors, both rescaled, rounded once: two pairs with one shift.
 
     With another rounding than the contract's there are three pairs: of each input, 2^20 times finer, and of their sum.
     """

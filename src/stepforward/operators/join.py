@@ -1,4 +1,4 @@
-"""What operators share that join two tensors of one shape, element by element."""
+"""What operators share that join two tensors, element by element."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,8 @@ from stepforward.operators.operator import Operator
 
 
 class Join(Operator):
-    """Reads two tensors and writes one, all of one shape.
+    """Reads two tensors and writes one. All have as many dimensions; one of the inputs' may be 1 where the output's is
+    not, and its only part then meets all of the other input's.
 
     Attributes:
         name: of the operator in a graph of float operators, as in ONNX.

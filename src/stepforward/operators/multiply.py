@@ -9,7 +9,7 @@ from stepforward.operators.join import Join
 
 @dataclass(frozen=True, kw_only=True)
 class Multiply(Join):
-    """Product of two tensors of one shape, rescaled with one pair."""
+    """Product of two tensors, rescaled with one pair."""
 
     kind = "multiply"
     name = "Mul"

@@ -1,10 +1,11 @@
-/* Addition of two tensors of the same shape: both rescaled, rounded once. */
+/* Addition of two tensors: both rescaled, rounded once. */
 #include "base/machine.h"
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "multiply/choose.h"
 #include "multiply/sum.h"
 #include "operators/check.h"
+#include "operators/join.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
@@ -22,36 +23,33 @@ static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t c
         sfi_store(y, dtype, i, sfi_sum_of(&local, a[i], b[i], zero));
 }
 
-static void run(const sfi_call* call)
+static void add(const sfi_call* call, const int8_t* x, const int8_t* z, size_t count)
 {
     const sf_tensor *a = call->in, *b = sfi_input(call->pass->program, call->op, 1);
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t shift = pairs[1] > LARGEST_SHIFT ? LARGEST_SHIFT : pairs[1], half = shift > 0 ? 1 << (shift - 1) : 0;
-    const size_t count = (size_t)call->n * (size_t)a->elements;
     sfi_sum s = {pairs[0], pairs[2],     half - a->zero_point * pairs[0] - b->zero_point * pairs[2],
                  shift,    call->op->lo, call->op->hi};
 #if __STDC_HOSTED__
     if (call->out->dtype == SF_S8 && shift <= ZERO_SHIFT) {
         s.rest += call->out->zero_point * (1 << shift);
-        call->pass->kernels->add(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count,
-                                 (int8_t*)call->y);
+        call->pass->kernels->add(&s, x, z, count, (int8_t*)call->y);
         return;
     }
 #endif
-    add_any(&s, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1], count, call->out->zero_point,
-            call->out->dtype, call->y);
+    add_any(&s, x, z, count, call->out->zero_point, call->out->dtype, call->y);
 }
 
-static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const sf_tensor* out)
+static void run(const sfi_call* call) { sfi_join(call, add); }
+
+static int fits(const sf_program* p, const sf_op* op)
 {
-    return sfi_same_shape(in, out) && sfi_same_shape(sfi_input(p, op, 1), out) && op->rescale_count == 2 &&
-           sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
+    return sfi_joins(p, op) && op->rescale_count == 2 && sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
-    return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op), sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_add = {check, NULL, run, NULL};

@@ -1,9 +1,10 @@
-/* Product of two tensors of the same shape. */
+/* Product of two tensors. */
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "operators/check.h"
+#include "operators/join.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
@@ -24,18 +25,11 @@ static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, siz
         sfi_store(y, dtype, i, sfi_requantize((a[i] - zero_a) * (b[i] - zero_b), mult, shift, zero, lo, hi));
 }
 
-static void run(const sfi_call* call)
-{
-    multiply(call, (const int8_t*)call->inputs[0], (const int8_t*)call->inputs[1],
-             (size_t)call->n * (size_t)call->in->elements);
-}
+static void run(const sfi_call* call) { sfi_join(call, multiply); }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    const sf_tensor *a = sfi_input(p, op, 0), *out = sfi_output(p, op);
-    return sfi_checked(sfi_is_bare(op, 2, 0) && sfi_same_shape(a, out) && sfi_same_shape(sfi_input(p, op, 1), out) &&
-                           op->rescale_count == 1,
-                       sfi_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 2, 0) && sfi_joins(p, op) && op->rescale_count == 1, sfi_reads_bytes(p, op));
 }
 
 const sfi_operator sfi_multiply = {check, NULL, run, NULL};

@@ -60,11 +60,11 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 f"{describe(node)} joins a tensor with a constant",
                 "only tensors computed from the input can be joined",
             )
-        if node.op_type in JOINS and len({dims(value, node) for value in node.inputs}) > 1:
+        if node.op_type in JOINS and len({len(dims(value, node)) for value in node.inputs}) > 1:
             shapes = " and ".join(str(dims(value, node)[1:]) for value in node.inputs)
             raise StepforwardError(
                 f"{describe(node)} joins samples of different shapes {shapes}",
-                "join tensors of equal shape; one number per channel (squeeze-and-excitation) is not supported yet",
+                "give both as many axes, with a size of 1 where one has a single number for all of the other's",
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)
