@@ -84,7 +84,7 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python $(SOURCES) constraints.txt
-	@$(QUIET) install $(PIP) -e '.[torch,ort]' pytest pytest-xdist hypothesis ruff mypy clang-format
+	@$(QUIET) install $(PIP) -e '.[torch,ort,tflite,tflite-test]' pytest pytest-xdist hypothesis ruff mypy clang-format
 	@touch $@ $(VENV)/.installed
 
 clean:

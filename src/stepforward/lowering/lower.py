@@ -9,7 +9,16 @@ import numpy as np
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
+from stepforward.arithmetic.rounding import TWICE
 from stepforward.errors import StepforwardError, fits_together
+from stepforward.lowering.multipliers import (
+    bound,
+    of_change,
+    of_join,
+    of_layer,
+    of_mean,
+    of_means,
+)
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
 from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.concat import Concat
@@ -82,7 +91,7 @@ class _Lowering:
             output=first + self.index[self.network.output],
             parameter_count=first,
             weights=b"".join(self.sections),
-            metadata={"name": self.network.name, **_input_scaling(self.network), **self.network.metadata},
+            metadata={"name": self.network.name, **_of_input(self.network), **self.network.metadata},
         )
 
     def activation(self, name: str, form: Format, shape: tuple[int, ...] | None = None) -> int:
@@ -107,7 +116,7 @@ class _Lowering:
             rule = "modulo" if kind == "depthwise" and p.dtype != "s32" else "divide"
             divisor = len(p.scale) if rule == "modulo" else stored.size // len(p.scale)
         offset = sum(len(section) for section in self.sections)
-        tensor = Tensor(p.name, stored.shape, p.dtype, p.scale, 0, offset, rule, divisor)
+        tensor = Tensor(p.name, stored.shape, p.dtype, p.scale, 0, offset, rule, divisor, p.frozen)
         content = pack(tensor, stored)
         self.sections.append(content + bytes(-len(content) % 4))
         self.parameters.append(tensor)
@@ -149,6 +158,16 @@ class _Lowering:
             )
         lower(node, inputs, form)
 
+    def bounds(self, node: Node, form: Format) -> tuple[int, int]:
+        """The integers an output may take: the type's, cut by a fused ReLU or clip."""
+        lo, hi = _range(form)
+        low, high = node.clip
+        if low is not None:
+            lo = max(lo, min(hi, bound(self.network.runtime, low, form)))
+        if high is not None:
+            hi = min(hi, max(lo, bound(self.network.runtime, high, form)))
+        return lo, hi
+
     def result(self, node: Node, form: Format) -> int:
         """The activation that holds the node's output."""
         self.index[node.output] = self.activation(node.output, form)
@@ -173,24 +192,27 @@ class _Lowering:
         x = self.network.formats[node.inputs[0]]
         weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
         scales = node.parameters[0].scale
-        pairs = tuple(quantize_multiplier(x.scale * scale / form.scale) for scale in scales)
-        lo, hi = _bounds(node, form)
-        what = kind(rescale=pairs, lo=lo, hi=hi, **attributes)
+        lo, hi = self.bounds(node, form)
+        rescaling = of_layer(self.network.runtime, kind.kind, x.scale, scales, form.scale)
+        what = kind(**rescaling, lo=lo, hi=hi, **attributes)
         self.emit(what, node, inputs, self.result(node, form), weight, bias)
 
     def join(self, node: Node, inputs: list[int], form: Format) -> None:
         kind, (a, b) = JOINS[node.op_type], (self.network.formats[name].scale for name in node.inputs)
-        lo, hi = _bounds(node, form)
-        what = kind(rescale=kind.multipliers(a, b, form.scale), lo=lo, hi=hi)
+        lo, hi = self.bounds(node, form)
+        rescaling = of_join(self.network.runtime, kind, a, b, form.scale)
+        what = kind(**rescaling, lo=lo, hi=hi)
         self.emit(what, node, inputs, self.result(node, form))
 
     def clip(self, node: Node, inputs: list[int], form: Format) -> None:
-        pair = quantize_multiplier(self.network.formats[node.inputs[0]].scale / form.scale)
-        lo, hi = _bounds(node, form)
-        self.emit(Rescale(rescale=(pair,), lo=lo, hi=hi), node, inputs, self.result(node, form))
+        rescaling = of_change(self.network.runtime, self.network.formats[node.inputs[0]].scale, form.scale)
+        lo, hi = self.bounds(node, form)
+        self.emit(Rescale(**rescaling, lo=lo, hi=hi), node, inputs, self.result(node, form))
 
     def max_pool(self, node: Node, inputs: list[int], form: Format) -> None:
-        self.moved(MaxPool, node, inputs, form, **_window(node), dilation=tuple(node.attributes["dilations"]))
+        lo, hi = self.bounds(node, form)
+        window = {**_window(node), "dilation": tuple(node.attributes["dilations"])}
+        self.moved(MaxPool, node, inputs, form, **window, lo=lo, hi=hi)
 
     def moved(
         self, kind: type[Operator], node: Node, inputs: list[int], form: Format, **attributes: Any
@@ -200,7 +222,7 @@ class _Lowering:
         same = (source.scale, source.zero_point, source.dtype) == (form.scale, form.zero_point, form.dtype)
         kept = Format(source.scale, source.zero_point, source.dtype, form.shape)
         lo, hi = _range(kept)
-        what = kind(lo=lo, hi=hi, **attributes)
+        what = kind(**{"lo": lo, "hi": hi, **attributes})
         if same:
             self.emit(what, node, inputs, self.result(node, form))
             return
@@ -215,9 +237,14 @@ class _Lowering:
         counted = whole or bool(a["count_include_pad"])
         full = math.prod(window["kernel"])
         counts = [full] if counted or not any(window["padding"]) else range(1, full + 1)
-        pairs = tuple(quantize_multiplier(x.scale / (n * form.scale)) for n in counts)
-        lo, hi = _bounds(node, form)
-        what = AveragePool(**window, count_padding=counted, rescale=pairs, lo=lo, hi=hi)
+        if whole:
+            rescaling = of_mean(self.network.runtime, x.scale, form.scale, full)
+        elif self.network.runtime is None:
+            rescaling = of_means(x.scale, form.scale, counts)
+        else:
+            rescaling = {"rescale": (), "rounding": TWICE}  # the mean of the integers
+        lo, hi = self.bounds(node, form)
+        what = AveragePool(**window, count_padding=counted, **rescaling, lo=lo, hi=hi)
         self.emit(what, node, inputs, self.result(node, form))
 
     def pad(self, node: Node, inputs: list[int], form: Format) -> None:
@@ -235,7 +262,7 @@ class _Lowering:
         pairs = [quantize_multiplier(x.scale / form.scale) for x in formats]
         sizes, logical = [x.shape for x in formats], node.attributes["axis"] - 1
         axis = STORED_OF[len(form.shape)][logical]
-        lo, hi = _bounds(node, form)
+        lo, hi = self.bounds(node, form)
         while len(inputs) > MAX_INPUTS:
             last = slice(-min(MAX_INPUTS, len(inputs) - MAX_INPUTS + 1), None)
             shape = list(form.shape)
@@ -255,10 +282,11 @@ class _Lowering:
         """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
         x = self.network.formats[node.inputs[0]]
         lo, hi = _range(x)
-        if len(x.shape) == len(form.shape) == 3 and x.shape[0] == form.shape[0]:
+        stored = node.attributes.get("channels_last", False)
+        if len(x.shape) == len(form.shape) == 3 and (stored or x.shape[0] == form.shape[0]):
             self.moved(Reshape, node, inputs, form)  # channels lie last, and stay there
             return
-        if not same_order(x.shape):
+        if not same_order(x.shape) and not stored:
             flat = self.activation(f"{node.output}.chw", x, x.shape)
             self.emit(Transpose(lo=lo, hi=hi, permutation=(2, 0, 1)), node, inputs, flat)
             inputs = [flat]
@@ -268,7 +296,7 @@ class _Lowering:
         if same and only_gemms and len(form.shape) == 1:
             self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
             return
-        if same_order(form.shape):
+        if same_order(form.shape) or stored:
             self.moved(Reshape, node, inputs, form)
             return
         shaped = self.activation(f"{node.output}.chw", x, form.shape)
@@ -276,12 +304,18 @@ class _Lowering:
         self.moved(Transpose, node, [shaped], form, permutation=(1, 2, 0))
 
 
-def _input_scaling(network: Network) -> dict:
-    """The metadata entry of an input whose channels are scaled before they are quantized."""
-    steps: dict[str, Any] = {"offset": list(network.offset), "factor": list(network.factor)}
-    if network.axis != 1:
-        steps["axis"] = network.axis
-    return {"input_scaling": steps} if network.offset or network.factor else {}
+def _of_input(network: Network) -> dict:
+    """The metadata entries that say how samples become integers (`inputs.quantize_input`)."""
+    entries: dict[str, Any] = {}
+    if network.offset or network.factor:
+        entries["input_scaling"] = {"offset": list(network.offset), "factor": list(network.factor)}
+        if network.axis != 1:
+            entries["input_scaling"]["axis"] = network.axis
+    if network.channels_last:
+        entries["channels_last"] = True
+    if network.runtime is not None:
+        entries["runtime"] = network.runtime
+    return entries
 
 
 def _shifted(op: Op, first: int) -> Op:
@@ -297,17 +331,6 @@ def _window(node: Node) -> dict[str, tuple[int, ...]]:
 def _range(form: Format) -> tuple[int, int]:
     top = 2 ** (BITS[form.dtype] - 1)
     return -top, top - 1
-
-
-def _bounds(node: Node, form: Format) -> tuple[int, int]:
-    """The integers an output may take: the type's, cut by a fused ReLU or clip."""
-    lo, hi = _range(form)
-    low, high = node.clip
-    if low is not None:
-        lo = max(lo, min(hi, form.zero_point + round(low / form.scale)))
-    if high is not None:
-        hi = min(hi, max(lo, form.zero_point + round(high / form.scale)))
-    return lo, hi
 
 
 def _check_logits(logits: Format) -> None:

@@ -40,12 +40,14 @@ class Parameter:
         q: integers, int64.
         dtype: "s16", "s8", "s4" or "s32" (bias).
         scale: one float (per tensor), or one per output channel; exact float32 values.
+        frozen: the file has no place for other integers.
     """
 
     name: str
     q: np.ndarray
     dtype: str
     scale: tuple[float, ...]
+    frozen: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,8 @@ class Node:
             AveragePool: kernel_shape, strides, pads, count_include_pad (where ceil_mode enlarged the output
             of a pool, the pads at the end are enlarged instead);
             Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
-            Pad: pads (all begins, then all ends, batch counted), value (float). Others: empty.
+            Pad: pads (all begins, then all ends, batch counted), value (float);
+            Reshape: channels_last where the elements are counted (H, W, C), not (C, H, W). Others: empty.
         weight, bias: of Conv and Gemm, else None.
         clip: real bounds (lo, hi) of a fused (or, for "Clip", its own) Relu or Clip; None where unbounded.
     """
@@ -93,6 +96,9 @@ class Network:
         offset, factor: what the input's channels go through before they are quantized, float32 values, one per
             channel: (x - offset) * factor; empty where there is no such step.
         axis: of the channels in a batch that `offset` and `factor` count.
+        channels_last: samples are given as (H, W, C), the order in which engines read them; the format of the input is
+            (C, H, W) all the same.
+        runtime: whose integers its programs compute (`network.runtimes`); None for those of the contract.
         metadata: what its programs carry: bits, preprocessing, class names.
         source: how messages name what it was read from.
     """
@@ -105,5 +111,7 @@ class Network:
     offset: tuple[float, ...] = ()
     factor: tuple[float, ...] = ()
     axis: int = 1
+    channels_last: bool = False
+    runtime: str | None = None
     metadata: dict = field(default_factory=dict)
     source: str = "the network"

@@ -1,6 +1,7 @@
-"""Open whatever the user has as a model: an ONNX file, an onnx_ir model, or a torch module."""
+"""Open whatever the user has as a model: an ONNX or TensorFlow Lite file, an onnx_ir model, or a torch module."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +9,59 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import copy_model, is_quantized
+from stepforward.network.runtimes import RUNTIMES
 from stepforward.sources.onnx.file import load_onnx
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
 from stepforward.sources.onnx.source import FloatSource, QdqSource
 from stepforward.sources.source import Source
+from stepforward.sources.tflite.file import IDENTIFIER
+from stepforward.sources.tflite.source import TfliteSource
 
 
-def open_source(model: Any, input_shape: str | Sequence[int] | None = None) -> Source:
-    """Open a path to an `.onnx` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
+def open_source(
+    model: Any, input_shape: str | Sequence[int] | None = None, runtime: str | None = None
+) -> Source:
+    """Open a path to an `.onnx` or `.tflite` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
 
     Args:
         model: one of these; a `Source` is returned as it is.
         input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
+        runtime: of a TensorFlow Lite file, whose integers its programs compute (`network.runtimes`).
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
     """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise StepforwardError(f"runtime = {runtime!r}", f"choose one of {', '.join(RUNTIMES)}")
+    if isinstance(model, TfliteSource):
+        return model if runtime in (None, model.runtime) else replace(model, runtime=runtime)
+    if is_tflite(model):
+        source = TfliteSource.open(model, runtime)
+        if input_shape is not None and parse_input_shape(input_shape) != source.input_shape:
+            raise StepforwardError(
+                f"{model} reads samples of shape {source.input_shape}", "leave --input-shape out"
+            )
+        return source
+    if runtime is not None:
+        raise StepforwardError(
+            f"--runtime {runtime}, but the model is no TensorFlow Lite file", "leave --runtime out"
+        )
     if isinstance(model, Source):
         return model
     return source_of(*load_graph(model, input_shape))
+
+
+def is_tflite(model: Any) -> bool:
+    """Whether it is the path of a TensorFlow Lite file, by its content."""
+    if not isinstance(model, (str, Path)):
+        return False
+    try:
+        if not Path(model).is_file():  # a pipe could be read for ever
+            return False
+        with Path(model).open("rb") as file:
+            return file.read(8)[4:] == IDENTIFIER
+    except (OSError, ValueError):
+        return False
 
 
 def source_of(graph: ir.Model, name: str) -> Source:

@@ -41,6 +41,12 @@ class Source(ABC):
     is_float: ClassVar[bool] = False
     """Whether it has to be quantized before it is a network in fixed point."""
 
+    suffix: ClassVar[str] = ".onnx"
+    """How the names of its files end."""
+
+    keeps_scales: ClassVar[bool] = False
+    """Whether its scales stay as they are, so that it cannot be matched."""
+
     @property
     @abstractmethod
     def input_shape(self) -> tuple[int, ...]:
@@ -65,6 +71,11 @@ class Source(ABC):
     @abstractmethod
     def notes(self) -> list[str]:
         """What reading and quantizing changed that a user should know."""
+
+    @property
+    def for_callers(self) -> Any:
+        """What Python callers are given of it."""
+        return self.model
 
     @property
     def statistics(self) -> dict:

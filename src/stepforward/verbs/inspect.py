@@ -9,6 +9,7 @@ from stepforward.engines.core import default_threads, open_program
 from stepforward.engines.host_memory import CHOICES, even_block, host_memory
 from stepforward.engines.matching import device_matching_bytes
 from stepforward.errors import StepforwardError
+from stepforward.inputs import sample_axes
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.moving.select import select
@@ -17,7 +18,6 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.plan.quanta import quanta
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
-from stepforward.program.layout import STORED_OF
 from stepforward.program.model import Op, Program
 from stepforward.run.follow import matching_plan
 from stepforward.settings import Settings
@@ -66,7 +66,7 @@ def inspect(
         "bits": program.metadata.get("bits", "custom"),
         "class_names": program.metadata.get("class_names"),
         "preprocessing": program.metadata.get("preprocessing"),
-        "input_shape": [stored[axis] for axis in STORED_OF[len(stored)]],
+        "input_shape": [stored[axis] for axis in sample_axes(program)[0]],
         "ops": ops,
         "macs": sum(op["macs"] for op in ops),
         "parameters": sum(tensor.elements for tensor in program.parameters),

@@ -1,0 +1,79 @@
+"""What lies around the int8 body of a file: a change from and to floats or uint8 bytes, and a softmax at the end."""
+
+from dataclasses import dataclass
+
+from stepforward.errors import StepforwardError
+from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The int8 part.
+
+    Attributes:
+        input, output: numbers of its first and last tensor; the last one holds the logits.
+        operators: between them, in order.
+        from_float: whether the file itself quantizes floats at its input.
+    """
+
+    input: int
+    output: int
+    operators: tuple[Operator, ...]
+    from_float: bool
+
+
+def body(file: TfliteFile, name: str) -> Body:
+    """Where the int8 part of a file begins and ends.
+
+    Raises:
+        StepforwardError: several inputs or outputs, or a softmax with a factor.
+    """
+    for what, numbers in (("inputs", file.inputs), ("outputs", file.outputs)):
+        if len(numbers) != 1:
+            raise StepforwardError(
+                f"{name} has {len(numbers)} {what}", "convert a model with one input and one output of logits"
+            )
+    (first,), (last,) = file.inputs, file.outputs
+    taken: set[int] = set()
+    from_float = file.tensors[first].type == "FLOAT32"
+    readers = [o for o in file.operators if first in o.inputs]
+    if len(readers) == 1 and _only_changes_type(file, readers[0]):
+        taken.add(readers[0].number)
+        first = readers[0].outputs[0]
+    writers = {o.outputs[0]: o for o in file.operators if len(o.outputs) == 1}
+    softmax = False
+    while (writer := writers.get(last)) is not None and len(writer.inputs) == 1:
+        at_end = not any(last in o.inputs for o in file.operators if o.number not in taken)
+        ends = _only_changes_type(file, writer) or (writer.code == "SOFTMAX" and not softmax)
+        if not at_end or not ends:
+            break
+        if writer.code == "SOFTMAX":
+            softmax = True
+            if writer.options.get("Beta", 1.0) != 1.0:
+                raise StepforwardError(
+                    f"SOFTMAX {writer.number} of {name} has a factor of {writer.options['Beta']:g}",
+                    "convert a model whose softmax is the usual one",
+                )
+        taken.add(writer.number)
+        last = writer.inputs[0]
+    left = tuple(operator for operator in file.operators if operator.number not in taken)
+    return Body(first, last, left, from_float)
+
+
+def _only_changes_type(file: TfliteFile, operator: Operator) -> bool:
+    """Whether it reads the same numbers in another type: floats as int8 or int8 as floats, or bytes of one scale."""
+    if operator.code not in ("QUANTIZE", "DEQUANTIZE") or len(operator.inputs) != 1:
+        return False
+    if len(operator.outputs) != 1 or operator.inputs[0] < 0:
+        return False
+    x, y = file.tensors[operator.inputs[0]], file.tensors[operator.outputs[0]]
+    types = {x.type, y.type}
+    return types == {"FLOAT32", "INT8"} or (types == {"UINT8", "INT8"} and _same_bytes(x, y))
+
+
+def _same_bytes(x: Tensor, y: Tensor) -> bool:
+    """Whether they differ by 128 in every byte and in the zero point, and by nothing else."""
+    if len(x.scale) != 1 or x.scale != y.scale or len(x.zero_point) != 1 or len(y.zero_point) != 1:
+        return False
+    apart = 128 if x.type == "UINT8" else -128
+    return x.zero_point[0] - y.zero_point[0] == apart

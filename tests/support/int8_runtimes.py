@@ -1,0 +1,86 @@
+"""Runtimes of int8 files to compare with: each runs a TensorFlow Lite file on int8 inputs."""
+
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stepforward.lowering.lower import lower
+from stepforward.program.run import run
+from stepforward.program.weights import unpack_all
+from stepforward.sources.tflite.file import TfliteFile, schema
+from stepforward.sources.tflite.read import read_network
+
+NAMES = ("tflm", "litert-ref", "litert")
+"""Those that are installed by the extra tflite-test."""
+
+
+def layers(file: TfliteFile, runtime: str, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Integers of every layer, by the definition, by tensor name; x is int8, (n, H, W, C)."""
+    program = lower(read_network(file, "m", runtime).network)
+    values = run(program, program.ops, unpack_all(program), {program.input: x.astype(np.int64)})
+    return {program.tensors[index].name: value for index, value in values.items()}
+
+
+def different(file: TfliteFile, name: str, x: np.ndarray) -> tuple[int, int]:
+    """How many integers differ from those of a runtime, of how many, over all layers, the file cut at each."""
+    start, ours, wrong, count = runtime(name), layers(file, name, x), 0, 0
+    for operator in file.operators:
+        output = file.tensors[operator.outputs[0]].name
+        mine = ours.get(output, ours.get(f"{output} as an image"))
+        if mine is not None:  # a softmax at the end is dropped, and a reshape may move nothing
+            go = start(cut(file, operator.outputs[0]))
+            theirs = np.stack([go(sample) for sample in x])
+            wrong += int((theirs.reshape(mine.shape) != mine).sum())
+            count += mine.size
+    return wrong, count
+
+
+def runtime(name: str) -> Callable[[bytes], Callable[[np.ndarray], np.ndarray]]:
+    """What makes of a file's bytes a function from one int8 sample to the output's integers; skips where missing.
+
+    Args:
+        name: "tflm", "litert" or "litert-ref".
+    """
+    if name == "tflm":
+        return _tflm
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs stepforward[tflite-test]")
+    kinds = {"litert": litert.OpResolverType.AUTO, "litert-ref": litert.OpResolverType.BUILTIN_REF}
+    return lambda content: _litert(litert, content, kinds[name])
+
+
+def _tflm(content):
+    micro = pytest.importorskip(
+        "tflite_micro.python.tflite_micro.runtime", reason="needs stepforward[tflite-test]"
+    )
+    interpreter = micro.Interpreter.from_bytes(content)
+
+    def run(x):
+        interpreter.set_input(x[None], 0)
+        interpreter.invoke()
+        return np.array(interpreter.get_output(0))[0]
+
+    return run
+
+
+def _litert(litert, content, kind):
+    interpreter = litert.Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
+    interpreter.allocate_tensors()
+    (source,), (result,) = (d for d in (interpreter.get_input_details(), interpreter.get_output_details()))
+
+    def run(x):
+        interpreter.set_tensor(source["index"], x[None])
+        interpreter.invoke()
+        return interpreter.get_tensor(result["index"])[0]
+
+    return run
+
+
+def cut(file: TfliteFile, tensor: int) -> bytes:
+    """The file with another output: what one of its operators writes."""
+    graph = schema().Model.GetRootAs(file.content, 0).Subgraphs(0)
+    first = graph._tab.Vector(graph._tab.Offset(8))
+    content = bytearray(file.content)
+    content[first : first + 4] = struct.pack("<i", tensor)
+    return bytes(content)
