@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import small_program
 
+from stepforward.arithmetic.rounding import FLOAT, ONCE, TWICE
 from stepforward.core.checks import refusal
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
@@ -72,6 +73,46 @@ def sealed(content):
     """The file with the checksum of header and records made right again."""
     weights = struct.unpack_from("<I", content, 52)[0]
     return content[:12] + struct.pack("<I", zlib.crc32(content[16:weights])) + content[16:]
+
+
+def in_rounding(rounding, pair):
+    """The small program with one pair of another rounding in its operators with weights."""
+    program = small_program("s8")
+    ops = tuple(
+        replace(op, what=replace(op.what, rescale=(pair,), rounding=rounding)) if op.parameters else op
+        for op in program.ops
+    )
+    return replace(program, ops=ops)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "pair", "feature"),
+    [(TWICE, (1 << 30, 40), 0), (ONCE, (2**31 - 1, 62), 0), (FLOAT, (2**23, 30), 1)],
+)
+def test_roundings_of_other_runtimes_come_back_and_are_announced(rounding, pair, feature):
+    program = in_rounding(rounding, pair)
+    content = fileformat.to_bytes(program)
+    assert fileformat.from_bytes(content) == program
+    assert struct.unpack_from("<I", content, 24) == (1 << feature,)
+    assert "operator" in refusal(sealed(content[:24] + bytes(4) + content[28:]))
+
+
+@pytest.mark.parametrize(
+    ("rounding", "pair"),
+    [(TWICE, (-1, 40)), (ONCE, (1, 0)), (TWICE, (1, 63)), (FLOAT, (2**22, 30)), (FLOAT, (2**23, 64))],
+)
+def test_a_pair_outside_its_rounding_is_refused(rounding, pair):
+    assert refusal(fileformat.to_bytes(in_rounding(rounding, pair))) == (
+        "an operator record does not fit its tensors"
+    )
+
+
+def test_an_operator_that_only_rounds_by_the_contract_is_refused_with_another():
+    program = small_program()
+    moved = next(i for i, op in enumerate(program.ops) if op.kind == "max_pool")
+    ops = list(program.ops)
+    ops[moved] = replace(ops[moved], what=replace(ops[moved].what, rounding=TWICE))
+    assert "no kernel" in refusal(fileformat.to_bytes(replace(program, ops=tuple(ops))))
 
 
 @pytest.mark.parametrize(

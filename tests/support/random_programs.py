@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from loss_scale import loss_scale
 
+from stepforward.arithmetic.rounding import CONTRACT, FLOAT, ONCE, TWICE, float_multiplier, q31_multiplier
 from stepforward.operators.concat import Concat
 from stepforward.operators.lookup import Lookup
 from stepforward.operators.rescale import Rescale
@@ -286,6 +287,40 @@ def move_programs(draw):
     y = Tensor("y", padded, dtype, wide.scale, wide.zero_point)
     move = Op(kind, BY_KIND[kind](**fields), (1,), 2)
     return plan_arena(Program((x, wide, y), (first, move), 0, 2, 0, b""))
+
+
+@st.composite
+def in_some_rounding(draw, programs):
+    """The same programs, rounded as they are, or as another runtime would, by pairs of about the same ratios."""
+    program, rounding = draw(programs), draw(st.sampled_from([CONTRACT, TWICE, ONCE, FLOAT]))
+    if rounding == CONTRACT:
+        return program
+    tensors, ops = list(program.tensors), []
+    for op in program.ops:
+        if op.kind not in ROUNDED:
+            ops.append(op)
+            continue
+        rescale = tuple(other_pair(*pair, rounding) for pair in op.what.rescale)
+        if op.kind == "add":
+            rescale = tuple(other_pair(*pair, rounding) for pair in pairs(draw, 2, 17) + pairs(draw, 1, 36))
+        elif op.kind == "average_pool" and draw(st.booleans()):
+            x = tensors[op.inputs[0]]
+            tensors[op.output] = replace(tensors[op.output], dtype="s8", zero_point=x.zero_point)
+            lo, hi = sorted(draw(st.integers(-128, 127)) for _ in range(2))
+            op, rescale = replace(op, what=replace(op.what, lo=lo, hi=hi)), ()
+        ops.append(replace(op, what=replace(op.what, rescale=rescale, rounding=rounding)))
+    return plan_arena(replace(program, tensors=tuple(tensors), ops=tuple(ops)))
+
+
+ROUNDED = ("conv", "depthwise", "fully_connected", "add", "rescale", "average_pool", "multiply")
+
+
+def other_pair(mult, shift, rounding):
+    """A pair of a rounding that is not the contract's, with more bits."""
+    ratio = (mult + mult / 70000) / 2**shift
+    if rounding == FLOAT:
+        return float_multiplier(float(np.float32(ratio))) if 2**-38 < ratio < 2**20 else (0, 30)
+    return q31_multiplier(ratio)
 
 
 def inputs(program, n, rng):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from stepforward.arithmetic.fixedpoint import Int
+from stepforward.arithmetic.rounding import CONTRACT
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack_all, unpack
@@ -32,14 +33,16 @@ def sites(program: Program) -> list[Site]:
     """The operators with weights of their own, in order, but for the one that computes the logits.
 
     Bringing back the statistics of the logits would take away what they say, where a user's samples hold other shares
-    of the classes; and a weight that several operators read has one scale for all.
+    of the classes; a weight that several operators read has one scale for all; and an operator that rounds as another
+    runtime does keeps that runtime's scales.
     """
     readers = Counter(index for op in program.ops for index in op.parameters)
     last = max((i for i, op in enumerate(program.ops) if op.parameters), default=-1)
     return [
         Site(op.name, i, channels, program.tensors[op.output].elements // channels)
         for i, op in enumerate(program.ops)
-        if op.parameters and i != last and all(readers[index] == 1 for index in op.parameters)
+        if op.parameters and i != last and op.what.rounding == CONTRACT
+        if all(readers[index] == 1 for index in op.parameters)
         for channels in (program.tensors[op.bias].elements,)
     ]
 

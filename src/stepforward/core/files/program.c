@@ -1,16 +1,19 @@
 /* Opening a .sfp file in place (docs/file-formats.md, section 1). Everything a kernel relies on is checked here, once,
  * so that a hostile file cannot make one leave its buffers. */
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
 #define HEADER_BYTES 128u
-#define RESERVED 96u /* of the header: zeros from here on */
-#define RANK_5_6 4u  /* features: tensors of five and six dimensions; tables */
+#define RESERVED 96u        /* of the header: zeros from here on */
+#define INTEGER_ROUNDING 1u /* features: roundings of other runtimes, tensors of five and six dimensions, tables */
+#define FLOAT_ROUNDING 2u
+#define RANK_5_6 4u
 #define TABLES 64u
-#define FEATURES (RANK_5_6 | TABLES)
+#define FEATURES (INTEGER_ROUNDING | FLOAT_ROUNDING | RANK_5_6 | TABLES)
 #define MAX_TENSORS 16384u
 #define MAX_OPS 4096u
 #define LAST_DTYPE 5                    /* 4, 5: unsigned bytes and s64, which nothing reads yet */
@@ -215,16 +218,24 @@ static int table_fits(const sf_program* p, const sf_op* op)
     return (sfi_word(p->file + 24) & TABLES) != 0 && sfi_within(op->tables, 0, (int64_t)p->constant_count - words);
 }
 
+/* Whether the header says that the program needs such a rounding. */
+static int announced(const sf_program* p, int32_t rounding)
+{
+    const uint32_t features = sfi_word(p->file + 24);
+    return rounding == SFI_CONTRACT || (features & (rounding == SFI_FLOAT ? FLOAT_ROUNDING : INTEGER_ROUNDING)) != 0;
+}
+
 /* What holds for every kind; the operator's own check has the rest. */
 static sf_status check_op(const sf_program* p, uint32_t position)
 {
     const sf_op* op = p->ops + position;
     const int64_t first = p->parameter_count, last = (int64_t)p->tensor_count - 1;
-    const int32_t output = sfi_output_index(p, op);
+    const int32_t output = sfi_output_index(p, op), rounding = sfi_rounding(op);
     if (!sfi_within(op->kind, 1, SFI_KINDS - 1) || !sfi_within(output, first, last) || (uint32_t)output == p->input ||
         (op->flags & ~OP_FLAGS) != 0 || !table_fits(p, op))
         return SF_BAD_OPERATOR;
-    if (op->flags != 0 || op->input_count > SF_MAX_INPUTS || op->output_count > 1)
+    if ((op->flags & ~SFI_ROUNDING) != 0 || rounding > SFI_FLOAT || op->input_count > SF_MAX_INPUTS ||
+        op->output_count > 1)
         return SF_UNSUPPORTED;
     for (int32_t i = 0; i < op->input_count; i++) {
         const int32_t input = sfi_input_index(p, op, i);
@@ -240,14 +251,15 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     if (op->lo > op->hi || !sfi_fits_type(out, op->lo) || !sfi_fits_type(out, op->hi))
         return SF_BAD_OPERATOR;
     for (int32_t i = 0; i < op->rescale_count; i++) {
-        const int32_t* pair = sfi_rescale_pair(p, op, (uint32_t)i);
-        if (!sfi_within(pair[0], 0, 65535) || !sfi_within(pair[1], 0, 47))
+        if (!sfi_pair_fits(sfi_rescale_pair(p, op, (uint32_t)i), rounding))
             return SF_BAD_OPERATOR;
     }
     if (!inputs_stay(p, op, out) || !work_fits(p, op))
         return SF_BAD_OPERATOR;
     const sfi_operator* known = sfi_operator_of(op->kind);
-    return known == NULL ? SF_UNSUPPORTED : known->check(p, op);
+    if (known == NULL || (rounding != SFI_CONTRACT && !known->rounds))
+        return SF_UNSUPPORTED;
+    return announced(p, rounding) ? known->check(p, op) : SF_BAD_OPERATOR;
 }
 
 sf_status sf_program_open(sf_program* program, const void* file, size_t bytes)

@@ -100,7 +100,7 @@ enum { SF_FROZEN = 4 }; /* a parameter that no plan may train */
  * of the constants. */
 typedef struct sf_op {
     int32_t kind;
-    int32_t flags; /* 0 */
+    int32_t flags; /* how it rounds (docs/arithmetic.md, section 2) */
     int32_t inputs_first;
     int32_t input_count;
     int32_t outputs_first;

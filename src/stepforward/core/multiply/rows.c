@@ -1,5 +1,6 @@
 /* How the rows of a kernel (its output channels) turn accumulators into outputs. */
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/matching.h"
 #include "multiply/rows.h"
@@ -50,6 +51,10 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 /* magnitude: of the output's zero point. */
 static void limit(sfi_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
+    if (rows->rounding != SFI_CONTRACT) { /* sums in int32, and rounded in vectors where nothing is shifted left */
+        rows->narrow = rows->narrow && reach <= INT32_MAX && (rows->rounding == SFI_FLOAT || shift >= 31);
+        return;
+    }
     rows->narrow = rows->narrow && shift >= 17 && fits(reach, mult, shift, 0);
 #if __STDC_HOSTED__
     rows->fused = rows->fused && rows->narrow && fits(reach, mult, shift, magnitude);
@@ -57,6 +62,14 @@ static void limit(sfi_rows* rows, int64_t reach, int32_t mult, int32_t shift, in
 #else
     (void)magnitude;
 #endif
+}
+
+/* The rounding term of 32 bits; or the scale as the bits of a float. */
+static int32_t half_of(const int32_t* pair, int32_t rounding)
+{
+    if (rounding == SFI_FLOAT)
+        return pair[0] == 0 ? 0 : ((150 - pair[1]) << 23) + (pair[0] - (1 << 23));
+    return pair[1] >= 17 && pair[1] <= 47 ? (int32_t)1 << (pair[1] - 17) : 0;
 }
 
 void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, uint32_t count, int32_t unit)
@@ -71,7 +84,9 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
-    rows->fused = rows->fused_four = !sfi_for_device(call->row_tile) && rows->dtype == SF_S8;
+    rows->rounding = sfi_rounding(op);
+    rows->fused = rows->fused_four =
+        !sfi_for_device(call->row_tile) && rows->dtype == SF_S8 && rows->rounding == SFI_CONTRACT;
     for (uint32_t r = 0; r < count; r++) {
         const int32_t* pair = sfi_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
         const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);
@@ -80,7 +95,7 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
             pair = sfi_matched_pair(call->matching, first_row + r, pair, matched);
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
-        rows->half[r] = pair[1] >= 17 ? (int32_t)1 << (pair[1] - 17) : 0;
+        rows->half[r] = half_of(pair, rows->rounding);
         rows->reach[r] = reach;
         most = reach > most ? reach : most;
         if (!once || r + 1 == count)

@@ -16,6 +16,7 @@ typedef struct sfi_rows {
     int32_t lo;
     int32_t hi;
     int32_t dtype;
+    int32_t rounding;   /* base/rounding.h; where it is float32, half[] holds the scale as the bits of a float */
     int32_t narrow;     /* the whole row set is proven to stay inside int32 */
     int32_t fused;      /* and so it does with the zero point added before the shift; hosts only */
     int32_t fused_four; /* and all that for four times the sums, shifted by two more (winograd.h) */

@@ -1,6 +1,7 @@
 /* Addition of two tensors: both rescaled, rounded once. */
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/choose.h"
 #include "multiply/sum.h"
@@ -13,6 +14,7 @@
  * zero points contribute and the rounding term are the same for all elements; up to shift 23, so is 2^shift times the
  * output's zero point: 2^25 + 2^22 + 128 * 2^23 < 2^31. */
 enum { LARGEST_SHIFT = 26, ZERO_SHIFT = 23 };
+#define FINER (1 << 20)
 
 SFI_CLONES
 static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int32_t zero, int32_t dtype,
@@ -21,6 +23,39 @@ static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t c
     const sfi_sum local = *s;
     for (size_t i = 0; i < count; i++)
         sfi_store(y, dtype, i, sfi_sum_of(&local, a[i], b[i], zero));
+}
+
+/* By another rounding: both inputs 2^20 times finer, and their sum. */
+SFI_CLONES
+static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t p[6] = {pairs[0], pairs[1] - 31, pairs[2], pairs[3] - 31, pairs[4], pairs[5] - 31};
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
+    const int32_t zero = call->out->zero_point, lo = call->op->lo - zero, hi = call->op->hi - zero;
+    int8_t* y = (int8_t*)call->y;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t sum =
+            sfi_twice_lane((a[i] - zero_a) * FINER, p[0], p[1]) + sfi_twice_lane((b[i] - zero_b) * FINER, p[2], p[3]);
+        y[i] = (int8_t)(sfi_clamp(sfi_twice_lane(sum, p[4], p[5]), lo, hi) + zero);
+    }
+}
+
+static void add_rounded(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const sf_op* op = call->op;
+    const int32_t *pairs = sfi_rescale_pair(call->pass->program, op, 0), rounding = sfi_rounding(op);
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, op, 1)->zero_point;
+    if (rounding == SFI_TWICE && call->out->dtype == SF_S8 && pairs[1] >= 31 && pairs[3] >= 31 && pairs[5] >= 31) {
+        add_twice(call, a, b, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int64_t sum = sfi_rounded((a[i] - zero_a) * FINER, pairs, rounding) +
+                            sfi_rounded((b[i] - zero_b) * FINER, pairs + 2, rounding);
+        sfi_store(call->y, call->out->dtype, i,
+                  sfi_put(sfi_rounded(sum, pairs + 4, rounding), call->out->zero_point, op->lo, op->hi));
+    }
 }
 
 static void add(const sfi_call* call, const int8_t* x, const int8_t* z, size_t count)
@@ -40,11 +75,15 @@ static void add(const sfi_call* call, const int8_t* x, const int8_t* z, size_t c
     add_any(&s, x, z, count, call->out->zero_point, call->out->dtype, call->y);
 }
 
-static void run(const sfi_call* call) { sfi_join(call, add); }
+static void run(const sfi_call* call) { sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT ? add : add_rounded); }
 
 static int fits(const sf_program* p, const sf_op* op)
 {
-    return sfi_joins(p, op) && op->rescale_count == 2 && sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
+    if (!sfi_joins(p, op))
+        return 0;
+    if (sfi_rounding(op) != SFI_CONTRACT)
+        return op->rescale_count == 3;
+    return op->rescale_count == 2 && sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
@@ -52,4 +91,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op), sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_add = {check, NULL, run, NULL};
+const sfi_operator sfi_add = {check, NULL, run, NULL, 1};

@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
@@ -30,6 +31,18 @@ SFI_INLINE void sum_lanes(const int8_t* x, int32_t taps_y, int32_t taps_x, size_
     }
 }
 
+/* Of the sum of some samples; `zeros` is that of their zero points. No pair: the mean, rounded half away from zero. */
+SFI_INLINE int32_t output(const sfi_call* call, int32_t sum, int32_t samples, int32_t zeros, const int32_t* pair)
+{
+    const sf_op* op = call->op;
+    if (op->rescale_count == 0) {
+        const uint32_t twice = 2 * (uint32_t)(sum < 0 ? -sum : sum) + (uint32_t)samples,
+                       mean = samples > 0 ? twice / (2 * (uint32_t)samples) : 0;
+        return sfi_clamp(sum < 0 ? -(int32_t)mean : (int32_t)mean, op->lo, op->hi);
+    }
+    return sfi_finished(sum - zeros, pair[0], pair[1], sfi_rounding(op), call->out->zero_point, op->lo, op->hi);
+}
+
 SFI_CLONES
 static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_t taps_x, const int32_t* pair,
                    size_t at)
@@ -51,9 +64,7 @@ static void window(const sfi_call* call, const int8_t* x, int32_t taps_y, int32_
         else
             sum_lanes(x + c, taps_y, taps_x, row, step, lanes, sum);
         for (uint32_t i = 0; i < lanes; i++)
-            sfi_store(
-                call->y, call->out->dtype, at + c + i,
-                sfi_requantize(sum[i] - zeros, pair[0], pair[1], call->out->zero_point, call->op->lo, call->op->hi));
+            sfi_store(call->y, call->out->dtype, at + c + i, output(call, sum[i], samples, zeros, pair));
     }
 }
 
@@ -90,6 +101,8 @@ static int fits(const sf_op* op, const sfi_window* w, const sf_tensor* in, const
 {
     if (!sfi_window_fits(w, in, out) || in->dims[2] != out->dims[2])
         return 0;
+    if (op->rescale_count == 0)
+        return sfi_rounding(op) != SFI_CONTRACT && in->zero_point == out->zero_point && in->dtype == out->dtype;
     if (op->rescale_count == 1)
         return 1;
     return op->rescale_count == w->kernel_h * w->kernel_w && w->dilation_h == 1 && w->dilation_w == 1 &&
@@ -106,4 +119,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
                        sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_average_pool = {check, NULL, run, NULL};
+const sfi_operator sfi_average_pool = {check, NULL, run, NULL, 1};

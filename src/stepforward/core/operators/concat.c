@@ -53,4 +53,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_is_bare(op, op->input_count, 1) && fits(p, op, sfi_output(p, op)), sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_concat = {check, NULL, run, NULL};
+const sfi_operator sfi_concat = {check, NULL, run, NULL, 0};

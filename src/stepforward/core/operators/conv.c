@@ -46,4 +46,4 @@ static const sfi_packable packable = {sfi_conv_host_packing, sfi_conv_host_pack}
 #define PACKABLE NULL
 #endif
 
-const sfi_operator sfi_conv = {check, work, run, PACKABLE};
+const sfi_operator sfi_conv = {check, work, run, PACKABLE, 1};

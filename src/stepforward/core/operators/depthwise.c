@@ -45,4 +45,4 @@ static const sfi_packable packable = {sfi_depthwise_host_packing, sfi_depthwise_
 #define PACKABLE NULL
 #endif
 
-const sfi_operator sfi_depthwise = {check, work, run, PACKABLE};
+const sfi_operator sfi_depthwise = {check, work, run, PACKABLE, 1};

@@ -41,4 +41,4 @@ static const sfi_packable packable = {sfi_fully_connected_host_packing, sfi_full
 #define PACKABLE NULL
 #endif
 
-const sfi_operator sfi_fully_connected = {check, work, run, PACKABLE};
+const sfi_operator sfi_fully_connected = {check, work, run, PACKABLE, 1};

@@ -4,6 +4,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
 #include "multiply/matching.h"
@@ -43,7 +44,7 @@ static int take_scales(sfi_rows* rows, const sfi_call* call, uint32_t first_row)
 {
     const size_t step = call->op->rescale_count == 1 ? 0 : 2;
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, step == 0 ? 0 : first_row);
-    int fits = 1;
+    int fits = sfi_rounding(call->op) == SFI_CONTRACT;
     for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++, pair += step) {
         rows->mult[r] = pair[0];
         rows->shift[r] = pair[1];
@@ -166,6 +167,7 @@ static void run(const sample* s)
         stored.lo = call->op->lo;
         stored.hi = call->op->hi;
         stored.dtype = call->out->dtype;
+        stored.rounding = sfi_rounding(call->op);
         if (fits)
             run_stored(s, &stored, w, bias, tile.patch);
         else

@@ -30,4 +30,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
                        sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_lookup = {check, NULL, run, NULL};
+const sfi_operator sfi_lookup = {check, NULL, run, NULL, 0};

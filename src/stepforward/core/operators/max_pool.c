@@ -85,4 +85,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
                        sfi_reads_bytes(p, op) && out->dtype == SF_S8);
 }
 
-const sfi_operator sfi_max_pool = {check, NULL, run, NULL};
+const sfi_operator sfi_max_pool = {check, NULL, run, NULL, 0};

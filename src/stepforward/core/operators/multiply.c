@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/join.h"
@@ -25,11 +26,26 @@ static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, siz
         sfi_store(y, dtype, i, sfi_requantize((a[i] - zero_a) * (b[i] - zero_b), mult, shift, zero, lo, hi));
 }
 
-static void run(const sfi_call* call) { sfi_join(call, multiply); }
+/* By another rounding. */
+static void multiply_rounded(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const sf_program* p = call->pass->program;
+    const int32_t* pair = sfi_rescale_pair(p, call->op, 0);
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(p, call->op, 1)->zero_point;
+    for (size_t i = 0; i < count; i++)
+        sfi_store(call->y, call->out->dtype, i,
+                  sfi_put(sfi_rounded((a[i] - zero_a) * (b[i] - zero_b), pair, sfi_rounding(call->op)),
+                          call->out->zero_point, call->op->lo, call->op->hi));
+}
+
+static void run(const sfi_call* call)
+{
+    sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT ? multiply : multiply_rounded);
+}
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     return sfi_checked(sfi_is_bare(op, 2, 0) && sfi_joins(p, op) && op->rescale_count == 1, sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_multiply = {check, NULL, run, NULL};
+const sfi_operator sfi_multiply = {check, NULL, run, NULL, 1};

@@ -21,6 +21,7 @@ typedef struct sfi_operator {
                      int plain);
     void (*run)(const sfi_call* call);
     const sfi_packable* packable; /* NULL: nothing is packed */
+    int rounds;                   /* whether it also rounds as other runtimes do (base/rounding.h) */
 } sfi_operator;
 
 /* Kinds, as a program's file numbers them: in the order in which they came. */

@@ -68,4 +68,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_is_bare(op, 1, sizeof(border) / sizeof(int32_t)) && fits(border_of(p, op), in, out), 1);
 }
 
-const sfi_operator sfi_pad = {check, NULL, run, NULL};
+const sfi_operator sfi_pad = {check, NULL, run, NULL, 0};

@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "operators/check.h"
 #include "operators/operator.h"
@@ -29,8 +30,22 @@ void sfi_rescale_elements(const int8_t* x, size_t count, int32_t zero_x, const i
 #undef SFI_VALUE
 }
 
+/* By another rounding. */
+static void rescale_rounded(const sfi_call* call, const int8_t* x, size_t count)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    for (size_t i = 0; i < count; i++)
+        sfi_store(call->y, call->out->dtype, i,
+                  sfi_put(sfi_rounded(x[i] - call->in->zero_point, pair, sfi_rounding(call->op)), call->out->zero_point,
+                          call->op->lo, call->op->hi));
+}
+
 static void run(const sfi_call* call)
 {
+    if (sfi_rounding(call->op) != SFI_CONTRACT) {
+        rescale_rounded(call, (const int8_t*)call->x, (size_t)call->n * (size_t)call->in->elements);
+        return;
+    }
     sfi_rescale_elements((const int8_t*)call->x, (size_t)call->n * (size_t)call->in->elements, call->in->zero_point,
                          sfi_rescale_pair(call->pass->program, call->op, 0), call, 0);
 }
@@ -42,4 +57,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
                        sfi_reads_bytes(p, op));
 }
 
-const sfi_operator sfi_rescale = {check, NULL, run, NULL};
+const sfi_operator sfi_rescale = {check, NULL, run, NULL, 1};

@@ -17,4 +17,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_is_bare(op, 1, 0) && in->elements == out->elements && in->dtype == out->dtype, 1);
 }
 
-const sfi_operator sfi_reshape = {check, NULL, run, NULL};
+const sfi_operator sfi_reshape = {check, NULL, run, NULL, 0};

@@ -57,4 +57,4 @@ static sf_status check(const sf_program* p, const sf_op* op)
     return sfi_checked(sfi_is_bare(op, 1, out->rank) && fits(p, op, in, out), out->rank <= MOST_DIMENSIONS);
 }
 
-const sfi_operator sfi_transpose = {check, NULL, run, NULL};
+const sfi_operator sfi_transpose = {check, NULL, run, NULL, 0};

@@ -44,6 +44,9 @@ SFI_INLINE int32_t sfi_requantize_wide(int64_t acc, int32_t mult, int32_t shift,
 /* Outputs y[at ..] of `count` rows that are proven narrow, from accumulators without bias. */
 void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at);
 
+/* The same for roundings of other runtimes. */
+void sfi_rows_finish_rounded(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at);
+
 /* The same in 64 bits, for any accumulator of the contract. */
 void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at);
 

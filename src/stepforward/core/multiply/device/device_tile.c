@@ -3,6 +3,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
 #include "multiply/matching.h"
@@ -102,6 +103,7 @@ void sfi_device_rows_open(sfi_rows* rows, const sfi_call* call, uint32_t first_r
     rows->lo = op->lo;
     rows->hi = op->hi;
     rows->dtype = call->out->dtype;
+    rows->rounding = sfi_rounding(op);
     rows->narrow = 0;
     sfi_stage_s32(call->pass, (uint32_t)op->bias, first_row, count, rows->bias);
     for (uint32_t r = 0; r < count; r++, pair += step) {

@@ -1,5 +1,6 @@
 /* From accumulators to outputs at one position, in 32 bits (rows.c has the proof), four rows at a time with Helium. */
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "multiply/device/device.h"
 #include "multiply/rows.h"
 #include "stepforward.h"
@@ -34,7 +35,9 @@ __attribute__((noinline)) static void finish_any(const sfi_rows* rows, const int
 
 void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
 {
-    if (count == 4 && rows->dtype == SF_S8) /* of all calls nearly all */
+    if (rows->rounding != SFI_CONTRACT)
+        sfi_rows_finish_rounded(rows, acc, count, y, at);
+    else if (count == 4 && rows->dtype == SF_S8) /* of all calls nearly all */
         vstrbq_s32((int8_t*)y + at, narrow(rows, 0, acc));
     else
         finish_any(rows, acc, count, y, at);

@@ -1,6 +1,7 @@
 /* From accumulators to outputs at one position, in 32 bits (rows.c has the proof) and in 64. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/device/device.h"
 #include "multiply/matching.h"
@@ -18,6 +19,10 @@ SFI_INLINE int32_t narrow(const sfi_rows* rows, uint32_t r, int32_t acc, int32_t
 
 void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, void* y, size_t at)
 {
+    if (rows->rounding != SFI_CONTRACT) {
+        sfi_rows_finish_rounded(rows, acc, count, y, at);
+        return;
+    }
     const sfi_rows local = *rows; /* y may not alias it, for all the compiler knows */
     if (local.dtype == SF_S16) {
         int16_t* out = (int16_t*)y + at;
@@ -32,12 +37,24 @@ void sfi_rows_finish(const sfi_rows* rows, const int32_t* acc, uint32_t count, v
 
 #endif
 
+__attribute__((noinline)) void sfi_rows_finish_rounded(const sfi_rows* rows, const int32_t* acc, uint32_t count,
+                                                       void* y, size_t at)
+{
+    for (uint32_t r = 0; r < count; r++)
+        sfi_store(y, rows->dtype, at + r,
+                  sfi_finished((int64_t)acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
+                               rows->zero_point, rows->lo, rows->hi));
+}
+
 void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
 {
     if (rows->counts != NULL)
         sfi_counts_add_wide(rows->counts, acc, count);
     for (uint32_t r = 0; r < count; r++)
         sfi_store(y, rows->dtype, at + r,
-                  sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
-                                      rows->hi));
+                  rows->rounding == SFI_CONTRACT
+                      ? sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point,
+                                            rows->lo, rows->hi)
+                      : sfi_finished(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
+                                     rows->zero_point, rows->lo, rows->hi));
 }

@@ -1,7 +1,9 @@
 /* sfi_rows_narrow with AVX-512: sixteen rows at a time, their scales in registers for all positions. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "multiply/host/avx512/avx512.h"
+#include "multiply/host/plain/plain.h"
 #include "multiply/rows.h"
 #include "stepforward.h"
 
@@ -54,6 +56,10 @@ AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t c
                             uint32_t positions, void* y, const size_t* at)
 {
     lanes l;
+    if (rows->rounding != SFI_CONTRACT) {
+        sfi_rows_rounded(rows, acc, capacity, count, positions, y, at);
+        return;
+    }
     l.zero_point = _mm512_set1_epi32(rows->zero_point);
     l.lo = _mm512_set1_epi32(rows->lo);
     l.hi = _mm512_set1_epi32(rows->hi);

@@ -22,6 +22,9 @@ void sfi_rows_narrow(const sfi_rows* rows, const int32_t* acc, uint32_t capacity
 void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
                    void* y, size_t at, size_t step);
 
+/* sfi_rows_each() for rows of any rounding but the contract's. */
+void sfi_rows_rounded(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
+                      void* y, const size_t* at);
 void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
                    void* y, const size_t* at);
 void sfi_interleave(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);

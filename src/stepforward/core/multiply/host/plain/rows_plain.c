@@ -1,6 +1,7 @@
 /* From accumulators to outputs on a host, in 32 bits (rows.c has the proof) and in 64. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "base/tensors.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/rows.h"
@@ -59,13 +60,17 @@ void sfi_rows_wide(const sfi_rows* rows, const int64_t* acc, uint32_t capacity, 
     for (uint32_t p = 0; p < positions; p++, acc += capacity, at += step)
         for (uint32_t r = 0; r < count; r++)
             sfi_store(y, rows->dtype, at + r,
-                      sfi_requantize(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point, rows->lo,
-                                     rows->hi));
+                      sfi_finished(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
+                                   rows->zero_point, rows->lo, rows->hi));
 }
 
 void sfi_rows_each(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count, uint32_t positions,
                    void* y, const size_t* at)
 {
+    if (rows->rounding != SFI_CONTRACT) {
+        sfi_rows_rounded(rows, acc, capacity, count, positions, y, at);
+        return;
+    }
     for (uint32_t p = 0; p < positions; p++)
         sfi_rows_narrow(rows, acc + (size_t)p * capacity, capacity, count, 1, y, at[p], 0);
 }
