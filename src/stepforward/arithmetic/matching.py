@@ -27,6 +27,13 @@ MOST = 1 << 25
 """Positions that sums may hold, samples times positions of one sample and the prior's among them: 64 bits suffice."""
 
 
+WHOLE = 256
+"""The strength of a matching that corrects all that the shares of its sites say."""
+
+STRENGTHS = (WHOLE // 4, WHOLE // 2, 3 * WHOLE // 4, WHOLE)
+"""Those that are tried where samples decide."""
+
+
 class Reference(NamedTuple):
     """What a site's accumulators, biases included, are on clean data.
 

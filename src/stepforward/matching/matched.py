@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.matching import (
     ONE,
+    WHOLE,
     Constants,
     Moments,
     Reference,
@@ -53,6 +54,7 @@ def match(
     references: Mapping[str, Reference],
     x: NDArray[np.int8],
     threads: int | None = None,
+    strength: int = WHOLE,
 ) -> list[Found]:
     """The constants that samples lead to, layer by layer: every site sees what the matched ones before it give.
 
@@ -61,6 +63,7 @@ def match(
         references: of its sites, by name; a site without one stays as it is.
         x: samples in the program's input format, as many as there are; no labels.
         threads: of the C core. Changes nothing.
+        strength: how much of every share is corrected, 0 to `WHOLE`.
     """
     found: list[Found] = []
     so_far = program
@@ -71,7 +74,7 @@ def match(
         sums = site_sums(so_far, site, reference.mean, reference.shift, x, threads).total()
         seen = moments(sums, reference, site.positions)
         apart = distances(seen, reference.unit)
-        part = share(apart, reference.distances)
+        part = share(apart, reference.distances) * strength >> 8
         taken = partly(seen, reference.unit, part)
         made = fitting(program, site, constants(taken, reference, bias_of(program, site)))
         found.append(Found(site, reference, made, taken, part, apart))

@@ -30,6 +30,7 @@ def matching(result: MatchResult) -> RenderableType:
     rows: list[Row] = [
         *_accuracy(result),
         ("kept", result.kept, f"{matched_on}, chosen by {show_count(result.samples['validation'])} others"),
+        *_choice(result),
         (
             "distance",
             f"{result.distance_before:.1f} to {result.distance_after:.1f}",
@@ -60,6 +61,21 @@ def matching(result: MatchResult) -> RenderableType:
         )
     where = [Text(f"report: {Path(result.out) / 'report.html'}", no_wrap=True)] if result.out else []
     return Group(three_columns(rows), table, *notes_of(result.notes, result), *where)
+
+
+def _choice(result: MatchResult) -> list[Row]:
+    if result.information_before is None or result.information_after is None:
+        return [
+            ("strength", show_percent(result.strength), "of what was found, with the least held-out loss")
+        ]
+    return [
+        ("strength", show_percent(result.strength), "of what was found; the strongest that says enough"),
+        (
+            "information",
+            f"{result.information_before:.2f} to {result.information_after:.2f} bits",
+            "that a prediction says of its sample; it falls where predictions get less sure or collapse",
+        ),
+    ]
 
 
 def _accuracy(result: MatchResult) -> list[Row]:

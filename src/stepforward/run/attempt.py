@@ -1,4 +1,4 @@
-"""A matching that is tried: measured on held-out samples, and kept where they say so."""
+"""A matching that is tried, at one strength or several: measured on samples, and kept where they say so."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.matching import Constants, Reference
+from stepforward.arithmetic.matching import WHOLE, Constants, Reference
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
-from stepforward.matching.matched import Found, match, matched, remaining
+from stepforward.matching.matched import Found, remaining
 from stepforward.program.model import Program
+from stepforward.run.strengths import Candidate, by_information, candidates
 from stepforward.scores import Score, class_weights, score
 
 Weighed = tuple[int, int | float]
@@ -36,22 +37,26 @@ class Attempt(NamedTuple):
     """A matching that was tried.
 
     Attributes:
-        program: the matched one, or the base where held-out samples are against it.
+        program: the matched one, or the base where the samples are against it.
         made: the constants of the corrected sites, by name; of none where the base is kept.
         kept: "matched", or "base: " and why.
+        strength: of the best candidate, 0 to `WHOLE`; what follows is said of this one.
         found: at every site.
         before, after: distances of held-out samples, as of `matching.matched.remaining`.
         scores: of held-out samples, before and after, where their labels are known.
+        information: what predictions say of a sample, before and after, where labels are not known.
         forward_passes: samples sent through the network, each as a whole.
     """
 
     program: Program
     made: Mapping[str, Constants]
     kept: str
+    strength: int
     found: Sequence[Found]
     before: int
     after: int
     scores: tuple[Score, Score] | None
+    information: tuple[int, int] | None
     forward_passes: int
 
     @property
@@ -73,8 +78,10 @@ def attempt(
     held_y: NDArray[np.integer] | None,
     threads: int | None,
     balance: bool = False,
+    strengths: Sequence[int] = (WHOLE,),
 ) -> Attempt:
-    """Match a program, and keep that where held-out samples say so: by their losses, or without labels by distances.
+    """Match a program, and keep that where samples say so: held-out ones by their losses; without labels all of them
+    by what predictions say, and held-out ones by their distances.
 
     Args:
         program: the base.
@@ -83,21 +90,29 @@ def attempt(
         held_x, held_y: samples to choose by, and their labels where they are known.
         threads: of the C core. Changes nothing.
         balance: whether every class of them counts alike.
+        strengths: to try, in rising order, the last of them `WHOLE`.
     """
-    found = match(program, references, x, threads)
-    made = {one.site.name: one.constants for one in found if one.share}
-    changed = matched(program, made)
-    before, after = remaining(program, found, held_x, threads)
-    scores, weighed = None, None
-    if held_y is not None:
-        scores = both_scores(program, changed, held_x, held_y, threads)
+    tried = candidates(program, references, x, threads, strengths)
+    base = Candidate(0, (), {}, program)
+    if held_y is None:
+        chosen, information = by_information(base, tried, np.concatenate((x, held_x)), threads)
+        scores, weighed = None, None
+    else:
         counts = class_weights(held_y, balance)
+        scored = [score_of(one.program, held_x, held_y, threads) for one in (base, *tried)]
+        place = min(range(len(tried)), key=lambda i: (scored[1 + i].weighed(counts)[1], -i))
+        chosen, scores, information = tried[place], (scored[0], scored[1 + place]), None
         weighed = scores[0].weighed(counts), scores[1].weighed(counts)
-    kept = _gate(made, before, after, weighed)
-    passes = _passes(program, found, len(x), len(held_x))
-    if kept != MATCHED:
-        changed, made = program, {}
-    return Attempt(changed, made, kept, found, before, after, scores, passes)
+    before, after = remaining(program, chosen.found, held_x, threads)
+    kept = _gate(chosen.made, before, after, weighed, information)
+    changed, made = (chosen.program, chosen.made) if kept == MATCHED else (program, {})
+    passes = _passes(program, chosen.found, len(tried) * len(x), len(held_x))
+    if information is not None:
+        passes += (1 + len(tried)) * (len(x) + len(held_x))
+    return Attempt(
+        *(changed, made, kept, chosen.strength, chosen.found),
+        *(before, after, scores, information, passes),
+    )
 
 
 def both_scores(
@@ -113,14 +128,20 @@ def score_of(program: Program, x: NDArray[np.int8], y: NDArray[np.integer], thre
 
 
 def _gate(
-    made: Mapping[str, Constants], before: int, after: int, scores: tuple[Weighed, Weighed] | None
+    made: Mapping[str, Constants],
+    before: int,
+    after: int,
+    scores: tuple[Weighed, Weighed] | None,
+    information: tuple[int, int] | None,
 ) -> str:
     if not made:
         return "base: the samples are like those the model was made for"
-    if scores is None:
-        return MATCHED if after < before else "base: matching brought held-out samples no nearer"
-    worse = scores[1][0] < scores[0][0] or scores[1][1] > scores[0][1]
-    return "base: matching did not help on held-out samples" if worse else MATCHED
+    if scores is not None:
+        worse = scores[1][0] < scores[0][0] or scores[1][1] > scores[0][1]
+        return "base: matching did not help on held-out samples" if worse else MATCHED
+    if information is not None and information[1] < information[0]:
+        return "base: matched, the model's predictions would say less about the samples"
+    return MATCHED if after < before else "base: matching brought held-out samples no nearer"
 
 
 def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:

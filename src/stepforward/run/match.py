@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import stepforward
 from stepforward import journal as journals
-from stepforward.arithmetic.matching import Constants
+from stepforward.arithmetic.matching import STRENGTHS, WHOLE, Constants
 from stepforward.data.dataset import Dataset
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
@@ -58,6 +58,8 @@ class MatchResult(Entries):
         source: the model, and `data` and `test`, as people know them.
         kept: "matched", or "base: " and why.
         sites: one entry for each, in order.
+        strength: of the matching that did best, 0 to 1; sites and distances are those of this one.
+        information_before, information_after: bits that a prediction says of its sample; None where labels are known.
         distance_before, distance_after: of held-out samples, summed over the sites, in units of what is usual.
         samples: how many were matched on, held out, and tested on.
         measured_on: "test" or "held-out", or None where no labels are known; then there is no accuracy either.
@@ -72,6 +74,9 @@ class MatchResult(Entries):
     method: str = "match"
     bits: str
     kept: str
+    strength: float
+    information_before: float | None
+    information_after: float | None
     sites: tuple[SiteChange, ...]
     distance_before: float
     distance_after: float
@@ -127,7 +132,7 @@ def run_matching(
     x, held_x = integers[train], integers[held]
     started = time.monotonic()
     y = samples.data.y[held] if samples.labelled else None
-    tried = attempt(program, references, x, held_x, y, settings.threads, settings.balance)
+    tried = attempt(program, references, x, held_x, y, settings.threads, settings.balance, STRENGTHS)
     seconds = time.monotonic() - started
     compared = _compared(program, tried, samples, settings)
     size = _journal(folder, program, tried.made, _header(program, integers, settings))
@@ -137,6 +142,9 @@ def run_matching(
         test=samples.test_name,
         bits=opened.bits,
         kept=tried.kept,
+        strength=tried.strength / WHOLE,
+        information_before=_bits(tried, 0),
+        information_after=_bits(tried, 1),
         sites=tried.changes,
         distance_before=tried.before / 256,
         distance_after=tried.after / 256,
@@ -213,6 +221,11 @@ def _compared(program: Program, tried: Attempt, samples: Samples, settings: Sett
     names = [entry for entry in Comparison.__dataclass_fields__ if entry in MatchResult.__dataclass_fields__]
     compared = comparison(*scores, on, samples.data.class_names)
     return {name: getattr(compared, name) for name in names}
+
+
+def _bits(tried: Attempt, place: int) -> float | None:
+    """Of the information before or after."""
+    return None if tried.information is None else tried.information[place] / 65536
 
 
 def _header(program: Program, x: NDArray[np.int8], settings: Settings) -> dict[str, Any]:
