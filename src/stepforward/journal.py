@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward import __version__
+from stepforward.arithmetic.saliency import MOST_STEPS
 from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.arithmetic.votes import FARTHEST, MOST
 from stepforward.errors import StepforwardError
@@ -23,9 +24,9 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ1", 1
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG = 1, 2, 3, 4, 5, 6, 7, 8, 9
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES = range(1, 11)
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
@@ -96,6 +97,7 @@ class Journal:
         anchor: `good_bytes` and `check` where the steps go on after the last of them, or after the base.
         scales: of graded votes, what they are measured by after a number of steps, wherever a record ends.
         matching: constants that the base gets before the first step, in the order of the operators.
+        probes: votes of the probes that a saliency mask is made of.
     """
 
     settings: dict
@@ -112,6 +114,7 @@ class Journal:
     scales: Mapping[int, int] = field(default_factory=dict)
     matching: tuple[MatchedSite, ...] = ()
     legs: tuple[Leg, ...] = ()
+    probes: tuple[int, ...] = ()
 
     @property
     def start(self) -> bytes | None:
@@ -176,7 +179,7 @@ def until_parameters(journal: Journal) -> Journal:
 def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
     """Bytes of a record's payload; `after` begins with them, and may be cut short."""
     n = count * directions
-    if kind == PARAMETERS:
+    if kind in (PARAMETERS, PROBES):
         return 4 + (_LENGTH.unpack_from(after)[0] if len(after) >= 4 else 0)
     if kind == MATCHING:
         return _MATCHING.size + 6 * (_MATCHING.unpack_from(after)[1] if len(after) >= _MATCHING.size else 0)
@@ -229,6 +232,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     legs: list[Leg] = []
     scales: dict[int, int] = {}
     matching: list[MatchedSite] = []
+    probes: tuple[int, ...] = ()
     steps, anchor = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
@@ -247,6 +251,10 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
         elif kind == PARAMETERS:
             parameters.append(Parameters(steps, payload[4:]))
+        elif kind == PROBES:
+            if steps or evaluations or probes:
+                raise _no_run(source, f"the record at byte {position} has probes out of turn")
+            probes = _probes(payload, directions, source, position)
         elif kind == LEG:
             legs.append(_leg(steps, legs, payload, source, position))
         elif kind == END:
@@ -283,7 +291,17 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         legs=tuple(legs),
         scales=scales,
         matching=tuple(matching),
+        probes=probes,
     )
+
+
+def _probes(payload: bytes, directions: int, source: str, position: int) -> tuple[int, ...]:
+    """The votes of whole steps of probes."""
+    votes = struct.unpack(f"{len(payload) - 4}b", payload[4:])
+    steps, rest = divmod(len(votes), directions)
+    if rest or not 0 < steps <= MOST_STEPS or max(map(abs, votes)) > MOST:
+        raise _no_run(source, f"the record at byte {position} has votes that no probes give")
+    return votes
 
 
 def _scale(payload: bytes, source: str, position: int) -> int:
@@ -420,6 +438,10 @@ class JournalWriter:
         self._record(
             MATCHING, 0, first + site.ratio.astype("<u2").tobytes() + site.bias.astype("<i4").tobytes()
         )
+
+    def probes(self, votes: Sequence[int]) -> None:
+        """Record the votes of probes, which a saliency mask is made of, before the first evaluation."""
+        self._record(PROBES, 0, _LENGTH.pack(len(votes)) + struct.pack(f"{len(votes)}b", *votes))
 
     def leg(self, leg: Leg) -> None:
         """Record that the next step is the first of a leg."""

@@ -25,7 +25,7 @@ ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
 FIRST_STAGES = ("none", "match")
 SIZES = ("absolute", "relative", "kernel")
-MASKS = ("magnitude", "random", "threshold")
+MASKS = ("magnitude", "random", "threshold", "saliency")
 HEAD_STARTS = ("none", "means", "ridge", "auto")
 OPTIMIZERS = ("sgd", "adam")
 TAILS = ("auto", "exact", "votes")
@@ -319,7 +319,8 @@ class Settings:
     mask: str = _row(
         "magnitude",
         "Which weights move where --sparsity leaves some alone. magnitude: the largest of each tensor, before the run; "
-        "threshold: the largest of all, in what epsilon is measured in; random: by the seed.",
+        "threshold: the largest of all, in what epsilon is measured in; random: by the seed; saliency: those along "
+        "which the loss changes most, as probes say before the run, one step of them for every 20 of the run.",
         "NAME",
         choices=MASKS,
         decides=True,

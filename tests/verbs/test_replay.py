@@ -66,7 +66,7 @@ def test_low_bit_weights_are_rebuilt(task, tmp_path, bits, form):
     assert resumed["adapted_accuracy"] == result["adapted_accuracy"]
 
 
-@pytest.mark.parametrize("mask", ["magnitude", "threshold", "random"])
+@pytest.mark.parametrize("mask", ["magnitude", "threshold", "random", "saliency"])
 def test_sparse_updates_are_rebuilt(task, tmp_path, mask):
     options = {"bits": "8w8a", "steps": 20, "lr": 1e-2, "epsilon": 2e-2, "sparsity": 0.7, "mask": mask}
     options |= {"low_bits": "auto", "evaluate_every": 5, "first_stage": "match", "votes": "graded"}
@@ -81,6 +81,8 @@ def test_sparse_updates_are_rebuilt(task, tmp_path, mask):
         {"guide": 0.6, "sharpness": 2, "tail": "exact"},
         {"optimizer": "adam", "momentum": 0.9, "guide": 0.3, "sparsity": 0.5},
         {"sparsity": 0.5, "tail": "exact"},
+        {"sparsity": 0.5, "mask": "saliency", "guide": 0.3, "tail": "exact"},
+        {"sparsity": 0.5, "mask": "saliency", "sizes": "relative", "epsilon": 0, "lr": 0},
     ],
     ids=str,
 )

@@ -1,6 +1,7 @@
 """Sparse updates: which weights move, as rules that are followed again wherever a direction is drawn."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic.masks import kept
 from stepforward.arithmetic.step import channels
 from stepforward.errors import StepforwardError
-from stepforward.plan.model import Mask
+from stepforward.plan.model import Mask, TrainingPlan
 from stepforward.plan.sizes import quantum
 from stepforward.program.model import Program
 from stepforward.program.weights import unpack
@@ -19,7 +20,8 @@ FARTHEST = 2**31
 
 
 def plan_masks(program: Program, voted: Sequence[int], settings: Settings) -> Mapping[int, Mask]:
-    """The mask of each tensor that votes move, by its index; none where everything moves.
+    """The mask of each tensor that votes move, by its index; none where everything moves, and of saliency, which takes
+    probes: `masked` adds it to a plan.
 
     Args:
         program: with the weights that training starts from, which the masks go by.
@@ -29,7 +31,7 @@ def plan_masks(program: Program, voted: Sequence[int], settings: Settings) -> Ma
     Raises:
         StepforwardError: the sparsity leaves nothing that moves.
     """
-    if not settings.sparsity or not voted:
+    if not settings.sparsity or not voted or settings.mask == "saliency":
         return {}
     masks = _masks(program, voted, settings)
     base = {index: unpack(program.tensors[index], program.weights).reshape(-1) for index in voted}
@@ -37,13 +39,36 @@ def plan_masks(program: Program, voted: Sequence[int], settings: Settings) -> Ma
         int(kept(masks[index], settings.seed, index, program.tensors[index], base[index]).sum())
         for index in voted
     )
+    need_some(moving, sum(program.tensors[index].elements for index in voted), settings)
+    return masks
+
+
+def need_some(moving: int, elements: int, settings: Settings) -> None:
+    """Refuse masks that leave nothing to move.
+
+    Raises:
+        StepforwardError: `moving` is 0.
+    """
     if moving == 0:
-        elements = sum(program.tensors[index].elements for index in voted)
         raise StepforwardError(
             f"sparsity = {settings.sparsity!r} with mask = {settings.mask!r} leaves nothing of {elements} weights",
             "use a smaller --sparsity",
         )
-    return masks
+
+
+def of_bits(kept: NDArray[np.bool_]) -> Mask:
+    """The mask that says of each element whether it moves, shape (elements,)."""
+    bits = np.packbits(kept, bitorder="little")
+    words = np.frombuffer(bits.tobytes().ljust(-(-len(bits) // 4) * 4, b"\0"), "<u4")
+    return Mask("bits", tuple(words.tolist()))
+
+
+def masked(plan: TrainingPlan, masks: Mapping[int, Mask]) -> TrainingPlan:
+    """A plan with other masks, by the index of a tensor that votes move; the same where there are none."""
+    if not masks:
+        return plan
+    voted = [replace(entry, mask=masks[entry.tensor]) for entry in plan.voted]
+    return replace(plan, trainable=(*voted, *plan.trainable[len(voted) :]))
 
 
 def _masks(program: Program, voted: Sequence[int], settings: Settings) -> dict[int, Mask]:

@@ -45,6 +45,7 @@ def adaptation(result: RunResult) -> RenderableType:
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
         *_first_stage(result),
         *_head_start(result),
+        *_saliency(result),
         *_search(result),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
@@ -101,6 +102,11 @@ def _first_stage(result: RunResult) -> list[Row]:
 def _head_start(result: RunResult) -> list[Row]:
     start = result.head_start
     return [("head start", show_count(start.forward_passes), start.told)] if start else []
+
+
+def _saliency(result: RunResult) -> list[Row]:
+    found = result.saliency
+    return [("mask", show_count(found.forward_passes), found.told)] if found else []
 
 
 def _search(result: RunResult) -> list[Row]:

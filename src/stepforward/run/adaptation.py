@@ -79,6 +79,8 @@ def run_adaptation(
             writer.matching(site)
         if begun.head is not None and (recorded is None or recorded.start is None):
             writer.parameters(begun.head.written)
+        if learner.salient and learner.salient.votes and not (recorded and recorded.probes):
+            writer.probes(learner.salient.votes)
     started = time.monotonic()
     with Session(make(learner.settings), learner.engine, writer, recorded, learner.tail) as session:
         if folder:
@@ -131,6 +133,7 @@ def run_adaptation(
         stepforward=stepforward.__version__,
         quantization=own.quantization,
         search=own.found,
+        saliency=learner.salient.told if learner.salient else None,
         first_stage=begun.told,
         head_start=learner.started.told if learner.started else None,
         notes=notes(

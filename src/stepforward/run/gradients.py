@@ -46,6 +46,7 @@ class GradientLearner:
     directions: int = 0
     tail: None = None
     started: None = None
+    salient: None = None
 
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples."""

@@ -19,6 +19,7 @@ from stepforward.methods.protocol import take
 from stepforward.methods.table import make
 from stepforward.moving.select import select
 from stepforward.plan.make import for_training, with_forms
+from stepforward.plan.masks import masked
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
@@ -33,6 +34,7 @@ from stepforward.run.notes import of_training
 from stepforward.run.parameters import Stored, stored
 from stepforward.run.prefix import Prefix, run_prefix
 from stepforward.run.prepare import Prepared
+from stepforward.run.saliency import Salient, seek
 from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
 from stepforward.run.training import Run
@@ -49,6 +51,7 @@ class IntegerLearner:
         prepared, settings: of the run; the settings with what was measured and searched for it.
         found: by the search, where there was one.
         started: where the steps begin: with the base, or with another last layer.
+        salient: which weights move, where probes have said so.
         opened: the base, in fixed point.
         program: that the steps begin with; scores are of it, at temperature 1.
         trained: the program that learns: the same, unless it has master weights.
@@ -71,6 +74,7 @@ class IntegerLearner:
     inputs: dict[str, Samples]
     found: Found | None
     started: Started
+    salient: Salient
     steps: int
     shares: int
     directions: int
@@ -105,7 +109,8 @@ class IntegerLearner:
     def lead(self, leg: Leg) -> None:
         """Have the engine follow another leg."""
         moving = [entry.tensor for entry in self.plan.trainable]
-        self.engine.follow(self.prefix.plan(leg_plan(self.program, moving, self.settings, leg)))
+        plan = masked(leg_plan(self.program, moving, self.settings, leg), self.salient.masks)
+        self.engine.follow(self.prefix.plan(plan))
 
     def sha256(self) -> str:
         """Of the present weights."""
@@ -176,12 +181,16 @@ def integer_learner(
     settings = with_forms(program, trainable, settings)
     started = start_head(program, trainable, settings, samples)
     program = started.program
+    salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:
         known = {name: recorded.settings[name] for name in settings.automatic}
         settings, found = replace(settings, **known), None
     else:
-        settings, found = search(program, trainable, settings, samples["train"], settings.threads)
+        settings, found = search(
+            program, trainable, settings, samples["train"], settings.threads, salient.masks
+        )
     trained, plan = for_training(program, trainable, settings)
+    plan = masked(plan, salient.masks)
     prefix, deployed = run_prefix(trained, plan, samples, settings), None
     if settings.low_bits == "master":
         deployed = CoreEngine(prefix.program(program), threads=settings.threads, memory=settings.memory)
@@ -202,6 +211,7 @@ def integer_learner(
         inputs=samples,
         found=found,
         started=started,
+        salient=salient,
         steps=settings.steps,
         shares=plan.directions if plan.share_batch else 1,
         directions=plan.directions,

@@ -12,6 +12,7 @@ from stepforward.program.model import Program
 from stepforward.run.figures import Figures
 from stepforward.run.head_start import Started
 from stepforward.run.parameters import Stored
+from stepforward.run.saliency import Salient
 from stepforward.run.training import Run
 from stepforward.scores import Score
 from stepforward.settings import Settings
@@ -47,6 +48,11 @@ class Learner(Protocol):
     @property
     def started(self) -> Started | None:
         """Where the steps begin, in fixed point."""
+        ...
+
+    @property
+    def salient(self) -> Salient | None:
+        """Which weights move, in fixed point."""
         ...
 
     @property

@@ -8,7 +8,9 @@ from stepforward.arithmetic.version import ARITHMETIC
 from stepforward.errors import StepforwardError
 from stepforward.journal import Journal
 from stepforward.methods.table import INTEGERS, METHODS
+from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
+from stepforward.run.saliency import Masks, masks_of
 from stepforward.settings import DECIDING, KINDS, TABLE, Settings
 
 UNSAID = {name: row.unsaid for name, row in TABLE.items() if row.unsaid is not None}
@@ -71,6 +73,8 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise _refused(source, "constants of matching, in a run without a first stage")
     if journal.start is not None and settings["head_start"] == "none":
         raise _refused(source, "a last layer to begin with, in a run without a head start")
+    if journal.probes and not (settings["sparsity"] and settings["mask"] == "saliency"):
+        raise _refused(source, "votes of probes, in a run without a saliency mask")
     try:
         steps = Settings(**{name: value for name, value in settings.items() if name in {*of_steps, "method"}})
     except StepforwardError as error:
@@ -99,6 +103,23 @@ def trainable_indices(recorded: Recorded, program: Program, source: str) -> list
     if indices != sorted(set(indices)):
         raise _refused(source, "its trainable tensors are not each named once, in the model's order")
     return indices
+
+
+def recorded_masks(recorded: Recorded, plan: TrainingPlan, journal: Journal, source: str) -> Masks:
+    """The saliency masks that a journal's probes make, by tensor; none of a run without.
+
+    Raises:
+        StepforwardError: it lacks the probes, or they leave nothing to move.
+    """
+    settings = recorded.steps
+    if not (settings.sparsity and settings.mask == "saliency" and plan.voted):
+        return {}
+    if not journal.probes:
+        raise _refused(source, "it lacks the votes of probes that its mask is made of")
+    try:
+        return masks_of(plan, settings, journal.probes)
+    except StepforwardError as error:
+        raise _refused(source, error.what[:_SHORT]) from error
 
 
 def _check_arithmetic(settings: dict, source: str) -> None:

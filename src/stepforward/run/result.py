@@ -9,6 +9,7 @@ from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
 from stepforward.run.head_start import HeadStart
+from stepforward.run.saliency import Saliency
 from stepforward.run.search import Found
 from stepforward.run.stage import Stage
 from stepforward.run.training import CurveRow
@@ -99,6 +100,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         first_stage: what came of matching before the first step; where the settings ask for it.
         head_start: what came of a start of the last layer; where the settings ask for it.
         search: what was found before the run, and what it was found from; where settings stood as automatic.
+        saliency: what probes before the run said of the weights; where they choose those that move.
         notes: what a person should know, in the order in which it came up.
         classes, image, preprocess, input_shape: what the caller said of the model, in words.
         for_good: the command that writes what was assumed into a file.
@@ -121,6 +123,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     search: Found | None = field(default=None, metadata=OPTIONAL)
     first_stage: Stage | None = field(default=None, metadata=OPTIONAL)
     head_start: HeadStart | None = field(default=None, metadata=OPTIONAL)
+    saliency: Saliency | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)
     image: str | None = field(default=None, metadata=OPTIONAL)

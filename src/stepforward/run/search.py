@@ -1,7 +1,7 @@
 """A short search, forward passes only, for the epsilon and the learning rate of a run (docs/learning.md)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import PLAIN, Batch
 from stepforward.methods.trials import both_sides
 from stepforward.plan.make import fitting, for_training
+from stepforward.plan.masks import masked
+from stepforward.plan.model import Mask
 from stepforward.plan.quanta import quanta
 from stepforward.program.model import Program
 from stepforward.scores import NATS
@@ -76,6 +78,7 @@ def search(
     settings: Settings,
     samples: tuple[NDArray, NDArray],
     threads: int | None = None,
+    masks: Mapping[int, Mask] | None = None,
 ) -> tuple[Settings, Found | None]:
     """The settings with the values found that stand as automatic; unchanged, and None, where there are none. Where only
     an exact tail moves there is nothing to probe, and they get their usual values.
@@ -90,6 +93,7 @@ def search(
         settings: of the run, with its number of steps.
         samples: that train, and their labels.
         threads: of the core.
+        masks: of the tensors that votes move, where the settings do not say them.
     """
     if not settings.automatic:
         return settings, None
@@ -105,7 +109,7 @@ def search(
     epsilon, passes = settings.epsilon or _least(program, trainable, settings), 0
     for tries in range(1, _MOST_TRIES + 1):
         tried = fitting(program, trainable, replace(settings, epsilon=epsilon, lr=1e-6))
-        seen = _seen(program, trainable, tried, used, directions, threads)
+        seen = _seen(program, trainable, tried, used, directions, threads, masks or {})
         passes += (2 * directions + 1) * len(used)
         if seen.curvature <= 4 * seen.slope or settings.epsilon or tries == _MOST_TRIES:
             break
@@ -164,10 +168,11 @@ def _seen(
     samples: Batch,
     directions: int,
     threads: int | None,
+    masks: Mapping[int, Mask],
 ) -> _Seen:
     """Slopes and curvatures along random directions, on all samples."""
     prepared, plan = for_training(program, trainable, settings)
-    engine = CoreEngine(prepared, plan, threads=threads)
+    engine = CoreEngine(prepared, masked(plan, masks), threads=threads)
     count = len(samples)
     first, *_ = engine.losses(FIRST_NUMBER, samples, [PLAIN])
     losses = engine.losses(FIRST_NUMBER, samples, both_sides(count, directions, share_batch=False))

@@ -13,6 +13,7 @@ from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
 from stepforward.plan.make import for_training
+from stepforward.plan.masks import masked
 from stepforward.program.last_layer import Layer
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
@@ -20,7 +21,7 @@ from stepforward.run.head_start import recorded_layer, with_last_layer
 from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
-from stepforward.run.recorded import recorded_settings, trainable_indices
+from stepforward.run.recorded import recorded_masks, recorded_settings, trainable_indices
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -55,14 +56,15 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     program = recorded_layer(program, recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
-    engine = CoreEngine(trained, plan)
+    masks = recorded_masks(settings, plan, recorded, str(journal))
+    engine = CoreEngine(trained, masked(plan, masks))
     started = time.monotonic()
     rule = make(settings.steps).rule
     state = rule.init(engine)
     legs = (first_leg(settings.steps), *recorded.legs)
     for number, steps in path(legs, recorded.kept):
         if number:
-            engine.follow(leg_plan(program, moving, settings.steps, legs[number]))
+            engine.follow(masked(leg_plan(program, moving, settings.steps, legs[number]), masks))
         for step in steps:
             state = rule.step(state, engine, step, recorded.votes[step].tolist())
     exact = plan.trainable[len(plan.voted) :]
