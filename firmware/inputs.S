@@ -9,6 +9,7 @@
     run graded
     run masked
     run sampled
+    run salient
     run guided
     run sharp
     run adam

@@ -43,6 +43,7 @@ DECLARE_RUN(together);
 DECLARE_RUN(graded);
 DECLARE_RUN(masked);
 DECLARE_RUN(sampled);
+DECLARE_RUN(salient);
 DECLARE_RUN(guided);
 DECLARE_RUN(sharp);
 DECLARE_RUN(adam);
@@ -52,9 +53,9 @@ DECLARE_RUN(digits);
 DECLARE_RUN(kernels);
 DECLARE_RUN(long);
 
-static const run runs[] = {RUN(plain),  RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
-                           RUN(masked), RUN(sampled),  RUN(guided),    RUN(sharp),    RUN(adam),
-                           RUN(tail),   RUN(head),     RUN(digits),    RUN(kernels),  RUN(long)};
+static const run runs[] = {RUN(plain),   RUN(momentum), RUN(fractions), RUN(together), RUN(graded), RUN(masked),
+                           RUN(sampled), RUN(salient),  RUN(guided),    RUN(sharp),    RUN(adam),   RUN(tail),
+                           RUN(head),    RUN(digits),   RUN(kernels),   RUN(long)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));

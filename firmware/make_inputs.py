@@ -21,10 +21,12 @@ from stepforward.journal import settings_text, written_by
 from stepforward.lowering.lower import lower
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import for_training
+from stepforward.plan.masks import masked
 from stepforward.plan.model import TrainingPlan
 from stepforward.presets import with_preset
 from stepforward.program import fileformat
 from stepforward.program.model import Program
+from stepforward.run.saliency import seek
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 
@@ -53,7 +55,9 @@ class Run(NamedTuple):
 
 
 def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
+    masks = seek(program, trainable, settings, (x, y)).masks
     program, plan = for_training(program, trainable, settings)
+    plan = masked(plan, masks)
     names = [program.tensors[entry.tensor].name for entry in plan.trainable]
     identity = {"base_sha256": program.weights_sha256, "trainable": names}
     header = settings.deciding() | identity | written_by()
@@ -106,6 +110,18 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "sampled": (
             everything,
             _settings(steps=steps, sizes="relative", directions=2, seed=9, sparsity=0.5, mask="random"),
+        ),
+        "salient": (
+            everything,
+            _settings(
+                steps=steps,
+                sizes="relative",
+                directions=3,
+                seed=14,
+                sparsity=0.5,
+                mask="saliency",
+                votes="graded",
+            ),
         ),
         "guided": (
             everything,

@@ -45,6 +45,7 @@ CASES = [
         ("fractions", 10, M55),
         ("masked", 60, M4),
         ("sampled", 60, M4),
+        ("salient", 60, M4),
         ("guided", 60, M4),
         ("sharp", 40, M4),
         ("adam", 40, M4),

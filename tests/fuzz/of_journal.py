@@ -65,7 +65,15 @@ def make(rng: Random) -> bytes:
 
 
 def _record(rng: Random) -> bytes:
-    kind = rng.choice((1, 2, 3, 3, 4, 5, rng.randrange(256)))
+    kind = rng.choice((1, 2, 3, 3, 4, 5, 10, rng.randrange(256)))
+    if kind == 10:
+        votes = rng.choice((0, 2, 3, 60, 2**31))
+        most = rng.choice((24, 24, 255))
+        return (
+            bytes([10, 0])
+            + struct.pack("<I", votes)
+            + bytes(rng.randint(0, most) for _ in range(min(votes, 99)))
+        )
     sizes = {1: 3, 2: 6, 3: 24}
     count = rng.choice((0, 1, 8, 255))
     bits = sizes.get(kind, 0) * count
