@@ -47,12 +47,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/clang-format -i $(CSOURCES)
 
 core-test: $(VENV)/.installed-dev
-	@$(QUIET) core-test $(CORE) test
+	@$(QUIET) core-test $(CORE) -j 2 -O test
 
 # Conformance once more with each other level of kernels, of which the tests before saw only this machine's best, and under the sanitizer.
 python-test: $(VENV)/.installed-dev
 	@$(PYTEST)
-	@$(QUIET) conformance $(CORE) conformance JOBS=2
+	@$(QUIET) conformance $(CORE) -j 2 conformance JOBS=2
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run_all.py

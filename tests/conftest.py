@@ -4,6 +4,16 @@ import functools
 
 import pytest
 
+DRAWN = {"report", "cli", "digits"}
+"""Tests that may look at a report's plots."""
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request, monkeypatch):
+    """Elsewhere a report has no plots, which take several times as long as a small run."""
+    if not DRAWN & set(request.path.parts):
+        monkeypatch.setattr("stepforward.report.curve.curve", lambda result, colours: None)
+
 
 @pytest.fixture(scope="session")
 def exported():

@@ -1,6 +1,7 @@
 """Writes an example program and training plan with what the core must make of them, for the C tests."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import small
@@ -8,9 +9,11 @@ from plain import plain
 
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
+from stepforward.matching.measure import references
+from stepforward.matching.plan import for_matching
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan import fileformat as plan_file
-from stepforward.plan.make import plan_training
+from stepforward.plan.make import for_training, plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
 
@@ -20,7 +23,7 @@ STEPS, SAMPLES = 20, 5
 def main(folder: Path) -> None:
     """Write a program and a plan, samples, and what 20 steps give; other programs for the head alone, for 8-bit weights
     in short and in long rows, and for windows in the padding; and one of 3x3 convolutions and one of long rows with
-    what the first has."""
+    what the first has; and plans of every section."""
     program = small.small_program(per_channel=True)
     settings = plain(
         steps=STEPS, epsilon=0.02, lr=0.02, directions=2, seed=11, momentum=0.5, share_batch=False
@@ -55,6 +58,41 @@ def main(folder: Path) -> None:
         plan = plan_training(program, range(program.parameter_count), settings)
         program = plan_arena(program, plan.first_op)
         write(folder / name, trained(program, plan, *small.samples(program, SAMPLES)))
+
+    write(folder / "plans", dict(every_section()))
+
+
+def every_section():
+    """A program and a plan for every section and option, as test_fuzz.c names them."""
+    low = small.small_program("s8", per_channel=True)
+    wide = small.small_program()
+    options = {
+        "plain": (wide, {"momentum": 0.5, "share_batch": False}),
+        "head": (wide, {"tail": "exact", "moving": [6, 7]}),
+        "tail": (wide, {"tail": "exact", "momentum": 0.5, "rounding": "stochastic"}),
+        "fractions": (low, {"low_bits": "fraction-4", "momentum": 0.5}),
+        "together": (low, {"low_bits": "accumulate-2"}),
+        "graded": (wide, {"votes": "graded", "sizes": "relative"}),
+        "guided": (low, {"guide": 0.6, "votes": "graded"}),
+        "sharp": (wide, {"sharpness": 2}),
+        "adam": (low, {"optimizer": "adam", "momentum": 0.9}),
+        "masked": (wide, {"sparsity": 0.5}),
+        "sampled": (low, {"sparsity": 0.5, "mask": "random"}),
+        "leg": (wide, {"schedule": "cosine", "warmup": 2}),
+    }
+    for name, (program, given) in options.items():
+        moving = given.pop("moving", range(program.parameter_count))
+        settings = plain(steps=STEPS, **{"epsilon": 0.02, "lr": 0.02, "directions": 2} | given)
+        program, plan = for_training(program, moving, settings)
+        if name == "leg":
+            plan = replace(plan, first_step=STEPS // 2)
+        yield f"{name}.sfp", to_bytes(program)
+        yield f"{name}.sft", plan_file.to_bytes(plan)
+    yield "matching.sfp", to_bytes(low)
+    yield (
+        "matching.sft",
+        plan_file.to_bytes(for_matching(low, references(low, small.samples(low, 32)[0]))),
+    )
 
 
 def trained(program, plan, x, y) -> dict[str, bytes]:

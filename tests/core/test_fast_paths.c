@@ -389,7 +389,7 @@ int main(void)
 {
     pieces();
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sfi_kernels fast = sfi_choose(level);
+        const sfi_kernels fast = sfi_choose_up_to(level);
         /* 3 * 40 pairs of products below 2^23 in magnitude stay below 2^31 */
         for (size_t pairs = 1; pairs <= PAIRS; pairs++)
             blocks(sfi_block_dot, fast.dot, pairs);

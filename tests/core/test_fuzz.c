@@ -2,8 +2,8 @@
  * accepted runs in buffers exactly as large as promised (the sanitizers watch), and a journal holds what was written
  * although its sink fails.
  *
- * Usage: test_fuzz FOLDER [RUNS [SEED [program|plan|journal [FIRST]]]], FOLDER written by make_example.py. The n-th
- * input of a seed is always the same; a failure names it. */
+ * Usage: test_fuzz FOLDER [RUNS [SEED [program|plan|journal [FIRST]]]], FOLDER written by make_example.py, with plans
+ * of every section in FOLDER/plans. The n-th input of a seed is always the same; a failure names it. */
 #include "bytes.h"
 #include "stepforward.h"
 
@@ -42,8 +42,38 @@ static uint32_t changed(uint32_t v)
     }
 }
 
+/* What a plan that matches does with a stream. */
+static void follow(const sf_program* program, const sf_plan* plan)
+{
+    const uint32_t n = 3;
+    const size_t bytes = sf_match_bytes(program);
+    if (bytes == 0 || bytes > LARGEST || program->input_bytes > LARGEST || program->classes > LARGEST / 8 ||
+        plan->state_bytes > LARGEST)
+        return;
+    const sf_scratch scratch = {malloc(bytes), bytes, 1, SF_DEVICE_ROWS};
+    void* state = calloc(plan->state_bytes, 1);
+    int8_t* samples = malloc((size_t)n * program->input_bytes);
+    int32_t* logits = malloc((size_t)n * program->classes * sizeof(int32_t));
+    CHECK(scratch.memory && state && samples && logits);
+    for (size_t i = 0; i < (size_t)n * program->input_bytes; i++)
+        samples[i] = (int8_t)draw();
+    for (uint32_t step = 0; step < 2; step++) {
+        CHECK(sf_match_logits(program, plan, state, &scratch, samples, n, 1, logits) == SF_OK);
+        CHECK(sf_match_refresh(program, plan, state) == SF_OK);
+    }
+    CHECK(sf_match_logits(program, plan, state, &scratch, samples, n, 0, logits) == SF_OK);
+    free(scratch.memory);
+    free(state);
+    free(samples);
+    free(logits);
+}
+
 static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_t row_tile)
 {
+    if (plan->sites != NULL) {
+        follow(program, plan);
+        return;
+    }
     const uint32_t n = 2, block = row_tile == SF_DEVICE_ROWS ? 1 : 2;
     const size_t bytes = sf_scratch_bytes(program, block, row_tile);
     if (bytes == 0 || bytes > LARGEST || program->input_bytes > LARGEST || program->classes > LARGEST / 8 ||
@@ -65,7 +95,9 @@ static void run_accepted(const sf_program* program, const sf_plan* plan, uint32_
     for (size_t i = 0; i < (size_t)n * program->input_bytes; i++)
         samples[i] = (int8_t)draw();
     const int32_t labels[2] = {0, (int32_t)below(program->classes)};
-    CHECK(sf_train_step(&trainer, samples, labels, n) == SF_OK);
+    trainer.step = plan->first_step;
+    for (uint32_t step = 0; step < 2 && trainer.step < plan->steps; step++)
+        CHECK(sf_train_step(&trainer, samples, labels, n) == SF_OK);
     CHECK(sf_logits(program, plan, trainer.weights, &trainer.scratch, samples, n, logits) == SF_OK);
     free(trainer.weights);
     free(trainer.state);
@@ -122,6 +154,7 @@ static int fuzz_program(blob sfp, blob sft)
 
 static int fuzz_plan(blob sfp, blob sft)
 {
+    CHECK(sft.size >= 16);
     blob b = {own(sft.bytes, sft.size), sft.size};
     for (uint32_t changes = 1 + below(3); changes > 0; changes--) {
         const uint32_t at = 4 * (2 + below((uint32_t)b.size / 4 - 2));
@@ -225,17 +258,47 @@ static int fuzz_journal(void)
     return 1;
 }
 
-static void fuzz(const char* name, unsigned long long runs, unsigned long long first, blob sfp, blob sft)
+/* Programs, each with a plan: one for every section and option. */
+static const char* const plans[] = {"plain", "head", "tail",   "fractions", "together", "graded",  "guided",
+                                    "sharp", "adam", "masked", "sampled",   "leg",      "matching"};
+enum { PLANS = sizeof plans / sizeof *plans };
+
+typedef struct example {
+    blob sfp, sft;
+    unsigned long long accepted; /* changed copies of it */
+} example;
+
+static void read_examples(const char* folder, example examples[PLANS])
+{
+    for (int i = 0; i < PLANS; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "plans/%s.sfp", plans[i]);
+        examples[i].sfp = read_file(folder, name);
+        snprintf(name, sizeof name, "plans/%s.sft", plans[i]);
+        examples[i].sft = read_file(folder, name);
+    }
+}
+
+static void fuzz(const char* name, unsigned long long runs, unsigned long long first, example* examples)
 {
     unsigned long long accepted = 0;
     parser = name;
     for (number = first; number < first + runs; number++) {
         state = seed * 0x632be59bd9b4e019u + number * 0xd1342543de82ef95u;
-        accepted += (unsigned long long)(strcmp(name, "program") == 0 ? fuzz_program(sfp, sft)
-                                         : strcmp(name, "plan") == 0  ? fuzz_plan(sfp, sft)
-                                                                      : fuzz_journal());
+        example* one = examples + number % PLANS;
+        const int ran = strcmp(name, "program") == 0 ? fuzz_program(one->sfp, one->sft)
+                        : strcmp(name, "plan") == 0  ? fuzz_plan(one->sfp, one->sft)
+                                                     : fuzz_journal();
+        accepted += (unsigned long long)ran;
+        one->accepted += (unsigned long long)ran;
     }
-    printf("fuzz %s: %llu inputs of seed %llu, %llu accepted\n", name, runs, seed, accepted);
+    printf("fuzz %s: %llu inputs of seed %llu, %llu accepted", name, runs, seed, accepted);
+    for (int i = 0; i < PLANS && strcmp(name, "journal") != 0; i++) {
+        printf("%s %s %llu", i == 0 ? ":" : ",", plans[i], examples[i].accepted);
+        CHECK(runs < 2000 || examples[i].accepted > 0); /* no section is out of reach */
+        examples[i].accepted = 0;
+    }
+    putchar('\n');
 }
 
 int main(int count, char** arguments)
@@ -247,11 +310,14 @@ int main(int count, char** arguments)
     const char* only = count > 4 ? arguments[4] : "all";
     if (__sanitizer_set_death_callback != NULL)
         __sanitizer_set_death_callback(name_input);
-    blob sfp = read_file(arguments[1], "program.sfp"), sft = read_file(arguments[1], "plan.sft");
+    example examples[PLANS] = {0};
+    read_examples(arguments[1], examples);
     for (int i = 0; i < 3; i++)
         if (strcmp(only, "all") == 0 || strcmp(only, names[i]) == 0)
-            fuzz(names[i], runs, count > 5 ? strtoull(arguments[5], NULL, 10) : 0, sfp, sft);
-    free(sfp.bytes);
-    free(sft.bytes);
+            fuzz(names[i], runs, count > 5 ? strtoull(arguments[5], NULL, 10) : 0, examples);
+    for (int i = 0; i < PLANS; i++) {
+        free(examples[i].sfp.bytes);
+        free(examples[i].sft.bytes);
+    }
     return 0;
 }

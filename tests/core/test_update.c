@@ -101,7 +101,7 @@ static void trial(uint32_t number)
     plan.scalers = scalers;
     plan.trainable_count = plan.voted_count = 1;
     plan.seed = state;
-    plan.directions = below(3) ? 1 + below(3) : SF_MAX_DIRECTIONS;
+    plan.directions = below(3) ? 1 + below(3) : below(8) ? 4 + below(13) : SF_MAX_DIRECTIONS;
     plan.distribution = below(3);
     plan.rounding = number / 4 % 3;
     plan.schedule = below(3);
@@ -129,7 +129,7 @@ static void trial(uint32_t number)
         CHECK(sf_update(&program, &plan, after, momentum[1], step, votes) == SF_OK);
     } else {
         /* pieces, the last one first */
-        const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+        const sfi_kernels kernels = sfi_choose();
         const sfi_moving moving = {&kernels, &program, &plan, after, momentum[1], step, votes, step, {NULL, 0, 0}};
         const uint32_t piece = SFI_CHUNK * (1 + below(12));
         for (uint32_t first = (count - 1) / piece * piece;; first -= piece) {

@@ -133,7 +133,7 @@ int main(void)
     panel* p = calloc(1, sizeof *p);
     CHECK(p != NULL);
     for (int level = SF_HOST_PLAIN; level <= SF_HOST_BEST; level++) {
-        const sfi_kernels kernels = sfi_choose(level);
+        const sfi_kernels kernels = sfi_choose_up_to(level);
         for (p->channels = 8; p->channels <= CHANNELS; p->channels += 2) {
             p->rows = p->channels % 16 == 0 ? SFI_PANEL : (uint32_t)draw(1, SFI_PANEL);
             sums(p, &kernels);

@@ -36,7 +36,7 @@ pytestmark = NEEDS_TOOLS
 RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
-    *(("plain", 200, M4), ("momentum", 200, M4), ("head", 200, M4), ("digits", 2, M4), ("kernels", 2, M4)),
+    *(("plain", 80, M4), ("momentum", 80, M4), ("head", 80, M4), ("digits", 2, M4), ("kernels", 2, M4)),
     *(
         ("fractions", 60, M4),
         ("together", 20, M4),

@@ -59,22 +59,23 @@ EXTENDED = [LATE, LATE | SLOW_TAIL]
 
 
 @pytest.mark.parametrize("options", [*RETURNING, *EXTENDED])
-@pytest.mark.parametrize("stop", [3, 20, 33, 50])
-def test_legs_resume_and_replay_to_the_same_weights(learnt, task, tmp_path, options, stop):
+def test_legs_resume_and_replay_to_the_same_weights(learnt, task, tmp_path, options):
     base = learnt if options in RETURNING else task.model
-
-    def interrupt(progress):
-        if progress.step >= stop:
-            raise KeyboardInterrupt
-
     whole = adapt(base, task.data, out=tmp_path / "whole", **options)
-    with pytest.raises(KeyboardInterrupt):
-        adapt(base, task.data, out=tmp_path / "run", on_progress=interrupt, **options)
-    resumed = adapt(base, task.data, out=tmp_path / "run", resume=True, **options)
-    assert resumed["weights_sha256"] == whole["weights_sha256"]
-    assert legs_of(tmp_path / "run") == legs_of(tmp_path / "whole") != ()
-    again = replay(base, tmp_path / "run" / "journal")
-    assert again["weights_sha256"] == whole["weights_sha256"]
+    for stop in (3, 20, 33, 50):
+
+        def interrupt(progress, stop=stop):
+            if progress.step >= stop:
+                raise KeyboardInterrupt
+
+        run = tmp_path / str(stop)
+        with pytest.raises(KeyboardInterrupt):
+            adapt(base, task.data, out=run, on_progress=interrupt, **options)
+        resumed = adapt(base, task.data, out=run, resume=True, **options)
+        assert resumed["weights_sha256"] == whole["weights_sha256"], stop
+        assert legs_of(run) == legs_of(tmp_path / "whole") != ()
+        again = replay(base, run / "journal")
+        assert again["weights_sha256"] == whole["weights_sha256"], stop
 
 
 def test_a_leg_that_the_validations_do_not_ask_for_is_refused(task, tmp_path):

@@ -6,17 +6,17 @@
 #include "base/pass.h"
 #include "random/draw.h"
 
-/* What a machine may have, and how much of it this build uses (tests ask for less). */
+/* What a machine may have. */
 enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
-#if !defined(SF_HOST_LEVEL)
-#define SF_HOST_LEVEL SF_HOST_BEST
-#endif
 
 #if __STDC_HOSTED__
 #include "multiply/host/kernels.h"
 
-/* choose.c: the plain kernels, and the fastest ones of this machine's instruction sets up to `level`. */
-sfi_kernels sfi_choose(int level);
+/* choose.c: the plain kernels, and the fastest ones of this machine's instruction sets that this build uses. */
+sfi_kernels sfi_choose(void);
+
+/* The same up to `level`: what the tests compare. */
+sfi_kernels sfi_choose_up_to(int level);
 
 SFI_INLINE sfi_stream sfi_stream_of(const sfi_kernels* kernels, uint64_t seed, uint32_t step, uint32_t direction,
                                     uint32_t tensor)
@@ -30,10 +30,9 @@ struct sfi_kernels {
     uint8_t none;
 };
 
-SFI_INLINE sfi_kernels sfi_choose(int level)
+SFI_INLINE sfi_kernels sfi_choose(void)
 {
     const sfi_kernels none = {0};
-    (void)level;
     return none;
 }
 

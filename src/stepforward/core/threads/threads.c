@@ -377,7 +377,7 @@ static sf_status run(job* j, const sf_scratch* scratch, sf_crew* crew)
 
 size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t copies, uint32_t directions)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     if (sfi_for_device(row_tile) || sfi_scratch_need(&kernels, program, 1, row_tile) == 0)
         return 0;
     const job_sizes sizes = sizes_of(&kernels, program, row_tile);
@@ -386,7 +386,7 @@ size_t sf_packs_bytes(const sf_program* program, uint32_t row_tile, uint32_t cop
 
 size_t sf_thread_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     size_t need;
     return thread_bytes(&kernels, program, block, row_tile, &need);
 }
@@ -416,7 +416,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
                            const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                            int64_t* losses)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
                            NULL,     NULL,    NULL};
     sf_status status = sfi_check_losses(&pass, scratch, x, labels, n, losses);
@@ -469,7 +469,7 @@ sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, con
                              int32_t* logits)
 {
     const sf_trial plain = {0, 0, 0, 0, 1, n};
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL, NULL};
     const sf_status status = sfi_check_logits(&pass, scratch, x, logits);
     if (status != SF_OK)

@@ -47,7 +47,7 @@ static void move(void* shared, uint32_t index)
 sf_status sf_update_threaded(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                              const int8_t* votes, sf_crew* crew, const sf_packs* packs)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     update u = {{&kernels, program, plan, weights, state, step, votes, step, {NULL, 0, 0}}, 0};
     const sf_status status = sfi_check_update(&u.moving);
     if (status == SF_OK && !sfi_hold_votes(&u.moving))

@@ -61,13 +61,13 @@ size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, u
 
 size_t sf_scratch_bytes(const sf_program* program, uint32_t block, uint32_t row_tile)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     return bytes_for(&kernels, program, block, row_tile, 0);
 }
 
 size_t sf_inference_bytes(const sf_program* program, uint32_t block)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     return bytes_for(&kernels, program, block, SF_DEVICE_ROWS, 1);
 }
 
@@ -168,7 +168,7 @@ sf_status sf_forward(const sf_program* program, const sf_plan* plan, const void*
                      const sf_scratch* scratch, const int8_t* x, uint32_t n, uint32_t first, uint32_t last,
                      const sf_perturbation* perturbation)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, perturbation,
                            NULL,     NULL,    NULL};
     sf_status status = check_pointers(&pass, scratch, x);
@@ -209,7 +209,7 @@ sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, cons
 sf_status sf_logits(const sf_program* program, const sf_plan* plan, const void* weights, const sf_scratch* scratch,
                     const int8_t* x, uint32_t n, int32_t* logits)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, NULL, NULL, NULL, NULL, NULL};
     sf_status status = sfi_check_logits(&plain, scratch, x, logits);
     if (status == SF_OK)
@@ -289,7 +289,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
                            void* gathered, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                            uint32_t n, const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
                             NULL,     NULL,    NULL};
     sf_status status = sfi_check_losses(&plain, scratch, x, labels, n, losses);

@@ -56,7 +56,7 @@ static void one_sample(sfi_pass* pass, const sf_scratch* scratch, void* state, c
 sf_status sf_match_logits(const sf_program* program, const sf_plan* plan, void* state, const sf_scratch* scratch,
                           const int8_t* x, uint32_t n, uint32_t counted, int32_t* logits)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     sf_status status = check_state(program, plan, state);
     if (status != SF_OK)
         return status;

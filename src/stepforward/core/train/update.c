@@ -466,7 +466,7 @@ int sfi_hold_votes(sfi_moving* m)
 sf_status sf_update(const sf_program* program, const sf_plan* plan, void* weights, void* state, uint32_t step,
                     const int8_t* votes)
 {
-    const sfi_kernels kernels = sfi_choose(SF_HOST_LEVEL);
+    const sfi_kernels kernels = sfi_choose();
     sfi_moving m = {&kernels, program, plan, weights, state, step, votes, step, {NULL, 0, 0}};
     const sf_status status = sfi_check_update(&m);
     if (status == SF_OK && !sfi_hold_votes(&m))

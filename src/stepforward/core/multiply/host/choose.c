@@ -9,7 +9,14 @@
 #include "multiply/max_line.h"
 #include "random/draw.h"
 
-sfi_kernels sfi_choose(int level)
+/* How much of a machine this build uses; tests build this file alone with less. */
+#if !defined(SF_HOST_LEVEL)
+#define SF_HOST_LEVEL SF_HOST_BEST
+#endif
+
+sfi_kernels sfi_choose(void) { return sfi_choose_up_to(SF_HOST_LEVEL); }
+
+sfi_kernels sfi_choose_up_to(int level)
 {
     sfi_kernels k = {0};
     k.dot = sfi_block_dot;
