@@ -258,9 +258,9 @@ static void finish(void)
 {
     uint32_t correct;
     const int64_t loss = report(&correct);
-    if (plan.tail_bytes > 0)
-        check(sf_journal_tail(&journal, &program, &plan, trainer.weights, trainer.state), "journal");
     check(sf_journal_evaluation(&journal, correct, loss), "journal");
+    if (plan.tail_bytes > 0)
+        check(sf_journal_tail(&journal, &program, &plan, trainer.weights, trainer.state, trainer.step), "journal");
     check(sf_journal_end(&journal, trainer.step, 0), "journal");
     print_text("journal");
     print_hex(kept.bytes, kept.used);

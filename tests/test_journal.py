@@ -54,14 +54,36 @@ def test_graded_votes_come_back_with_a_scale_after_every_record(tmp_path_factory
     assert set(journal.scales) == {*range(64, len(votes), 64), len(votes)}
 
 
-@pytest.mark.parametrize(("votes", "scale"), [((25, 0), 9), ((-128, 0), 9), ((1, 1), 2**56)])
+@pytest.mark.parametrize(("votes", "scale"), [((25, 0), 9), ((-32, 0), 9), ((1, 1), 2**56)])
 def test_graded_votes_that_no_step_gives_are_refused(votes, scale):
     kind, count, payload = journals.votes_record([votes], scale)
     body = bytes([kind, count]) + payload
     head = journals.header(SETTINGS, 2)
     check = zlib.crc32(body, struct.unpack("<I", head[-4:])[0])
-    with pytest.raises(StepforwardError, match="graded votes or a scale"):
+    with pytest.raises(StepforwardError, match=r"(no|any) step gives"):
         journals.parse(head + body + struct.pack("<I", check))
+
+
+@pytest.mark.parametrize("start", [struct.pack("<4sHH", b"SFJ1", 1, 1), struct.pack("<4sHH", b"SFJ3", 3, 1)])
+def test_a_journal_of_another_version_is_refused(start):
+    with pytest.raises(StepforwardError, match="has format version"):
+        journals.parse(start + bytes(40))
+
+
+def test_graded_votes_take_six_bits_each():
+    kind, count, payload = journals.votes_record([(24, -24, 0, 1)] * 64, 5000)
+    assert (kind, count, len(payload)) == (journals.GRADED, 64, 64 * 3 + 8)
+
+
+@pytest.mark.parametrize("step", [0, 3, 2**32 - 1])
+def test_parameters_of_a_step_that_was_not_taken_are_refused(tmp_path, step):
+    writer = write(tmp_path / "journal", [(1,)] * 2, 1)
+    writer.parameters(journals.Parameters(2, b"abcd"))
+    assert journals.read(tmp_path / "journal").parameters == (journals.Parameters(2, b"abcd"),)
+    writer.parameters(journals.Parameters(step, b"abcd"))
+    writer.close()
+    with pytest.raises(StepforwardError, match=f"parameters of step {step} after step 2"):
+        journals.read(tmp_path / "journal")
 
 
 def test_two_thousand_steps_take_less_than_a_kibibyte(tmp_path):
@@ -123,7 +145,7 @@ def test_removed_and_swapped_records_are_noticed(tmp_path):
             journals.parse(content[:start] + order)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"SFP1" + bytes(40)])
+@pytest.mark.parametrize("content", [b"", b"hello", b"SFP2" + bytes(40)])
 def test_other_files_are_refused(content):
     with pytest.raises(StepforwardError, match="not a stepforward journal"):
         journals.parse(content)
@@ -177,7 +199,7 @@ def test_a_place_without_permission_is_named(tmp_path):
 
 def test_well_formed_nonsense_is_damage(tmp_path):
     def file(text: bytes, kept: int = 0, reason: int = 0) -> bytes:
-        body = struct.pack("<4sHHI", b"SFJ1", 1, 1, len(text)) + text
+        body = struct.pack("<4sHHI", b"SFJ2", 2, 1, len(text)) + text
         check = zlib.crc32(body)
         end = struct.pack("<BBIB", journals.END, 0, kept, reason)
         return body + struct.pack("<I", check) + end + struct.pack("<I", zlib.crc32(end, check))

@@ -23,17 +23,19 @@ from stepforward.errors import StepforwardError
 from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
-MAGIC, VERSION = b"SFJ1", 1
+MAGIC, VERSION = b"SFJ2", 2
 SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES = range(1, 11)
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
 KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
+WIDTHS = {SIGNS: 1, TERNARY: 2, GRADED: 6, RAW: 8}
+"""Bits of a vote in each record of steps."""
 _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
+_PARAMETERS = struct.Struct("<II")
 _SCALE, _LEG = struct.Struct("<Q"), struct.Struct("<IId")
 _MATCHING = struct.Struct("<II")
-_CODES = {0: 0, 1: 1, -1: 3}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The tail's parameters as they are after `step` steps: moves that no vote makes."""
+    """The tail's parameters as they were after `step` steps: moves that no vote makes."""
 
     step: int
     content: bytes
@@ -94,7 +96,7 @@ class Journal:
         torn_bytes: bytes of a record cut short after it.
         check: running checksum at `good_bytes`.
         parameters: in order.
-        anchor: `good_bytes` and `check` where the steps go on after the last of them, or after the base.
+        begun: `good_bytes` and `check` where the first step follows.
         scales: of graded votes, what they are measured by after a number of steps, wherever a record ends.
         matching: constants that the base gets before the first step, in the order of the operators.
         probes: votes of the probes that a saliency mask is made of.
@@ -110,7 +112,7 @@ class Journal:
     torn_bytes: int
     check: int
     parameters: tuple[Parameters, ...] = ()
-    anchor: tuple[int, int] = (0, 0)
+    begun: tuple[int, int] = (0, 0)
     scales: Mapping[int, int] = field(default_factory=dict)
     matching: tuple[MatchedSite, ...] = ()
     legs: tuple[Leg, ...] = ()
@@ -153,46 +155,59 @@ def votes_record(steps: Sequence[Sequence[int]], scale: int = 0) -> tuple[int, i
         scale: of graded votes, after the last of them; 0 for others.
     """
     flat = [vote for step in steps for vote in step]
+    after = b""
     if scale:
-        return GRADED, len(steps), struct.pack(f"<{len(flat)}b", *flat) + _SCALE.pack(scale)
-    if all(vote in (-1, 1) for vote in flat):
-        return SIGNS, len(steps), _bits([int(vote < 0) for vote in flat], 1)
-    if all(vote in _CODES for vote in flat):
-        return TERNARY, len(steps), _bits([_CODES[vote] for vote in flat], 2)
-    return RAW, len(steps), struct.pack(f"<{len(flat)}b", *flat)
+        kind, after = GRADED, _SCALE.pack(scale)
+    elif any(abs(vote) > 1 for vote in flat):
+        kind = RAW
+    else:
+        kind = TERNARY if 0 in flat else SIGNS
+    width = WIDTHS[kind]
+    codes = [int(vote < 0) if kind == SIGNS else vote & ((1 << width) - 1) for vote in flat]
+    return kind, len(steps), _bits(codes, width) + after
 
 
-def until_parameters(journal: Journal) -> Journal:
-    """The journal up to its last parameters, or to the base: where a run continues whose votes do not say all moves."""
-    last = journal.parameters[-1].step if journal.parameters else 0
+def record(kind: int, count: int, payload: bytes, check: int) -> tuple[bytes, int]:
+    """The bytes of a record that follows a checksum, and its own."""
+    body = bytes([kind, count]) + payload
+    check = zlib.crc32(body, check)
+    return body + struct.pack("<I", check), check
+
+
+def parameters_record(parameters: Parameters, check: int) -> tuple[bytes, int]:
+    """The same of a tail's parameters."""
+    head = _PARAMETERS.pack(parameters.step, len(parameters.content))
+    return record(PARAMETERS, 0, head + parameters.content, check)
+
+
+def before_steps(journal: Journal) -> Journal:
+    """The journal up to its first step."""
     return replace(
         journal,
-        votes=journal.votes[:last],
-        evaluations=tuple(e for e in journal.evaluations if e.step <= last),
-        legs=tuple(leg for leg in journal.legs if leg.first <= last),
-        kept=journal.kept if last == len(journal.votes) else None,
-        good_bytes=journal.anchor[0],
-        check=journal.anchor[1],
+        votes=journal.votes[:0],
+        evaluations=tuple(e for e in journal.evaluations if not e.step),
+        parameters=tuple(p for p in journal.parameters if not p.step),
+        legs=(),
+        scales={},
+        kept=None,
+        reason=None,
+        good_bytes=journal.begun[0],
+        check=journal.begun[1],
     )
 
 
 def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
     """Bytes of a record's payload; `after` begins with them, and may be cut short."""
     n = count * directions
-    if kind in (PARAMETERS, PROBES):
-        return 4 + (_LENGTH.unpack_from(after)[0] if len(after) >= 4 else 0)
+    if kind in WIDTHS:
+        return (n * WIDTHS[kind] + 7) // 8 + (_SCALE.size if kind == GRADED else 0)
+    if kind == PARAMETERS:
+        return _PARAMETERS.size + (_PARAMETERS.unpack_from(after)[1] if len(after) >= _PARAMETERS.size else 0)
+    if kind == PROBES:
+        return _LENGTH.size + (_LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0)
     if kind == MATCHING:
         return _MATCHING.size + 6 * (_MATCHING.unpack_from(after)[1] if len(after) >= _MATCHING.size else 0)
-    sizes = {
-        SIGNS: (n + 7) // 8,
-        TERNARY: (2 * n + 7) // 8,
-        RAW: n,
-        GRADED: n + _SCALE.size,
-        EVALUATION: _EVALUATION.size,
-        END: _END.size,
-        LEG: _LEG.size,
-    }
-    return sizes[kind]
+    return {EVALUATION: _EVALUATION, END: _END, LEG: _LEG}[kind].size
 
 
 def _matched_site(payload: bytes) -> MatchedSite:
@@ -208,17 +223,18 @@ def _votes(kind: int, count: int, payload: bytes, directions: int) -> NDArray[np
     Raises:
         ValueError: a code or a bit that no writer gives.
     """
-    n = count * directions
-    flat = np.frombuffer(payload, np.int8)
-    if kind not in (RAW, GRADED):
-        bits = np.unpackbits(flat.view(np.uint8), bitorder="little").view(np.int8)
-        if bits[n * kind :].any():
-            raise ValueError("a bit beyond the votes is set")
-        low, high = bits[: n * kind : kind], bits[kind - 1 : n * kind : kind]
-        if kind == TERNARY and (high > low).any():
-            raise ValueError("a vote is neither 0, +1 nor -1")
-        flat = (1 if kind == SIGNS else low) - 2 * high
-    return flat.reshape(count, directions)
+    n, width = count * directions, WIDTHS[kind]
+    bits = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")
+    if bits[n * width :].any():
+        raise ValueError("a bit beyond the votes is set")
+    places = 1 << np.arange(width)
+    places[-1] *= -1
+    flat = bits[: n * width].reshape(n, width) @ places
+    if kind == SIGNS:
+        flat = 1 + 2 * flat
+    if (np.abs(flat) > {TERNARY: 1, GRADED: MOST}.get(kind, 128)).any():
+        raise ValueError("a vote is more than any step gives")
+    return flat.reshape(count, directions).astype(np.int8)
 
 
 def parse(content: bytes, source: str = "journal") -> Journal:
@@ -233,7 +249,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     scales: dict[int, int] = {}
     matching: list[MatchedSite] = []
     probes: tuple[int, ...] = ()
-    steps, anchor = 0, (position, check)
+    steps, begun = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
         if kind not in KINDS:
@@ -250,7 +266,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         if kind == EVALUATION:
             evaluations.append(Evaluation(steps, *_EVALUATION.unpack(payload)))
         elif kind == PARAMETERS:
-            parameters.append(Parameters(steps, payload[4:]))
+            parameters.append(_parameters(steps, payload, source, position))
         elif kind == PROBES:
             if steps or evaluations or probes:
                 raise _no_run(source, f"the record at byte {position} has probes out of turn")
@@ -269,7 +285,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             if steps or (len(matching) > 1 and matching[-2].op >= matching[-1].op):
                 raise _no_run(source, f"the record at byte {position} matches an operator out of turn")
         else:
-            held = payload[: count * directions] if kind == GRADED else payload
+            held = payload[: -_SCALE.size] if kind == GRADED else payload
             try:
                 votes.append(_votes(kind, count, held, directions))
             except ValueError as error:
@@ -278,8 +294,8 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             if kind == GRADED:
                 scales[steps] = _scale(payload, source, position)
         position, check = end + 4, next_check
-        if steps == (parameters[-1].step if parameters else 0):
-            anchor = position, check
+        if not steps:
+            begun = position, check
     torn = len(content) - position
     if kept is not None and torn:
         raise _broken(source, position)
@@ -287,7 +303,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     return Journal(
         *(settings, directions, together, tuple(evaluations), kept, reason, position, torn, check),
         parameters=tuple(parameters),
-        anchor=anchor,
+        begun=begun,
         legs=tuple(legs),
         scales=scales,
         matching=tuple(matching),
@@ -307,10 +323,18 @@ def _probes(payload: bytes, directions: int, source: str, position: int) -> tupl
 def _scale(payload: bytes, source: str, position: int) -> int:
     """What graded votes are measured by, at the end of their record."""
     (scale,) = _SCALE.unpack(payload[-_SCALE.size :])
-    votes = struct.unpack(f"{len(payload) - _SCALE.size}b", payload[: -_SCALE.size])
-    if not 0 < scale < MOST_SCALE or max(map(abs, votes)) > MOST:
-        raise _no_run(source, f"the record at byte {position} has graded votes or a scale that no step gives")
+    if not 0 < scale < MOST_SCALE:
+        raise _no_run(source, f"the record at byte {position} has a scale of votes that no step gives")
     return scale
+
+
+def _parameters(steps: int, payload: bytes, source: str, position: int) -> Parameters:
+    step, _ = _PARAMETERS.unpack_from(payload)
+    if step > steps or (steps and not step):
+        raise _no_run(
+            source, f"the record at byte {position} has parameters of step {step} after step {steps}"
+        )
+    return Parameters(step, payload[_PARAMETERS.size :])
 
 
 def _leg(steps: int, before: Sequence[Leg], payload: bytes, source: str, position: int) -> Leg:
@@ -325,12 +349,12 @@ def _leg(steps: int, before: Sequence[Leg], payload: bytes, source: str, positio
 
 def _read_header(content: bytes, source: str) -> tuple[dict, int, int, int]:
     """(settings, directions, bytes, checksum) of a journal's header."""
-    if len(content) < 12 or content[:4] != MAGIC:
+    if len(content) < 12 or content[:3] != MAGIC[:3]:
         raise StepforwardError(
             f"{source} is not a stepforward journal", "give the file `journal` of a run folder"
         )
     _, version, directions, size = struct.unpack_from("<4sHHI", content)
-    if version != VERSION:
+    if version != VERSION or content[:4] != MAGIC:
         raise StepforwardError(
             f"{source} has format version {version}", f"this release reads version {VERSION}"
         )
@@ -427,10 +451,11 @@ class JournalWriter:
         self.flush()
         self._record(EVALUATION, 0, _EVALUATION.pack(correct, loss))
 
-    def parameters(self, content: bytes) -> None:
-        """Record the tail's parameters as they are after the steps so far."""
+    def parameters(self, parameters: Parameters) -> None:
+        """Record the tail's parameters as they were after some of the steps so far."""
         self.flush()
-        self._record(PARAMETERS, 0, _LENGTH.pack(len(content)) + content)
+        content, self.check = parameters_record(parameters, self.check)
+        self._append(content)
 
     def matching(self, site: MatchedSite) -> None:
         """Record the constants that an operator of the base got, before the first step."""
@@ -467,9 +492,8 @@ class JournalWriter:
             ) from error
 
     def _record(self, kind: int, count: int, payload: bytes) -> None:
-        body = bytes([kind, count]) + payload
-        self.check = zlib.crc32(body, self.check)
-        self._append(body + struct.pack("<I", self.check))
+        content, self.check = record(kind, count, payload, self.check)
+        self._append(content)
 
     def _append(self, content: bytes) -> None:
         try:

@@ -211,7 +211,7 @@ def test_damaged_programs(refuse, finished):
         whole[:-1],
         whole[:100] + bytes([whole[100] ^ 1]) + whole[101:],
         b"",
-        b"SFP1",
+        b"SFP2",
     ):
         path.write_bytes(damaged)
         assert "adapted.sfp" in refuse("inspect", path)
@@ -220,7 +220,7 @@ def test_damaged_programs(refuse, finished):
 def test_damaged_journals(refuse, task, finished):
     path = finished / "journal"
     whole = path.read_bytes()
-    for damaged in (whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:], whole[:30], b"", b"SFJ1"):
+    for damaged in (whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:], whole[:30], b"", b"SFJ2"):
         path.write_bytes(damaged)
         assert "journal" in refuse("replay", task.model, path)
 

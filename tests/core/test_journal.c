@@ -34,7 +34,7 @@ static void records(void)
     uint8_t buffer[64];
     CHECK(sf_journal_buffer_bytes(3, 4) <= sizeof buffer);
     CHECK(sf_journal_open(&journal, 3, 4, buffer, "{}", 2, append, &f) == SF_OK);
-    CHECK(f.size == 12 + 2 + 4 && memcmp(f.bytes, "SFJ1\1\0\3\0\2\0\0\0{}", 14) == 0);
+    CHECK(f.size == 12 + 2 + 4 && memcmp(f.bytes, "SFJ2\2\0\3\0\2\0\0\0{}", 14) == 0);
     CHECK(word(f.bytes + 14) == sf_crc32(0, f.bytes, 14));
 
     const int8_t signs[3] = {1, -1, -1}, tie[3] = {0, 1, -1}, raw[3] = {5, -3, 0};
@@ -56,33 +56,42 @@ static void records(void)
     at += 2 + 3 + 4;
     CHECK(f.bytes[at] == 4 && f.bytes[at + 1] == 0 && f.bytes[at + 2] == 7 && f.bytes[at + 6] == 0xfe &&
           f.bytes[at + 13] == 0xff);
-    at = f.size; /* graded votes lie whole, the scale of the last step after them */
+    at = f.size; /* graded votes in 6 bits, the scale of the last step after them */
     const int8_t graded[3] = {24, -3, 0};
     CHECK(sf_journal_votes(&journal, graded, 300) == SF_OK &&
           sf_journal_votes(&journal, graded, 0x1234567890) == SF_OK);
-    CHECK(sf_journal_flush(&journal) == SF_OK && f.size == at + 2 + 6 + 8 + 4);
-    CHECK(f.bytes[at] == 6 && f.bytes[at + 1] == 2 && f.bytes[at + 2] == 24 && f.bytes[at + 3] == 0xfd);
-    CHECK(f.bytes[at + 5] == 24 && f.bytes[at + 8] == 0x90 && f.bytes[at + 12] == 0x12 && f.bytes[at + 13] == 0);
+    CHECK(sf_journal_flush(&journal) == SF_OK && f.size == at + 2 + 5 + 8 + 4);
+    CHECK(f.bytes[at] == 6 && f.bytes[at + 1] == 2 && f.bytes[at + 2] == 0x58 && f.bytes[at + 3] == 0x0f);
+    CHECK(f.bytes[at + 4] == 0x60 && f.bytes[at + 5] == 0x3d && f.bytes[at + 6] == 0 && f.bytes[at + 7] == 0x90 &&
+          f.bytes[at + 11] == 0x12 && f.bytes[at + 12] == 0);
     at = f.size;
     CHECK(sf_journal_end(&journal, 4, 1) == SF_OK);
     CHECK(f.bytes[at] == 5 && f.bytes[at + 2] == 4 && f.bytes[at + 6] == 1 && f.size == at + 2 + 5 + 4);
 }
 
+/* Votes are packed where they wait, so a record that is refused is unpacked again: signs, ties, graded, raw. */
 static void a_full_disk_loses_nothing(void)
 {
-    file f = {{0}, 0, -1}, expected = {{0}, 0, -1};
-    sf_journal journal, other;
-    uint8_t buffer[64], second[64];
-    const int8_t up = 1, down = -1;
-    CHECK(sf_journal_open(&journal, 1, 2, buffer, "{}", 2, append, &f) == SF_OK);
-    CHECK(sf_journal_open(&other, 1, 2, second, "{}", 2, append, &expected) == SF_OK);
-    CHECK(sf_journal_votes(&journal, &up, 0) == SF_OK);
-    f.calls_until_full = 0;
-    CHECK(sf_journal_votes(&journal, &down, 0) == SF_SINK_FAILED);
-    f.calls_until_full = -1;
-    CHECK(sf_journal_votes(&journal, &down, 0) == SF_OK);
-    CHECK(sf_journal_votes(&other, &up, 0) == SF_OK && sf_journal_votes(&other, &down, 0) == SF_OK);
-    CHECK(f.size == expected.size && memcmp(f.bytes, expected.bytes, f.size) == 0);
+    static const int8_t votes[4][6] = {
+        {1, -1, -1, 1, 1, -1}, {0, -1, 1, 0, 0, 1}, {24, -24, 0, -1, 17, -5}, {127, -127, 3, 0, -2, 99}};
+    for (int kind = 0; kind < 4; kind++) {
+        const uint64_t scale = kind == 2 ? 77 : 0;
+        file f = {{0}, 0, -1}, expected = {{0}, 0, -1};
+        sf_journal journal, other;
+        uint8_t buffer[20], second[20];
+        CHECK(sf_journal_buffer_bytes(3, 2) == sizeof buffer);
+        CHECK(sf_journal_open(&journal, 3, 2, buffer, "{}", 2, append, &f) == SF_OK);
+        CHECK(sf_journal_open(&other, 3, 2, second, "{}", 2, append, &expected) == SF_OK);
+        CHECK(sf_journal_votes(&journal, votes[kind], scale) == SF_OK);
+        f.calls_until_full = 0;
+        CHECK(sf_journal_flush(&journal) == SF_SINK_FAILED);
+        CHECK(sf_journal_votes(&journal, votes[kind] + 3, scale) == SF_SINK_FAILED);
+        f.calls_until_full = -1;
+        CHECK(sf_journal_votes(&journal, votes[kind] + 3, scale) == SF_OK);
+        CHECK(sf_journal_votes(&other, votes[kind], scale) == SF_OK &&
+              sf_journal_votes(&other, votes[kind] + 3, scale) == SF_OK);
+        CHECK(f.size == expected.size && memcmp(f.bytes, expected.bytes, f.size) == 0);
+    }
 }
 
 enum { DIRECTIONS = 3, TOGETHER = 4, STEPS = 19, MOST = 64 };

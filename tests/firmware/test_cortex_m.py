@@ -113,9 +113,10 @@ def host_lines(engine, run, steps, path):
             votes = next(taken).votes
             writer.votes(votes, engine.vote_scale)
             yield " ".join(map(str, ["votes", step, *votes]))
-    if run.plan.tail:
-        writer.parameters(stored(engine, run.plan, run.plan.trainable[-run.plan.tail.count :]).read())
     writer.evaluation(int((logits.argmax(axis=1) == run.y).sum()), losses[0])
+    if run.plan.tail:
+        tail = stored(engine, run.plan, run.plan.trainable[-run.plan.tail.count :])
+        writer.parameters(journals.Parameters(steps, tail.read()))
     writer.end(steps, "all steps done")
     writer.close()
     content = path.read_bytes()

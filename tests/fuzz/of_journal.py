@@ -34,6 +34,7 @@ def _start() -> tuple[dict, list[bytes]]:
         evaluation,
         *records[1:],
         evaluation,
+        bytes([8, 0]) + struct.pack("<II", 60, 8) + bytes(range(8)),
         bytes([5, 0]) + struct.pack("<IB", 60, 0),
     ]
 
@@ -51,10 +52,10 @@ def make(rng: Random) -> bytes:
         else:
             directions = rng.choice((0, 1, 2, 4, 255, 256, 65535))
     text = json_bytes(rng, settings)
-    size, version = len(text), 1
+    size, version = len(text), 2
     if rng.random() < 0.02:
-        size, version = rng.choice(((2**32 - 1, 1), (max(0, len(text) - 1), 1), (len(text), 2), (0, 1)))
-    content = struct.pack("<4sHHI", b"SFJ1", version, directions, size) + text
+        size, version = rng.choice(((2**32 - 1, 2), (max(0, len(text) - 1), 2), (len(text), 1), (0, 2)))
+    content = struct.pack("<4sHHI", b"SFJ2", version, directions, size) + text
     check = zlib.crc32(content)
     pieces = [content, struct.pack("<I", check)]
     for record in records:
@@ -65,7 +66,7 @@ def make(rng: Random) -> bytes:
 
 
 def _record(rng: Random) -> bytes:
-    kind = rng.choice((1, 2, 3, 3, 4, 5, 10, rng.randrange(256)))
+    kind = rng.choice((1, 2, 3, 3, 4, 5, 6, 8, 10, rng.randrange(256)))
     if kind == 10:
         votes = rng.choice((0, 2, 3, 60, 2**31))
         most = rng.choice((24, 24, 255))
@@ -74,7 +75,7 @@ def _record(rng: Random) -> bytes:
             + struct.pack("<I", votes)
             + bytes(rng.randint(0, most) for _ in range(min(votes, 99)))
         )
-    sizes = {1: 3, 2: 6, 3: 24}
+    sizes = {1: 3, 2: 6, 3: 24, 6: 18}
     count = rng.choice((0, 1, 8, 255))
     bits = sizes.get(kind, 0) * count
     return bytes([kind, count]) + rng.randbytes((bits + 7) // 8 if bits else rng.choice((0, 5, 12)))

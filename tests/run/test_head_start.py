@@ -100,7 +100,7 @@ def changed(path, tmp_path, start, **settings):
     writer = journals.JournalWriter.create(
         tmp_path / "journal", recorded.settings | settings, recorded.directions
     )
-    writer.parameters(start(recorded.start))
+    writer.parameters(journals.Parameters(0, start(recorded.start)))
     writer.end(0, journals.REASONS[0])
     writer.close()
     return tmp_path / "journal"

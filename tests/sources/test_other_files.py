@@ -51,7 +51,7 @@ FILES = {
     "d.npz": (arrays(), "an archive of NumPy arrays", "--data"),
     "d.png": (b"\x89PNG\r\n\x1a\n" + bytes(20), "a PNG image", "--data"),
     "x.xml": (b'<?xml version="1.0"?><net name="x">', "an XML file, as OpenVINO", ".onnx"),
-    "journal": (b"SFJ1" + bytes(20), "a stepforward journal", "replay"),
+    "journal": (b"SFJ2" + bytes(20), "a stepforward journal", "replay"),
     "noise.onnx": (bytes(range(128, 256)), "not a readable ONNX model", "truncated"),
 }  # fmt: skip
 

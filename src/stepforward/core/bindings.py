@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 18  # SF_INTERFACE
+INTERFACE = 19  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -195,7 +195,7 @@ _SIGNATURES = {
     "sf_journal_votes": (c_int, (_JOURNAL, POINTER(c_int8), ctypes.c_uint64)),
     "sf_journal_flush": (c_int, (_JOURNAL,)),
     "sf_journal_evaluation": (c_int, (_JOURNAL, c_uint32, c_int64)),
-    "sf_journal_tail": (c_int, (_JOURNAL, _PROGRAM, _PLAN, c_void_p, c_void_p)),
+    "sf_journal_tail": (c_int, (_JOURNAL, _PROGRAM, _PLAN, c_void_p, c_void_p, c_uint32)),
     "sf_match_bytes": (c_size_t, (_PROGRAM,)),
     "sf_match_logits": (
         c_int,

@@ -91,19 +91,16 @@ class DeviceLoop:
         return (result,)
 
     def evaluation(self, correct: int, loss: int) -> None:
-        """Record a validation in the journal, after the parameters of an exact tail."""
-        if self.plan.tail and self._trainer.step:
-            status = self._core.sf_journal_tail(
-                *(
-                    self._journal,
-                    self._program,
-                    self._plan,
-                    self._weights.buffer.ctypes.data,
-                    self._state.ctypes.data,
-                )
-            )
-            check(status, "writing the journal")
+        """Record a validation in the journal."""
         check(self._core.sf_journal_evaluation(self._journal, correct, loss), "writing the journal")
+
+    def tail(self) -> None:
+        """Record the present parameters of an exact tail, those that the end will say are kept."""
+        status = self._core.sf_journal_tail(
+            *(self._journal, self._program, self._plan),
+            *(self._weights.buffer.ctypes.data, self._state.ctypes.data, self._trainer.step),
+        )
+        check(status, "writing the journal")
 
     def end(self, kept: int, reason: int = 0) -> None:
         """Record the end of the run: which step's weights were kept, and why it ended."""

@@ -66,7 +66,7 @@ def add_note(model: ir.Model, note: str) -> None:
 
 
 def get_statistics(model: ir.Model) -> dict:
-    """What `quantize` measured of its calibration data (docs/file-formats.md, section 4); {} where it is not known."""
+    """What `quantize` measured of its calibration data (docs/file-formats.md, section 5); {} where it is not known."""
     return _read(model, STATISTICS, dict, {})
 
 

@@ -25,6 +25,7 @@ from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.recorded import recorded_settings
 from stepforward.run.result import Course, RunResult, SampleCounts
+from stepforward.run.resume_point import recorded_point
 from stepforward.run.same_run import check_evaluations, check_same_run
 from stepforward.run.session import Session
 from stepforward.run.training import Rules, Run, train
@@ -78,7 +79,7 @@ def run_adaptation(
         for site in begun.constants[len(recorded.matching) if recorded else 0 :]:
             writer.matching(site)
         if begun.head is not None and (recorded is None or recorded.start is None):
-            writer.parameters(begun.head.written)
+            writer.parameters(journals.Parameters(0, begun.head.written))
         if learner.salient and learner.salient.votes and not (recorded and recorded.probes):
             writer.probes(learner.salient.votes)
     started = time.monotonic()
@@ -162,9 +163,10 @@ def _course(run: Run, seconds: float, begun: Begun) -> Course:
 
 
 def _recorded(folder: Path) -> journals.Journal:
-    recorded = journals.read(folder / JOURNAL)
-    settings = recorded_settings(recorded, str(folder / JOURNAL)).steps
-    return recorded if settings.tail == "votes" else journals.until_parameters(recorded)
+    path = folder / JOURNAL
+    recorded = journals.read(path)
+    settings = recorded_settings(recorded, str(path)).steps
+    return recorded if settings.tail == "votes" else recorded_point(path)
 
 
 def _learner(

@@ -15,6 +15,7 @@ from stepforward.program import fileformat
 from stepforward.program.model import Program
 from stepforward.report.html import write_report
 from stepforward.run.result import RunResult
+from stepforward.run.resume_point import RESUME
 from stepforward.run.training import CurveRow
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.strict_json import parse_json
@@ -22,7 +23,7 @@ from stepforward.strict_json import parse_json
 JOURNAL, RESULT, REPORT = "journal", "result.json", "report.html"
 ADAPTED, ADAPTED_PROGRAM, BASE = "adapted.onnx", "adapted.sfp", "base.onnx"
 _CURVE = {"step", "train_loss", "validation_loss", "validation_accuracy"}
-FILES = (JOURNAL, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
+FILES = (JOURNAL, RESUME, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
 
 
 def run_folder(out: str | Path | None, resume: bool, overwrite: bool = False) -> Path | None:
@@ -149,6 +150,8 @@ def write_run(folder: Path, result: RunResult, graph: ir.Model, program: Program
         write_report(result, folder / REPORT)
         text = json.dumps(plain(result), indent=1, allow_nan=False) + "\n"
         write_atomically(folder / RESULT, text.encode())
+        with contextlib.suppress(OSError):  # nothing reads it any more
+            (folder / RESUME).unlink(missing_ok=True)
     except StepforwardError as error:
         if not (folder / JOURNAL).exists():
             raise

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
-from stepforward.journal import Journal, JournalWriter, Leg
+from stepforward.journal import Journal, JournalWriter, Leg, Parameters
 from stepforward.methods.protocol import Method
 from stepforward.run.parameters import Stored
+from stepforward.run.resume_point import write_point
 
 Score = tuple[int, int | float]
 """Correct samples, and their summed loss in units of the engine."""
@@ -47,7 +48,7 @@ class Session:
         engine: what they need; it holds the weights.
         writer: the journal to append to, or None.
         recorded: what the journal held when the run was resumed.
-        tail: parameters that move by more than the recorded moves; they are written down at every validation.
+        tail: parameters that move by more than the recorded moves.
     """
 
     def __init__(
@@ -64,11 +65,10 @@ class Session:
         self._scales = {} if recorded is None else recorded.scales
         self._legs = [] if recorded is None else list(recorded.legs)
         self._known: dict[int, Score] = {}
-        self._tail, self._tails = (
-            tail,
-            {p.step: p.content for p in recorded.parameters if p.step} if recorded else {},
-        )
+        self._tail, self._kept = tail, Parameters(0, b"")
+        self._tails: dict[int, bytes] = {}
         if recorded is not None:
+            self._tails = {p.step: p.content for p in recorded.parameters if p.step}
             self._known = {e.step: (e.correct, e.loss) for e in recorded.evaluations}
         self._asking, self._moving = method.estimator.init(engine), method.rule.init(engine)
 
@@ -110,13 +110,21 @@ class Session:
         """The validation after `step` steps: what the journal says where it says it, else judged and written down."""
         if self._tail is not None and step in self._tails:
             self._tail.write(self._tails[step])
-        elif self._tail is not None and self._writer is not None and step:
-            self._writer.parameters(self._tail.read())
         if step not in self._known:
             correct, loss = self._known[step] = judge()
             if self._writer is not None:
                 self._writer.evaluation(correct, int(loss))
         return self._known[step]
+
+    def validated(self, step: int, better: bool) -> None:
+        """Have a run with a tail be resumed from here, and hold the tail of weights that are better than all before."""
+        if self._tail is None:
+            return
+        now = Parameters(step, self._tail.read())
+        if better:
+            self._kept = now
+        if self._writer is not None and step > len(self._past):
+            write_point(self._writer, [*([self._kept] if 0 < self._kept.step < step else []), now])
 
     def ended_leg(self, step: int) -> bool | None:
         """Whether the recorded run began a leg after `step` steps; None where the journal does not reach further."""
@@ -142,9 +150,12 @@ class Session:
             self._writer.leg(leg)
 
     def end(self, kept: int, reason: str) -> None:
-        """Write down which step's weights were kept, and why the run ended."""
-        if self._writer is not None:
-            self._writer.end(kept, reason)
+        """Write down which step's weights were kept, with their tail, and why the run ended."""
+        if self._writer is None:
+            return
+        if self._tail is not None and kept:
+            self._writer.parameters(self._kept)
+        self._writer.end(kept, reason)
 
     def _move(self, number: int, move: Any) -> None:
         self._moving = self.method.rule.step(self._moving, self.engine, number, move)

@@ -155,9 +155,11 @@ class _Training:
 
     def _validate(self, step: int) -> None:
         self.score, self.waited = self.session.validation(step, self.judge), self.waited + 1
-        if self.run.best.beaten_by(*self.score):
+        better = self.run.best.beaten_by(*self.score)
+        if better:
             snapshot = self.session.engine.snapshot()
             self.run.best, self.waited = Best(step, *self.score, snapshot, self.run.best.base_correct), 0
+        self.session.validated(step, better)
         self.run.curve.append(self._row(step))
 
     def _is_worse(self, step: int, judged: bool, since: int) -> bool:

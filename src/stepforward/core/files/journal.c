@@ -30,13 +30,10 @@ static sf_status emit(sf_journal* journal, uint8_t* record, uint32_t type, uint3
     return SF_OK;
 }
 
-/* The buffer: a record of graded votes, in which they also wait, and after it room to pack the same votes into 2 bits
- * or 1. A failed write so loses nothing that is held. */
-static uint32_t raw_bytes(uint32_t directions, uint32_t steps) { return HEAD + directions * steps + SCALE + 4; }
-
+/* The buffer: one record. Votes wait in it as bytes; they are packed where they lie. */
 size_t sf_journal_buffer_bytes(uint32_t directions, uint32_t steps_per_record)
 {
-    return (size_t)raw_bytes(directions, steps_per_record) + HEAD + (directions * steps_per_record + 3) / 4 + 4;
+    return (size_t)HEAD + directions * steps_per_record + SCALE + 4;
 }
 
 sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
@@ -59,13 +56,13 @@ sf_status sf_journal_resume(sf_journal* journal, uint32_t directions, uint32_t s
 sf_status sf_journal_open(sf_journal* journal, uint32_t directions, uint32_t steps_per_record, void* buffer,
                           const void* settings, uint32_t settings_bytes, sf_sink sink, void* context)
 {
-    uint8_t head[12] = {'S', 'F', 'J', '1'}, tail[4];
+    uint8_t head[12] = {'S', 'F', 'J', '2'}, tail[4];
     const sf_status status = sf_journal_resume(journal, directions, steps_per_record, buffer, 0, sink, context);
     if (status != SF_OK)
         return status;
     if (settings == NULL && settings_bytes > 0)
         return SF_BAD_ARGUMENT;
-    put(head + 4, 1, 2);
+    put(head + 4, 2, 2);
     put(head + 6, directions, 2);
     put(head + 8, settings_bytes, 4);
     const uint32_t check = sf_crc32(sf_crc32(0, head, sizeof head), settings, settings_bytes);
@@ -92,15 +89,36 @@ static uint32_t type_of(const int8_t* votes, uint32_t count)
     return type;
 }
 
-static uint32_t pack(const int8_t* votes, uint32_t count, uint32_t type, uint8_t* payload)
+static uint32_t width_of(uint32_t type) { return type == SIGNS ? 1 : type == TERNARY ? 2 : type == GRADED ? 6 : 8; }
+
+/* From bytes to `width` bits each, least significant first, in place: what is written was read before. Returns bytes.
+ */
+static uint32_t pack(uint8_t* votes, uint32_t count, uint32_t width)
 {
-    const uint32_t bits = type == SIGNS ? 1 : 2, bytes = (count * bits + 7) / 8;
-    sfi_fill(payload, 0, bytes);
+    uint32_t held = 0, bits = 0, bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t code = type == SIGNS ? votes[i] < 0 : (uint32_t)votes[i] & 3u;
-        payload[i * bits / 8] = (uint8_t)(payload[i * bits / 8] | code << (i * bits % 8));
+        const uint32_t code = width == 1 ? (uint32_t)votes[i] >> 7 : votes[i] & ((1u << width) - 1u);
+        held |= code << bits;
+        for (bits += width; bits >= 8; bits -= 8, held >>= 8)
+            votes[bytes++] = (uint8_t)held;
     }
+    if (bits > 0)
+        votes[bytes++] = (uint8_t)held;
     return bytes;
+}
+
+/* The way back, from the last one on. */
+static void unpack(uint8_t* votes, uint32_t count, uint32_t width)
+{
+    for (uint32_t i = count; i-- > 0;) {
+        const uint32_t at = i * width, shift = at % 8;
+        uint32_t code = (uint32_t)votes[at / 8] >> shift;
+        if (shift + width > 8)
+            code |= (uint32_t)votes[at / 8 + 1] << (8 - shift);
+        code &= (1u << width) - 1u;
+        const uint32_t sign = code >> (width - 1);
+        votes[i] = (uint8_t)(width == 1 ? 1u - 2u * sign : code - (sign << width));
+    }
 }
 
 sf_status sf_journal_flush(sf_journal* journal)
@@ -110,19 +128,18 @@ sf_status sf_journal_flush(sf_journal* journal)
     const uint32_t steps = journal->steps_held, count = journal->directions * steps;
     if (count == 0)
         return SF_OK;
-    const uint32_t type = journal->scale > 0 ? GRADED : type_of(votes_of(journal), count);
-    uint8_t* record = journal->buffer;
-    uint32_t payload = count;
+    const uint32_t type = journal->scale > 0 ? GRADED : type_of(votes_of(journal), count), width = width_of(type);
+    uint8_t* votes = journal->buffer + HEAD;
+    uint32_t payload = pack(votes, count, width);
     if (type == GRADED) {
-        put(record + HEAD + count, journal->scale, SCALE);
+        put(votes + payload, journal->scale, SCALE);
         payload += SCALE;
-    } else if (type != RAW) {
-        record += raw_bytes(journal->directions, journal->steps_per_record);
-        payload = pack(votes_of(journal), count, type, record + HEAD);
     }
-    const sf_status status = emit(journal, record, type, steps, payload);
+    const sf_status status = emit(journal, journal->buffer, type, steps, payload);
     if (status == SF_OK)
         journal->steps_held = 0;
+    else
+        unpack(votes, count, width); /* nothing that is held is lost */
     return status;
 }
 
@@ -161,7 +178,7 @@ sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t l
 
 /* The tensors that no vote moves lie at the end of the weights, and their fractions at the end of theirs. */
 sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* weights,
-                          const void* state)
+                          const void* state, uint32_t step)
 {
     if (program == NULL || plan == NULL || weights == NULL || (state == NULL && plan->state_bytes > 0))
         return SF_BAD_ARGUMENT;
@@ -178,8 +195,9 @@ sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const 
         (const uint8_t*)state + (below > 0 ? plan->fractions_first + plan->fractions_bytes - below : 0);
     const void* pieces[2] = {(const uint8_t*)weights + plan->weights_bytes - bytes, fractions};
     const size_t sizes[2] = {bytes, below};
-    uint8_t head[HEAD + 4] = {PARAMETERS, 0}, end[4];
-    put(head + HEAD, bytes + below, 4);
+    uint8_t head[HEAD + 8] = {PARAMETERS, 0}, end[4];
+    put(head + HEAD, step, 4);
+    put(head + HEAD + 4, bytes + below, 4);
     uint32_t check = sf_crc32(journal->check, head, sizeof head);
     if (journal->sink(journal->context, head, sizeof head) != 0)
         return SF_SINK_FAILED;

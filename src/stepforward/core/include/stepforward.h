@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 18u
+#define SF_INTERFACE 19u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -412,11 +412,12 @@ sf_status sf_journal_flush(sf_journal* journal);
 /* Flush, then record a validation after the steps so far. */
 sf_status sf_journal_evaluation(sf_journal* journal, uint32_t correct, int64_t loss);
 
-/* Flush, then record the parameters of the plan's tail as they are after the steps so far: no vote says how they moved.
- * Before each evaluation, and before the end if the last step had none. Several sink calls: if one fails, cut the file
- * after its last complete record, and go back to the last of these records (sf_journal_resume). */
+/* Flush, then record the parameters that the plan's tail has in `weights` and `state`, which are those after `step`
+ * steps: no vote says how they moved. Before the end, those that are kept. Several sink calls: if one fails, cut the
+ * file after its last complete record. To be able to resume before the end, flush, and write the record through a copy
+ * of `*journal` with a sink to another place, where the next one may replace it: the journal does not grow. */
 sf_status sf_journal_tail(sf_journal* journal, const sf_program* program, const sf_plan* plan, const void* weights,
-                          const void* state);
+                          const void* state, uint32_t step);
 
 /* Flush, then record the present constants of every site that has others than the base (a plan that matches): a
  * snapshot, from which a host makes the matched model. Once, before any votes; several sink calls, as above. */
