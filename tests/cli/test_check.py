@@ -14,11 +14,11 @@ def test_a_supported_model_and_the_next_command(run, run_json, task):
 
 
 def test_a_model_that_is_not_supported_ends_with_2(run, run_json, tmp_path):
-    path = unsupported(tmp_path / "elu.onnx")
+    path = unsupported(tmp_path / "hardmax.onnx")
     code, out, err = run("check", path)
     assert (code, err) == (2, "")
     assert "not supported" in out
-    assert "Elu" in out
+    assert "Hardmax" in out
     code, result = run_json("check", path)
     assert (code, result["supported"]) == (2, False)
 

@@ -15,6 +15,8 @@ from stepforward.operators.table import JOINS
 try:
     import torch
     import torch.nn.functional as F
+
+    from stepforward.engines.torch_functions import FUNCTIONS_IN_TORCH
 except ImportError as error:
     raise StepforwardError(
         "the float baseline needs torch, which is not installed", "pip install 'stepforward[torch]'"
@@ -163,18 +165,11 @@ def _pad(node, x, pads, value=None):
     return F.pad(x, widths, value=0.0 if value is None else float(value))
 
 
-def _clip(node, x, lo=None, hi=None):
-    return torch.clamp(x, None if lo is None else float(lo), None if hi is None else float(hi))
-
-
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "Conv": _conv,
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
-    "Relu": lambda node, x: torch.relu(x),
-    "Clip": _clip,
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
-    "Sub": lambda node, x, offset: x - torch.tensor(offset),
-    "Mul": lambda node, x, factor: x * torch.tensor(factor),
+    **FUNCTIONS_IN_TORCH,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean((2, 3), keepdim=True),

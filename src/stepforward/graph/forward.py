@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
+from stepforward.graph.functions import FUNCTIONS, evaluate
 from stepforward.graph.nodes import attribute, constant
 from stepforward.operators.table import JOINS
 
@@ -95,14 +96,18 @@ def _clip(node, x, lo=None, hi=None):
     return np.clip(x, lo, hi)
 
 
+def _function(node, *arrays):
+    return evaluate(node, *arrays).astype(np.float32)
+
+
 _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
+    **dict.fromkeys(FUNCTIONS, _function),
     "Conv": _conv,
     "Gemm": _gemm,
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),
     "Clip": _clip,
+    "Sub": lambda node, a, b: a - b,
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
-    "Sub": lambda node, x, offset: x - offset,
-    "Mul": lambda node, x, factor: x * factor,
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(

@@ -25,6 +25,7 @@ from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.lookup import Lookup, entries
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
@@ -143,6 +144,7 @@ class _Lowering:
             "Gemm": self.gemm,
             **dict.fromkeys(JOINS, self.join),
             "Clip": self.clip,
+            "Lookup": self.lookup,
             "MaxPool": self.max_pool,
             "AveragePool": self.average_pool,
             "GlobalAveragePool": self.average_pool,
@@ -208,6 +210,11 @@ class _Lowering:
         rescaling = of_change(self.network.runtime, self.network.formats[node.inputs[0]].scale, form.scale)
         lo, hi = self.bounds(node, form)
         self.emit(Rescale(**rescaling, lo=lo, hi=hi), node, inputs, self.result(node, form))
+
+    def lookup(self, node: Node, inputs: list[int], form: Format) -> None:
+        lo, hi = _range(form)
+        tables = entries(node.attributes["values"], form.scale, form.zero_point, lo, hi)
+        self.emit(Lookup(tables=tables, lo=lo, hi=hi), node, inputs, self.result(node, form))
 
     def max_pool(self, node: Node, inputs: list[int], form: Format) -> None:
         lo, hi = self.bounds(node, form)

@@ -55,8 +55,9 @@ class Node:
     """One operator on activations that have a format.
 
     Attributes:
-        op_type: "Conv", "Gemm", "Clip" (a ReLU or clip that could not be fused), "Add", "MaxPool",
-            "AveragePool", "GlobalAveragePool", "Pad", "Concat", "Reshape", "Flatten" or "Transpose".
+        op_type: "Conv", "Gemm", "Clip" (a ReLU or clip that could not be fused), "Add", "Mul", "Lookup" (any function
+            of one value of 8 bits), "MaxPool", "AveragePool", "GlobalAveragePool", "Pad", "Concat", "Reshape",
+            "Flatten" or "Transpose".
         inputs: names of the activations it reads; keys of `Network.formats`.
         output: name of the activation it writes, after the fused Relu or Clip.
         attributes: as Python values, every default filled in:
@@ -65,6 +66,7 @@ class Node:
             AveragePool: kernel_shape, strides, pads, count_include_pad (where ceil_mode enlarged the output
             of a pool, the pads at the end are enlarged instead);
             Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
+            Lookup: values (float64 (256,): of the function, for the input's integers from -128 on);
             Pad: pads (all begins, then all ends, batch counted), value (float);
             Reshape: channels_last where the elements are counted (H, W, C), not (C, H, W). Others: empty.
         weight, bias: of Conv and Gemm, else None.

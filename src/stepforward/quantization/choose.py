@@ -9,11 +9,12 @@ import onnx_ir as ir
 
 from stepforward.graph.channels import channel_axis
 from stepforward.graph.nodes import attribute, constant, is_non_negative, present
+from stepforward.graph.pointwise import Functions
 from stepforward.network.network import LARGEST_LOGITS_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
 from stepforward.quantization.formats import QuantizationSettings
-from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, is_input_scaling
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import quantize_bias, quantize_weight
 from stepforward.quantization.winograd import suits_winograd
@@ -92,19 +93,24 @@ def _activations(graph, seen, settings):
     source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
     points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
-    for node in graph:
+    functions = Functions(graph)
+    for node in storing_nodes(graph):
         value = node.outputs[0]
-        if fused_clip(node) is not None or is_input_scaling(node):
-            continue
         if node.op_type in FORMAT_OF_INPUT:
-            points[value.name] = points[node.inputs[0].name]
+            points[value.name] = points[present(node.inputs[0]).name]
             continue
-        if node.op_type == "Concat" and len({points[source.name] for source in node.inputs}) == 1:
-            points[value.name] = points[node.inputs[0].name]  # parts of one tensor: nothing to round
+        if node.op_type == "Concat" and len({points[present(source).name] for source in node.inputs}) == 1:
+            points[value.name] = points[present(node.inputs[0]).name]  # parts of one tensor: nothing to round
             continue
-        magnitude = seen[value.name][1]
-        if value.is_graph_output() and settings.logits_bits == 16 and _computes(node):
+        least, magnitude = seen[value.name]
+        if (
+            value.is_graph_output()
+            and settings.logits_bits == 16
+            and (_computes(node) or functions.ends(node))
+        ):
             points[value.name] = _logits_point(value.name, magnitude)
+        elif functions.ends(node) and not settings.symmetric:
+            points[value.name] = _whole_point(value.name, max(least, -magnitude), magnitude)
         else:
             non_negative = is_non_negative(value) and not settings.symmetric
             points[value.name] = _point(value.name, magnitude, settings.activation_bits, non_negative)
@@ -130,6 +136,13 @@ def _point(name, magnitude, bits, non_negative):
     steps = 2**bits - 1 if non_negative else 2 ** (bits - 1) - 1
     scale = np.float32((magnitude or 1.0) / steps)
     return Point(max(scale, np.finfo(np.float32).tiny), -(2 ** (bits - 1)) if non_negative else 0, bits, name)
+
+
+def _whole_point(name, least, magnitude):
+    """All steps from `least`, at most 0, to `magnitude`: what functions give is rarely as far below 0 as above."""
+    least = min(least, 0.0)
+    scale = max(np.float32(((magnitude - least) or 1.0) / 255), np.finfo(np.float32).tiny)
+    return Point(scale, -128 - round(least / float(scale)), 8, name)
 
 
 def _parameters(layers, activations, settings):

@@ -3,6 +3,7 @@
 import onnx_ir as ir
 
 from stepforward.graph.nodes import constant, sole_consumer
+from stepforward.graph.pointwise import Functions
 from stepforward.operators.table import JOINS
 
 FORMAT_OF_INPUT = ("MaxPool", "Pad", "Reshape", "Flatten", "Transpose")
@@ -29,11 +30,23 @@ def first_value(graph: ir.Graph) -> ir.Value:
 
 
 def is_input_scaling(node: ir.Node) -> bool:
-    """Whether this is a Sub or Mul by constants: a canonical graph has them in front of the input only."""
-    return node.op_type in ("Sub", "Mul") and constant(node.inputs[1]) is not None
+    """Whether this is a Sub or Mul by one constant per channel: a canonical graph has them in front of the input
+    only. Those of functions are scalars."""
+    array = constant(node.inputs[1]) if node.op_type in ("Sub", "Mul") else None
+    return array is not None and array.ndim > 0
 
 
 def quantized_values(graph: ir.Graph) -> list[ir.Value]:
     """The input and every node output that is stored as integers, in order."""
-    computed = (node for node in graph if fused_clip(node) is None and not is_input_scaling(node))
-    return [first_value(graph), *(node.outputs[0] for node in computed)]
+    return [first_value(graph), *(node.outputs[0] for node in storing_nodes(graph))]
+
+
+def storing_nodes(graph: ir.Graph) -> list[ir.Node]:
+    """The nodes whose results are stored as integers, in order."""
+    functions = Functions(graph)
+    return [
+        node
+        for node in graph
+        if not (functions.inside(node) or is_input_scaling(node))
+        and (node in functions.last or fused_clip(node) is None)
+    ]

@@ -64,7 +64,7 @@ def test_the_argument_is_not_changed(exported):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("c = Sigmoid(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "Sigmoid node 'c' is not supported"),
+        ("c = Hardmax(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "Hardmax node 'c' is not supported"),
         ("c = LSTM<hidden_size=3>(x, w, w)\ny = Flatten(c)", "LSTM node .* is not supported"),
         ("y = Relu(x)", r"not \(N, classes\)"),
         ("y = Identity(x)", "is its input"),

@@ -428,9 +428,20 @@ def test_a_chain_read_twice_is_folded_up_to_there():
     canonical_like(parse(body, m=ramp(2, 1, 1) + 1), "Conv Conv Add GlobalAveragePool Flatten")
 
 
-def test_division_by_a_computed_tensor_is_refused():
-    with pytest.raises(StepforwardError, match="Div node 'c' is not supported"):
-        canonicalize(parse(f"c = Div(one, x)\n{HEAD}", one=np.float32(1)))
+def test_a_quotient_of_tensors_becomes_a_product_and_a_difference_a_sum():
+    pool = "p = GlobalAveragePool(x)\ne = Exp(p)"
+    kinds = "GlobalAveragePool Exp Reciprocal Mul GlobalAveragePool Flatten"
+    canonical_like(parse(f"{pool}\nc = Div(x, e)\n{HEAD}"), kinds)
+    canonical_like(
+        parse(f"{pool}\nc = Sub(x, p)\n{HEAD}"), "GlobalAveragePool Neg Add GlobalAveragePool Flatten"
+    )
+
+
+def test_slopes_of_channels_become_a_sum_of_products():
+    slopes = np.array([0.1, 0.5, -0.2, 0], np.float32).reshape(4, 1, 1)
+    body = f"a = Conv(x, w)\nc = PRelu(a, s)\n{HEAD}"
+    kinds = "Conv Relu Conv Conv Add GlobalAveragePool Flatten"
+    canonical_like(parse(body, w=ramp(4, 2, 1, 1), s=slopes), kinds)
 
 
 @pytest.mark.parametrize("keep", [0, 1])
@@ -452,8 +463,10 @@ def test_reductions_of_an_image_with_channels_last(kind, axes, keep):
 
 @pytest.mark.parametrize("count", [3, 4])
 def test_a_sum_of_several_is_added_up_in_twos(count):
-    body = f"a = Relu(x)\nb = Neg(x)\nc = Sum({', '.join(['a', 'b', 'x', 'a'][:count])})\n{HEAD}"
-    canonical_like(parse(body), "Relu Conv" + " Add" * (count - 1) + " GlobalAveragePool Flatten")
+    body = f"a = Relu(x)\nb = Conv(x, w)\nc = Sum({', '.join(['a', 'b', 'x', 'a'][:count])})\n{HEAD}"
+    canonical_like(
+        parse(body, w=ramp(2, 2, 1, 1)), "Relu Conv" + " Add" * (count - 1) + " GlobalAveragePool Flatten"
+    )
 
 
 def held_to_onnx_runtime(body, **weights):

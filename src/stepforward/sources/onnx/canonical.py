@@ -22,6 +22,7 @@ from stepforward.sources.onnx.passes.merge_pad import merge_pad
 from stepforward.sources.onnx.passes.name_everything import name_everything
 from stepforward.sources.onnx.passes.normalize_clip import normalize_clip
 from stepforward.sources.onnx.passes.normalize_reshape import normalize_reshape
+from stepforward.sources.onnx.passes.one_value import one_value
 from stepforward.sources.onnx.passes.picks import picks
 from stepforward.sources.onnx.passes.positive_axes import positive_axes
 from stepforward.sources.onnx.passes.remove_noops import remove_noops
@@ -86,6 +87,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     block_moves(graph)
     infer_shapes(model)
     explicit_pads(graph)
+    one_value(graph)
     fold_affine(graph)
     merge_pad(graph)
     flatten_output(graph)

@@ -6,7 +6,9 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.functions import FUNCTIONS
 from stepforward.graph.nodes import attribute, constant, describe, dims, present
+from stepforward.graph.pointwise import Functions
 from stepforward.operators.table import JOINS
 
 _WINDOW = ("kernel_shape", "strides", "dilations", "pads")
@@ -21,6 +23,7 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
     Raises:
         StepforwardError: naming the node.
     """
+    functions = Functions(graph)
     for node in graph:
         shape = dims(node.outputs[0], node)
         if shape[0] != batch:
@@ -54,6 +57,13 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             )
         if node.op_type in ("Conv", "MaxPool", "AveragePool"):
             _check_window(node)
+        if node in functions.last:
+            continue
+        if node.op_type in FUNCTIONS and node.op_type not in (*JOINS, "Relu", "Clip"):
+            raise StepforwardError(
+                f"{describe(node)} does not compute a function of one value",
+                "give it one computed operand, and scalars as the others",
+            )
         activations = node.inputs if node.op_type in (*JOINS, "Concat") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):
             raise StepforwardError(

@@ -6,12 +6,13 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.functions import FUNCTIONS
 from stepforward.graph.nodes import copy_model, is_quantized, operator_name
 from stepforward.operators.table import JOINS
 
 CANONICAL = (
-    *JOINS,
-    *("Conv", "Gemm", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool"),
+    *dict.fromkeys((*JOINS, *FUNCTIONS)),
+    *("Conv", "Gemm", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
 )
 """Operators of the canonical graph."""
@@ -45,14 +46,14 @@ _REWRITTEN = {
         "SpaceToDepth",
         "Squeeze",
     ),
-    *("Split", "Sub", "Sum", "Tile", "Unsqueeze"),
+    *("Split", "Sub", "Sum", "Swish", "Tile", "Unsqueeze"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
-_TWO_COMPUTED = {"Div", "Gemm", "MatMul", "Max", "Min", "Mul", "Sub"} - JOINS.keys()
+_TWO_COMPUTED = {"Gemm", "MatMul", "Max", "Min", "PRelu", "Pow"}
 """Operators of which one operand must be constant."""
 
-_OVER_CLASSES = {"LogSoftmax", "Sigmoid", "Softmax"}
+_OVER_CLASSES = {"LogSoftmax", "Softmax"}
 """Operators that are dropped at the network's end, and only there."""
 
 _UNCHANGED_BY = {"Cast", "CastLike", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
@@ -95,11 +96,11 @@ def unsupported(model: ir.Model) -> list[Unsupported]:
     No shape is looked at, so the list is complete whatever else is wrong with the model. An operator that is
     supported may still be refused for how it is used, once shapes are known.
 
-    >>> body = "a = Erf(x) b = Tanh(a) y = Tanh(b)"
+    >>> body = "a = Hardmax(x) b = Softmax(a) y = Hardmax(b)"
     >>> head = '<ir_version: 10, opset_import: ["": 21]> net (float[N,4] x) => (float[N,4] y)'
     >>> model = ir.from_onnx_text(f"{head} {{ {body} }}")
     >>> [(found.operator, found.count) for found in unsupported(model)]
-    [('Erf', 1), ('Tanh', 2)]
+    [('Hardmax', 2), ('Softmax', 1)]
     """
     if is_quantized(model):
         return []
@@ -175,8 +176,6 @@ def _reason(node, computed, known):
         return None if operator in known else _remedy(node)
     if operator in _TWO_COMPUTED and len(computed) > 1:
         return _PRODUCT
-    if operator == "Div" and node.inputs[1] in computed:
-        return "only a division by constants is supported"
     if operator in ("Gather", "GatherND") and node.inputs[1] in computed:
         return _remedy(node)
     if operator in _OVER_CLASSES and _ends(node):
@@ -201,10 +200,7 @@ def _remedy(node):
     return _REMEDIES.get(node.op_type, f"replace it by operators among {', '.join(CANONICAL)}")
 
 
-_PRODUCT = (
-    f"one of its operands must be constant: {' and '.join(JOINS)} alone combine two computed tensors, attention is not "
-    "supported yet"
-)
+_PRODUCT = "one of its operands must be constant: attention is not supported yet"
 _OTHER_DOMAIN = "export the model with ONNX's own operators only"
 _RUNTIME = "an optimizer of ONNX Runtime wrote it: give the model as it was before, from the exporter"
 _DOMAINS = {
@@ -214,13 +210,6 @@ _DOMAINS = {
 }
 
 _BY_REMEDY = {
-    "train with ReLU, ReLU6 or Hardtanh as the activation": (
-        *("Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Selu"),
-        *("Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu"),
-    ),
-    "a Sigmoid is supported only as the end of a network with one output; inside, train with ReLU or ReLU6": (
-        "Sigmoid",
-    ),
     "train with BatchNorm, which is folded into the layer before it": (
         *("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN", "LpNormalization"),
         *("MeanVarianceNormalization", "RMSNormalization"),
@@ -253,9 +242,7 @@ _BY_REMEDY = {
         *("ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"),
     ),
     "random numbers belong to training: export with model.eval()": tuple(sorted(RANDOM)),
-    "compute spectra and logarithms of the input in the preprocessing (kind log_mel)": (
-        *("DFT", "Log", "STFT", "MelWeightMatrix"),
-    ),
+    "compute spectra of the input in the preprocessing (kind log_mel)": ("DFT", "STFT", "MelWeightMatrix"),
     "give the float model it was made from; `stepforward quantize` writes the integer model": (
         *("ConvInteger", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearConv"),
         *("QLinearMatMul", "QuantizeLinear"),

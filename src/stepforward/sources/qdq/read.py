@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.functions import FUNCTIONS, evaluate, scalar
 from stepforward.graph.nodes import attribute, constant, copy_model, describe, dims, is_quantized, present
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.operators.table import JOINS
@@ -58,6 +59,7 @@ class _Reader:
         self.scaling = {}
         self.parameters = {}
         self.activations = {}
+        self.functions = {}
         self.pending = {}
         self.written = {}
         self.formats = {}
@@ -72,6 +74,8 @@ class _Reader:
             self.write(node)
         elif node.inputs and node.inputs[0] is self.source and node.op_type in _SCALING:
             self.scale_input(node)
+        elif self.is_function(node):
+            pass
         elif node.op_type in CANONICAL:
             self.compute(node)
         else:
@@ -92,6 +96,31 @@ class _Reader:
             raise damaged(f"{describe(node)} is not a step that the input may go through")
         self.scaling[field] = tuple(float(number) for number in array.reshape(-1))
         self.source = node.outputs[0]
+
+    def is_function(self, node):
+        """Note what a node gives for every integer of the one activation that its function begins with; whether it
+        is no operator by itself."""
+        if node.op_type not in FUNCTIONS:
+            return False
+        names, operands = set(), []
+        for value in node.inputs:
+            name, values = (
+                (None, constant(value)) if value is None or scalar(value) else self._function(value)
+            )
+            operands.append(values)
+            names |= set() if value is None or scalar(value) else {name}
+        if len(names) != 1 or None in names:
+            return False
+        self.functions[node.outputs[0]] = names.pop(), evaluate(node, *operands)
+        return node.op_type not in ("Relu", "Clip") or node.inputs[0] not in self.activations
+
+    def _function(self, value):
+        """The name of an activation of 8 bits, and the real values of a function of it; or (None, None)."""
+        name = self.activations.get(value)
+        if name is None or self.formats[name].dtype != "s8":
+            return self.functions.get(value, (None, None))
+        form = self.formats[name]
+        return name, form.scale * (np.arange(-128.0, 128.0) - form.zero_point)
 
     def compute(self, node):
         source, result = node.inputs[0], node.outputs[0]
@@ -123,6 +152,9 @@ class _Reader:
             self.input = name
             return
         before = self.pending.pop(value, None)
+        if before is None and value in self.functions:
+            argument, values = self.functions[value]
+            before = Node("Lookup", value.producer().name, (argument,), "", {"values": values})
         if before is None:
             raise damaged(f"{describe(node)} does not follow an operator")
         if before.op_type in FORMAT_OF_INPUT and _steps(self.formats[name]) != _steps(

@@ -18,6 +18,7 @@ from stepforward.graph.nodes import (
     set_constant,
     sole_consumer,
 )
+from stepforward.graph.pointwise import Functions
 
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 
@@ -33,7 +34,10 @@ def fold_affine(graph: ir.Graph) -> None:
     Raises:
         StepforwardError: the constant varies inside a channel.
     """
+    functions = Functions(graph)
     for node in list(graph):
+        if node in functions.last:
+            continue
         affine = _affine(node) if node.graph is not None else None  # one of a chain is gone with the first
         if affine is None:
             continue
@@ -49,7 +53,7 @@ def fold_affine(graph: ir.Graph) -> None:
             _forget(producer.graph, shift_name)
             _fold_back(producer, scale, shift, shift_name)
         else:
-            last, scale, shift = _chain(node, scale, shift)
+            last, scale, shift = _chain(node, scale, shift, functions)
             if not _fold_forward(last, source, scale, shift):
                 _depthwise(last, source, scale, shift)
 
@@ -78,9 +82,9 @@ def _affine(node):
     return (source, one, -value, None) if index == 1 else (source, -one, value, None)
 
 
-def _chain(node, scale, shift):
+def _chain(node, scale, shift, functions):
     """The last of the affine nodes that follow each other from `node` on, and what all of them do together."""
-    while (reader := sole_consumer(node.outputs[0])) is not None:
+    while (reader := sole_consumer(node.outputs[0])) is not None and reader not in functions.last:
         affine = _affine(reader)
         if affine is None:
             break
