@@ -35,9 +35,7 @@ CLIPS_PER_DIGIT = 10
 
 def _settings(**given: Any) -> Settings:
     """The first release's, with the given ones in place of them: each run shows one thing more."""
-    found = ("epsilon", "lr") if given.get("sizes", "absolute") != "absolute" else ()
-    own = with_preset("first-release", given)
-    return Settings(**{name: value for name, value in own.items() if name not in found or name in given})
+    return Settings(**with_preset("first-release", given))
 
 
 ONE_DIRECTION = _settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_batch=False, temperature=1.0)

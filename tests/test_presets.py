@@ -27,6 +27,15 @@ def test_what_is_given_counts_instead():
     assert with_preset(None, {"lr": 1e-4}) == {"lr": 1e-4}
 
 
+def test_other_sizes_leave_its_absolute_numbers_out():
+    found = Settings(**with_preset("paper", {"sizes": "relative"}))
+    assert (found.epsilon, found.lr) == (Settings().epsilon, Settings().lr)
+    assert found.automatic == ("epsilon", "lr")
+    given = Settings(**with_preset("paper", {"sizes": "relative", "lr": 0.05}))
+    assert (given.automatic, given.lr) == (("epsilon",), 0.05)
+    assert with_preset("paper", {"sizes": "absolute"})["epsilon"] == 1e-3
+
+
 def test_another_word_is_refused():
     with pytest.raises(StepforwardError, match="preset = 'papers'") as error:
         adapt("model.onnx", "data", preset="papers")

@@ -61,6 +61,8 @@ setting before epsilon and rate found themselves."""
 def with_preset(preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a preset, and those that were given instead of its own.
 
+    Its epsilon and learning rate are of its `sizes`: with others they are found, unless they are given.
+
     Raises:
         StepforwardError: there is no such preset.
 
@@ -74,6 +76,8 @@ def with_preset(preset: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     own = dict(PRESETS[preset])
     if given.get("minutes") is not None:
         del own["steps"]
+    if given.get("sizes", own["sizes"]) != own["sizes"]:
+        del own["epsilon"], own["lr"]  # they are numbers of the preset's own sizes
     return own | dict(given)
 
 

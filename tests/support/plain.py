@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stepforward.presets import PRESETS
+from stepforward.presets import PRESETS, with_preset
 from stepforward.settings import Settings
 
 _OWN = ("method", "bits", "steps", "balance")
@@ -11,6 +11,6 @@ PLAIN = {name: value for name, value in PRESETS["first-release"].items() if name
 
 
 def plain(**given: Any) -> Settings:
-    """Those settings with the given ones in place of theirs; sizes that are relative find epsilon and lr."""
-    found = ("epsilon", "lr") if given.get("sizes", "absolute") != "absolute" else ()
-    return Settings(**{name: value for name, value in PLAIN.items() if name not in found} | given)
+    """Those settings with the given ones in place of theirs."""
+    own = with_preset("first-release", given)
+    return Settings(**{name: value for name, value in own.items() if name not in _OWN or name in given})
