@@ -119,14 +119,18 @@ def test_the_command_names_a_switch_by_its_word(share_batch, word):
     assert f"--directions 4 {word} --seed 7" in Page(render(given)).text
 
 
-def test_the_training_loss_is_drawn_with_its_temperature(monkeypatch):
+def test_losses_are_drawn_with_their_temperatures(monkeypatch):
     labels = []
     monkeypatch.setattr(curves, "_dress", lambda axes, *_: labels.extend(axes.get_legend_handles_labels()[1]))
     curves.curve(result(settings={"temperature": 2.0}), curves.LIGHT)
     assert "training loss at temperature 2" in labels
+    assert any(label.startswith("validation loss") and "temperature" not in label for label in labels)
     labels.clear()
-    curves.curve(result(settings={"temperature": 2.0}, method="backprop"), curves.LIGHT)
-    assert "training loss" in labels
+    curves.curve(result(settings={"temperature": 2.0, "judge": "training"}), curves.LIGHT)
+    assert any(label.startswith("validation loss at temperature 2") for label in labels)
+    labels.clear()
+    curves.curve(result(settings={"temperature": 2.0, "judge": "training"}, method="backprop"), curves.LIGHT)
+    assert "training loss" in labels and not any("temperature" in label for label in labels)
 
 
 def test_the_same_result_gives_the_same_page():

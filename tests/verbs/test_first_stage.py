@@ -53,6 +53,16 @@ def test_a_run_begins_with_the_matched_model_and_says_so(run, learnt, task):
     assert "first stage" in repr(result)
 
 
+def test_it_is_judged_as_the_steps_are(run, learnt, task):
+    """By the loss at the training temperature, which the first validation of the run has as well."""
+    result = adapt(learnt, dim(task.data), **OPTIONS | {"judge": "training"})
+    stage, plain = result["first_stage"], run[1]["first_stage"]
+    assert (stage["temperature"], plain["temperature"]) == (2.0, 1.0)
+    assert stage["loss_before"] != plain["loss_before"]
+    assert result["curve"][0]["validation_loss"] == pytest.approx(stage["loss_after"])
+    assert "the loss of held-out samples at temperature 2 from" in result.first_stage.told
+
+
 def test_the_file_written_is_the_program_that_was_measured(run, task):
     folder, result = run
     measured = evaluate(folder / "adapted.onnx", dim(task.test))
@@ -122,6 +132,8 @@ def test_a_float_model_is_adapted_all_the_same_and_a_note_names_quantize(task):
     result = adapt(task.float_model, task.data, **OPTIONS)
     assert result["first_stage"]["kept"].startswith("base: ") and result["first_stage"]["sites"] == []
     assert sum("stepforward quantize" in note for note in result["notes"]) == 1
+    none = adapt(task.float_model, task.data, **OPTIONS | {"first_stage": "none"})
+    assert not any("stepforward quantize" in note for note in none["notes"])
 
 
 def test_backpropagation_has_no_first_stage():

@@ -15,6 +15,7 @@ from stepforward.methods.table import METHODS
 from stepforward.report.units import show_percent
 from stepforward.run.result import RunResult
 from stepforward.run.training import CurveRow
+from stepforward.run.tried import at_temperature
 
 LIGHT = {"ink": "#374151", "grid": "#e2e5ea", "blue": "#2563eb", "orange": "#c2410c", "grey": "#6b7280"}
 DARK = {"ink": "#d1d5db", "grid": "#353c49", "blue": "#7aa7ff", "orange": "#fb923c", "grey": "#9ca3af"}
@@ -96,14 +97,20 @@ def _with_count(text: str, samples: int | None) -> str:
 
 def _losses(axes: Axes, result: RunResult, points: Sequence[CurveRow], colours: dict[str, str]) -> None:
     steps = _column(points, "step")
-    training, temperature = _column(points, "train_loss"), _temperature(result)
-    label = "training loss" if temperature == 1 else f"training loss at temperature {temperature:g}"
-    axes.plot(steps, training, color=colours["orange"], linewidth=1.3, label=label)
+    temperature = _temperature(result)
+    axes.plot(
+        steps,
+        _column(points, "train_loss"),
+        color=colours["orange"],
+        linewidth=1.3,
+        label=f"training loss{at_temperature(temperature)}",
+    )
+    judged = temperature if result.settings.get("judge") == "training" else 1
     axes.plot(
         steps,
         _column(points, "validation_loss"),
         color=colours["blue"],
-        label=f"validation loss{_alike(result)}",
+        label=f"validation loss{at_temperature(judged)}{_alike(result)}",
     )
     axes.set_ylabel("loss, nats")
     axes.set_ylim(bottom=0)
@@ -114,7 +121,7 @@ def _alike(result: RunResult) -> str:
 
 
 def _temperature(result: RunResult) -> float:
-    """Of the training loss; validation is always scored at 1."""
+    """Of the training loss."""
     known = "temperature" in METHODS[result.method].takes
     return result.settings.get("temperature", 1) if known else 1
 

@@ -79,6 +79,7 @@ def attempt(
     threads: int | None,
     balance: bool = False,
     strengths: Sequence[int] = (WHOLE,),
+    temperature: float = 1.0,
 ) -> Attempt:
     """Match a program, and keep that where samples say so: held-out ones by their losses; without labels all of them
     by what predictions say, and held-out ones by their distances.
@@ -91,6 +92,7 @@ def attempt(
         threads: of the C core. Changes nothing.
         balance: whether every class of them counts alike.
         strengths: to try, in rising order, the last of them `WHOLE`.
+        temperature: of the losses.
     """
     tried = candidates(program, references, x, threads, strengths)
     base = Candidate(0, (), {}, program)
@@ -99,7 +101,7 @@ def attempt(
         scores, weighed = None, None
     else:
         counts = class_weights(held_y, balance)
-        scored = [score_of(one.program, held_x, held_y, threads) for one in (base, *tried)]
+        scored = [score_of(one.program, held_x, held_y, threads, temperature) for one in (base, *tried)]
         place = min(range(len(tried)), key=lambda i: (scored[1 + i].weighed(counts)[1], -i))
         chosen, scores, information = tried[place], (scored[0], scored[1 + place]), None
         weighed = scores[0].weighed(counts), scores[1].weighed(counts)
@@ -122,9 +124,15 @@ def both_scores(
     return score_of(program, x, y, threads), score_of(changed, x, y, threads)
 
 
-def score_of(program: Program, x: NDArray[np.int8], y: NDArray[np.integer], threads: int | None) -> Score:
-    """How samples do; `threads` of the C core change nothing."""
-    return score(program, logits_of(CoreEngine(program, threads=threads), x), y)
+def score_of(
+    program: Program,
+    x: NDArray[np.int8],
+    y: NDArray[np.integer],
+    threads: int | None,
+    temperature: float = 1.0,
+) -> Score:
+    """How samples do, by the loss at a temperature; `threads` of the C core change nothing."""
+    return score(program, logits_of(CoreEngine(program, threads=threads), x), y, temperature)
 
 
 def _gate(

@@ -18,6 +18,12 @@ from stepforward.run.stage import Stage, of_attempt
 from stepforward.scores import Score
 from stepforward.settings import Settings
 
+_TO_MATCH = (
+    "if you have samples that the model was made for, quantize it on them first (stepforward quantize MODEL --data "
+    "SOURCE_DATA --out FILE) and adapt FILE: the run then begins by matching, which often gains more than its steps",
+)
+"""Of a float model: one that is quantized already may not have another form."""
+
 
 @dataclass(frozen=True, eq=False)
 class Begun:
@@ -76,19 +82,18 @@ def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path
     opened = prepared.opened
     if opened.is_float or not opened.statistics:
         why = "the model does not say what its activations are on the data it was made for"
-        note = (
-            f"not matched first: {why}; quantize the float model on such data (stepforward quantize MODEL --data "
-            "SOURCE_DATA --out FILE) and give FILE"
-        )
-        return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=(note,))
+        return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=_TO_MATCH if opened.is_float else ())
     program = lower(opened.network())
     references = from_words(opened.statistics, program, opened.name)
     x, held = (quantize_input(program, part.x) for part in (prepared.train, prepared.validation))
-    tried = attempt(program, references, x, held, prepared.validation.y, settings.threads, settings.balance)
+    tried = attempt(
+        *(program, references, x, held, prepared.validation.y, settings.threads, settings.balance),
+        temperature=settings.judging_temperature,
+    )
     constants = tuple(recorded_sites(program, tried.made))
     if recorded is not None:
         _check_same(constants, recorded, path)
-    told = of_attempt(tried)
+    told = of_attempt(tried, settings.judging_temperature)
     if tried.kept != MATCHED:
         return Begun(prepared, told=told)
     model = written(opened, tried.program, tried.made)

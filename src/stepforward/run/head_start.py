@@ -44,9 +44,10 @@ class HeadStart:
 
     Attributes:
         kept: what the last layer was made of, or "base: " and why it was not.
-        loss_before, loss_after: of held-out samples, mean nats; None where nothing was tried.
+        loss_before, loss_after: of held-out samples, mean nats at `temperature`; None where nothing was tried.
         accuracy_before, accuracy_after: of them.
         forward_passes: samples sent through the network.
+        temperature: at which losses are measured, that of what chooses the weights.
     """
 
     kept: str
@@ -55,11 +56,14 @@ class HeadStart:
     accuracy_before: float | None = None
     accuracy_after: float | None = None
     forward_passes: int = 0
+    temperature: float = 1.0
 
     @property
     def told(self) -> str:
         """One line for people."""
-        return in_one_line(self.kept, self.loss_before, self.loss_after, self.forward_passes)
+        return in_one_line(
+            self.kept, self.loss_before, self.loss_after, self.forward_passes, self.temperature
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +121,11 @@ def start_head(
             loss, found = rest, (name, layer, changed, tried)
     passes = len(y) + len(held_y)
     if found is None:
-        told = HeadStart(kept="base: no start helped on held-out samples", forward_passes=passes)
+        told = HeadStart(
+            kept="base: no start helped on held-out samples",
+            forward_passes=passes,
+            temperature=settings.judging_temperature,
+        )
         return Started(program, program, told=told)
     name, layer, changed, tried = found
     told = HeadStart(
@@ -127,6 +135,7 @@ def start_head(
         accuracy_before=first.accuracy,
         accuracy_after=tried.accuracy,
         forward_passes=passes,
+        temperature=settings.judging_temperature,
     )
     return Started(changed, program, layer, told)
 

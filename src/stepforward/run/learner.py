@@ -65,7 +65,7 @@ class Learner(Protocol):
         ...
 
     def judged(self) -> Score:
-        """How they do on the validation samples by the loss that trains them: what chooses the weights to keep."""
+        """How they do on the validation samples by the loss that chooses the weights to keep."""
         ...
 
     @property

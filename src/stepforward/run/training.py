@@ -14,7 +14,8 @@ from stepforward.run.session import Score, Session
 
 @dataclass(frozen=True, kw_only=True)
 class CurveRow:
-    """One validation: losses in nats per sample; the training loss is smoothed, None before the first new step."""
+    """One validation: losses in nats per sample, that of validation at the temperature of what chooses the weights; the
+    training loss is smoothed, None before the first new step."""
 
     step: int
     train_loss: float | None
