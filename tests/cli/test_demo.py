@@ -14,6 +14,7 @@ def test_the_demo_runs_from_the_package_alone(run_json, run, short, tmp_path):
     assert (code, result["out"], result["measured_on"]) == (0, "stepforward-demo", "test")
     assert result["samples"]["train"] + result["samples"]["validation"] == 100
     assert result["samples"]["test"] == 300
+    assert not any("stepforward quantize" in note for note in result["notes"])
     page = (tmp_path / "stepforward-demo" / "report.html").read_text("utf-8")
     assert "300 test samples" in page
     code, answer = run_json("demo")

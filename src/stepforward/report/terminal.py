@@ -93,7 +93,7 @@ def notes_of(notes: Iterable[str], result: Mapping[str, Any]) -> list[Text]:
 
 def _first_stage(result: RunResult) -> list[Row]:
     stage = result.first_stage
-    if stage is None or not stage.sites:  # without statistics a note says so
+    if stage is None or not stage.sites:  # without statistics there is nothing to match
         return []
     corrected = sum(site.share > 0 for site in stage.sites) if stage.constants_bytes else 0
     return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]

@@ -10,8 +10,8 @@ from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.result import Result
 
-OPTIONS = {"train": "all", "seed": 0}
-"""Settings of the demo; every other setting is the default."""
+OPTIONS = {"train": "all", "seed": 0, "first_stage": "none"}
+"""Settings of the demo, whose model is a float one without statistics to match; every other setting is the default."""
 
 
 @takes_settings
