@@ -207,8 +207,7 @@ def main():
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
     tables |= learning.made(load("learning"))
-    matched = load("matching")
-    tables |= {name: lambda make=make: make(matched) for name, make in MATCHING.items()}
+    tables |= {name: lambda of=of, make=make: make(load(of)) for name, (of, make) in MATCHING.items()}
     for document in DOCUMENTS:
         document.write_text(filled(document.read_text(), tables))
 

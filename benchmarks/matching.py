@@ -2,13 +2,16 @@
 
 A stream is adapted to while it is predicted, without labels: in batches of 64, layer by layer, or one sample at a time
 as a device does it. Label shift: streams that hold one, two or five classes. Needs the data packs (STEPFORWARD_DATA,
-see docs/benchmarks.md) and the extra [torch]. No randomness: the first images of each corruption, in their order.
+see docs/benchmarks.md) and the extra [torch]. No randomness: the first images of each corruption, in their order. What
+was measured is kept in `build/matching.json`, and a run that was stopped continues there.
 """
 
 import argparse
+import hashlib
+import json
 
 import numpy as np
-from common import DATA, write
+from common import DATA, ROOT, write
 from corrupted_cifar import MEAN, STD, images_of, network
 
 import stepforward as sf
@@ -19,7 +22,7 @@ from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.matching.online import Online
 from stepforward.matching.plan import for_matching
-from stepforward.matching.words import from_words
+from stepforward.matching.words import from_words, to_words
 from stepforward.sources.open import open_source
 
 STREAMS = {
@@ -27,6 +30,23 @@ STREAMS = {
     "two classes": [(0, 1), (2, 7), (3, 5), (4, 8), (6, 9)],
     "five classes": [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)],
 }
+
+
+KEPT = ROOT / "build" / "matching.json"
+"""Rows of the present options, base and references."""
+
+
+def kept(of, name, measure):
+    """The row of that name that an earlier run of the same things measured, or what `measure` gives now."""
+    found = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    if found.get("of") != of:
+        found = {"of": of, "rows": {}}
+    if name not in found["rows"]:
+        found["rows"][name] = measure()
+        KEPT.parent.mkdir(parents=True, exist_ok=True)
+        KEPT.write_text(json.dumps(found))
+        print(name, found["rows"][name], flush=True)
+    return found["rows"][name]
 
 
 def correct(program, references, x, y, batch):
@@ -62,16 +82,15 @@ def main():
 
     sets = {name: (corrupted[name], corrupted["label"]) for name in corrupted.files if name != "label"}
     sets["clean"] = (test["images"][:1000], test["label"][:1000])
-    rows = {}
-    for name, (images, labels) in sets.items():
+    digest = hashlib.sha256(json.dumps(to_words(references, 0)).encode()).hexdigest()
+    of = {"options": vars(given), "base": program.weights_sha256, "references": digest}
+    ways = {"batch 64": (given.images, 64), "one at a time": (given.online_images, 1)}
+    ways = {way: numbers for way, numbers in ways.items() if numbers[0]}
+
+    def corruption(name):
         row = {}
-        for way, count, batch in (
-            ("batch 64", given.images, 64),
-            ("one at a time", given.online_images, 1),
-        ):
-            if not count:
-                continue
-            x, y = inputs(images[:count]), labels[:count]
+        for way, (count, batch) in ways.items():
+            x, y = inputs(sets[name][0][:count]), sets[name][1][:count]
             before = int((logits_of(CoreEngine(program), x).argmax(axis=1) == y).sum())
             after = correct(program, references, x, y, batch)
             row[way] = {
@@ -79,26 +98,29 @@ def main():
                 "source": round(100 * before / len(y), 1),
                 "matched": round(100 * after / len(y), 1),
             }
-        rows[name] = row
-        print(name, row, flush=True)
-    streams = {}
-    ways = [("batch 64", 64), *([("one at a time", 1)] if given.online_images else [])]
-    for name in ("clean", "contrast"):
+        return row
+
+    def stream(name, parts):
         x, labels = inputs(sets[name][0]), sets[name][1]
-        for kind, parts in STREAMS.items():
-            found = dict.fromkeys(("images", "source", *(way for way, _ in ways)), 0)
-            for part in parts:
-                chosen = np.flatnonzero(np.isin(labels, part))[: given.stream_images]
-                plain = logits_of(CoreEngine(program), x[chosen]).argmax(axis=1)
-                found["images"] += len(chosen)
-                found["source"] += int((plain == labels[chosen]).sum())
-                for way, batch in ways:
-                    found[way] += correct(program, references, x[chosen], labels[chosen], batch)
-            streams[f"{name}, {kind}"] = {
-                key: value if key == "images" else round(100 * value / found["images"], 1)
-                for key, value in found.items()
-            }
-            print(name, kind, streams[f"{name}, {kind}"], flush=True)
+        found = dict.fromkeys(("images", "source", *ways), 0)
+        for part in parts:
+            chosen = np.flatnonzero(np.isin(labels, part))[: given.stream_images]
+            plain = logits_of(CoreEngine(program), x[chosen]).argmax(axis=1)
+            found["images"] += len(chosen)
+            found["source"] += int((plain == labels[chosen]).sum())
+            for way, (_, batch) in ways.items():
+                found[way] += correct(program, references, x[chosen], labels[chosen], batch)
+        return {
+            key: value if key == "images" else round(100 * value / found["images"], 1)
+            for key, value in found.items()
+        }
+
+    rows = {name: kept(of, name, lambda name=name: corruption(name)) for name in sets}
+    streams = {
+        f"{name}, {kind}": kept(of, f"{name}, {kind}", lambda name=name, parts=parts: stream(name, parts))
+        for name in ("clean", "contrast")
+        for kind, parts in STREAMS.items()
+    }
     means = {
         way: {
             key: round(float(np.mean([row[way][key] for name, row in rows.items() if name != "clean"])), 1)

@@ -1,4 +1,4 @@
-"""The tables of docs/results.md on statistics matching, from benchmarks/results/matching.json."""
+"""The tables of docs/results.md on statistics matching, from benchmarks/results/matching*.json."""
 
 from typing import Any
 
@@ -39,4 +39,29 @@ def streams(result: dict[str, Any]) -> str:
     return table(rows, {**headings, **{way: f"matched, {way}" for way in ways}})
 
 
-TABLES = {"matching_corruptions": corruptions, "matching_streams": streams}
+def gate(result: dict[str, Any]) -> str:
+    """Every kind of task: as it is, everything corrected, and as strong as predictions say."""
+    rows = [
+        {
+            "half": row["half"],
+            "task": row["task"],
+            "source": f"{row['source']:.1f}",
+            "whole": f"{row['whole']:.1f}",
+            "strength": f"{4 * row['strength']:.0f}/4",
+            "matched": f"{row['matched']:.1f}",
+            "bits": " to ".join(f"{value:.2f}" for value in row["bits"]),
+        }
+        for row in result["rows"]
+    ]
+    headings = {"half": "half", "task": "task", "source": "as it is", "whole": "corrected whole"}
+    return table(
+        rows, {**headings, "strength": "strength", "matched": "`--method match`", "bits": "information, bits"}
+    )
+
+
+TABLES = {
+    "matching_corruptions": ("matching", corruptions),
+    "matching_streams": ("matching", streams),
+    "matching_gate": ("matching_gate", gate),
+}
+"""Makers of tables, and the results they are made from."""
