@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
+from stepforward.network.runtimes import RUNTIMES
 from stepforward.quantization.formats import QuantizationSettings
 
 BITS = ("16w8a", "8w8a", "4w8a")
@@ -156,6 +157,16 @@ class Settings:
         "what each takes. Never changes a result.",
         "CHOICE",
         choices=MEMORIES,
+    )
+    runtime: str = _row(
+        "auto",
+        "Of a TensorFlow Lite file: whose integers its program computes, to the last bit. tflm: TensorFlow Lite Micro; "
+        "cmsis: with CMSIS-NN; litert: LiteRT as it is installed (XNNPACK); litert-ref: its reference kernels. auto: "
+        "tflm.",
+        "NAME",
+        choices=("auto", *RUNTIMES),
+        decides=True,
+        unsaid="auto",
     )
     method: str = _row(
         "qzo-ff",

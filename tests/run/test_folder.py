@@ -9,14 +9,14 @@ from stepforward import files
 from stepforward.errors import StepforwardError
 from stepforward.run import folder as folders
 from stepforward.run.training import CurveRow
-from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.open import open_source
 
 
 @pytest.fixture
-def graph():
+def model():
     import onnx_ir as ir
 
-    return canonicalize(ir.from_proto(stripes.network()))
+    return open_source(ir.from_proto(stripes.network()))
 
 
 def test_a_new_folder_is_not_made_before_it_is_needed(tmp_path):
@@ -98,7 +98,7 @@ def test_replacing_a_run_removes_its_result_first(tmp_path, monkeypatch):
     assert {removed[0], removed[1]} == {"result.json", "journal"} and set(removed) == set(folders.FILES)
 
 
-def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph, monkeypatch):
+def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, model, monkeypatch):
     (tmp_path / "journal").touch()
     written = []
 
@@ -111,7 +111,7 @@ def test_the_result_comes_last_and_a_full_disk_points_to_resume(tmp_path, graph,
     for module in ("run.folder", "sources.onnx.file", "program.fileformat", "report.html"):
         monkeypatch.setattr(f"stepforward.{module}.write_atomically", full, raising=False)
     with pytest.raises(StepforwardError, match=r"report\.html") as caught:
-        folders.write_run(tmp_path, result(), graph, small_program())
+        folders.write_run(tmp_path, result(), model, small_program())
     assert "--resume" in caught.value.remedy
     assert written == ["adapted.onnx", "adapted.sfp"]
     assert not (tmp_path / "result.json").exists()

@@ -42,7 +42,7 @@ def adapt(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Run folder: adapted.onnx, adapted.sfp, journal, result.json, report.html.",
+            help="Run folder: adapted.onnx (or .tflite), adapted.sfp, journal, result.json, report.html.",
             show_default="a new folder runs/MODEL-n",
         ),
     ] = None,

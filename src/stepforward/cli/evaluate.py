@@ -5,6 +5,7 @@ from typing import Annotated
 from stepforward.cli.options import Classes, Data, Follow, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
+from stepforward.settings import Settings
 
 
 def evaluate(
@@ -14,6 +15,7 @@ def evaluate(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
+    runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     threads: Annotated[int | None, setting("threads")] = None,
     follow: Follow = False,
     as_json: Json = False,
@@ -34,6 +36,7 @@ def evaluate(
         image=image,
         preprocess=preprocess,
         input_shape=input_shape,
+        runtime=runtime,
         threads=threads,
         follow=follow,
     )

@@ -13,12 +13,16 @@ from stepforward.settings import Settings
 
 def inspect(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A quantized .onnx file, or a program (.sfp).")
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A quantized .onnx file, an int8 .tflite file, or a program (.sfp)."
+        ),
     ],
     train: Annotated[str, setting("train")] = Settings.train,
     sizes: Annotated[str, setting("sizes")] = Settings.sizes,
     epsilon: Annotated[float | None, setting("epsilon")] = Settings.epsilon,
     lr: Annotated[float | None, setting("lr")] = Settings.lr,
+    runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     as_json: Json = False,
 ) -> Outcome:
     """Show operators, formats, memory, and how far probes and steps would move each weight.
@@ -28,4 +32,5 @@ def inspect(
     from stepforward.report.terminal import inspection
     from stepforward.verbs.inspect import inspect as verb
 
-    return Outcome(verb(model, train=train, sizes=sizes, epsilon=epsilon, lr=lr), inspection)
+    found = verb(model, train=train, sizes=sizes, epsilon=epsilon, lr=lr, runtime=runtime)
+    return Outcome(found, inspection)

@@ -18,7 +18,10 @@ def advanced(option: object) -> OptionInfo:
 
 
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="The network: an .onnx file, float or quantized (QDQ).")
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="The network: an .onnx file, float or quantized (QDQ), or an int8 .tflite file."
+    ),
 ]
 Data = Annotated[
     Path,

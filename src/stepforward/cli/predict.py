@@ -8,6 +8,7 @@ import typer
 from stepforward.cli.options import Classes, Follow, Image, InputShape, Json, Model, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
+from stepforward.settings import Settings
 
 
 def predict(
@@ -23,6 +24,7 @@ def predict(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
+    runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     threads: Annotated[int | None, setting("threads")] = None,
     follow: Follow = False,
     as_json: Json = False,
@@ -36,6 +38,6 @@ def predict(
     from stepforward.sources.open import open_source
     from stepforward.verbs.predict import predict as verb
 
-    opened = complete(open_source(model, input_shape), files[0], classes, image, preprocess)
+    opened = complete(open_source(model, input_shape, runtime), files[0], classes, image, preprocess)
     found = verb(opened, files, top=top, threads=threads, follow=follow)
     return Outcome({"predictions": found, "notes": opened.notes}, predictions)

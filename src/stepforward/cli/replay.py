@@ -11,14 +11,14 @@ from stepforward.cli.outcome import Outcome
 
 def replay(
     base: Annotated[
-        Path, typer.Argument(metavar="BASE", help="The quantized .onnx file the run started from.")
+        Path, typer.Argument(metavar="BASE", help="The quantized .onnx or .tflite file the run started from.")
     ],
     journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help="The file journal of the run folder.")],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write the adapted .onnx file.",
+            help="Where to write the adapted file, .onnx or .tflite as the base.",
             show_default="write none, print its hash",
         ),
     ] = None,

@@ -12,7 +12,7 @@ REMEDY = "use all, head, last:k, bias, or a name pattern such as 'layer3.*' (sev
 
 
 def select(program: Program, train: str) -> tuple[int, ...]:
-    """Parameter indices of a trainable set, in the program's order.
+    """Parameter indices of a trainable set, in the program's order; frozen ones are left out.
 
     Args:
         program: the program.
@@ -24,4 +24,6 @@ def select(program: Program, train: str) -> tuple[int, ...]:
     """
     found = (kind(program, train) for kind in KINDS)
     chosen = next((indices for indices in found if indices is not None), None)
-    return tuple(sorted(named(program, train, REMEDY) if chosen is None else chosen))
+    chosen = named(program, train, REMEDY) if chosen is None else chosen
+    free = {index for index in chosen if not program.tensors[index].frozen}
+    return tuple(sorted(free or chosen))

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from stepforward.arithmetic.fixedpoint import clamp, shift_right
+from stepforward.arithmetic.fixedpoint import clamp, quantize_multiplier, shift_right
+from stepforward.arithmetic.rounding import CONTRACT
 from stepforward.program.model import BITS, Op, Program, Tensor
 from stepforward.program.weights import pack, pack_all, unpack, unpack_all
 
@@ -17,9 +18,10 @@ _LARGEST_BIAS, _LARGEST_SHIFT = 2**30, 47
 def with_master_weights(program: Program, moving: Sequence[int]) -> Program:
     """The program with 16-bit weights where operators read s8 or s4 weights that move, finer by a power of two.
 
-    Every output is the same to the last bit. The weights and biases of such an operator are 2^s times what they were, s
-    as large as 16 bits, the bias and the shift of its rescaling allow (8 or 12 as a rule); its sums are shifted by s
-    more.
+    Every output is the same to the last bit, where the operator rounds as the contract does; of another rounding's
+    multipliers the nearest of the contract are taken, which moves one output in some hundreds by one. The weights and
+    biases of such an operator are 2^s times what they were, s as large as 16 bits, the bias and the shift of its
+    rescaling allow (8 or 12 as a rule); its sums are shifted by s more.
 
     Args:
         program: with low-bit weights.
@@ -77,12 +79,21 @@ def _room(program: Program, group: Sequence[Op]) -> int:
     room = [16]
     for op in group:
         room.append(16 - BITS[program.tensors[op.weight].dtype])
-        room += [_LARGEST_SHIFT - shift for _, shift in op.what.rescale]
+        room += [_LARGEST_SHIFT - shift for _, shift in _contract_pairs(op)]
         bias = int(np.abs(unpack(program.tensors[op.bias], program.weights)).max())
         room.append(max(0, (_LARGEST_BIAS // max(bias, 1)).bit_length() - 1))
     return min(room)
 
 
 def _shifted(op: Op, shift: int) -> Op:
-    pairs = tuple((mult, old + shift) for mult, old in op.what.rescale)
-    return replace(op, what=replace(op.what, rescale=pairs)) if shift else op
+    if not shift:
+        return op
+    pairs = tuple((mult, old + shift) for mult, old in _contract_pairs(op))
+    return replace(op, what=replace(op.what, rescale=pairs, rounding=CONTRACT))
+
+
+def _contract_pairs(op: Op) -> list[tuple[int, int]]:
+    """The pairs of an operator with weights, of 16 bits."""
+    if op.what.rounding == CONTRACT:
+        return list(op.what.rescale)
+    return [quantize_multiplier(mult / 2**shift) for mult, shift in op.what.rescale]

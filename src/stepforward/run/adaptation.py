@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import onnx_ir as ir
-
 import stepforward
 from stepforward import journal as journals
 from stepforward.engines.protocol import Batch
@@ -31,6 +29,7 @@ from stepforward.run.session import Session
 from stepforward.run.training import Rules, Run, train
 from stepforward.scores import class_weights
 from stepforward.settings import Settings
+from stepforward.sources.source import Source
 
 
 def run_adaptation(
@@ -40,7 +39,7 @@ def run_adaptation(
     resume: bool,
     overwrite: bool,
     on_progress: OnProgress | None,
-) -> tuple[RunResult, ir.Model, Program | None]:
+) -> tuple[RunResult, Source, Program | None]:
     """Run a method; returns its result, the adapted model, and the adapted program if there is one.
 
     Args:

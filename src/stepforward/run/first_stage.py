@@ -80,6 +80,9 @@ def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path
     if settings.first_stage == "none":
         return Begun(prepared)
     opened = prepared.opened
+    if opened.keeps_scales:
+        why = f"the scales of a {opened.suffix} file stay as they are"
+        return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=(f"not matched first: {why}",))
     if opened.is_float or not opened.statistics:
         why = "the model does not say what its activations are on the data it was made for"
         return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=_TO_MATCH if opened.is_float else ())

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import onnx_ir as ir
-
 from stepforward.errors import StepforwardError
 from stepforward.files import clear_temporary, lock, plain, read_file, write_atomically
 from stepforward.program import fileformat
@@ -17,13 +15,13 @@ from stepforward.report.html import write_report
 from stepforward.run.result import RunResult
 from stepforward.run.resume_point import RESUME
 from stepforward.run.training import CurveRow
-from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.source import Source
 from stepforward.strict_json import parse_json
 
 JOURNAL, RESULT, REPORT = "journal", "result.json", "report.html"
-ADAPTED, ADAPTED_PROGRAM, BASE = "adapted.onnx", "adapted.sfp", "base.onnx"
+ADAPTED, ADAPTED_TFLITE, ADAPTED_PROGRAM, BASE = "adapted.onnx", "adapted.tflite", "adapted.sfp", "base.onnx"
 _CURVE = {"step", "train_loss", "validation_loss", "validation_accuracy"}
-FILES = (JOURNAL, RESUME, RESULT, REPORT, ADAPTED, ADAPTED_PROGRAM, BASE)
+FILES = (JOURNAL, RESUME, RESULT, REPORT, ADAPTED, ADAPTED_TFLITE, ADAPTED_PROGRAM, BASE)
 
 
 def run_folder(out: str | Path | None, resume: bool, overwrite: bool = False) -> Path | None:
@@ -137,14 +135,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def write_run(folder: Path, result: RunResult, graph: ir.Model, program: Program | None) -> None:
+def write_run(folder: Path, result: RunResult, model: Source, program: Program | None) -> None:
     """Write everything but the journal, `result.json` last: where it exists, the run is complete.
 
     Raises:
         StepforwardError: the disk is full, or the folder can no longer be written.
     """
     try:
-        save_onnx(graph, folder / ADAPTED)
+        model.save(folder / {".tflite": ADAPTED_TFLITE}.get(model.suffix, ADAPTED))
         if program is not None:
             fileformat.save(program, folder / ADAPTED_PROGRAM)
         write_report(result, folder / REPORT)

@@ -13,7 +13,7 @@ from stepforward.matching.plan import for_matching
 from stepforward.matching.words import from_words
 from stepforward.plan.matching import MatchingPlan
 from stepforward.program.model import Program
-from stepforward.sources.source import Source
+from stepforward.sources.source import Source, check_scales
 
 
 class Followed(NamedTuple):
@@ -46,6 +46,7 @@ def follow(opened: Source, x: NDArray[np.float32]) -> Followed:
             "quantize it on its training data: stepforward quantize MODEL --data SOURCE_DATA --out FILE; then "
             "give FILE",
         )
+    check_scales(opened, "--follow")
     program = lower(opened.network())
     plan = matching_plan(opened, program)
     logits = MatchingEngine(program, plan).follow(quantize_input(program, x))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import onnx_ir as ir
 
 from stepforward.engines.protocol import logits_of
 from stepforward.engines.torch import TorchEngine, set_threads
@@ -24,6 +23,7 @@ from stepforward.run.prepare import Prepared
 from stepforward.run.training import Run
 from stepforward.scores import Score, score_float
 from stepforward.settings import Settings
+from stepforward.sources.source import Source
 
 
 @dataclass
@@ -31,9 +31,11 @@ class GradientLearner:
     """See `run.learner.Learner`.
 
     Attributes:
+        opened: the model as it was given.
         program, plan: of the same network in fixed point, for the memory figures.
     """
 
+    opened: Source
     program: Program
     plan: TrainingPlan
     engine: TorchEngine
@@ -80,19 +82,20 @@ class GradientLearner:
         )
         return Figures(bits="float32", memory=found, trainable_parameters=self.plan.elements, notes=[])
 
-    def adapted(self) -> tuple[ir.Model, None]:
+    def adapted(self) -> tuple[Source, None]:
         """The float model with the present weights."""
-        return self.engine.model(), None
+        return replace(self.opened, model=self.engine.model()), None
 
 
 def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
     """Make the engine, and the fixed-point form that the memory figures are of."""
+    graph = prepared.opened.float_model()
     program = lower(prepared.in_fixed_point(settings).network())
     plan = plan_training(program, select(program, settings.train), Settings(steps=settings.steps))
-    graph = prepared.opened.float_model()
     if settings.threads:
         set_threads(settings.threads)
     return GradientLearner(
+        opened=prepared.opened,
         program=program,
         plan=plan,
         engine=TorchEngine(graph, [program.tensors[entry.tensor].name for entry in plan.trainable]),

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import onnx_ir as ir
 
 from stepforward.data.dataset import Dataset
 from stepforward.engines.core import CoreEngine
@@ -40,7 +39,7 @@ from stepforward.run.search import Found, search
 from stepforward.run.training import Run
 from stepforward.scores import NATS, Score, score
 from stepforward.settings import Settings
-from stepforward.sources.source import Source
+from stepforward.sources.source import Source, check_scales
 
 
 @dataclass
@@ -145,11 +144,11 @@ class IntegerLearner:
             found=self.found,
         )
 
-    def adapted(self) -> tuple[ir.Model, Program]:
-        """The QDQ model and the program with the present weights."""
+    def adapted(self) -> tuple[Source, Program]:
+        """The model in fixed point and the program with the present weights."""
         program = self._program()
         model = self.opened.with_weights(network_weights(program))
-        return with_last_layer(model, program, self.started.wider).model, program
+        return with_last_layer(model, program, self.started.wider), program
 
     def _program(self) -> Program:
         return replace(
@@ -174,6 +173,9 @@ def integer_learner(
     opened = prepared.in_fixed_point(settings)
     if recorded and folder and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
+    settings = replace(settings, runtime=opened.runs_as)
+    if settings.head_start != "none":
+        check_scales(opened, "--head-start")
     program = lower(opened.network())
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))

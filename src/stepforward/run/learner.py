@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import onnx_ir as ir
 from numpy.typing import NDArray
 
 from stepforward.journal import Leg
@@ -16,6 +15,7 @@ from stepforward.run.saliency import Salient
 from stepforward.run.training import Run
 from stepforward.scores import Score
 from stepforward.settings import Settings
+from stepforward.sources.source import Source
 
 Samples = tuple[NDArray, NDArray]
 """Inputs in the engine's format, and labels."""
@@ -89,6 +89,6 @@ class Learner(Protocol):
         """What only this kind of network can say of itself."""
         ...
 
-    def adapted(self) -> tuple[ir.Model, Program | None]:
+    def adapted(self) -> tuple[Source, Program | None]:
         """The network with the present weights: the model, and the program for devices if there is one."""
         ...

@@ -30,7 +30,7 @@ from stepforward.run.comparison import Comparison, comparison
 from stepforward.run.folder import JOURNAL
 from stepforward.run.result import OPTIONAL, Entries
 from stepforward.settings import Settings
-from stepforward.sources.source import Source
+from stepforward.sources.source import Source, check_scales
 
 
 class Samples(NamedTuple):
@@ -125,6 +125,7 @@ def run_matching(
             "quantize it on its training data: stepforward quantize MODEL --data SOURCE_DATA --out FILE; "
             "then give FILE",
         )
+    check_scales(opened, "--method match")
     program = lower(opened.network())
     references = from_words(opened.statistics, program, opened.name)
     train, held = _parts(samples, settings)

@@ -26,11 +26,13 @@ def open_source(
     Args:
         model: one of these; a `Source` is returned as it is.
         input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
-        runtime: of a TensorFlow Lite file, whose integers its programs compute (`network.runtimes`).
+        runtime: of a TensorFlow Lite file, whose integers its programs compute (`network.runtimes`); "auto" or None
+            for the default.
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
     """
+    runtime = None if runtime == "auto" else runtime
     if runtime is not None and runtime not in RUNTIMES:
         raise StepforwardError(f"runtime = {runtime!r}", f"choose one of {', '.join(RUNTIMES)}")
     if isinstance(model, TfliteSource):

@@ -73,6 +73,11 @@ class Source(ABC):
         """What reading and quantizing changed that a user should know."""
 
     @property
+    def runs_as(self) -> str:
+        """The runtime whose integers its programs compute; "auto" for those of the contract."""
+        return "auto"
+
+    @property
     def for_callers(self) -> Any:
         """What Python callers are given of it."""
         return self.model
@@ -148,3 +153,20 @@ class Source(ABC):
         Raises:
             StepforwardError: the place cannot be written.
         """
+
+
+def check_scales(source: Source, what: str) -> None:
+    """Refuse what changes scales, where a file keeps its own.
+
+    Args:
+        source: the model.
+        what: would change them, for the message.
+
+    Raises:
+        StepforwardError: it keeps them.
+    """
+    if source.keeps_scales:
+        raise StepforwardError(
+            f"{what} changes scales, and those of {source.name} stay as they are ({source.suffix})",
+            f"leave {what} out, or give the float model as an .onnx file",
+        )

@@ -45,11 +45,12 @@ def adapt(
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
-        model: path to an ONNX file (float or QDQ), or an `onnx_ir.Model` (see `from_torch`).
+        model: path to an ONNX file (float or QDQ) or an int8 TensorFlow Lite file, or an `onnx_ir.Model` (see
+            `from_torch`).
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays. Part of it is held out to choose the weights.
         test: the same kinds; measured before and after, used for nothing else.
-        out: run folder: `result.json`, `journal`, `adapted.onnx`, `adapted.sfp`, `report.html`
-            (and `base.onnx`, the quantized base, when a float model was given).
+        out: run folder: `result.json`, `journal`, `adapted.onnx` (or `.tflite`), `adapted.sfp`,
+            `report.html` (and `base.onnx`, the quantized base, when a float model was given).
         resume: resume the run in `out`; same model, data and options.
         overwrite: replace an earlier run in `out`, once everything given has been checked.
         classes: class names in the order of the logits, for a model that does not name them; default: the folders of
@@ -92,13 +93,14 @@ def adapt(
         )  # fmt: skip
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        prepared = prepare(open_source(model, input_shape), data, test, settings, classes, image, preprocess)
-        result, graph, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
+        opened = open_source(model, input_shape, settings.runtime)
+        prepared = prepare(opened, data, test, settings, classes, image, preprocess)
+        result, made, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
         said = given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
             said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
         earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
         result = replace(result, **said, **earlier, command=command or None)
         if folder:
-            write_run(folder, result, graph, program)
-    return Result(**values(result), model=graph, program=program)
+            write_run(folder, result, made, program)
+    return Result(**values(result), model=made.for_callers, program=program)

@@ -17,6 +17,7 @@ from stepforward.run.given import Classes, Image
 from stepforward.run.notes import one_sided
 from stepforward.run.prepare import load_data
 from stepforward.scores import score, score_float
+from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 
 
@@ -28,17 +29,19 @@ def evaluate(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    runtime: str = Settings.runtime,
     threads: int | None = None,
     follow: bool = False,
 ) -> dict:
     """Accuracy, loss and confusion matrix; in integers for a quantized model, in float32 for a float one.
 
     Args:
-        model: path to an ONNX file, or an `onnx_ir.Model`.
+        model: path to an ONNX or TensorFlow Lite file, or an `onnx_ir.Model`.
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        runtime: of a TensorFlow Lite file, as of `adapt`.
         threads: of the C core; default: all cores.
         follow: match a quantized model to the samples while it sees them, one after the other, without their labels, as
             a device does: each is seen with what those before it led to. In the order of the data, which for folders is
@@ -52,7 +55,7 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_source(model, input_shape), data, classes, image, preprocess)
+    opened = complete(open_source(model, input_shape, runtime), data, classes, image, preprocess)
     dataset = load_data(opened, data, "test")
     started, sha, notes = time.monotonic(), None, []
     if follow:

@@ -32,15 +32,17 @@ def inspect(
     sizes: str = Settings.sizes,
     epsilon: float | None = None,
     lr: float | None = None,
+    runtime: str = Settings.runtime,
 ) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
     Args:
-        model: path to a quantized `.onnx` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
+        model: path to a quantized `.onnx`, a `.tflite` or a `.sfp` file, an `onnx_ir.Model`, or a `Program`.
         train: trainable set the training figures are for.
         sizes: for `quanta`: what epsilon and lr are measured in, "absolute", "relative" or "kernel".
         epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1; the default of `adapt` if None.
         lr: for `quanta`: the same for a step.
+        runtime: of a TensorFlow Lite file, as of `adapt`.
 
     Returns:
         A dictionary of plain values; see the command `stepforward inspect --json`.
@@ -48,9 +50,9 @@ def inspect(
     Raises:
         StepforwardError: the model is damaged, or is a float model.
     """
-    opened = None if _is_program(model) else open_source(model)
+    opened = None if _is_program(model) else open_source(model, runtime=runtime)
     program = _program(model) if opened is None else lower(opened.network())
-    settings = Settings(steps=1, sizes=sizes)
+    settings = Settings(steps=1, sizes=sizes, runtime=runtime)
     if epsilon is not None:
         settings = replace(settings, epsilon=epsilon)
     if lr is not None:
@@ -64,6 +66,7 @@ def inspect(
     return {
         "name": program.metadata.get("name", ""),
         "bits": program.metadata.get("bits", "custom"),
+        "runtime": program.metadata.get("runtime"),
         "class_names": program.metadata.get("class_names"),
         "preprocessing": program.metadata.get("preprocessing"),
         "input_shape": [stored[axis] for axis in sample_axes(program)[0]],

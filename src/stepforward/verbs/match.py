@@ -34,7 +34,7 @@ from stepforward.verbs.result import Adapted
 class Matched(Adapted, MatchResult):
     """The entries of `result.json` of a matching, by name or as attributes, and the network."""
 
-    model: ir.Model = field(metadata=HIDDEN)
+    model: ir.Model | Source = field(metadata=HIDDEN)
     program: Program | None = field(metadata=HIDDEN)
 
     def drawing(self) -> Any:
@@ -78,7 +78,7 @@ def match(
         result = replace(result, command=command)
         if folder:
             _write(folder, result, adapted, program)
-    return Matched(**values(result), model=adapted.model, program=program)
+    return Matched(**values(result), model=adapted.for_callers, program=program)
 
 
 def _samples(

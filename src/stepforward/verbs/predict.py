@@ -17,6 +17,7 @@ from stepforward.run import follow as stream
 from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
 from stepforward.run.samples import files_of, read_samples
+from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -30,19 +31,21 @@ def predict(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    runtime: str = Settings.runtime,
     threads: int | None = None,
     follow: bool = False,
 ) -> list[dict]:
     """The classes a network sees, with probabilities; in integers for a quantized model, in float32 for a float one.
 
     Args:
-        model: path to an ONNX file, or an `onnx_ir.Model`.
+        model: path to an ONNX or TensorFlow Lite file, or an `onnx_ir.Model`.
         samples: path or list of paths of images, sounds or `.npz` with `x`; or an array: network inputs
             (N, C, H, W) float, one of them (C, H, W), or uint8 images (N, H, W, C) for a model that reads images.
         top: how many classes to name for each sample, likeliest first.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
         preprocess: a function that reads files, as of `adapt`.
+        runtime: of a TensorFlow Lite file, as of `adapt`.
         threads: of the C core; default: all cores.
         follow: match a quantized model to the samples while it sees them, one after the other, as a device does.
 
@@ -55,7 +58,7 @@ def predict(
     """
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
-    opened, files = open_source(model, input_shape), files_of(samples)
+    opened, files = open_source(model, input_shape, runtime), files_of(samples)
     opened = complete(opened, files[0] if files else None, classes, image, preprocess)
     x, sources = read_samples(opened, files, samples)
     names = opened.class_names or tuple(str(number) for number in range(opened.outputs))

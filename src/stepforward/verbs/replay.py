@@ -22,6 +22,7 @@ from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
 from stepforward.run.recorded import recorded_masks, recorded_settings, trainable_indices
+from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -30,9 +31,9 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     """Apply a journal's votes to the base model, up to the step whose weights were kept.
 
     Args:
-        base: the quantized model the run started from: an ONNX file or an `onnx_ir.Model`.
+        base: the quantized model the run started from: an ONNX or TensorFlow Lite file, or an `onnx_ir.Model`.
         journal: the file `journal` of the run folder.
-        out: where to write the adapted ONNX file.
+        out: where to write the adapted file, of the kind of `base`.
 
     Returns:
         steps (recorded), kept (step), base_sha256, weights_sha256, out, seconds.
@@ -41,7 +42,8 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         StepforwardError: the journal is damaged, unfinished, or belongs to another base.
     """
     refuse_to_replace(out, base, journal)
-    opened, recorded = open_source(base), journals.read(journal)
+    recorded = journals.read(journal)
+    opened = open_source(base, runtime=_runtime(recorded, str(journal)))
     program = lower(opened.network())
     if recorded.settings.get("method") == "match":
         return _replay_matching(opened, program, recorded, str(journal), out)
@@ -84,6 +86,13 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         "out": None if out is None else str(out),
         "seconds": time.monotonic() - started,
     }
+
+
+def _runtime(recorded: journals.Journal, source: str) -> str:
+    """Whose integers the run computed."""
+    if recorded.settings.get("method") == "match":
+        return Settings.runtime
+    return recorded_settings(recorded, source).steps.runtime
 
 
 def _parameters(recorded: journals.Journal, source: str) -> bytes:

@@ -14,6 +14,7 @@ from stepforward.program.model import Program
 from stepforward.report.terminal import adaptation
 from stepforward.run.result import HIDDEN, RunResult
 from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.source import Source
 from stepforward.verbs.predict import predict
 
 _WIDTH = 110
@@ -23,7 +24,7 @@ _HTML = '<pre style="font-family: monospace; line-height: 1.25">{code}</pre>'
 class Adapted:
     """The network that a run left, with its program: written, asked, and shown with the figures of the run."""
 
-    model: ir.Model
+    model: ir.Model | Source
     program: Program | None
 
     def drawing(self) -> RenderableType:
@@ -31,17 +32,20 @@ class Adapted:
         raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
-        """Write the network: `.onnx` for any machine, `.sfp` for devices.
+        """Write the network: `.onnx` (or `.tflite`, if it came as one) for any machine, `.sfp` for devices.
 
         Raises:
             StepforwardError: another ending, no program to write, or a place that cannot be written.
         """
         suffix = Path(path).suffix
-        if suffix == ".onnx":
+        if isinstance(self.model, Source) and suffix == self.model.suffix:
+            self.model.save(path)
+        elif isinstance(self.model, ir.Model) and suffix == ".onnx":
             save_onnx(self.model, path)
         elif suffix != ".sfp":
             raise StepforwardError(
-                f"cannot tell what to write to {path}", "end the name in .onnx, or in .sfp for a device"
+                f"cannot tell what to write to {path}",
+                f"end the name in {getattr(self.model, 'suffix', '.onnx')}, or in .sfp for a device",
             )
         elif self.program is None:
             raise StepforwardError(
@@ -74,11 +78,12 @@ class Result(Adapted, RunResult):
     Shown as a short table in a session or a notebook.
 
     Attributes:
-        model: the adapted network: a QDQ `onnx_ir.Model`, or a float one after backpropagation.
+        model: the adapted network: a QDQ `onnx_ir.Model`, a float one after backpropagation, or the source of an
+            adapted TensorFlow Lite file.
         program: the same as a `Program` for devices; None after backpropagation.
     """
 
-    model: ir.Model = field(metadata=HIDDEN)
+    model: ir.Model | Source = field(metadata=HIDDEN)
     program: Program | None = field(metadata=HIDDEN)
 
     def drawing(self) -> RenderableType:

@@ -83,6 +83,11 @@ class TfliteSource(Source):
         return math.prod(network.formats[network.output].shape)
 
     @property
+    def runs_as(self) -> str:
+        """The runtime."""
+        return self.runtime
+
+    @property
     def for_callers(self) -> Self:
         """Itself: the file does not hold what is said of it."""
         return self
