@@ -7,6 +7,7 @@ import tflite
 from stepforward.sources.tflite.file import _OPTIONS
 
 _TYPES = {"int8": "INT8", "uint8": "UINT8", "int16": "INT16", "int32": "INT32", "float32": "FLOAT32"}
+_KINDS = {code: kind for code, (kind, _) in _OPTIONS.items()} | {"MEAN": "ReducerOptions"}
 _CODES = {"CUSTOM_THING": tflite.BuiltinOperator.CUSTOM}
 
 
@@ -78,7 +79,7 @@ class Draft:
         tflite.OperatorCodeStart(b)
         tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, 127))
         tflite.OperatorCodeAddBuiltinCode(b, number)
-        tflite.OperatorCodeAddVersion(b, 2)
+        tflite.OperatorCodeAddVersion(b, 1 if code == "RESHAPE" else 2)
         if custom is not None:
             tflite.OperatorCodeAddCustomCode(b, custom)
         return tflite.OperatorCodeEnd(b)
@@ -108,8 +109,8 @@ class Draft:
     @staticmethod
     def _operator(b, codes, code, inputs, outputs, options):
         table = None
-        if code in _OPTIONS:
-            kind = _OPTIONS[code][0]
+        if code in _KINDS:
+            kind = _KINDS[code]
             getattr(tflite, f"{kind}Start")(b)
             for field, value in options.items():
                 getattr(tflite, f"{kind}Add{field}")(b, value)

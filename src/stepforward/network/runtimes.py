@@ -26,4 +26,8 @@ RUNTIMES = {
     "litert": Runtime("LiteRT as installed: XNNPACK", "float32", "float32"),
     "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", "twice", "once"),
 }
-"""Those that run TensorFlow Lite files, by the name that `--runtime` takes; the first is the default."""
+"""Those that run TensorFlow Lite files, by the name that `--runtime` takes; the first is the default.
+
+Two operators of XNNPACK round in ways of their own, and differ from a program's by one near a half: ADD, in a single
+rounding of 21-bit multipliers, and MEAN, whose zero point is added before it is rounded.
+"""
