@@ -37,7 +37,7 @@ class Rescaling(TypedDict):
 def of_layer(runtime: str | None, kind: str, x: float, weights: Sequence[float], y: float) -> Rescaling:
     """Of an operator with weights: one pair for each of their scales; x and y are the scales of input and output."""
     rounding = _of_products(runtime)
-    if runtime is not None and kind == "fully_connected" and len(weights) == 1:
+    if runtime is not None and kind == "fully_connected":
         rounding = NAMES.index(RUNTIMES[runtime].fully_connected)
     return _pairs(rounding, ((x, weight, y) for weight in weights))
 

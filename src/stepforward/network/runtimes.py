@@ -12,7 +12,7 @@ class Runtime(NamedTuple):
     Attributes:
         what: it is, for people.
         products: the rounding of convolutions, products and means, by its name (`arithmetic.rounding.NAMES`).
-        fully_connected: the same of fully connected layers with one scale.
+        fully_connected: the same of fully connected layers.
     """
 
     what: str
