@@ -48,6 +48,28 @@ static inline __m256i emulated_cvtepi32_epi16(__m512i a)
     return _mm256_loadu_si256((const __m256i*)(const void*)y);
 }
 
+static inline __m512 emulated_cvtepi32_ps(__m512i a)
+{
+    TO(lanes32, x, a);
+    float y[16];
+    __m512 v;
+    for (int i = 0; i < 16; i++)
+        y[i] = (float)x.v[i];
+    memcpy(&v, y, sizeof v);
+    return v;
+}
+
+/* As the machine rounds: half to even. */
+static inline __m512i emulated_cvtps_epi32(__m512 a)
+{
+    float x[16];
+    lanes32 y;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y.v[i] = _mm_cvtss_si32(_mm_set_ss(x[i]));
+    return _mm512_loadu_si512(&y);
+}
+
 static inline __m512i emulated_cvtepu8_epi16(__m256i a)
 {
     uint8_t x[32];
@@ -109,6 +131,8 @@ static inline __m512i emulated_srai_epi32(__m512i a, unsigned count)
 
 #define _mm512_cvtepi32_epi8(a) emulated_cvtepi32_epi8(a)
 #define _mm512_cvtepi32_epi16(a) emulated_cvtepi32_epi16(a)
+#define _mm512_cvtepi32_ps(a) emulated_cvtepi32_ps(a)
+#define _mm512_cvtps_epi32(a) emulated_cvtps_epi32(a)
 #define _mm512_cvtepu8_epi16(a) emulated_cvtepu8_epi16(a)
 #define _mm512_mask_mulhi_epu16(from, mask, a, b) emulated_mask_mulhi_epu16(from, mask, a, b)
 #define _mm512_mulhi_epu16(a, b) emulated_mulhi_epu16(a, b)

@@ -48,11 +48,25 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
                INT32_MAX;
 }
 
+#if __STDC_HOSTED__
+/* Whether a sum that was rounded once leaves room for the second rounding and the zero point, of at most `magnitude`,
+ * before the shift; a float is clamped before it becomes an integer. */
+static int leaves_room(int32_t rounding, int64_t reach, int32_t shift, int32_t magnitude)
+{
+    return rounding == SFI_FLOAT ||
+           (rounding == SFI_TWICE && shift > 31 && reach + ((int64_t)(magnitude + 1) << (shift - 31)) < INT32_MAX);
+}
+#endif
+
 /* magnitude: of the output's zero point. */
 static void limit(sfi_rows* rows, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
-    if (rows->rounding != SFI_CONTRACT) { /* sums in int32, and rounded in vectors where nothing is shifted left */
+    if (rows->rounding != SFI_CONTRACT) { /* sums in int32, in vectors where nothing is shifted left */
         rows->narrow = rows->narrow && reach <= INT32_MAX && (rows->rounding == SFI_FLOAT || shift >= 31);
+#if __STDC_HOSTED__
+        rows->fused = rows->fused && rows->narrow && leaves_room(rows->rounding, reach, shift, magnitude);
+        rows->fused_four = rows->fused_four && rows->fused && 4 * reach <= INT32_MAX;
+#endif
         return;
     }
     rows->narrow = rows->narrow && shift >= 17 && fits(reach, mult, shift, 0);
@@ -85,8 +99,7 @@ void sfi_rows_scale(sfi_rows* rows, const sfi_call* call, uint32_t first_row, ui
     rows->dtype = call->out->dtype;
     rows->narrow = 1;
     rows->rounding = sfi_rounding(op);
-    rows->fused = rows->fused_four =
-        !sfi_for_device(call->row_tile) && rows->dtype == SF_S8 && rows->rounding == SFI_CONTRACT;
+    rows->fused = rows->fused_four = !sfi_for_device(call->row_tile) && rows->dtype == SF_S8;
     for (uint32_t r = 0; r < count; r++) {
         const int32_t* pair = sfi_rescale_pair(call->pass->program, op, shared ? 0 : first_row + r);
         const int64_t bias = rows->bias[r], reach = rows->reach[r] * unit + (bias < 0 ? -bias : bias);

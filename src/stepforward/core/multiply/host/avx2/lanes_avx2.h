@@ -5,6 +5,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "multiply/rows.h"
 
 #if SFI_X86
@@ -18,6 +19,8 @@ typedef struct sfi_lanes {
     __m256i bias[2], mult[2], half[2], shift[2];
     __m256i lo, hi;
     uint32_t count;
+    int32_t rounding; /* where it is float32's, mult[] holds the scales */
+    __m256i zero;     /* of that rounding; the others have theirs in half[] */
 } sfi_lanes;
 
 SFI_AVX2_INLINE __m256i sfi_load(const void* at) { return _mm256_loadu_si256((const __m256i_u*)at); }
@@ -34,16 +37,48 @@ SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
         l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + r), _mm256_set1_epi32(16));
         l.half[i] = _mm256_add_epi32(sfi_load(rows->half + r), _mm256_sllv_epi32(zero_point, l.shift[i]));
     }
+    l.rounding = rows->rounding;
+    l.zero = zero_point;
+    for (uint32_t i = 0; i < 2 && l.rounding != SFI_CONTRACT; i++) {
+        const __m256i one = _mm256_set1_epi32(1);
+        l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + first + 8 * i), _mm256_set1_epi32(31));
+        l.half[i] = _mm256_add_epi32(_mm256_srli_epi32(_mm256_sllv_epi32(one, l.shift[i]), 1),
+                                     _mm256_sllv_epi32(zero_point, l.shift[i]));
+        if (l.rounding == SFI_FLOAT)
+            l.mult[i] = sfi_load(rows->half + first + 8 * i);
+    }
     l.lo = _mm256_set1_epi8((char)rows->lo);
     l.hi = _mm256_set1_epi8((char)rows->hi);
     l.count = sfi_min_u32(count, SFI_PANEL);
     return l;
 }
 
+/* sfi_rounded_twice() of base/rounding.h: the proof of rows.c leaves room for the rounding term. */
+SFI_AVX2_INLINE __m256i sfi_lanes_twice(const sfi_lanes* l, const int i, __m256i a)
+{
+    const __m256i half = _mm256_set1_epi64x(1 << 30), odd_mult = _mm256_srli_epi64(l->mult[i], 32);
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a, l->mult[i]), half),
+                  odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), odd_mult), half);
+    const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
+    const __m256i down = _mm256_add_epi32(high, _mm256_srai_epi32(high, 31));
+    return _mm256_srav_epi32(_mm256_add_epi32(down, l->half[i]), l->shift[i]);
+}
+
+/* Clamped so far that it is an int32 with its zero point. */
+SFI_AVX2_INLINE __m256i sfi_lanes_float(const sfi_lanes* l, const int i, __m256i a)
+{
+    const __m256 far = _mm256_set1_ps(1 << 30),
+                 v = _mm256_mul_ps(_mm256_cvtepi32_ps(a), _mm256_castsi256_ps(l->mult[i]));
+    return _mm256_cvtps_epi32(_mm256_max_ps(_mm256_min_ps(v, far), _mm256_sub_ps(_mm256_setzero_ps(), far)));
+}
+
 /* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit
  * multiplication gives (l*mult) >> 16 there and 0 in the high half. */
 SFI_AVX2_INLINE __m256i sfi_lanes_rescaled(const sfi_lanes* l, const int i, __m256i a)
 {
+    if (l->rounding != SFI_CONTRACT)
+        return l->rounding == SFI_TWICE ? sfi_lanes_twice(l, i, a)
+                                        : _mm256_add_epi32(sfi_lanes_float(l, i, a), l->zero);
     const __m256i high = _mm256_mullo_epi32(_mm256_srai_epi32(a, 16), l->mult[i]),
                   low = _mm256_mulhi_epu16(a, l->mult[i]);
     return _mm256_srav_epi32(_mm256_add_epi32(_mm256_add_epi32(high, low), l->half[i]), l->shift[i]);

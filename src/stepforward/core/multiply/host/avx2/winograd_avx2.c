@@ -2,6 +2,7 @@
  * time, so those of all points lie in the first-level cache in between. */
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/rounding.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx2/lanes_avx2.h"
 #include "multiply/host/winograd.h"
@@ -30,11 +31,14 @@ SFI_AVX2_INLINE void combine(const int32_t* m, __m256i four_bias, __m256i y[4])
         y[q] = _mm256_add_epi32(y[q], four_bias);
 }
 
-/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
+/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. Other
+ * roundings than the contract's take the sums themselves, and four times the bias. */
 SFI_AVX2_INLINE sfi_lanes of_fours(sfi_lanes l)
 {
     for (int i = 0; i < 2; i++) {
         l.bias[i] = _mm256_slli_epi32(l.bias[i], 2);
+        if (l.rounding != SFI_CONTRACT)
+            continue;
         l.half[i] = _mm256_slli_epi32(l.half[i], 2);
         l.shift[i] = _mm256_add_epi32(l.shift[i], _mm256_set1_epi32(2));
     }
@@ -46,6 +50,7 @@ SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t
 {
     int32_t m[16 * SUMS];
     const sfi_lanes lanes = of_fours(sfi_lanes_load(rows, 0, count));
+    const int quarter = lanes.rounding != SFI_CONTRACT;
     const int direct = tiles->whole && count >= SFI_PANEL;
     sfi_winograd_points(sfi_block_dot_avx2, words, v, channels, m);
     for (size_t t = 0; t < SFI_WINOGRAD_TILES; t++) {
@@ -55,7 +60,7 @@ SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t
             __m256i four[4];
             combine(m + t * SFI_PANEL + 8 * half, lanes.bias[half], four);
             for (size_t q = 0; q < 4; q++)
-                sum[q][half] = four[q];
+                sum[q][half] = quarter ? _mm256_srai_epi32(four[q], 2) : four[q];
         }
         for (size_t q = 0; q < 4; q++)
             out[q] = direct ? y + tiles->at[q][t] : spare[q];

@@ -94,9 +94,14 @@ SFI_VNNI void sfi_grid_few_vnni(const sfi_block* b, const sfi_grid* grid, const 
     const sfi_lanes once = sfi_lanes_load(rows, 0, count);
     const __m512i high = twice(once.high),
                   bias = _mm512_maskz_mov_epi32(0x5555, twice(once.bias)); /* in one of a row's two lanes */
-    const sfi_lanes l = {
-        bias,    twice(once.low), high,  twice(once.half), twice(once.shift), ~_mm512_movepi16_mask(high),
-        once.lo, once.hi,         count, once.clamps};
+    sfi_lanes l = once;
+    l.bias = bias;
+    l.low = twice(once.low);
+    l.high = high;
+    l.half = twice(once.half);
+    l.shift = twice(once.shift);
+    l.product = ~_mm512_movepi16_mask(high);
+    l.count = count;
     const __m512i side_by_side = order_of(count / 2), apart = order_of(SFI_FEW_ROWS / 2);
     sfi_cursor cursor = sfi_grid_start(grid);
     sfi_eight eight;

@@ -4,6 +4,7 @@
 
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "multiply/rows.h"
 
 #if SFI_X86
@@ -24,7 +25,9 @@ typedef struct sfi_lanes {
     __mmask32 product;
     __m128i lo, hi;
     uint32_t count;
-    uint32_t clamps; /* whether lo and hi ask for more than to saturate, which a ReLU's seldom do */
+    uint32_t clamps;  /* whether lo and hi ask for more than to saturate, which a ReLU's seldom do */
+    int32_t rounding; /* where it is float32's, `low` holds the scales */
+    __m512i zero;     /* of that rounding; the others have theirs in `half` */
 } sfi_lanes;
 
 SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, uint32_t count)
@@ -38,11 +41,41 @@ SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
     l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(used, rows->shift + first), _mm512_set1_epi32(16));
     l.half = _mm512_add_epi32(_mm512_maskz_loadu_epi32(used, rows->half + first),
                               _mm512_sllv_epi32(_mm512_set1_epi32(rows->zero_point), l.shift));
+    l.rounding = rows->rounding;
+    l.zero = _mm512_set1_epi32(rows->zero_point);
+    if (l.rounding != SFI_CONTRACT) {
+        const __m512i one = _mm512_set1_epi32(1);
+        l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(used, rows->shift + first), _mm512_set1_epi32(31));
+        l.half =
+            _mm512_add_epi32(_mm512_srli_epi32(_mm512_sllv_epi32(one, l.shift), 1), _mm512_sllv_epi32(l.zero, l.shift));
+        if (l.rounding == SFI_FLOAT)
+            l.low = _mm512_maskz_loadu_epi32(used, rows->half + first);
+    }
     l.clamps = rows->lo > -128 || rows->hi < 127;
     l.lo = _mm_set1_epi8((char)rows->lo);
     l.hi = _mm_set1_epi8((char)rows->hi);
     l.count = sfi_min_u32(count, 16);
     return l;
+}
+
+/* sfi_rounded_twice() of base/rounding.h: the proof of rows.c leaves room for the rounding term. */
+SFI_VNNI_INLINE __m512i sfi_lanes_twice(const sfi_lanes* l, __m512i a)
+{
+    const __m512i half = _mm512_set1_epi64(1 << 30);
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, l->low), half);
+    const __m512i odd =
+        _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(l->low, 32)), half);
+    const __m512i high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+    const __m512i down = _mm512_add_epi32(high, _mm512_srai_epi32(high, 31));
+    return _mm512_srav_epi32(_mm512_add_epi32(down, l->half), l->shift);
+}
+
+/* Clamped so far that it is an int32 with its zero point. */
+SFI_VNNI_INLINE __m512i sfi_lanes_float(const sfi_lanes* l, __m512i a)
+{
+    const __m512 far = _mm512_set1_ps(1 << 30), near = _mm512_set1_ps(-(1 << 30));
+    const __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(a), _mm512_castsi512_ps(l->low));
+    return _mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(v, far), near));
 }
 
 /* The formula of sfi_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult +
@@ -51,6 +84,8 @@ SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
  * the mask lets it put a zero there (h times the zero of `low`). */
 SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
 {
+    if (l->rounding != SFI_CONTRACT)
+        return l->rounding == SFI_TWICE ? sfi_lanes_twice(l, a) : _mm512_add_epi32(sfi_lanes_float(l, a), l->zero);
     const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high),
                   low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
     return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);

@@ -1,6 +1,7 @@
 /* A panel of eight Winograd tiles with AVX-512 VNNI, from products to bytes. The sums of a column of points stay in
  * registers: those of the first point go into the upper sum and those of the last into the lower one by themselves. */
 #include "base/machine.h"
+#include "base/rounding.h"
 #include "base/pass.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/dot_avx512.h"
@@ -68,10 +69,13 @@ SFI_VNNI_INLINE void multiply_columns(const int16_t* w, const int16_t* v, uint32
     }
 }
 
-/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. */
+/* Rows that take four times their sums: (4*a*mult + 4*half) >> (shift + 2) is what it is without the fours. Other
+ * roundings than the contract's take the sums themselves, and four times the bias. */
 SFI_VNNI_INLINE sfi_lanes of_fours(sfi_lanes l)
 {
     l.bias = _mm512_slli_epi32(l.bias, 2);
+    if (l.rounding != SFI_CONTRACT)
+        return l;
     l.half = _mm512_slli_epi32(l.half, 2);
     l.shift = _mm512_add_epi32(l.shift, _mm512_set1_epi32(2));
     return l;
@@ -81,8 +85,12 @@ SFI_VNNI_INLINE sfi_lanes of_fours(sfi_lanes l)
 SFI_VNNI_INLINE void finish(const sfi_lanes* l, const __m512i (*column)[8], int tile, const int clamps, __m128i* out)
 {
     const __m512i plus = column[1][tile], minus = column[2][tile];
-    const __m512i left = _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus);
-    const __m512i right = _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]);
+    __m512i left = _mm512_add_epi32(_mm512_add_epi32(column[0][tile], plus), minus);
+    __m512i right = _mm512_add_epi32(_mm512_sub_epi32(plus, minus), column[3][tile]);
+    if (l->rounding != SFI_CONTRACT) {
+        left = _mm512_srai_epi32(left, 2);
+        right = _mm512_srai_epi32(right, 2);
+    }
     out[0] = clamps ? sfi_lanes_bytes(l, left) : sfi_lanes_saturated(l, left);
     out[1] = clamps ? sfi_lanes_bytes(l, right) : sfi_lanes_saturated(l, right);
 }
