@@ -74,6 +74,20 @@ def test_samples_like_the_source_change_nothing(task):
     assert result["weights_sha256"] == result["base_sha256"] and result["constants_bytes"] == 0
 
 
+@pytest.mark.parametrize(("taken", "strength"), [(1, 0.25), (3, 0.75), (4, 1.0)])
+def test_what_is_corrected_in_part_is_said(task, monkeypatch, taken, strength):
+    monkeypatch.setattr("stepforward.run.strengths.strongest", lambda said: taken)
+    result = adapt(task.model, dim(task.data[0]), method="match")
+    assert result["strength"] == strength
+    assert any("follow no stream" in note for note in result["notes"]) == (strength < 1)
+    assert f"{100 * strength:.0f}" in repr(result) and "bits" in repr(result)
+
+
+def test_labels_leave_information_out(task):
+    result = adapt(task.model, (dim(task.data[0]), task.data[1]), method="match")
+    assert result["information_before"] is None and "held-out loss" in repr(result)
+
+
 def test_a_flat_folder_and_an_npz_of_x_are_the_same_samples(task, tmp_path):
     images = [
         (stripes.image(label, variant) - 128.0) * 0.3 + 128 for label in range(3) for variant in range(8)

@@ -164,7 +164,7 @@ def run_matching(
         class_names=list(samples.data.class_names),
         settings=asdict(settings),
         stepforward=stepforward.__version__,
-        notes=[*opened.notes, *samples.data.notes, *_notes(references, program)],
+        notes=[*opened.notes, *samples.data.notes, *_notes(references, program, tried)],
     )
     return result, written(opened, tried.program, tried.made) if tried.made else opened, tried.program
 
@@ -254,7 +254,14 @@ def _journal(folder: Path | None, program: Program, made: Mapping[str, Constants
     return (folder / JOURNAL).stat().st_size
 
 
-def _notes(references: Mapping[str, Any], program: Program) -> list[str]:
+def _notes(references: Mapping[str, Any], program: Program, tried: Attempt) -> list[str]:
     constant = sum(int((reference.deviation == 0).sum()) for reference in references.values())
     channels = sum(len(reference.mean) for reference in references.values())
-    return [f"{constant} of {channels} channels are constant and were left alone"] if constant else []
+    notes = [f"{constant} of {channels} channels are constant and were left alone"] if constant else []
+    said = tried.information
+    if said is not None and (tried.strength < WHOLE or said[1] < said[0]):
+        notes.append(
+            "corrected whole, the model's predictions would say less about these samples; --follow corrects whole, so "
+            "follow no stream of such samples"
+        )
+    return notes
