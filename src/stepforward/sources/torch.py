@@ -27,8 +27,10 @@ def from_torch(module, example_input) -> ir.Model:
     torch = _import_torch()
     example = torch.as_tensor(np.asarray(example_input), dtype=torch.float32)
     # An example of one sample would make the exporter treat a batch of one as a fact of the network.
-    example = torch.cat([example[:1]] * 2)
+    # Where channels lie last in memory, the exporter writes pools with strides of memory.
+    example = torch.cat([example[:1]] * 2).contiguous()
     module = copy.deepcopy(module).to(device="cpu", dtype=torch.float32).eval()
+    module = module.to(memory_format=torch.contiguous_format)
     try:
         with _quiet():
             program = torch.onnx.export(

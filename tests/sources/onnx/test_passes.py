@@ -6,10 +6,16 @@ import onnx_ir as ir
 import pytest
 from onnx_graphs import canonical_like, parameters, parse, ramp, run_ort, samples
 
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.graph.metadata import get_notes
+from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
 from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.write import quantize
 
 HEAD = "g = GlobalAveragePool(c)\ny = Flatten(g)"
 
@@ -214,8 +220,33 @@ def test_mean_over_the_image_becomes_global_average_pool(keep):
 
 
 def test_mean_over_channels_is_refused():
-    with pytest.raises(StepforwardError, match=r"ReduceMean node .* averages over axes \[1\]"):
-        canonicalize(parse("y = ReduceMean(x, axes)", axes=np.array([1])))
+    with pytest.raises(
+        StepforwardError, match=r"ReduceMean node .* over axes \[0, 1\] .* the batch included"
+    ):
+        canonicalize(parse("y = ReduceMean(x, axes)", axes=np.array([0, 1])))
+
+
+@pytest.mark.parametrize("kind", ["ReduceMean", "ReduceSum", "ReduceMax"])
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [("N,3,5,4", a) for a in ([1], [2], [3], [1, 2, 3], [1, 3])] + [("N,3,5", a) for a in ([1], [2])],
+)
+def test_a_reduction_over_any_axes_becomes_a_pool(kind, keep, shape, axes):
+    sizes = [int(size) for size in shape.split(",")[1:]]
+    length = int(np.prod([1 if axis in axes else size for axis, size in enumerate(sizes, 1)]))
+    if len(axes) == len(sizes) and not keep:
+        pytest.skip("nothing but the batch is left")
+    body = f"c = {kind}<keepdims={keep}>(x, axes)\nf = Flatten(c)\ny = Gemm<transB=1>(f, w)"
+    model = parse(body, input_shape=shape, axes=np.array(axes), w=ramp(4, length))
+    x = np.abs(samples(model))  # means far from 0
+    expected = run_ort(model, x)
+    canonical = canonicalize(model)
+    np.testing.assert_allclose(run(canonical.graph, x), expected, rtol=1e-5, atol=1e-5)
+    program = lower(read_quantized(quantize(canonical, x)))
+    logits = logits_of(CoreEngine(program), quantize_input(program, x))
+    step = program.tensors[program.output].scale[0]
+    np.testing.assert_allclose(logits * step, expected, atol=0.05 * np.abs(expected).max())
 
 
 def test_strided_slices_become_one_pool():

@@ -1,20 +1,25 @@
-"""A mean or maximum over height and width is a global pool."""
+"""A mean, sum or maximum over some axes is a global pool."""
 
+import math
+
+import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import attribute, constant, describe, dims, replace_node
+from stepforward.graph.nodes import add_initializer, attribute, bypass, constant, describe, dims, replace_node
 
-_REDUCTIONS = {"ReduceMean": "GlobalAveragePool", "ReduceMax": "MaxPool"}
+_REDUCTIONS = {"ReduceMean": "GlobalAveragePool", "ReduceSum": "GlobalAveragePool", "ReduceMax": "MaxPool"}
 
 
 def global_pool(graph: ir.Graph) -> None:
-    """Rewrite ReduceMean and ReduceMax over H and W as a global pool (and Flatten), GlobalMaxPool as MaxPool.
+    """Rewrite ReduceMean, ReduceSum and ReduceMax as a global pool (and Flatten), GlobalMaxPool as MaxPool.
 
-    Height and width may be any two axes of (N, H, W, C): a Transpose brings them last. The axes are positive.
+    Where H and W of an image, or any two axes of (N, H, W, C), are reduced, a Transpose brings them last. Any others
+    become the height of an image whose channels are the axes that stay. A sum is a mean times a number. The axes are
+    positive.
 
     Raises:
-        StepforwardError: a mean or maximum over other axes, or of a tensor that is no image.
+        StepforwardError: the batch is reduced, or something else than an image pooled.
     """
     for node in list(graph):
         shape = dims(node.inputs[0], node) if node.op_type in ("GlobalAveragePool", "GlobalMaxPool") else ()
@@ -26,18 +31,61 @@ def global_pool(graph: ir.Graph) -> None:
         if node.op_type == "GlobalMaxPool":
             replace_node(node, "MaxPool", [node.inputs[0]], {"kernel_shape": list(shape[2:])})
         elif node.op_type in _REDUCTIONS:
-            _rewrite(node)
+            _reduction(node)
 
 
-def _rewrite(node):
+def _reduction(node):
     shape, axes = dims(node.inputs[0], node), _axes(node)
-    if len(shape) != 4 or axes not in ([1, 2], [1, 3], [2, 3]):
-        verb = "averages" if node.op_type == "ReduceMean" else "takes the maximum"
+    if not axes or axes[0] == 0:
         raise StepforwardError(
-            f"{describe(node)} {verb} over axes {axes} of a tensor of shape {shape}; only height and width of an image "
-            "can be pooled as a whole",
-            "use AdaptiveAvgPool2d(1), AdaptiveMaxPool2d(1) or x.mean((2, 3))",
+            f"{describe(node)} works over axes {axes} of a tensor of shape {shape}, the batch included",
+            "name the axes, from 1 on: x.mean((2, 3))",
         )
+    if node.op_type == "ReduceSum":
+        count = np.array(math.prod(shape[axis] for axis in axes), np.float32)
+        factor = add_initializer(node.graph, f"{node.outputs[0].name}.count", count)
+        keeps = {"keepdims": attribute(node, "keepdims", 1)}
+        mean = _before(node, "ReduceMean", node.inputs[0], keeps, dims(node.outputs[0]))
+        replace_node(node, "Mul", [mean, factor])
+        _pool(mean.producer(), shape, axes)
+    else:
+        _pool(node, shape, axes)
+
+
+def _pool(node, shape, axes):
+    if len(shape) == 4 and len(axes) == 2:
+        _rewrite(node, shape, axes)
+    else:
+        _reshaped(node, shape, axes)
+
+
+def _reshaped(node, shape, axes):
+    """The axes that stay are channels, the others a column."""
+    kept = [axis for axis in range(1, len(shape)) if axis not in axes]
+    value, perm = node.inputs[0], [0, *kept, *axes]
+    if perm != sorted(perm):
+        value = _before(node, "Transpose", value, {"perm": perm}, [shape[axis] for axis in perm])
+    channels, height = (math.prod(shape[axis] for axis in some) for some in (kept, axes))
+    value = _reshape(node, value, [shape[0], channels, height, 1])
+    kind = _REDUCTIONS[node.op_type]
+    window = {"kernel_shape": [height, 1]} if kind == "MaxPool" else {}
+    bypass(
+        node,
+        _reshape(node, _before(node, kind, value, window, [shape[0], channels, 1, 1]), dims(node.outputs[0])),
+    )
+
+
+def _reshape(node, value, shape):
+    target = add_initializer(
+        node.graph, f"{value.name or node.name}.shape", np.array([0, *shape[1:]], np.int64)
+    )
+    made = _before(node, "Reshape", value, {}, shape)
+    made.producer().resize_inputs(2)
+    made.producer().replace_input_with(1, target)
+    return made
+
+
+def _rewrite(node, shape, axes):
     image, keeps = node.inputs[0], bool(attribute(node, "keepdims", 1))
     channels = ({1, 2, 3} - set(axes)).pop()
     if channels != 1:
