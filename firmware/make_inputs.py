@@ -163,7 +163,7 @@ def digits_model() -> ir.Model:
 
 
 def digits_run(steps: int = 200) -> Run:
-    """The speech network, all of it trainable with the default settings, and one clip per digit of the new speaker."""
+    """The speech network, trained whole with the first release's settings, and one clip per digit of the speaker."""
     model = open_source(digits_model())
     clips = load_clips("adapt", model.preprocessing)
     program = lower(model.network())

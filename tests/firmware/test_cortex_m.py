@@ -23,7 +23,7 @@ from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.methods.trials import both_sides
 from stepforward.run.parameters import stored
 
-REPORT_EVERY, STACK_BYTES = 20, 8192
+REPORT_EVERY, STACK_BYTES = 20, 2560  # as firmware/README.md has it
 FACTS = ("weights", "logits", "losses", "votes", "journal", "journal_crc")
 HELPERS = (
     r"mem(cpy|set|move)|__gnu_thumb1_case_\w+"
@@ -180,7 +180,7 @@ def test_training_and_inference_touch_what_they_ask_for(printed):
     assert printed.number("bytes state") == printed.run.plan.state_bytes
     assert printed.number("touched inference") <= inference <= scratch
     assert printed.number("touched training") <= scratch
-    assert printed.number("touched stack") < STACK_BYTES / 2
+    assert printed.number("touched stack") < STACK_BYTES
 
 
 @pytest.mark.parametrize("cpu", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
