@@ -118,15 +118,15 @@ class Compared(NamedTuple):
     Attributes:
         accuracy: of the candidate, over seeds.
         gap: candidate less backpropagation, over the seeds that both have.
-        passes: to 95 % of backpropagation's gain, median over seeds.
+        passes: to 95 % of backpropagation's gain, median over the seeds whose test curve is known; None without any.
         time: to a point below backpropagation's accuracy, as a share of backpropagation's time to the weights that it
-            keeps.
+            keeps; the same.
     """
 
     accuracy: Mean
     gap: Mean
-    passes: Cost
-    time: Cost
+    passes: Cost | None
+    time: Cost | None
 
 
 def compared(own: dict[int, Row], peers: dict[int, Row]) -> Compared | None:
@@ -134,12 +134,18 @@ def compared(own: dict[int, Row], peers: dict[int, Row]) -> Compared | None:
     both = sorted(own.keys() & peers.keys())
     if not both:
         return None
+    known = [seed for seed in both if followed(own[seed])]
     return Compared(
         mean(row["adapted"] for row in own.values()),
         mean(own[seed]["adapted"] - peers[seed]["adapted"] for seed in both),
-        middle(passes_to_gain(own[seed], peers[seed]) for seed in both),
-        middle(time_to_peer(own[seed], peers[seed]) for seed in both),
+        middle(passes_to_gain(own[seed], peers[seed]) for seed in known) if known else None,
+        middle(time_to_peer(own[seed], peers[seed]) for seed in known) if known else None,
     )
+
+
+def followed(row: Row) -> bool:
+    """Whether the test accuracy along a run is known."""
+    return all(point[3] is not None for point in row["curve"])
 
 
 def passes_to_gain(own: Row, theirs: Row, share: float = GAIN) -> Cost:
@@ -238,25 +244,33 @@ def speed(rows: list[Row]) -> str:
     lines = []
     for train in dict.fromkeys(row["train"] for row in rows if row["train"]):
         for half in ("choosing", "reported"):
-            found = {name: on_half(rows, train, name, half) for name in ("defaults", *SLOWER)}
-            if not found["defaults"]:
+            costs = {name: on_half(rows, train, name, half) for name in ("defaults", *SLOWER)}
+            passes = {
+                name: {task: one.passes for task, one in own.items() if one.passes}
+                for name, own in costs.items()
+            }
+            usual, times = passes["defaults"], [one.time for one in costs["defaults"].values() if one.time]
+            if not usual:
                 continue
-            cells = {"train": f"`{train}`", "half": half, "tasks": str(len(found["defaults"]))}
-            passes = {task: one.passes for task, one in found["defaults"].items()}
-            times = [one.time for one in found["defaults"].values()]
-            cells |= {"passes": count(passes.values()), "time": ratio(middle(times)), "in time": reach(times)}
+            cells = {
+                "train": f"`{train}`",
+                "half": half,
+                "tasks": str(len(usual)),
+                "passes": count(usual.values()),
+            }
+            cells |= {"time": ratio(middle(times)), "in time": reach(times)}
             for name in SLOWER:
-                theirs = {task: one.passes for task, one in found[name].items() if task in passes}
+                theirs = {task: cost for task, cost in passes[name].items() if task in usual}
                 cells[name] = count(theirs.values())
                 if theirs:
-                    own = middle(passes[task] for task in theirs)
-                    more = middle(theirs.values())
+                    own, more = middle(usual[task] for task in theirs), middle(theirs.values())
                     cells[name] += f": {ratio(Cost(more.value / max(own.value, 1), more.reached))} times"
                     cells[name] += "" if own.reached else " at most"
             lines.append(cells)
     headings = {"train": "`--train`", "half": "half", "tasks": "tasks"}
     headings["passes"] = "forward passes to 95 % of backpropagation's gain"
-    headings |= {name: f"`{name}`, on tasks that both have" for name in SLOWER}
+    run = [name for name in SLOWER if any(cells[name] for cells in lines)]
+    headings |= {name: f"`{name}`, on tasks that both have" for name in run}
     headings |= {"time": "time to its best less 1 point, over its own", "in time": "reach it"}
     return table(lines, headings)
 

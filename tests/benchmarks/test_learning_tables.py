@@ -56,6 +56,16 @@ def test_time_ends_a_point_below_the_peer(peer, cost):
     assert (pytest.approx(found.value), found.reached) == cost
 
 
+def test_a_run_without_a_test_curve_counts_for_accuracy_only():
+    curve = [[0, 2.0, 0.5, None]]
+    own = {0: run("ours:x", 0, 0.8), 1: run("ours:x", 1, 0.6, curve=curve)}
+    peers = {seed: run("sgd", seed, 0.6) for seed in own}
+    found = tables.compared(own, peers)
+    assert found.accuracy.value == pytest.approx(0.7) and found.passes == (550, True)
+    found = tables.compared({1: own[1]}, peers)
+    assert found.passes is None and found.time is None
+
+
 def test_forward_passes_of_the_defaults_are_compared_on_tasks_that_both_have():
     rows = [
         *(run("sgd", 0, 0.6, task=task) for task in ("speaker-lucas", "speaker-george")),
@@ -66,7 +76,7 @@ def test_forward_passes_of_the_defaults_are_compared_on_tasks_that_both_have():
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells[2:4] == ["2", "550 (2 of 2)"]
     assert cells[4] == "more than 9,050 (0 of 1): more than 16.5 times"
-    assert cells[6:] == ["0.5", "2 of 2"]
+    assert cells[5:] == ["0.5", "2 of 2"]
 
 
 def test_a_table_on_equal_terms_has_both_without_and_after_matching():
