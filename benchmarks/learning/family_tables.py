@@ -16,7 +16,7 @@ PLAIN = ("sizes", "votes", "directions", "steps", "tail")
 
 WORDS = {
     "prototype:as-drawn": "*prototype:* `distribution=rademacher`, directions as drawn",
-    "prototype:orthogonal": "*prototype:* the same, directions of a step orthogonal",
+    "prototype:orthogonal": "*prototype:* `distribution=rademacher`, directions of a step orthogonal",
     "prototype:salient-by-size": "*prototype:* `sparsity=0.9 mask=saliency`, slopes times the weights' sizes",
     "prototype:in-turn": "*prototype:* halves of the network in turn, the first one's passes shared",
 }
@@ -111,9 +111,8 @@ def _accuracy(rows: Iterable[Row], task: str) -> str:
 def _words(method: str, row: Row) -> str:
     if method in WORDS:
         return WORDS[method]
-    shown = {
-        name: value for name, value in row["settings"].items() if name not in PLAIN or name == "directions"
-    }
-    if "tail" in row["settings"]:  # of the rows before
-        shown.pop("directions", None)
+    before = "tail" in row["settings"]
+    shown = {name: value for name, value in row["settings"].items() if not before or name not in PLAIN}
+    if method == "ours:family-base" or not method.endswith(f"-{shown.get('steps')}"):
+        shown.pop("steps", None)  # they have a column
     return " ".join(f"`{name}={value}`" for name, value in shown.items()) or "none"
