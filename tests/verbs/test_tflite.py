@@ -83,6 +83,16 @@ def test_inspect_names_the_runtime(path):
     assert sf.inspect(path)["runtime"] == "tflm"
 
 
+def test_check_says_what_it_needs_or_what_stands_in_the_way(path, tmp_path):
+    found = sf.check(path)
+    assert (found["supported"], found["input_shape"], found["outputs"]) == (True, [8, 8, 2], 3)
+    draft, first, last = small()
+    draft.operators[2] = ("CUSTOM_THING", *draft.operators[2][1:])
+    (tmp_path / "m.tflite").write_bytes(draft.content([first], [last]))
+    found = sf.check(tmp_path / "m.tflite")
+    assert not found["supported"] and "custom CUSTOM_THING 2 (sum)" in found["problems"][0]["what"]
+
+
 def test_predict_reads_samples_as_the_file_does(path):
     found = sf.predict(path, samples(2, 3)[0], classes=["across", "down", "both"])
     assert len(found) == 2 and found[0]["class"] in ("across", "down", "both")
