@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from common import ROOT, table, write
+from step_tables import device_steps
 
 from stepforward.memory import multiply_accumulates
 
@@ -26,16 +27,17 @@ INSTRUCTIONS_PER_TICK = {"cortex-m4": 40.0, "cortex-m55": 31.25}
 """The boards' clocks tick every 40 and every 31.25 ns; with `-icount shift=0` an instruction takes 1 ns."""
 
 
-def run_board(cpu: str, plain: str, run: str) -> list[str]:
-    """Lines that the firmware prints."""
-    command = ["make", "-s", "-C", str(ROOT / "firmware"), "run", f"CPU={cpu}", f"PLAIN={plain}"]
-    command += [f"RUN={run}", "STEPS=1", f"PYTHON={sys.executable}"]
+def run_board(cpu: str, plain: str, what: str, *words: str) -> list[str]:
+    """Lines that the firmware prints; `what` of its Makefile."""
+    command = ["make", "-s", "-C", str(ROOT / "firmware"), what, f"CPU={cpu}", f"PLAIN={plain}"]
+    command += [*words, f"PYTHON={sys.executable}", "LIMIT=300"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
 def count(lines: list[str], cpu: str) -> dict:
-    """Instructions of a forward pass, a training step, and each operator with stored and with perturbed weights."""
+    """Instructions of each thing that the firmware times, such as a forward pass or a training step, and of each
+    operator with stored and with perturbed weights; and bytes of state."""
     unit = INSTRUCTIONS_PER_TICK[cpu]
     numbers = {}
     operators = []
@@ -45,6 +47,8 @@ def count(lines: list[str], cpu: str) -> dict:
             operators.append([round(int(word) * unit) for word in words[3:]])
         elif line.startswith("ticks"):
             numbers[words[1]] = round(int(words[2]) * unit)
+        elif line.startswith("bytes state"):
+            numbers["state_bytes"] = int(words[2])
     return {**numbers, "operators": operators}
 
 
@@ -53,6 +57,7 @@ def main():
         "kernels": make_inputs.kernels_run(),
         "plain": make_inputs.small_runs()["plain"],
         "digits": make_inputs.digits_run(),
+        "defaults": make_inputs.defaults_run(),
     }
     result = {}
     for name, run in runs.items():
@@ -62,10 +67,16 @@ def main():
             "products": macs,
             "samples": len(run.x),
             "builds": {
-                build: count(run_board(cpu, plain, name), cpu) for build, (cpu, plain) in BUILDS.items()
+                build: count(run_board(cpu, plain, "run", f"RUN={name}", "STEPS=1"), cpu)
+                for build, (cpu, plain) in BUILDS.items()
             },
         }
-    write("device_instructions", {"runs": result})
+    matching = {
+        build: count(run_board(cpu, plain, "stream", "IMAGES=2"), cpu)
+        for build, (cpu, plain) in BUILDS.items()
+    }
+    write("device_instructions", {"runs": result, "matching": matching})
+    print(device_steps({"runs": result, "matching": matching}))
 
     kernels = result["kernels"]
     labels = {

@@ -16,5 +16,6 @@
     run tail
     run head
     run digits
+    run defaults
     run kernels
     run long

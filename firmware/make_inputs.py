@@ -4,7 +4,6 @@ python firmware/make_inputs.py build/firmware/inputs
 """
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +20,8 @@ from stepforward.inputs import quantize_input
 from stepforward.journal import settings_text, written_by
 from stepforward.lowering.lower import lower
 from stepforward.plan import fileformat as plan_file
-from stepforward.plan.make import for_training
+from stepforward.plan.make import fitting, for_training, with_forms
 from stepforward.plan.masks import masked
-from stepforward.plan.matching import MatchingPlan
 from stepforward.plan.model import TrainingPlan
 from stepforward.presets import with_preset
 from stepforward.program import fileformat
@@ -45,10 +43,10 @@ ONE_DIRECTION = _settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_ba
 
 
 class Run(NamedTuple):
-    """One run of a firmware: the files that it links under its name."""
+    """One run of the firmware: the files that `inputs.S` links under its name."""
 
     program: Program
-    plan: TrainingPlan | MatchingPlan
+    plan: TrainingPlan
     settings: dict
     x: NDArray[np.int8]
     y: NDArray[np.int32]
@@ -174,6 +172,18 @@ def digits_run(steps: int = 200) -> Run:
     return _run(program, range(program.parameter_count), _settings(steps=steps), x, y)
 
 
+def defaults_run(steps: int = 200) -> Run:
+    """The speech network with the settings that `adapt` uses today: sixteen directions share sixteen clips."""
+    model = open_source(digits_model())
+    clips = load_clips("adapt", model.preprocessing)
+    program = lower(model.network())
+    everything = range(program.parameter_count)
+    x = quantize_input(program, clips.x[:: len(clips.y) // 16][:16])
+    y = clips.y[:: len(clips.y) // 16][:16].astype(np.int32)
+    settings = with_forms(program, everything, Settings(steps=steps, batch=len(y)))
+    return _run(program, everything, fitting(program, everything, settings), x, y)
+
+
 def kernels_run(steps: int = 200) -> Run:
     """The network whose operators are counted one by one."""
     program = kernel_network()
@@ -190,9 +200,10 @@ def long_run(steps: int = 200) -> Run:
     )
 
 
-def write(folder: Path, runs: Mapping[str, Run]) -> None:
-    """Write the files of every run under `folder`, as `inputs.S` and `stream_inputs.S` name them."""
-    for name, run in runs.items():
+def write(folder: Path) -> None:
+    """Write the files of every run under `folder`, as `inputs.S` names them."""
+    large = {"digits": digits_run(), "defaults": defaults_run(), "kernels": kernels_run(), "long": long_run()}
+    for name, run in {**small_runs(), **large}.items():
         content = {
             "program.sfp": fileformat.to_bytes(run.program),
             "plan.sft": plan_file.to_bytes(run.plan),
@@ -206,5 +217,4 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
 
 
 if __name__ == "__main__":
-    large = {"digits": digits_run(), "kernels": kernels_run(), "long": long_run()}
-    write(Path(sys.argv[1]), {**small_runs(), **large})
+    write(Path(sys.argv[1]))

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import small
 from plain import plain
 
@@ -14,6 +15,7 @@ from stepforward.matching.plan import for_matching
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import for_training, plan_training
+from stepforward.plan.masks import masked, of_bits
 from stepforward.program.arena import plan_arena
 from stepforward.program.fileformat import to_bytes
 
@@ -78,6 +80,7 @@ def every_section():
         "adam": (low, {"optimizer": "adam", "momentum": 0.9}),
         "masked": (wide, {"sparsity": 0.5}),
         "sampled": (low, {"sparsity": 0.5, "mask": "random"}),
+        "bits": (wide, {"sparsity": 0.3, "mask": "saliency", "guide": 0.3}),
         "leg": (wide, {"schedule": "cosine", "warmup": 2}),
     }
     for name, (program, given) in options.items():
@@ -86,6 +89,9 @@ def every_section():
         program, plan = for_training(program, moving, settings)
         if name == "leg":
             plan = replace(plan, first_step=STEPS // 2)
+        if name == "bits":
+            sizes = {entry.tensor: program.tensors[entry.tensor].elements for entry in plan.trainable}
+            plan = masked(plan, {index: of_bits(np.arange(size) % 3 > 0) for index, size in sizes.items()})
         yield f"{name}.sfp", to_bytes(program)
         yield f"{name}.sft", plan_file.to_bytes(plan)
     yield "matching.sfp", to_bytes(low)

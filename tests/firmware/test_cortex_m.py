@@ -24,6 +24,7 @@ from stepforward.methods.trials import both_sides
 from stepforward.run.parameters import stored
 
 REPORT_EVERY, STACK_BYTES = 20, 2560  # as firmware/README.md has it
+PRINTED = 8
 FACTS = ("weights", "logits", "losses", "votes", "journal", "journal_crc")
 HELPERS = (
     r"mem(cpy|set|move)|__gnu_thumb1_case_\w+"
@@ -36,7 +37,8 @@ pytestmark = NEEDS_TOOLS
 RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
-    *(("plain", 80, M4), ("momentum", 80, M4), ("head", 80, M4), ("digits", 2, M4), ("kernels", 2, M4)),
+    *(("plain", 80, M4), ("momentum", 80, M4), ("head", 80, M4)),
+    *(("digits", 2, M4), ("defaults", 1, M4), ("kernels", 2, M4)),
     *(
         ("fractions", 60, M4),
         ("together", 20, M4),
@@ -62,6 +64,7 @@ CASES = [
 def run_of(name):
     large = {
         "digits": make_inputs.digits_run,
+        "defaults": make_inputs.defaults_run,
         "kernels": make_inputs.kernels_run,
         "long": make_inputs.long_run,
     }
@@ -103,7 +106,7 @@ def host_lines(engine, run, steps, path):
     for step in range(steps + 1):
         if step % REPORT_EVERY == 0 or step == steps:
             logits = logits_of(engine, run.x)
-            trials = [PLAIN, *both_sides(len(run.y), m, False)]
+            trials = [PLAIN, *both_sides(len(run.y), m, False)[:PRINTED]]
             losses = engine.losses(step, Batch.of(run.x, run.y), trials)
             yield f"weights {step} {hash_of_trained(run, engine.snapshot().weights)}"
             for sample, row in enumerate(logits.tolist()):
