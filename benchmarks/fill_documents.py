@@ -1,4 +1,4 @@
-"""Fill the tables of docs/performance.md, measurements.md, results.md and learning.md from benchmarks/results.
+"""Fill the tables of the pages in `DOCUMENTS` from benchmarks/results.
 
 The plots are drawn again as well. Times of a busy machine do not enter the document: where other programs took more
 than a tenth of the machine in half of the measurements, the tables say so instead. A table stands between
@@ -10,6 +10,7 @@ import re
 import statistics
 
 from common import RESULTS, ROOT, percent, table
+from learning import family_tables
 from learning import tables as learning
 from matching_tables import TABLES as MATCHING
 from speed_plots import PLOTS
@@ -19,7 +20,10 @@ from targets import targets
 
 from stepforward.bench.timing import QUIET
 
-DOCUMENTS = [ROOT / "docs" / f"{name}.md" for name in ("performance", "measurements", "results", "learning")]
+DOCUMENTS = [
+    ROOT / "docs" / f"{name}.md"
+    for name in ("performance", "measurements", "results", "learning", "fewer-passes")
+]
 
 
 def machine(speed):
@@ -208,6 +212,7 @@ def main():
     tables["time_to_accuracy"] = time_to_accuracy
     tables["instructions"] = lambda: instructions(counts)
     tables |= learning.made(load("learning"))
+    tables |= family_tables.made(load("family"), load("family_before"))
     tables |= {name: lambda of=of, make=make: make(load(of)) for name, (of, make) in MATCHING.items()}
     tables |= of_steps(load("step_cost"), load("device_instructions"))
     for document in DOCUMENTS:

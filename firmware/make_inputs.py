@@ -4,6 +4,7 @@ python firmware/make_inputs.py build/firmware/inputs
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from stepforward.lowering.lower import lower
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.make import fitting, for_training, with_forms
 from stepforward.plan.masks import masked
+from stepforward.plan.matching import MatchingPlan
 from stepforward.plan.model import TrainingPlan
 from stepforward.presets import with_preset
 from stepforward.program import fileformat
@@ -43,10 +45,10 @@ ONE_DIRECTION = _settings(steps=1, epsilon=8e-3, lr=3e-2, directions=1, share_ba
 
 
 class Run(NamedTuple):
-    """One run of the firmware: the files that `inputs.S` links under its name."""
+    """One run of a firmware: the files that it links under its name."""
 
     program: Program
-    plan: TrainingPlan
+    plan: TrainingPlan | MatchingPlan
     settings: dict
     x: NDArray[np.int8]
     y: NDArray[np.int32]
@@ -200,10 +202,9 @@ def long_run(steps: int = 200) -> Run:
     )
 
 
-def write(folder: Path) -> None:
-    """Write the files of every run under `folder`, as `inputs.S` names them."""
-    large = {"digits": digits_run(), "defaults": defaults_run(), "kernels": kernels_run(), "long": long_run()}
-    for name, run in {**small_runs(), **large}.items():
+def write(folder: Path, runs: Mapping[str, Run]) -> None:
+    """Write the files of every run under `folder`, as `inputs.S` and `stream_inputs.S` name them."""
+    for name, run in runs.items():
         content = {
             "program.sfp": fileformat.to_bytes(run.program),
             "plan.sft": plan_file.to_bytes(run.plan),
@@ -217,4 +218,5 @@ def write(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    large = {"digits": digits_run(), "defaults": defaults_run(), "kernels": kernels_run(), "long": long_run()}
+    write(Path(sys.argv[1]), {**small_runs(), **large})

@@ -10,8 +10,13 @@ from stepforward.presets import PRESETS
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "defaults": {},
+    "labels": {"first_stage": "none"},
     "first-release": {k: v for k, v in PRESETS["first-release"].items() if k not in ("method", "bits")},
+    "paper": {k: v for k, v in PRESETS["paper"].items() if k not in ("method", "bits")},
+    "8w8a": {"bits": "8w8a"},
+    "4w8a": {"bits": "4w8a"},
 }  # fmt: skip
+"""labels: learns from the labels alone, as backpropagation does."""
 
 
 def settings_of(name: str, given: dict[str, Any], train: str) -> dict[str, Any]:

@@ -1,18 +1,27 @@
 """One run of the product, as `stepforward adapt` makes it, with its test accuracy at every validation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import stepforward as sf
 from learning.clock import Times, Watch
 from learning.tasks.task import Task
 from stepforward.run.integers import IntegerLearner
+from stepforward.run.session import Score, Session
 from stepforward.settings import Settings
 
 OF_THE_BASE = "bits"
 """The setting of a candidate that the base is quantized with."""
+
+
+class Seen(NamedTuple):
+    """What the bench saw at a validation: the test accuracy, where it was measured, and the processor's seconds till
+    then, without those of the test samples."""
+
+    test: float | None
+    seconds: float
 
 
 def resolved(train: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -39,29 +48,43 @@ def run(task: Task, train: str, settings: dict[str, Any], seed: int) -> dict[str
         kept_step=result["kept_step"],
         steps=result["steps"],
         forward_passes=result["forward_passes"],
+        passes_before=sum(
+            result[name]["forward_passes"]
+            for name in ("search", "first_stage", "head_start")
+            if name in result
+        ),
         curve=result["curve"],
-        tested=seen,
+        seen=seen,
         times=watch.read(),
         parameters=result["trainable_parameters"],
     )
 
 
 @contextmanager
-def watched(watch: Watch) -> Iterator[list[float]]:
-    """While it lasts, every validation also measures the test samples, off the clock; gives their accuracies."""
-    judged, seen = IntegerLearner.judged, []
+def watched(watch: Watch) -> Iterator[list[Seen]]:
+    """While it lasts, every validation of a run also measures the test samples, off the clock; gives what was seen.
 
-    def both(learner: IntegerLearner) -> Any:
-        if "test" in learner.samples:
-            with watch.paused():
-                seen.append(learner.score("test").accuracy)
-        return judged(learner)
+    Validations are points of the curve. A run judges its weights more often, to see whether it diverges.
+    """
+    judged, validation = IntegerLearner.judged, Session.validation
+    learner: list[IntegerLearner] = []
+    seen: list[Seen] = []
 
-    IntegerLearner.judged = both  # type: ignore[method-assign]
+    def remembered(own: IntegerLearner) -> Any:
+        learner[:] = [own]
+        return judged(own)
+
+    def both(session: Session, step: int, judge: Callable[[], Score]) -> Score:
+        score, seconds = validation(session, step, judge), watch.read().cpu
+        with watch.paused():
+            seen.append(Seen(learner[0].score("test").accuracy, seconds))
+        return score
+
+    IntegerLearner.judged, Session.validation = remembered, both  # type: ignore[method-assign]
     try:
         yield seen
     finally:
-        IntegerLearner.judged = judged  # type: ignore[method-assign]
+        IntegerLearner.judged, Session.validation = judged, validation  # type: ignore[method-assign]
 
 
 def outcome(
@@ -71,24 +94,33 @@ def outcome(
     kept_step: int,
     steps: int,
     forward_passes: int,
+    passes_before: int = 0,
     curve: list[dict[str, Any]],
-    tested: list[float],
+    seen: list[Seen],
     times: Times,
     parameters: int,
 ) -> dict[str, Any]:
-    """What a row says of any run: accuracies, cost, and the curve: step, validation loss, validation and test accuracy.
+    """What a row says of any run: accuracies, cost, and the curve.
 
-    Test accuracies are left out of the curve where they were not measured at each of its rows.
+    Args:
+        zero_shot, adapted: accuracies on the test samples.
+        kept_step, steps, parameters: of the run.
+        forward_passes: of its steps; `passes_before` the first.
+        curve: its validations, and `seen` what the bench saw at each.
+        times: without those of the test samples.
+
+    Returns:
+        Among others `curve`: step, validation loss, validation and test accuracy, seconds of the processor.
     """
-    aligned = len(tested) == len(curve)
     points = [
         [
             row["step"],
             _short(row["validation_loss"]),
             _short(row["validation_accuracy"]),
-            _short(tested[number]) if aligned else None,
+            _short(own.test),
+            round(own.seconds, 2),
         ]
-        for number, row in enumerate(curve)
+        for row, own in zip(curve, seen, strict=True)
     ]
     kept = next((point for point in points if point[0] == kept_step), points[0])
     return {
@@ -101,6 +133,7 @@ def outcome(
         "base_loss": points[0][1],
         "validation_loss": kept[1],
         "forward_passes": forward_passes,
+        "passes_before": passes_before,
         "wall": round(times.wall, 2),
         "cpu": round(times.cpu, 2),
         "curve": points,

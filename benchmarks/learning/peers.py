@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from learning.clock import Watch
-from learning.ours import outcome
+from learning.ours import Seen, outcome
 from learning.tasks.task import Task
 from stepforward.arithmetic.step import rate
 from stepforward.data.dataset import Dataset
@@ -29,12 +29,15 @@ from stepforward.moving.select import select
 from stepforward.plan.make import plan_training
 from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
+from stepforward.run.first_stage import begin
+from stepforward.run.prepare import prepare
 from stepforward.run.session import Session
 from stepforward.run.training import Rules
 from stepforward.run.training import train as train_loop
 from stepforward.scores import Score, score_float
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
+from stepforward.sources.source import Source
 
 STEPS, PATIENCE = 300, 15
 """At the best rates the kept weights mostly come before step 150; 15 of 40 validations without any end a run."""
@@ -83,6 +86,9 @@ OPTIMIZERS: dict[str, tuple[float, Callable[[Settings], Rule[Any, Arrays]]]] = {
     "adam": (0.0, adam),
 }
 """Momentum and rule."""
+
+MATCHED = "matched-"
+"""Of the names of the same that start from the base after a matching, where that lowers held-out loss."""
 
 
 class Prefixed(TorchEngine):
@@ -154,26 +160,35 @@ def settings_of(optimizer: str, train: str, lr: float, seed: int) -> Settings:
     )
 
 
-def run(task: Task, optimizer: str, train: str, lr: float, seed: int) -> dict[str, Any]:
-    """One run; what a row says of it."""
+def run(task: Task, optimizer: str, train: str, lr: float, seed: int, first: bool = False) -> dict[str, Any]:
+    """One run; what a row says of it. `first`: it starts where a run of the product does, see `matched`."""
     settings = settings_of(optimizer, train, lr, seed)
-    source = open_source(task.base())
-    program = lower(source.network())
-    names = [program.tensors[number].name for number in moving(program, train)]
+    base = task.base()
     (x, y), (test_x, test_y) = task.data, task.test
     parts = split(Dataset(x, y, tuple(map(str, range(y.max() + 1))), ()), settings.validation, seed)
-    engine = Prefixed(source.float_model(), names, np.concatenate([x, test_x]))
     rows = {"validation": parts.validation, "test": len(y) + np.arange(len(test_y))}
     labels = np.concatenate([y, test_y])
+    watch = Watch()
+
+    def opened(source: Source) -> Prefixed:
+        program = lower(source.network())
+        names = [program.tensors[number].name for number in moving(program, train)]
+        return Prefixed(source.float_model(), names, np.concatenate([x, test_x]))
 
     def score(part: str) -> Score:
         chosen = rows[part]
         return score_float(logits_of(engine, chosen), labels[chosen])
 
-    before = score("test").accuracy
+    engine = opened(open_source(base))
+    with watch.paused():
+        before = score("test").accuracy
+    if first:
+        engine = opened(matched(task, seed))
+    seen: list[Seen] = []
 
     def judge() -> tuple[int, float]:
         found = score("validation")
+        seen.append(Seen(None, watch.read().cpu))
         return found.correct, float(found.loss)
 
     order = batch_indices(seed, len(parts.train), settings.batch)
@@ -182,7 +197,6 @@ def run(task: Task, optimizer: str, train: str, lr: float, seed: int) -> dict[st
         chosen = parts.train[order(step)]
         return Batch.of(chosen, y[chosen])
 
-    watch = Watch()
     method = Method(GRADIENT, OPTIMIZERS[optimizer][1](settings))
     with np.errstate(all="ignore"), Session(method, engine) as session:  # a rate too large overflows
         done = train_loop(
@@ -208,10 +222,17 @@ def run(task: Task, optimizer: str, train: str, lr: float, seed: int) -> dict[st
         steps=done.steps,
         forward_passes=done.forward_passes,
         curve=[asdict(row) for row in done.curve],
-        tested=[],
+        seen=seen,
         times=times,
         parameters=sum(array.size for array in engine.snapshot().values()),
     )
+
+
+def matched(task: Task, seed: int) -> Source:
+    """The base after the first stage of the product, with the same split: matched, or as it is."""
+    settings = Settings(seed=seed, threads=1)
+    prepared = prepare(open_source(task.base()), task.data, None, settings)
+    return begin(prepared, settings, None, None).prepared.opened
 
 
 def moving(program: Program, train: str) -> list[int]:

@@ -5,9 +5,9 @@
     python benchmarks/learning/run.py --tasks speakers --methods ours:graded --set votes=graded --set lr=4e-3
 
 Methods: none (the network as it is), backprop (SGD, momentum and Adam at rates searched with seed 0; those with the
-least validation loss with every seed), sgd, momentum, adam (the same with that one alone), ours:NAME (`candidates.py`,
-or --set), bn-test, bn-data, tent (float, without labels). Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and
-the extra [torch].
+least validation loss with every seed), sgd, momentum, adam (the same with that one alone), matched-backprop,
+matched-sgd, ... (the same from the base after a matching), ours:NAME (`candidates.py`, or --set), bn-test, bn-data,
+tent (float, without labels). Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch].
 """
 
 import argparse
@@ -68,7 +68,7 @@ def command(row: Row) -> str:
     words = ["python", "benchmarks/learning/run.py", "--tasks", row["task"], "--methods", row["method"]]
     if row["train"]:
         words += ["--sets", row["train"], "--seeds", str(row["seed"])]
-    if row["method"] in peers.OPTIMIZERS:
+    if row["method"].removeprefix(peers.MATCHED) in peers.OPTIMIZERS:
         words += ["--lr", f"{row['settings']['lr']:g}"]
     elif row["method"].startswith("ours:") and row["settings"]:
         words += [
@@ -106,47 +106,48 @@ def alone(made: Made, method: str) -> None:
 def as_it_is(task: Task) -> Row:
     """The base in fixed point on the test samples."""
     watch, accuracy = Watch(), sf.evaluate(task.base(), task.test)["accuracy"]
-    point = {"step": 0, "validation_loss": None, "validation_accuracy": None}
+    times, point = watch.read(), {"step": 0, "validation_loss": None, "validation_accuracy": None}
     return ours.outcome(
         zero_shot=accuracy, adapted=accuracy, kept_step=0, steps=0, forward_passes=0, curve=[point],
-        tested=[accuracy], times=watch.read(), parameters=0,
+        seen=[ours.Seen(accuracy, times.cpu)], times=times, parameters=0,
     )  # fmt: skip
 
 
-def gradient(made: Made, train: str, optimizer: str, lr: float, seed: int) -> Row:
+def gradient(made: Made, train: str, method: str, lr: float, seed: int) -> Row:
     """A row of backpropagation."""
-    key = {"train": train, "method": optimizer, "settings": {"lr": lr}, "seed": seed}
+    optimizer = method.removeprefix(peers.MATCHED)
+    key = {"train": train, "method": method, "settings": {"lr": lr}, "seed": seed}
     resolved = peers.resolved(optimizer, train, lr, seed)
-    return made.row(key, resolved, lambda task: peers.run(task, optimizer, train, lr, seed))
+    return made.row(
+        key, resolved, lambda task: peers.run(task, optimizer, train, lr, seed, first=method != optimizer)
+    )
 
 
-def searched(made: Made, train: str, optimizer: str) -> list[Row]:
+def searched(made: Made, train: str, method: str) -> list[Row]:
     """The rows of the rates that the search of an optimizer asks for, with seed 0."""
     asked: dict[float, Row] = {}
 
     def loss(lr: float) -> float:
-        asked[lr] = gradient(made, train, optimizer, lr, 0)
+        asked[lr] = gradient(made, train, method, lr, 0)
         return asked[lr]["validation_loss"]
 
-    start = peers.start(optimizer, TASKS[made.name].kind, train)
+    start = peers.start(method.removeprefix(peers.MATCHED), TASKS[made.name].kind, train)
     loss(start)
     peers.best_rate(loss, start, asked[start]["base_loss"])
     return list(asked.values())
 
 
-def backpropagation(
-    made: Made, train: str, optimizers: list[str], seeds: list[int], lr: float | None
-) -> None:
+def backpropagation(made: Made, train: str, methods: list[str], seeds: list[int], lr: float | None) -> None:
     """The rates that seed 0 likes best with every seed; the tables take the best of them over all seeds."""
     if lr is None:
-        tried = [row for optimizer in optimizers for row in searched(made, train, optimizer)]
+        tried = [row for method in methods for row in searched(made, train, method)]
         tried.sort(key=lambda row: row["validation_loss"])
         finalists = [(row["method"], row["settings"]["lr"]) for row in tried[: peers.FINALISTS]]
     else:
-        finalists = [(optimizer, lr) for optimizer in optimizers]
-    for optimizer, own in finalists:
+        finalists = [(method, lr) for method in methods]
+    for method, own in finalists:
         for seed in seeds:
-            gradient(made, train, optimizer, own, seed)
+            gradient(made, train, method, own, seed)
 
 
 def forward_only(made: Made, train: str, name: str, given: Row, seeds: list[int]) -> None:
@@ -171,13 +172,20 @@ def work(made: Made, method: str, given: argparse.Namespace) -> None:
             forward_only(made, train, name, dict(given.set), given.seeds)
     else:
         for train in given.sets:
-            optimizers = list(peers.OPTIMIZERS) if method == "backprop" else [method]
-            backpropagation(made, train, optimizers, given.seeds, given.lr)
+            backpropagation(made, train, gradients(method), given.seeds, given.lr)
+
+
+def gradients(method: str) -> list[str]:
+    """The rows' names of what a method of the command line runs."""
+    prefix = peers.MATCHED if method.startswith(peers.MATCHED) else ""
+    own = method.removeprefix(prefix)
+    return [prefix + optimizer for optimizer in (peers.OPTIMIZERS if own == "backprop" else [own])]
 
 
 def known(method: str) -> str:
     """A method's name, checked before any work."""
-    if method.startswith("ours:") or method in ("none", "backprop", *peers.OPTIMIZERS, *unlabelled.METHODS):
+    by_gradient = method.removeprefix(peers.MATCHED) in ("backprop", *peers.OPTIMIZERS)
+    if by_gradient or method.startswith("ours:") or method in ("none", *unlabelled.METHODS):
         return method
     raise argparse.ArgumentTypeError(f"no method is called {method!r}")
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learning.clock import Watch
-from learning.ours import outcome
+from learning.ours import Seen, outcome
 from learning.tasks.task import Task
 
 BATCH, RATE = 64, 1e-3
@@ -79,6 +79,7 @@ def run(task: Task, method: str) -> dict[str, Any]:
         before = accuracy(torch.cat([network(part) for part in test.split(BATCH)]), task.test[1])
     watch = Watch()
     after = accuracy(METHODS[method](network, data, test), task.test[1])
+    times = watch.read()
     point = {"step": 0, "validation_loss": None, "validation_accuracy": None}
     return outcome(
         zero_shot=before,
@@ -87,8 +88,8 @@ def run(task: Task, method: str) -> dict[str, Any]:
         steps=0,
         forward_passes=len(data) if method == "bn-data" else len(test),
         curve=[point],
-        tested=[after],
-        times=watch.read(),
+        seen=[Seen(after, times.cpu)],
+        times=times,
         parameters=0,
     )
 

@@ -10,6 +10,8 @@ import torch
 from learning import ours, peers, unlabelled
 from learning.tasks.task import Task, from_module
 
+from stepforward.run.session import Session
+
 
 @pytest.fixture(scope="module")
 def task():
@@ -31,8 +33,31 @@ def test_our_row_has_a_curve_with_test_accuracies_and_the_test_scores_off_the_cl
     kept = next(point for point in row["curve"] if point[0] == row["kept_step"])
     assert kept[3] == row["adapted"] and row["curve"][0][3] == row["zero_shot"]
     assert kept[1] == row["validation_loss"]
-    assert row["forward_passes"] == 40 * 2 * 24
-    assert ours.run(task, "all", {"steps": 40, "lr": 1e-2}, seed=1)["curve"] == row["curve"]
+    assert row["forward_passes"] == 40 * 2 * 24 and row["passes_before"] > 0
+    seconds = [point[4] for point in row["curve"]]
+    assert seconds == sorted(seconds) and seconds[-1] <= row["cpu"]
+    again = ours.run(task, "all", {"steps": 40, "lr": 1e-2}, seed=1)["curve"]
+    assert [point[:4] for point in again] == [point[:4] for point in row["curve"]]
+
+
+def test_test_accuracies_stay_with_their_steps_in_a_run_that_returns(task, monkeypatch):
+    looks = iter(range(1000))
+    monkeypatch.setattr("stepforward.run.training.diverges", lambda *_: next(looks) == 12)
+    legs, begin = [], Session.leg
+    monkeypatch.setattr(Session, "leg", lambda session, leg: (legs.append(leg), begin(session, leg)))
+    settings = {"steps": 60, "lr": 5.0, "epsilon": 0.05, "evaluate_every": 5, "tail": "votes"}
+    row = ours.run(task, "all", settings, seed=0)
+    (leg,) = legs
+    assert 0 < leg.back < leg.first < row["steps"]
+    kept = next(point for point in row["curve"] if point[0] == row["kept_step"])
+    assert row["kept_step"] > 0 and kept[3] == row["adapted"]
+
+
+def test_backpropagation_may_start_from_the_base_that_a_run_of_the_product_starts_from(task):
+    as_it_is, first = (peers.run(task, "adam", "head", 3e-2, seed=0, first=first) for first in (False, True))
+    assert as_it_is["zero_shot"] == first["zero_shot"]
+    started = ours.run(task, "head", {"steps": 1}, seed=0)
+    assert first["curve"][0][2] == started["curve"][0][2]  # of the validation samples
 
 
 @pytest.mark.parametrize("optimizer", peers.OPTIMIZERS)

@@ -178,6 +178,21 @@ def test_sums_and_products(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_a_product_of_an_image_and_its_channels(runtime, data):
+    """As squeeze-and-excitation has it: (H, W, C) times (1, 1, C)."""
+    made = Operator(data)
+    x, scale, point = made.input((4, 5, 7))
+    pooled = made.draft.activation("pooled", (1, 1, 1, 7), scale, point)
+    whole = {"Padding": 1, "StrideW": 1, "StrideH": 1, "FilterWidth": 5, "FilterHeight": 4}
+    made.draft.operator("AVERAGE_POOL_2D", [x], [pooled], **whole)
+    y = made.output((4, 5, 7), min(float(np.float32(scale * scale * 80)), LARGEST))
+    made.draft.operator("MUL", [x, pooled], [y], FusedActivationFunction=0)
+    made.check(runtime, y)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_what_moves_integers(runtime, data):

@@ -17,6 +17,8 @@ DATA = Path(os.environ.get("STEPFORWARD_DATA", Path(__file__).parents[3] / "shar
 PUBLIC = {
     "kws_dscnn_int8": 144_152,
     "resnet8_cifar10_int8": 229_524,
+    "vww_96_int8": 463_620,
+    "ad01_int8": 3_344,
     "streaming_wakeword_int8": 29_702,
 }  # fmt: skip
 """Files of MLPerf Tiny, and how many integers two samples leave in all their layers."""

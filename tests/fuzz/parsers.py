@@ -38,5 +38,6 @@ MODULES = {
     "sound": "of_sound",
     "image": "of_image",
     "onnx": "of_onnx",
+    "tflite": "of_tflite",
     "graph": "of_graph",
 }

@@ -1,7 +1,7 @@
-"""Runtimes of int8 files to compare with: each runs a TensorFlow Lite file on int8 inputs."""
+"""Runtimes of int8 files to compare with: each runs a TensorFlow Lite file on int8 inputs, and gives every layer."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -15,6 +15,8 @@ from stepforward.sources.tflite.read import read_network
 NAMES = ("tflm", "litert-ref", "litert")
 """Those that are installed by the extra tflite-test."""
 
+_ARENA = 8 << 20
+
 
 def layers(file: TfliteFile, runtime: str, x: np.ndarray) -> dict[str, np.ndarray]:
     """Integers of every layer, by the definition, by tensor name; x is int8, (n, H, W, C)."""
@@ -24,21 +26,22 @@ def layers(file: TfliteFile, runtime: str, x: np.ndarray) -> dict[str, np.ndarra
 
 
 def different(file: TfliteFile, name: str, x: np.ndarray) -> tuple[int, int]:
-    """How many integers differ from those of a runtime, of how many, over all layers, the file cut at each."""
-    start, ours, wrong, count = runtime(name), layers(file, name, x), 0, 0
-    for operator in file.operators:
-        output = file.tensors[operator.outputs[0]].name
+    """How many integers of all layers differ from those of a runtime, of how many."""
+    ours, wrong, count = layers(file, name, x), 0, 0
+    written = [operator.outputs[0] for operator in file.operators]
+    go = runtime(name)(with_outputs(file, written))
+    theirs = [np.stack(each) for each in zip(*(go(sample) for sample in x), strict=True)]
+    for number, values in zip(written, theirs, strict=True):
+        output = file.tensors[number].name
         mine = ours.get(output, ours.get(f"{output} as an image"))
         if mine is not None:  # a softmax at the end is dropped, and a reshape may move nothing
-            go = start(cut(file, operator.outputs[0]))
-            theirs = np.stack([go(sample) for sample in x])
-            wrong += int((theirs.reshape(mine.shape) != mine).sum())
+            wrong += int((values.reshape(mine.shape) != mine).sum())
             count += mine.size
     return wrong, count
 
 
-def runtime(name: str) -> Callable[[bytes], Callable[[np.ndarray], np.ndarray]]:
-    """What makes of a file's bytes a function from one int8 sample to the output's integers; skips where missing.
+def runtime(name: str) -> Callable[[bytes], Callable[[np.ndarray], list[np.ndarray]]]:
+    """What makes of a file's bytes a function from one int8 sample to the integers of its outputs; skips where missing.
 
     Args:
         name: "tflm", "litert" or "litert-ref".
@@ -54,12 +57,13 @@ def _tflm(content):
     micro = pytest.importorskip(
         "tflite_micro.python.tflite_micro.runtime", reason="needs stepforward[tflite-test]"
     )
-    interpreter = micro.Interpreter.from_bytes(content)
+    interpreter = micro.Interpreter.from_bytes(content, arena_size=_ARENA)
+    count = schema().Model.GetRootAs(content, 0).Subgraphs(0).OutputsLength()
 
     def run(x):
         interpreter.set_input(x[None], 0)
         interpreter.invoke()
-        return np.array(interpreter.get_output(0))[0]
+        return [np.array(interpreter.get_output(index))[0] for index in range(count)]
 
     return run
 
@@ -67,20 +71,20 @@ def _tflm(content):
 def _litert(litert, content, kind):
     interpreter = litert.Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
     interpreter.allocate_tensors()
-    (source,), (result,) = (d for d in (interpreter.get_input_details(), interpreter.get_output_details()))
+    (source,), results = interpreter.get_input_details(), interpreter.get_output_details()
 
     def run(x):
         interpreter.set_tensor(source["index"], x[None])
         interpreter.invoke()
-        return interpreter.get_tensor(result["index"])[0]
+        return [interpreter.get_tensor(result["index"])[0] for result in results]
 
     return run
 
 
-def cut(file: TfliteFile, tensor: int) -> bytes:
-    """The file with another output: what one of its operators writes."""
-    graph = schema().Model.GetRootAs(file.content, 0).Subgraphs(0)
-    first = graph._tab.Vector(graph._tab.Offset(8))
-    content = bytearray(file.content)
-    content[first : first + 4] = struct.pack("<i", tensor)
-    return bytes(content)
+def with_outputs(file: TfliteFile, tensors: Sequence[int]) -> bytes:
+    """The file with other outputs: tensors that its operators write. Their list is appended."""
+    table = schema().Model.GetRootAs(file.content, 0).Subgraphs(0)._tab
+    place = table.Pos + table.Offset(8)
+    content = bytearray(file.content) + bytes(-len(file.content) % 4)
+    content[place : place + 4] = struct.pack("<I", len(content) - place)
+    return bytes(content + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors))

@@ -137,12 +137,12 @@ def _ints(b, values):
     return b.CreateNumpyVector(np.asarray(values, np.int32))
 
 
-def small(rng=None, classes=3):
+def small(rng=None, classes=3, channels=2, scale=0.05, zero_point=-128):
     """A file with a convolution, a depthwise one, an addition, a mean, a fully connected layer and a softmax, over
-    images (8, 8, 2)."""
+    images (8, 8, channels)."""
     rng = np.random.default_rng(0) if rng is None else rng
     draft = Draft()
-    x = draft.activation("image", (1, 8, 8, 2), 0.05, -128)
+    x = draft.activation("image", (1, 8, 8, channels), scale, zero_point)
 
     def weight(name, shape, axis):
         return draft.constant(
@@ -157,7 +157,7 @@ def small(rng=None, classes=3):
 
     window = {"StrideW": 1, "StrideH": 1, "DilationWFactor": 1, "DilationHFactor": 1, "Padding": 0}
     y = draft.activation("conv", (1, 4, 4, 6), 0.3, -128)
-    inputs = [x, weight("conv/w", (6, 3, 3, 2), 0), bias("conv/b", 6)]
+    inputs = [x, weight("conv/w", (6, 3, 3, channels), 0), bias("conv/b", 6)]
     draft.operator(
         "CONV_2D", inputs, [y], **{**window, "StrideW": 2, "StrideH": 2}, FusedActivationFunction=1
     )

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("tflite", reason="needs stepforward[tflite]")
 
+from PIL import Image
 from tflite_files import small
 
 import stepforward as sf
@@ -56,11 +57,11 @@ def test_a_run_returns_the_file_with_other_integers(path, run):
 def test_the_runtime_computes_the_logits_that_were_measured(path, run):
     opened = open_source(path.parent / "run" / "adapted.tflite", runtime="litert-ref")
     names = [tensor.name for tensor in opened.model.tensors]
-    cut = int8_runtimes.cut(opened.model, names.index("logits"))
+    cut = int8_runtimes.with_outputs(opened.model, [names.index("logits")])
     go = int8_runtimes.runtime("litert-ref")(cut)
     x, y = samples(90, 1)
     integers = np.clip(np.floor(x / np.float32(0.05) + 0.5) - 128, -128, 127).astype(np.int8)
-    theirs = np.stack([go(sample) for sample in integers])
+    theirs = np.stack([go(sample)[0] for sample in integers])
     assert np.array_equal(theirs, logits_of(CoreEngine(lower(opened.network())), integers))
     assert (theirs.argmax(axis=1) == y).mean() == run.adapted_accuracy
     measured = sf.evaluate(opened, (x, y))
@@ -80,6 +81,16 @@ def test_inspect_names_the_runtime(path):
     found = sf.inspect(path, runtime="litert")
     assert (found["runtime"], found["input_shape"], found["bits"]) == ("litert", [8, 8, 2], "8w8a")
     assert sf.inspect(path)["runtime"] == "tflm"
+
+
+def test_check_says_what_it_needs_or_what_stands_in_the_way(path, tmp_path):
+    found = sf.check(path)
+    assert (found["supported"], found["input_shape"], found["outputs"]) == (True, [8, 8, 2], 3)
+    draft, first, last = small()
+    draft.operators[2] = ("CUSTOM_THING", *draft.operators[2][1:])
+    (tmp_path / "m.tflite").write_bytes(draft.content([first], [last]))
+    found = sf.check(tmp_path / "m.tflite")
+    assert not found["supported"] and "custom CUSTOM_THING 2 (sum)" in found["problems"][0]["what"]
 
 
 def test_predict_reads_samples_as_the_file_does(path):
@@ -103,6 +114,27 @@ def test_what_makes_no_sense_is_refused(path, options, why):
         pytest.importorskip("torch")
     with pytest.raises(StepforwardError, match=why):
         sf.adapt(path, samples(30, 0), progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    "scale, zero_point, said",
+    [
+        (1.0, -128, "from the range of its input, pixels become 0 to 255 (scale=255)"),
+        (1 / 127.5, -1, "from the range of its input, pixels become -1 to 1 (mean=0.5, std=0.5)"),
+        (1 / 255, -128, "pixels are divided by 255"),
+    ],
+)
+def test_the_range_of_the_input_says_how_images_are_read(tmp_path, scale, zero_point, said):
+    draft, first, last = small(channels=3, scale=scale, zero_point=zero_point)
+    (tmp_path / "m.tflite").write_bytes(draft.content([first], [last]))
+    for name in "abc":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((8, 8, 3), 60 + 50 * number, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{number}.png")
+    found = sf.evaluate(tmp_path / "m.tflite", tmp_path / "data")
+    assert any(said in note for note in found["notes"])
+    assert found["class_names"] == ["a", "b", "c"]
 
 
 def test_a_stream_does_not_match_it_either(path):

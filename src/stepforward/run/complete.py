@@ -20,6 +20,12 @@ from stepforward.sources.source import Source
 
 _MOST_SHOWN = 12
 
+_SOUNDS = {
+    ".onnx": "write it into the model with sf.set_preprocessing (docs/tutorial.md lists the settings), "
+    "or give the features as an .npz with x and y",
+    ".tflite": "give a function that makes its input of a file (--preprocess), or the features as an .npz with x and y",
+}
+
 
 def complete(
     opened: Source,
@@ -61,10 +67,7 @@ def complete(
             "other order of the logits: --classes",
         )
     if settings is not None and image is None and not opened.preprocessing:
-        notes.append(
-            "the model does not say how it reads images: pixels are divided by 255 (mean=0, std=1); trained with "
-            "other scaling: --image mean=..,std=.."
-        )
+        notes.append(_assumed_scaling(opened))
     completed = opened.with_words(names, settings, notes)
     return replace(completed, assumed=_remedy(completed, data) if notes and opened.is_float else "")
 
@@ -122,8 +125,7 @@ def _preprocessing(opened: Source, data: Any, image: Image | None) -> dict | Non
     if image is None and holds_sounds(data):
         raise StepforwardError(
             f"{data} holds sounds, and {opened.name} does not say how it turns sounds into its input",
-            "write it into the model with sf.set_preprocessing (docs/tutorial.md lists the settings), "
-            "or give the features as an .npz with x and y",
+            _SOUNDS[opened.suffix],
         )
     last = own.get("channels_last", opened.channels_last)
     shape = _channels_height_width(opened.input_shape, last)
@@ -133,7 +135,7 @@ def _preprocessing(opened: Source, data: Any, image: Image | None) -> dict | Non
             "images need an input (N, C, H, W) or (N, H, W, C) with 1 or 3 channels; "
             "give other samples as an .npz with x and y",
         )
-    settings = image_settings({} if image is None else image, shape)
+    settings = image_settings(_from_range(opened.input_range) if image is None else image, shape)
     settings = laid_out(settings, opened.input_shape, last)
     if not opened.is_float and own and own_settings(opened) != settings:
         raise StepforwardError(
@@ -141,6 +143,27 @@ def _preprocessing(opened: Source, data: Any, image: Image | None) -> dict | Non
             "leave --image out, or quantize the float model again with --image",
         )
     return settings
+
+
+def _from_range(reach: tuple[float, float] | None) -> dict:
+    """Image settings that fill the range of an input: 0 to 1, 0 to 255, or -1 to 1."""
+    if reach is None:
+        return {}
+    low, high = reach
+    if high > 100:
+        return {"scale": 255}
+    return {"mean": 0.5, "std": 0.5} if low < -0.5 and high < 1.5 else {}
+
+
+def _assumed_scaling(opened: Source) -> str:
+    """What was assumed, for people."""
+    words = {"scale": "0 to 255 (scale=255)", "mean": "-1 to 1 (mean=0.5, std=0.5)"}
+    made = next((words[name] for name in words if name in _from_range(opened.input_range)), None)
+    if made is None:
+        said = "pixels are divided by 255 (mean=0, std=1)"
+    else:
+        said = f"from the range of its input, pixels become {made}"
+    return f"the model does not say how it reads images: {said}; trained with other scaling: --image mean=..,std=.."
 
 
 def _channels_height_width(shape: tuple[int, ...], last: bool) -> tuple[int, int, int] | None:

@@ -73,6 +73,11 @@ class Source(ABC):
         """What reading and quantizing changed that a user should know."""
 
     @property
+    def input_range(self) -> tuple[float, float] | None:
+        """The least and largest number that its input holds, where the file says it."""
+        return None
+
+    @property
     def runs_as(self) -> str:
         """The runtime whose integers its programs compute; "auto" for those of the contract."""
         return "auto"

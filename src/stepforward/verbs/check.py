@@ -20,7 +20,7 @@ from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
 from stepforward.sources.onnx.support import unsupported
-from stepforward.sources.open import load_graph, source_of
+from stepforward.sources.open import is_tflite, load_graph, open_source, source_of
 from stepforward.sources.source import Source
 
 
@@ -31,7 +31,7 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     samples that choose the scales.
 
     Args:
-        model: path to an `.onnx` file, or an `onnx_ir.Model`.
+        model: path to an `.onnx` or `.tflite` file, or an `onnx_ir.Model`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
 
     Returns:
@@ -42,6 +42,8 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     Raises:
         StepforwardError: the file cannot be read as a model.
     """
+    if is_tflite(model):
+        return _tflite(model, input_shape)
     graph, name = load_graph(model, input_shape)
     found = {
         "model": name,
@@ -58,6 +60,22 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     except StepforwardError as error:
         problems = [{"what": error.what, "remedy": error.remedy}]
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
+    return _supported(source, program, found)
+
+
+def _tflite(path: Any, input_shape: str | Sequence[int] | None) -> dict:
+    """The same of a TensorFlow Lite file, which has no words of its own."""
+    found: dict = {"model": str(path), "input_shape": None, "class_names": None, "preprocessing": None}
+    try:
+        source = open_source(path, input_shape)
+        program = lower(source.network())
+    except StepforwardError as error:
+        problems = [{"what": error.what, "remedy": error.remedy}]
+        return {"supported": False, "problems": problems, **found, "notes": []}
+    return _supported(source, program, {**found, "input_shape": list(source.input_shape)})
+
+
+def _supported(source: Source, program: Program, found: dict) -> dict:
     notes = source.notes
     return {
         "supported": True,

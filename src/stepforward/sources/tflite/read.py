@@ -231,9 +231,11 @@ class _Reader:
 
     def join(self, operator: Operator) -> None:
         names, y = (self.input(operator, 0), self.input(operator, 1)), self.output(operator)
-        shapes = {self.formats[name].shape for name in names} | {y.shape}
-        if len(shapes) > 1:
-            raise UnreadableError("its inputs differ in shape (broadcasting)")
+        for shape in (self.formats[name].shape for name in names):
+            if len(shape) != len(y.shape) or any(
+                s not in (1, w) for s, w in zip(shape, y.shape, strict=True)
+            ):
+                raise UnreadableError(f"{shape} cannot be repeated to {y.shape} over sizes of 1")
         op_type = {"ADD": "Add", "MUL": "Mul"}[operator.code]
         self.add(operator, op_type, names, {}, clip=_clip(operator))
 

@@ -83,6 +83,12 @@ class TfliteSource(Source):
         return math.prod(network.formats[network.output].shape)
 
     @property
+    def input_range(self) -> tuple[float, float]:
+        """Of its int8 input."""
+        form = self._reading.network.formats[self._reading.network.input]
+        return (-128 - form.zero_point) * form.scale, (127 - form.zero_point) * form.scale
+
+    @property
     def runs_as(self) -> str:
         """The runtime."""
         return self.runtime
