@@ -170,12 +170,16 @@ def exported(result: dict) -> RenderableType:
     )
 
 
+def _as_runtime(result: dict) -> str:
+    return f"as {result['runtime']} computes" if result.get("runtime") else ""
+
+
 def evaluation(result: dict) -> RenderableType:
     """The outcome of `evaluate`: accuracy, loss, accuracy per class."""
     rows: list[Row] = [
         ("accuracy", Text(show_percent(result["accuracy"]), "bold"), _right(result)),
         ("loss", f"{show_loss(result['loss'])} nats", "mean per sample"),
-        ("format", str(result.get("bits", "")), ""),
+        ("format", str(result.get("bits", "")), _as_runtime(result)),
         ("time", show_seconds(result.get("seconds")), ""),
     ]
     names = [str(name) for name in result.get("class_names") or range(len(result["confusion"]))]

@@ -49,8 +49,8 @@ def evaluate(
 
     Returns:
         accuracy, accuracy_interval (95 %), mean_recall (every class counts alike), correct, count, loss (nats per
-        sample), confusion (rows are true classes), class_names, bits, notes, seconds, weights_sha256 (None for a float
-        model).
+        sample), confusion (rows are true classes), class_names, bits, runtime (None for the contract's own integers),
+        notes, seconds, weights_sha256 (None for a float model).
 
     Raises:
         StepforwardError: bad model or data.
@@ -79,6 +79,7 @@ def evaluate(
         "confusion": result.confusion.tolist(),
         "class_names": list(dataset.class_names),
         "bits": opened.bits,
+        "runtime": None if opened.runs_as == "auto" else opened.runs_as,
         "weights_sha256": sha,
         "notes": [
             *opened.notes,

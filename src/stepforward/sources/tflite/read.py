@@ -93,6 +93,7 @@ class _Reader:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.nodes: list[Node] = []
+        self.names: set[str] = set()
         self.formats: dict[str, Format] = {}
         self.parameters: dict[int, Parameter] = {}
         self.written = {found.input}
@@ -158,7 +159,11 @@ class _Reader:
         self, operator: Operator, op_type: str, inputs: tuple[str, ...], attributes: dict, **more: Any
     ) -> None:
         output = self.file.tensors[operator.outputs[0]].name
-        self.nodes.append(Node(op_type, output, inputs, output, attributes, **more))
+        name = output.partition(";")[0]  # converters join the names of all that an operator was made of
+        if name in self.names:
+            name = f"{name} ({operator.number})"
+        self.names.add(name)
+        self.nodes.append(Node(op_type, name, inputs, output, attributes, **more))
 
     def sizes(self, operator: Operator, x: Format, y: Format, kernel: tuple[int, int]) -> dict[str, Any]:
         """Attributes of a window, and a check of what it makes of the image."""
