@@ -25,7 +25,8 @@ static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t c
         sfi_store(y, dtype, i, sfi_sum_of(&local, a[i], b[i], zero));
 }
 
-/* By another rounding: both inputs 2^20 times finer, and their sum. */
+#if __STDC_HOSTED__
+/* Rounded twice, both inputs 2^20 times finer, and their sum. */
 SFI_CLONES
 static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
@@ -40,16 +41,20 @@ static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, si
         y[i] = (int8_t)(sfi_clamp(sfi_twice_lane(sum, p[4], p[5]), lo, hi) + zero);
     }
 }
+#endif
 
+/* By another rounding. */
 static void add_rounded(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
     const sf_op* op = call->op;
     const int32_t *pairs = sfi_rescale_pair(call->pass->program, op, 0), rounding = sfi_rounding(op);
     const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, op, 1)->zero_point;
+#if __STDC_HOSTED__
     if (rounding == SFI_TWICE && call->out->dtype == SF_S8 && pairs[1] >= 31 && pairs[3] >= 31 && pairs[5] >= 31) {
         add_twice(call, a, b, count);
         return;
     }
+#endif
     for (size_t i = 0; i < count; i++) {
         const int64_t sum = sfi_rounded((a[i] - zero_a) * FINER, pairs, rounding) +
                             sfi_rounded((b[i] - zero_b) * FINER, pairs + 2, rounding);
