@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "draw.h"
+#include "pairs.h"
 #include "base/integers.h"
 #include "base/tables.h"
 #include "multiply/choose.h"
@@ -82,14 +83,13 @@ static void fused_rows(sfi_rows* rows, uint32_t count)
 {
     rows->dtype = SF_S8;
     rows->narrow = rows->fused = 1;
+    draw_rounding(rows);
     rows->zero_point = draw(-128, 127);
     rows->lo = draw(-128, 0);
     rows->hi = draw(0, 127);
     for (uint32_t r = 0; r < count; r++) {
         rows->bias[r] = draw(-1000000, 1000000);
-        rows->mult[r] = draw(0, 65535);
-        rows->shift[r] = draw(17, 38);
-        rows->half[r] = (int32_t)1 << (rows->shift[r] - 17);
+        draw_pair(rows, r, 65535, 38);
     }
 }
 
@@ -171,14 +171,13 @@ static void rescales(sfi_rows_kernel fast)
         sfi_rows rows;
         sfi_rows_carve(&rows, memory, ROWS);
         rows.dtype = trial % 2 ? SF_S16 : SF_S8;
+        draw_rounding(&rows);
         rows.zero_point = draw(-128, 127);
         rows.lo = trial % 2 ? -32768 : draw(-128, 0);
         rows.hi = trial % 2 ? 32767 : draw(1, 127);
         for (uint32_t r = 0; r < count; r++) {
             rows.bias[r] = draw(-1000000, 1000000);
-            rows.mult[r] = draw(32768, 65535);
-            rows.shift[r] = draw(17, 45);
-            rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
+            draw_pair(&rows, r, 65535, 45);
         }
         for (uint32_t i = 0; i < SFI_BLOCK_PATCHES * ROWS; i++)
             acc[i] = draw(-1000000000, 1000000000); /* times 65535 / 65536, plus 2^28, stays below 2^31 */

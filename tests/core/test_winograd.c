@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "draw.h"
+#include "pairs.h"
 #include "multiply/choose.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/host/winograd.h"
@@ -87,14 +88,13 @@ static void outputs(panel* p, const sfi_kernels* kernels)
     sfi_rows_carve(&rows, memory, SFI_PANEL);
     rows.dtype = SF_S8;
     rows.narrow = rows.fused = rows.fused_four = 1;
+    draw_rounding(&rows);
     rows.zero_point = draw(-128, 127);
     rows.lo = draw(-128, 0);
     rows.hi = draw(0, 127);
     for (uint32_t r = 0; r < p->rows; r++) {
         rows.bias[r] = draw(-1000000, 1000000);
-        rows.mult[r] = draw(0, 32767); /* times 2^31 plus 2^20, and 2^(36 - 15), and 127 * 2^(36 - 14): below 2^31 */
-        rows.shift[r] = draw(17, 36);
-        rows.half[r] = (int32_t)1 << (rows.shift[r] - 17);
+        draw_pair(&rows, r, 32767, 36); /* times 2^31 plus 2^20, and 2^(36 - 15), and 127 * 2^(36 - 14): below 2^31 */
     }
     p->tiles.whole = draw(0, 1);
     memset(expected, 1, sizeof expected);

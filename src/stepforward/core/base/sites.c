@@ -6,7 +6,8 @@
 
 uint32_t sfi_site_bytes(uint32_t channels) { return (14 * channels + 3) & ~3u; }
 
-static void open_site(const sf_program* program, sfi_site* site, const uint32_t* words, uint8_t* state)
+/* state: an address, which may be that of nothing where a plan is checked before there is a state. */
+static void open_site(const sf_program* program, sfi_site* site, const uint32_t* words, uintptr_t state)
 {
     const sf_op* op = program->ops + words[0];
     site->op = words[0];
@@ -15,17 +16,17 @@ static void open_site(const sf_program* program, sfi_site* site, const uint32_t*
     site->usual = words + 2;
     site->mean = (const int32_t*)(const void*)(words + SFI_SITE_HEAD);
     site->deviation = site->mean + site->channels;
-    site->first = (int32_t*)(void*)state;
-    site->second = (uint32_t*)(void*)state + site->channels;
-    site->bias = site->second + site->channels;
-    site->ratio = (uint16_t*)(void*)(site->bias + site->channels);
+    site->first = (int32_t*)state;
+    site->second = (uint32_t*)(state + 4 * site->channels);
+    site->bias = (uint32_t*)(state + 8 * site->channels);
+    site->ratio = (uint16_t*)(state + 12 * site->channels);
 }
 
 sfi_site sfi_first_site(const sf_program* program, const sf_plan* plan, const void* state)
 {
     sfi_site site = {0};
     site.left = plan->site_count - 1;
-    open_site(program, &site, plan->sites, (uint8_t*)(uintptr_t)state + plan->match_first + 4);
+    open_site(program, &site, plan->sites, (uintptr_t)state + plan->match_first + 4);
     return site;
 }
 
@@ -35,7 +36,7 @@ int sfi_next_site(const sf_program* program, sfi_site* site)
         return 0;
     site->left--;
     const uint32_t* words = (const uint32_t*)(const void*)(site->deviation + site->channels);
-    open_site(program, site, words, (uint8_t*)site->first + sfi_site_bytes(site->channels));
+    open_site(program, site, words, (uintptr_t)site->first + sfi_site_bytes(site->channels));
     return 1;
 }
 
