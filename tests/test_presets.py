@@ -11,7 +11,7 @@ from stepforward.verbs.adapt import adapt
 
 def test_a_preset_leaves_no_setting_that_decides_weights_to_a_default():
     named = PRESETS["paper"].keys()
-    assert set(DECIDING) - named == {"seed"}
+    assert set(DECIDING) - named == {"runtime", "seed"}
     assert set(METHODS["qzo-ff"].takes) - named == {"minutes", "memory"}
 
 

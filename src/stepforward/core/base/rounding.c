@@ -30,7 +30,10 @@ static int64_t even(int64_t value, int32_t shift)
 static int64_t to_float32(int64_t value)
 {
     const uint64_t magnitude = value < 0 ? 0u - (uint64_t)value : (uint64_t)value;
-    const int32_t dropped = magnitude >> 24 == 0 ? 0 : 40 - __builtin_clzll(magnitude);
+    int32_t dropped = 0; /* counted in plain C: small devices have no instruction for it */
+    for (int32_t step = 32; step > 0; step /= 2)
+        if (magnitude >> (24 + dropped) >= (uint64_t)1 << (step - 1))
+            dropped += step;
     return even(value, dropped) * ((int64_t)1 << dropped);
 }
 
