@@ -16,16 +16,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from common import table, write
 
-from stepforward.arithmetic.rounding import FLOAT, NAMES, TWICE, float_multiplier, q31_multiplier
+from stepforward.arithmetic.rounding import FLOAT, NAMES, float_multiplier, q31_multiplier
 from stepforward.bench.networks import NETWORKS
 from stepforward.bench.workload import prepare
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
+from stepforward.lowering.multipliers import of_join
 from stepforward.operators.add import Add
-from stepforward.operators.table import BY_KIND
 from stepforward.program.model import Op, Program
-
-PARAMETRIC = tuple(kind for kind, operator in BY_KIND.items() if operator.parametric)
 
 
 def in_rounding(program: Program, rounding: int) -> Program:
@@ -35,13 +33,13 @@ def in_rounding(program: Program, rounding: int) -> Program:
 
 def _op(op: Op, rounding: int) -> Op:
     ratios = [mult / 2**shift for mult, shift in op.what.rescale]
-    if op.kind in PARAMETRIC:
+    if op.what.parametric:
         make = (lambda r: float_multiplier(float(np.float32(r)))) if rounding == FLOAT else q31_multiplier
         return replace(op, what=replace(op.what, rescale=tuple(map(make, ratios)), rounding=rounding))
     if op.kind == Add.kind:
-        twice = 2 * max(ratios)
-        pairs = [q31_multiplier(r / twice) for r in ratios] + [q31_multiplier(twice / 2**20)]
-        return replace(op, what=replace(op.what, rescale=tuple(pairs), rounding=TWICE))
+        return replace(
+            op, what=replace(op.what, **of_join("tflm", Add, *ratios, 1.0))
+        )  # all runtimes add alike
     return op
 
 

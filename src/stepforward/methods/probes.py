@@ -45,13 +45,14 @@ def probe(engine: Engine, number: int, batch: Batch, directions: int, share_batc
     if plan is not None and plan.sharpness and votes:
         sides = uphill_sides(len(batch), directions, share_batch)
         up, down = engine.losses(number, batch, sides)
-        ascent, climbing = (plan.sharpness if up >= down else -plan.sharpness), _passes(sides, batch)
+        ascent, climbing = (plan.sharpness if up >= down else -plan.sharpness), passes_of(sides, batch)
     trials = both_sides(len(batch), directions, share_batch, ascent) if votes else [PLAIN]
     sums = engine.losses(number, batch, trials, gathers)
-    passes = _passes(trials, batch)
+    passes = passes_of(trials, batch)
     pairs = tuple(zip(sums[::2], sums[1::2], strict=True)) if votes else ((sums[0], sums[0]),) * directions
     return Probes(pairs, passes + climbing, sum(sums) * NATS / passes)
 
 
-def _passes(trials: list[Trial], batch: Batch) -> int:
+def passes_of(trials: list[Trial], batch: Batch) -> int:
+    """Samples sent through the network for some trials on a batch."""
     return sum(len(range(len(batch))[trial.rows]) for trial in trials)

@@ -13,6 +13,7 @@ from stepforward.core.directions import drawn
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
 from stepforward.journal import Journal
+from stepforward.methods.probes import passes_of
 from stepforward.methods.trials import both_sides
 from stepforward.plan.make import fitting, for_training
 from stepforward.plan.masks import need_some, of_bits
@@ -121,7 +122,7 @@ def _probe(
         batch = Batch.of(x[indices(step)], y[indices(step)])
         trials = both_sides(len(batch), m, settings.share_batch)
         losses += engine.losses(FIRST_STEP + step, batch, trials)
-        passes += sum(len(range(len(batch))[trial.rows]) for trial in trials)
+        passes += passes_of(trials, batch)
     return probe_votes(losses), passes
 
 

@@ -31,13 +31,20 @@ SFI_INLINE int32_t sfi_put(int64_t value, int32_t zero_point, int32_t lo, int32_
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
-/* Outputs of any sum, by any rounding. */
+/* Outputs of any sum, by any rounding but the contract's. */
+SFI_INLINE int32_t sfi_finished_otherwise(int64_t acc, int32_t mult, int32_t shift, int32_t rounding,
+                                          int32_t zero_point, int32_t lo, int32_t hi)
+{
+    const int32_t pair[2] = {mult, shift};
+    return sfi_put(sfi_rounded(acc, pair, rounding), zero_point, lo, hi);
+}
+
+/* By any rounding. */
 SFI_INLINE int32_t sfi_finished(int64_t acc, int32_t mult, int32_t shift, int32_t rounding, int32_t zero_point,
                                 int32_t lo, int32_t hi)
 {
-    const int32_t pair[2] = {mult, shift};
     return rounding == SFI_CONTRACT ? sfi_requantize(acc, mult, shift, zero_point, lo, hi)
-                                    : sfi_put(sfi_rounded(acc, pair, rounding), zero_point, lo, hi);
+                                    : sfi_finished_otherwise(acc, mult, shift, rounding, zero_point, lo, hi);
 }
 
 /* Whether a pair is one of a rounding. */

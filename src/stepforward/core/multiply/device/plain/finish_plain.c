@@ -42,8 +42,8 @@ __attribute__((noinline)) void sfi_rows_finish_rounded(const sfi_rows* rows, con
 {
     for (uint32_t r = 0; r < count; r++)
         sfi_store(y, rows->dtype, at + r,
-                  sfi_finished((int64_t)acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
-                               rows->zero_point, rows->lo, rows->hi));
+                  sfi_finished_otherwise((int64_t)acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
+                                         rows->zero_point, rows->lo, rows->hi));
 }
 
 void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t count, void* y, size_t at)
@@ -55,6 +55,6 @@ void sfi_rows_finish_wide(const sfi_rows* rows, const int64_t* acc, uint32_t cou
                   rows->rounding == SFI_CONTRACT
                       ? sfi_requantize_wide(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->zero_point,
                                             rows->lo, rows->hi)
-                      : sfi_finished(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
-                                     rows->zero_point, rows->lo, rows->hi));
+                      : sfi_finished_otherwise(acc[r] + rows->bias[r], rows->mult[r], rows->shift[r], rows->rounding,
+                                               rows->zero_point, rows->lo, rows->hi));
 }

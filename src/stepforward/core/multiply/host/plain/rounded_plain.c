@@ -49,7 +49,7 @@ SFI_INLINE void lanes_of(const sfi_rows* rows, const int32_t* acc, uint32_t r, c
             out[i] = sfi_clamp(sfi_twice_lane(a[i], mult[i], shift[i] - 31), lo, hi) + zero;
     else
         for (uint32_t i = 0; i < lanes; i++)
-            out[i] = sfi_finished(a[i], mult[i], shift[i], rows->rounding, zero, rows->lo, rows->hi);
+            out[i] = sfi_finished_otherwise(a[i], mult[i], shift[i], rows->rounding, zero, rows->lo, rows->hi);
 }
 
 SFI_INLINE void store(const int32_t* v, int32_t dtype, void* y, size_t at, const uint32_t lanes)
