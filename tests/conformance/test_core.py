@@ -22,9 +22,13 @@ from random_programs import (
     fully_connected_programs,
     in_some_rounding,
     inputs,
+    layer_norm_programs,
+    matmul_programs,
     move_programs,
     pool_programs,
+    softmax_programs,
     tiled_programs,
+    wide_sum_programs,
 )
 
 from stepforward.engines.core import CoreEngine, aligned_bytes, device_inference_bytes, device_scratch_bytes
@@ -56,6 +60,10 @@ programs = st.one_of(
     broadcast_programs(),
     concat_programs(),
     move_programs(),
+    softmax_programs(),
+    layer_norm_programs(),
+    matmul_programs(),
+    wide_sum_programs(),
 )
 memories = st.sampled_from(sorted(CHOICES))
 
@@ -235,7 +243,9 @@ plans = st.builds(
     rounding=st.sampled_from(["nearest", "floor", "stochastic"]),
     schedule=st.sampled_from(["constant", "linear", "cosine"]),
 )
-weighted = st.one_of(conv_programs(), tiled_programs(), depthwise_programs(), fully_connected_programs())
+weighted = st.one_of(
+    conv_programs(), tiled_programs(), depthwise_programs(), fully_connected_programs(), layer_norm_programs()
+)
 
 
 @settings(relaxed, max_examples=120)
@@ -279,9 +289,9 @@ def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, sha
     assert all(engine.snapshot() == reference.snapshot() for engine in engines)
 
 
-low_bit_weights = st.one_of(conv_programs(), depthwise_programs(), fully_connected_programs()).filter(
-    lambda program: program.tensors[0].dtype != "s16"
-)
+low_bit_weights = st.one_of(
+    conv_programs(), depthwise_programs(), fully_connected_programs(), layer_norm_programs()
+).filter(lambda program: program.tensors[0].dtype != "s16")
 
 
 @settings(relaxed, max_examples=150)

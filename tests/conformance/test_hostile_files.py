@@ -115,7 +115,18 @@ def every_operator():
     at = net.conv(at, "s16", 6, (3, 3), padding=(1, 1, 1, 1), groups=3)
     at = net.depthwise(at, "s8")
     joins = [join.kind for join in JOINS.values()]
-    for kind in ("pad", *joins, "concat", "max_pool", "lookup", "transpose", "average_pool", "reshape"):
+    rows = ("softmax", "layer_norm", "matmul")
+    for kind in (
+        "pad",
+        *joins,
+        "concat",
+        "max_pool",
+        "lookup",
+        *rows,
+        "transpose",
+        "average_pool",
+        "reshape",
+    ):
         at = net.between(at, kind)
     return plan_arena(net.program(net.dense(at, "s4", 5, last=True)))
 

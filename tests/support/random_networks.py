@@ -291,6 +291,17 @@ class Builder:
         if kind == "lookup":
             entries = rng.integers(-128, 128, 256).tolist()
             return self.op("lookup", [at], self.add(x.shape), tables=tuple(entries))
+        if kind == "softmax":
+            fields = {"rescale": self.pairs(1, 4), "bits": 8, **self.clip("s8")}
+            return self.op("softmax", [at], self.add(x.shape), **fields)
+        if kind == "layer_norm":
+            channels = x.shape[-1]
+            fields = self.weights((channels,), channels, "s16", ("divide", 1), 1)
+            fields |= {"fraction": 12, "epsilon": (0, 9), **self.clip("s8")}
+            return self.op("layer_norm", [at], self.add(x.shape), **fields)
+        if kind == "matmul":
+            fields = {"rescale": self.pairs(1, 20), "transposed": True, **self.clip("s8")}
+            return self.op("matmul", [at, at], self.add((*x.shape[:-1], x.shape[-2])), **fields)
         if kind == "reshape":
             return self.op("reshape", [at], self.add((x.elements,), like=x))
         if len(x.shape) != 3:

@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 from loss_scale import loss_scale
 
 from stepforward.arithmetic.rounding import CONTRACT, FLOAT, ONCE, TWICE, float_multiplier, q31_multiplier
+from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
+from stepforward.operators.layer_norm import LayerNorm
 from stepforward.operators.lookup import Lookup
+from stepforward.operators.matmul import MatMul
 from stepforward.operators.rescale import Rescale
+from stepforward.operators.softmax import Softmax
 from stepforward.operators.table import BY_KIND, JOINS
+from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
@@ -251,6 +256,85 @@ def broadcast_programs(draw):
     return plan_arena(Program(tuple(tensors), tuple(ops), 0, len(tensors) - 1, 0, b""))
 
 
+def rows(draw):
+    """A shape of which operators work on the last axis; its size is below, at and above those of vectors."""
+    before = draw(st.sampled_from([(), (3,), (2, 5), (1, 2, 3), (2, 1, 2, 2)]))
+    return (*before, draw(st.sampled_from([1, 2, 7, 16, 33, 64, 255])))
+
+
+def widened(draw, x, name="wide"):
+    """(tensor, operator) of the input as s16, most of whose range it takes."""
+    tensor = replace(activation(draw, name, x.shape, "s16"), offset=0)
+    return tensor, Op(name, Rescale(rescale=pairs(draw, 1, 8), lo=-32768, hi=32767), (0,), 1)
+
+
+@st.composite
+def softmax_programs(draw):
+    shape, dtype = rows(draw), draw(st.sampled_from(["s8", "s16"]))
+    x, y = activation(draw, "x", shape), activation(draw, "y", shape, dtype)
+    bits = draw(st.sampled_from([8, 15, 15, 0, 3]))
+    what = Softmax(bits=bits, rescale=pairs(draw, 1, 4), **clip(draw, dtype))
+    return plan_arena(Program((x, y), (Op("softmax", what, (0,), 1),), 0, 1, 0, b""))
+
+
+@st.composite
+def layer_norm_programs(draw):
+    shape, dtype, wide = rows(draw), draw(st.sampled_from(["s8", "s16"])), draw(st.booleans())
+    tensors, blob, rescale = parameters(draw, shape[-1:], shape[-1], "divide", 1, 1)
+    activations, ops = [activation(draw, "x", shape)], []
+    if wide:
+        tensor, op = widened(draw, activations[0])
+        activations.append(tensor)
+        ops.append(replace(op, inputs=(2,), output=3))
+    at = 1 + len(activations)
+    activations.append(activation(draw, "y", shape, dtype))
+    epsilon = draw(st.sampled_from([(0, 1), (0, 400), (3, 0), (2**31 - 1, 2**31 - 1)]))
+    fields = {"fraction": draw(st.integers(0, 15)), "epsilon": epsilon, "rescale": rescale}
+    what = LayerNorm(**fields, **clip(draw, dtype))
+    ops.append(Op("norm", what, (at,), at + 1, 0, 1))
+    return plan_arena(Program((*tensors, *activations), tuple(ops), 2, at + 1, 2, blob))
+
+
+@st.composite
+def matmul_programs(draw):
+    """The input, or its copy as s16, times a copy of it: with itself as it is, or in another order of the axes."""
+    before = draw(st.sampled_from([(), (2,), (1, 3)]))
+    height, length = draw(st.sampled_from([1, 3, 8, 17])), draw(st.sampled_from([1, 5, 16, 40, 300]))
+    shape, dtype, transposed = (
+        (*before, height, length),
+        draw(st.sampled_from(["s8", "s16"])),
+        draw(st.booleans()),
+    )
+    x, b = activation(draw, "x", shape), activation(draw, "b", shape)
+    tensors, ops, first = [x, b], [Op("b", Rescale(rescale=pairs(draw, 1, 15)), (0,), 1)], 0
+    if draw(st.booleans()):
+        tensor, op = widened(draw, x)
+        tensors.append(replace(tensor, zero_point=0))
+        ops.append(replace(op, output=2))
+        first = 2
+    second = 1
+    if not transposed:
+        order = (*range(len(before)), len(before) + 1, len(before))
+        second = len(tensors)
+        tensors.append(Tensor("turned", (*before, length, height), "s8", b.scale, b.zero_point))
+        ops.append(Op("turned", Transpose(permutation=order), (1,), second))
+    y = activation(draw, "y", (*before, height, height), dtype)
+    what = MatMul(transposed=transposed, rescale=pairs(draw, 1, 22), **clip(draw, dtype))
+    ops.append(Op("product", what, (first, second), len(tensors)))
+    return plan_arena(Program((*tensors, y), tuple(ops), 0, len(tensors), 0, b""))
+
+
+@st.composite
+def wide_sum_programs(draw):
+    """Sums of the input and its copy as s16, in either order, or of that and itself."""
+    x, dtype = activation(draw, "x", shapes(draw)), draw(st.sampled_from(["s8", "s16"]))
+    wide, first = widened(draw, x)
+    (mult_a, shift), (mult_b, _) = pairs(draw, 2, draw(st.sampled_from([15, 20])))
+    what = Add(rescale=((mult_a, shift), (mult_b, shift)), **clip(draw, dtype))
+    ops = (first, Op("sum", what, draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])), 2))
+    return plan_arena(Program((x, wide, activation(draw, "y", x.shape, dtype)), ops, 0, 2, 0, b""))
+
+
 @st.composite
 def concat_programs(draw):
     shape = shapes(draw)
@@ -297,7 +381,7 @@ def in_some_rounding(draw, programs):
         return program
     tensors, ops = list(program.tensors), []
     for op in program.ops:
-        if op.kind not in ROUNDED:
+        if op.kind not in ROUNDED or any(tensors[i].dtype == "s16" for i in op.inputs):
             ops.append(op)
             continue
         rescale = tuple(other_pair(*pair, rounding) for pair in op.what.rescale)

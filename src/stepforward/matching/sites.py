@@ -41,7 +41,7 @@ def sites(program: Program) -> list[Site]:
     return [
         Site(op.name, i, channels, program.tensors[op.output].elements // channels)
         for i, op in enumerate(program.ops)
-        if op.parameters and i != last and op.what.rounding == CONTRACT
+        if op.parameters and i != last and op.what.rounding == CONTRACT and op.kind != "layer_norm"
         if all(readers[index] == 1 for index in op.parameters)
         for channels in (program.tensors[op.bias].elements,)
     ]

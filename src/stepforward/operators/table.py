@@ -7,13 +7,16 @@ from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
 from stepforward.operators.join import Join
+from stepforward.operators.layer_norm import LayerNorm
 from stepforward.operators.lookup import Lookup
+from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.multiply import Multiply
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
+from stepforward.operators.softmax import Softmax
 from stepforward.operators.transpose import Transpose
 
 OPERATORS: tuple[type[Operator], ...] = (
@@ -30,6 +33,9 @@ OPERATORS: tuple[type[Operator], ...] = (
     Reshape,
     Multiply,
     Lookup,
+    LayerNorm,
+    Softmax,
+    MatMul,
 )
 
 JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}

@@ -26,14 +26,19 @@ ROUNDING = 15
 """Of an operator's second word: its rounding."""
 FEATURES = (
     *("rounding of integer runtimes", "rounding in float32", "five or six dimensions"),
-    *("products of 16-bit activations", "products of activations", "softmax and layer norm", "tables"),
+    *(
+        "sums and products of 16-bit activations",
+        "products of activations",
+        "softmax and layer norm",
+        "tables",
+    ),
     *("recurrent operators", "several inputs", "several outputs", "state", "gathering by data"),
 )
 """What a program may need of its reader, by bit."""
 
-INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS, TABLES = 0, 1, 2, 6
+INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS, WIDE_INPUTS, PRODUCTS, ROWS, TABLES = range(7)
 """The bits of the features that this release has."""
-KNOWN = 1 << INTEGER_ROUNDING | 1 << FLOAT_ROUNDING | 1 << DIMENSIONS | 1 << TABLES
+KNOWN = (1 << 7) - 1
 
 ENTRIES = {"s8": "<i1", "s16": "<i2"}
 """The type of a table's entries in the file, by the output's."""
@@ -89,6 +94,12 @@ def _features(program: Program) -> int:
         INTEGER_ROUNDING: roundings & {TWICE, ONCE},
         FLOAT_ROUNDING: FLOAT in roundings,
         DIMENSIONS: any(len(t.shape) > 4 for t in program.tensors),
+        WIDE_INPUTS: any(
+            op.kind in ("add", "matmul") and any(program.tensors[i].dtype == "s16" for i in op.inputs)
+            for op in program.ops
+        ),
+        PRODUCTS: any(op.kind == "matmul" for op in program.ops),
+        ROWS: any(op.kind in ("softmax", "layer_norm") for op in program.ops),
         TABLES: any(op.what.tables for op in program.ops),
     }
     return sum(1 << bit for bit, given in needed.items() if given)

@@ -9,11 +9,14 @@
 
 #define HEADER_BYTES 128u
 #define RESERVED 96u        /* of the header: zeros from here on */
-#define INTEGER_ROUNDING 1u /* features: roundings of other runtimes, tensors of five and six dimensions, tables */
+#define INTEGER_ROUNDING 1u /* features: roundings of other runtimes, tensors of five and six dimensions, */
 #define FLOAT_ROUNDING 2u
 #define RANK_5_6 4u
+#define WIDE_INPUTS 8u /* sums and products that read s16, products of two tensors, softmax and layer norm, tables */
+#define PRODUCTS 16u
+#define ROWS 32u
 #define TABLES 64u
-#define FEATURES (INTEGER_ROUNDING | FLOAT_ROUNDING | RANK_5_6 | TABLES)
+#define FEATURES (INTEGER_ROUNDING | FLOAT_ROUNDING | RANK_5_6 | WIDE_INPUTS | PRODUCTS | ROWS | TABLES)
 #define MAX_TENSORS 16384u
 #define MAX_OPS 4096u
 #define LAST_DTYPE 5                    /* 4, 5: unsigned bytes and s64, which nothing reads yet */
@@ -225,6 +228,17 @@ static int announced(const sf_program* p, int32_t rounding)
     return rounding == SFI_CONTRACT || (features & (rounding == SFI_FLOAT ? FLOAT_ROUNDING : INTEGER_ROUNDING)) != 0;
 }
 
+/* Whether the header says that the program needs such an operator, and reads s16 where most do not. */
+static int kind_announced(const sf_program* p, const sf_op* op)
+{
+    uint32_t needs = op->kind == SFI_MATMUL                                  ? PRODUCTS
+                     : op->kind == SFI_SOFTMAX || op->kind == SFI_LAYER_NORM ? ROWS
+                                                                             : 0;
+    if ((op->kind == SFI_ADD || op->kind == SFI_MATMUL) && !sfi_reads_bytes(p, op))
+        needs |= WIDE_INPUTS;
+    return (needs & ~sfi_word(p->file + 24)) == 0;
+}
+
 /* What holds for every kind; the operator's own check has the rest. */
 static sf_status check_op(const sf_program* p, uint32_t position)
 {
@@ -259,7 +273,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     const sfi_operator* known = sfi_operator_of(op->kind);
     if (known == NULL || (rounding != SFI_CONTRACT && !known->rounds))
         return SF_UNSUPPORTED;
-    return announced(p, rounding) ? known->check(p, op) : SF_BAD_OPERATOR;
+    return announced(p, rounding) && kind_announced(p, op) ? known->check(p, op) : SF_BAD_OPERATOR;
 }
 
 sf_status sf_program_open(sf_program* program, const void* file, size_t bytes)

@@ -1,4 +1,4 @@
-/* Addition of two tensors: both rescaled, rounded once. */
+/* Addition of two tensors, s8 or s16: both rescaled, rounded once. */
 #include "base/machine.h"
 #include "base/pass.h"
 #include "base/rounding.h"
@@ -80,7 +80,28 @@ static void add(const sfi_call* call, const int8_t* x, const int8_t* z, size_t c
     add_any(&s, x, z, count, call->out->zero_point, call->out->dtype, call->y);
 }
 
-static void run(const sfi_call* call) { sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT ? add : add_rounded); }
+/* Where one input is s16, or both: |A*mult_a + B*mult_b| < 2 * 2^16 * 2^16. */
+SFI_CLONES
+static void add_wide(const sfi_call* call)
+{
+    const sf_tensor *a = call->in, *b = sfi_input(call->pass->program, call->op, 1);
+    const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int64_t half = pairs[1] > 0 ? (int64_t)1 << (pairs[1] - 1) : 0;
+    for (size_t i = 0; i < (size_t)call->n * (size_t)call->out->elements; i++) {
+        const int64_t sum = (int64_t)(sfi_load(call->x, a->dtype, i) - a->zero_point) * pairs[0] +
+                            (int64_t)(sfi_load(call->inputs[1], b->dtype, i) - b->zero_point) * pairs[2];
+        sfi_store(call->y, call->out->dtype, i,
+                  sfi_put((sum + half) >> pairs[1], call->out->zero_point, call->op->lo, call->op->hi));
+    }
+}
+
+static void run(const sfi_call* call)
+{
+    if (!sfi_reads_bytes(call->pass->program, call->op))
+        add_wide(call);
+    else
+        sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT ? add : add_rounded);
+}
 
 static int fits(const sf_program* p, const sf_op* op)
 {
@@ -93,7 +114,10 @@ static int fits(const sf_program* p, const sf_op* op)
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
-    return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op), sfi_reads_bytes(p, op));
+    return sfi_checked(sfi_is_bare(op, 2, 0) && fits(p, op),
+                       sfi_reads_bytes(p, op) || (sfi_rounding(op) == SFI_CONTRACT &&
+                                                  sfi_same_shape(sfi_input(p, op, 0), sfi_output(p, op)) &&
+                                                  sfi_same_shape(sfi_input(p, op, 1), sfi_output(p, op))));
 }
 
 const sfi_operator sfi_add = {check, NULL, run, NULL, 1};

@@ -39,13 +39,17 @@ enum {
     SFI_RESHAPE,
     SFI_MULTIPLY,
     SFI_LOOKUP,
+    SFI_LAYER_NORM,
+    SFI_SOFTMAX,
+    SFI_MATMUL,
     SFI_KINDS /* one more than the last */
 };
 
 #define SFI_LOOKUP_ENTRIES 256 /* of a table: one for each s8 */
 
 extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool,
-    sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape, sfi_multiply, sfi_lookup;
+    sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape, sfi_multiply, sfi_lookup, sfi_layer_norm,
+    sfi_softmax, sfi_matmul;
 
 /* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table
  * (firmware/README.md). */

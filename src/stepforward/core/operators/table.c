@@ -16,6 +16,9 @@ static const sfi_operator* const table[] = {
     [SFI_RESHAPE] = &sfi_reshape,
     [SFI_MULTIPLY] = &sfi_multiply,
     [SFI_LOOKUP] = &sfi_lookup,
+    [SFI_LAYER_NORM] = &sfi_layer_norm,
+    [SFI_SOFTMAX] = &sfi_softmax,
+    [SFI_MATMUL] = &sfi_matmul,
 };
 
 const sfi_operator* sfi_operator_of(int32_t kind) { return kind > 0 && kind < SFI_KINDS ? table[kind] : NULL; }

@@ -1,0 +1,90 @@
+/* Softmax over the last axis: powers of two as the loss has them, and one reciprocal of their sum for each row. */
+#include "base/integers.h"
+#include "base/machine.h"
+#include "base/pass.h"
+#include "base/quotient.h"
+#include "base/tensors.h"
+#include "losses/cross_entropy.h"
+#include "operators/check.h"
+#include "operators/operator.h"
+#include "stepforward.h"
+
+#define MOST_COLUMNS 65536
+#define DISTANCES 256u /* of s8 from the largest of them */
+
+/* 2^30 * 2^-(distance as bits). The distance is at most 255, so the product is below 2^24. */
+static uint32_t power_of(const int32_t* pair, uint32_t distance)
+{
+    const int64_t half = pair[1] > 0 ? (int64_t)1 << (pair[1] - 1) : 0;
+    return (uint32_t)sfi_exp2_negative(((int64_t)distance * pair[0] + half) >> pair[1]);
+}
+
+/* What a row divides by: every power times `inverse`, rounded and shifted. From shift 63 on all are 0. */
+typedef struct divisor {
+    uint64_t half;
+    uint32_t inverse, shift;
+} divisor;
+
+/* sum: 2^30 <= sum < 2^46, so the power times the inverse is at most 2^61. */
+static divisor divisor_of(uint64_t sum, uint32_t bits)
+{
+    const uint32_t k = sfi_top_bit(sum), shift = 31 + k - bits;
+    const divisor d = {(uint64_t)1 << (shift > 62 ? 62 : shift - 1), sfi_reciprocal(61, (uint32_t)(sum >> (k - 30))),
+                       shift > 62 ? 63 : shift};
+    return d;
+}
+
+static int32_t quotient(const sfi_call* call, const divisor* d, uint32_t power)
+{
+    const int32_t p = (int32_t)(((uint64_t)power * d->inverse + d->half) >> d->shift);
+    return sfi_clamp((d->shift > 62 ? 0 : p) + call->out->zero_point, call->op->lo, call->op->hi);
+}
+
+static int8_t largest(const int8_t* x, size_t count)
+{
+    int8_t top = x[0];
+    for (size_t j = 1; j < count; j++)
+        top = x[j] > top ? x[j] : top;
+    return top;
+}
+
+/* powers: of every distance, or NULL. */
+static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t top = largest(x, count);
+    uint64_t sum = 0;
+    for (size_t j = 0; j < count; j++)
+        sum += powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
+    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
+    for (size_t j = 0; j < count; j++) {
+        const uint32_t power = powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
+        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power));
+    }
+}
+
+/* Hosts look powers up; a device's stack is short, and few of its rows are longer than the table. */
+static void run(const sfi_call* call)
+{
+    const size_t count = (size_t)call->in->dims[call->in->rank - 1];
+    const int8_t* x = (const int8_t*)call->x;
+    const uint32_t* known = NULL;
+#if __STDC_HOSTED__
+    uint32_t powers[DISTANCES];
+    for (uint32_t i = 0; i < DISTANCES; i++)
+        powers[i] = power_of(sfi_rescale_pair(call->pass->program, call->op, 0), i);
+    known = powers;
+#endif
+    for (size_t at = 0; at < (size_t)call->n * (size_t)call->in->elements; at += count)
+        row(call, known, x + at, count, at);
+}
+
+static sf_status check(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor* in = sfi_input(p, op, 0);
+    return sfi_checked(sfi_is_bare(op, 1, 1) && sfi_same_shape(in, sfi_output(p, op)) && op->rescale_count == 1 &&
+                           sfi_within(sfi_attribute(p, op, 0), 0, 15),
+                       sfi_reads_bytes(p, op) && in->dims[in->rank - 1] <= MOST_COLUMNS);
+}
+
+const sfi_operator sfi_softmax = {check, NULL, run, NULL, 0};
