@@ -6,7 +6,7 @@ from stepforward.arithmetic.fixedpoint import quantize_multiplier, requantize
 from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
-from stepforward.lowering.lower import _Lowering, lower
+from stepforward.lowering.lower import _Lowering, _stored, lower
 from stepforward.lowering.weights import network_weights
 from stepforward.network.network import Format, Network, Node
 from stepforward.program.layout import STORED_OF, stored_shape
@@ -120,13 +120,13 @@ def test_a_concat_of_many_is_one_in_steps(count, axis):
     lowering = _Lowering(Network("x0", "y", (), "many", formats))
     names = [f"x{i}" for i in range(count)]
     for name in names:
-        lowering.index[name] = lowering.activation(name, formats[name])
+        lowering.laid[name] = [_stored(lowering.activation(name, formats[name]), formats[name])]
     lowering.node(Node("Concat", "join", tuple(names), "y", {"axis": axis}))
     assert all(len(op.inputs) <= 16 for op in lowering.ops)
 
     rng = np.random.default_rng(0)
     values = {
-        lowering.index[name]: rng.integers(-128, 128, (2, *stored_shape(formats[name].shape)))
+        lowering.read(name): rng.integers(-128, 128, (2, *stored_shape(formats[name].shape)))
         for name in names
     }
     parts = [
@@ -139,4 +139,4 @@ def test_a_concat_of_many_is_one_in_steps(count, axis):
         tensors = [lowering.activations[number] for number in op.inputs]
         inputs = [values[number] for number in op.inputs]
         values[op.output] = op.what.run(inputs, tensors, lowering.activations[op.output])
-    assert np.array_equal(values[lowering.index["y"]], np.concatenate(parts, axis=STORED_OF[3][axis - 1] + 1))
+    assert np.array_equal(values[lowering.read("y")], np.concatenate(parts, axis=STORED_OF[3][axis - 1] + 1))

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,28 +19,26 @@ from stepforward.lowering.multipliers import (
     of_mean,
     of_means,
 )
+from stepforward.lowering.order import Order, moves, natural
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
 from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.layer_norm import LayerNorm, epsilon_words, fraction_bits
 from stepforward.operators.lookup import Lookup, entries
+from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
+from stepforward.operators.softmax import Softmax
 from stepforward.operators.table import JOINS
 from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
-from stepforward.program.layout import (
-    STORED_OF,
-    same_order,
-    stored_permutation,
-    stored_shape,
-    weight_to_stored,
-)
+from stepforward.program.layout import LOGICAL_OF, STORED_OF, stored_shape, weight_to_stored
 from stepforward.program.model import BITS, MAX_INPUTS, Op, Program, Tensor
 from stepforward.program.weights import pack
 
@@ -56,6 +54,13 @@ def lower(network: Network) -> Program:
         return plan_arena(_Lowering(network).program())
 
 
+class _Laid(NamedTuple):
+    """A value in memory: the activation that holds it, and how that is read."""
+
+    at: int
+    order: Order
+
+
 class _Lowering:
     """Collects tensors and operators while it walks the nodes once."""
 
@@ -66,15 +71,15 @@ class _Lowering:
         self.lowered: dict[str, tuple[int, Parameter, str]] = {}  # by name; one that is shared is one tensor
         self.activations: list[Tensor] = []
         self.ops: list[Op] = []
-        self.index: dict[str, int] = {}  # value name -> activation number
-        self.readers = Counter(
-            (name, node.op_type == "Gemm") for node in network.nodes for name in node.inputs
-        )
+        self.named: Counter[str] = Counter()
+        self.laid: dict[
+            str, list[_Laid]
+        ] = {}  # by value, the first as it was computed, others in other orders
+        self.makers = {node.output: node.name for node in network.nodes}
 
     def program(self) -> Program:
-        self.index[self.network.input] = self.activation(
-            self.network.input, self.network.formats[self.network.input]
-        )
+        form = self.network.formats[self.network.input]
+        self.laid[self.network.input] = [_stored(self.activation(self.network.input, form), form)]
         for node in self.network.nodes:
             try:
                 self.node(node)
@@ -84,19 +89,64 @@ class _Lowering:
                     "calibrate on data that covers the network's real range, or check this layer's weights",
                 ) from error
         _check_logits(self.network.formats[self.network.output])
-        first = len(self.parameters)
+        output, first = self.output(), len(self.parameters)
         return Program(
             tensors=(*self.parameters, *self.activations),
             ops=tuple(_shifted(op, first) for op in self.ops),
-            input=first + self.index[self.network.input],
-            output=first + self.index[self.network.output],
+            input=first,
+            output=first + output,
             parameter_count=first,
             weights=b"".join(self.sections),
             metadata={"name": self.network.name, **_of_input(self.network), **self.network.metadata},
         )
 
+    def output(self) -> int:
+        """The activation that holds the logits, written by an operator."""
+        name = self.network.output
+        form = self.network.formats[name]
+        index = self.read(name)
+        if index > 0:
+            return index
+        lo, hi = _range(form)
+        self.ops.append(
+            Op(self.makers.get(name, name), Reshape(lo=lo, hi=hi), (0,), self.activation(name, form))
+        )
+        return len(self.activations) - 1
+
+    def read(
+        self, name: str, order: tuple[int, ...] | None = None, shape: tuple[int, ...] | None = None
+    ) -> int:
+        """The activation that holds a value whose logical axes lie in some order, by default that of engines, moved
+        if there is none yet.
+
+        Args:
+            shape: of the activation; None: any, or that of the axes where no order is given.
+        """
+        form = self.network.formats[name]
+        if order is None:
+            order, shape = LOGICAL_OF[len(form.shape)], stored_shape(form.shape)
+        for laid in self.laid[name]:
+            if laid.order.lies(order) and shape in (None, self.activations[laid.at].shape):
+                return laid.at
+        first, (lo, hi) = self.laid[name][0], _range(form)
+        index, memory, wanted = first.at, first.order.memory, first.order.sequence(order)
+        held = self.activations[index].shape
+        target = shape or natural(memory, wanted, held) or tuple(form.shape[axis] for axis in order)
+        for move in moves(memory, wanted, held, target):
+            what: Operator = Reshape(lo=lo, hi=hi)
+            if move.permutation is not None:
+                what = Transpose(lo=lo, hi=hi, permutation=move.permutation)
+            to = self.activation(name, form, move.shape)
+            self.ops.append(Op(self.makers.get(name, name), what, (index,), to))
+            index = to
+        self.laid[name].append(_Laid(index, Order.of(form.shape, order)))
+        return index
+
     def activation(self, name: str, form: Format, shape: tuple[int, ...] | None = None) -> int:
-        """A new activation in a given format; returns its number."""
+        """A new activation in a given format; returns its number. It has a number after its name where others have
+        that name."""
+        self.named[name] += 1
+        name = name if self.named[name] == 1 else f"{name}.{self.named[name]}"
         shape = stored_shape(form.shape) if shape is None else shape
         offset = -1 if not self.activations else 0
         self.activations.append(
@@ -137,13 +187,15 @@ class _Lowering:
 
     def node(self, node: Node) -> None:
         """Lower one node."""
-        inputs = [self.index[name] for name in node.inputs]
         form = self.network.formats[node.output]
         lower = {
             "Conv": self.conv,
             "Gemm": self.gemm,
             **dict.fromkeys(JOINS, self.join),
             "Clip": self.clip,
+            "LayerNormalization": self.layer_norm,
+            "Softmax": self.softmax,
+            "MatMul": self.matmul,
             "Lookup": self.lookup,
             "MaxPool": self.max_pool,
             "AveragePool": self.average_pool,
@@ -158,7 +210,7 @@ class _Lowering:
             raise StepforwardError(
                 f"node {node.name} has unsupported operator {node.op_type}", "remove or replace it"
             )
-        lower(node, inputs, form)
+        lower(node, form)
 
     def bounds(self, node: Node, form: Format) -> tuple[int, int]:
         """The integers an output may take: the type's, cut by a fused ReLU or clip."""
@@ -171,73 +223,142 @@ class _Lowering:
         return lo, hi
 
     def result(self, node: Node, form: Format) -> int:
-        """The activation that holds the node's output."""
-        self.index[node.output] = self.activation(node.output, form)
-        return self.index[node.output]
+        """The activation that holds the node's output, in the order of engines."""
+        self.laid[node.output] = [_stored(self.activation(node.output, form), form)]
+        return self.laid[node.output][0].at
 
-    def conv(self, node: Node, inputs: list[int], form: Format) -> None:
+    def result_like(self, node: Node, form: Format, index: int, order: Order) -> int:
+        """The activation that holds the node's output, as another activation is read."""
+        made = self.activation(node.output, form, self.activations[index].shape)
+        self.laid[node.output] = [_Laid(made, order)]
+        return made
+
+    def conv(self, node: Node, form: Format) -> None:
         a, (weight, _) = node.attributes, node.parameters
         channels = self.network.formats[node.inputs[0]].shape[0]
         is_depthwise = a["group"] == channels == weight.q.shape[0] and channels > 1
         window = {**_window(node), "dilation": tuple(a["dilations"])}
+        x = self.read(node.inputs[0])
         if is_depthwise:
-            self.parametric(Depthwise, node, inputs, form, **window)
+            self.parametric(Depthwise, node, x, form, **window)
         else:
-            self.parametric(Conv, node, inputs, form, **window, groups=a["group"])
+            self.parametric(Conv, node, x, form, **window, groups=a["group"])
 
-    def gemm(self, node: Node, inputs: list[int], form: Format) -> None:
-        self.parametric(FullyConnected, node, inputs, form)
+    def gemm(self, node: Node, form: Format) -> None:
+        """A fully connected operator reads its input flat, whatever its shape."""
+        self.parametric(FullyConnected, node, self.read(node.inputs[0], (0,)), form)
 
-    def parametric(
-        self, kind: type[Operator], node: Node, inputs: list[int], form: Format, **attributes: Any
-    ) -> None:
-        x = self.network.formats[node.inputs[0]]
+    def parametric(self, kind: type[Operator], node: Node, x: int, form: Format, **attributes: Any) -> None:
         weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
-        scales = node.parameters[0].scale
+        scale, scales = self.activations[x].scale[0], node.parameters[0].scale
         lo, hi = self.bounds(node, form)
-        rescaling = of_layer(self.network.runtime, kind.kind, x.scale, scales, form.scale)
+        rescaling = of_layer(self.network.runtime, kind.kind, scale, scales, form.scale)
         what = kind(**rescaling, lo=lo, hi=hi, **attributes)
-        self.emit(what, node, inputs, self.result(node, form), weight, bias)
+        self.emit(what, node, [x], self.result(node, form), weight, bias)
 
-    def join(self, node: Node, inputs: list[int], form: Format) -> None:
-        kind, (a, b) = JOINS[node.op_type], (self.network.formats[name].scale for name in node.inputs)
+    def layer_norm(self, node: Node, form: Format) -> None:
+        x, order = self.rows(node.inputs[0])
+        weight, bias = (self.parameter(parameter, LayerNorm.kind) for parameter in node.parameters)
+        channels, scale = self.activations[x].shape[-1], self.activations[x].scale[0]
+        fraction = fraction_bits(channels)
+        rescaling = of_layer(None, LayerNorm.kind, 2.0**-fraction, node.parameters[0].scale, form.scale)
         lo, hi = self.bounds(node, form)
-        rescaling = of_join(self.network.runtime, kind, a, b, form.scale)
-        what = kind(**rescaling, lo=lo, hi=hi)
-        self.emit(what, node, inputs, self.result(node, form))
+        words = epsilon_words(node.attributes["epsilon"], channels, scale)
+        what = LayerNorm(fraction=fraction, epsilon=words, **rescaling, lo=lo, hi=hi)
+        self.emit(what, node, [x], self.result_like(node, form, x, order), weight, bias)
 
-    def clip(self, node: Node, inputs: list[int], form: Format) -> None:
-        rescaling = of_change(self.network.runtime, self.network.formats[node.inputs[0]].scale, form.scale)
-        lo, hi = self.bounds(node, form)
-        self.emit(Rescale(**rescaling, lo=lo, hi=hi), node, inputs, self.result(node, form))
-
-    def lookup(self, node: Node, inputs: list[int], form: Format) -> None:
+    def softmax(self, node: Node, form: Format) -> None:
+        x, order = self.rows(node.inputs[0])
         lo, hi = _range(form)
-        tables = entries(node.attributes["values"], form.scale, form.zero_point, lo, hi)
-        self.emit(Lookup(tables=tables, lo=lo, hi=hi), node, inputs, self.result(node, form))
+        bits = round(-math.log2(form.scale))
+        what = Softmax(bits=bits, rescale=(loss_rescale(self.activations[x].scale[0]),), lo=lo, hi=hi)
+        self.emit(what, node, [x], self.result_like(node, form, x, order))
 
-    def max_pool(self, node: Node, inputs: list[int], form: Format) -> None:
+    def rows(self, name: str) -> tuple[int, Order]:
+        """A value whose last axis is the last dimension of its activation."""
+        shape = self.network.formats[name].shape
+        for laid in self.laid[name]:
+            last = laid.order.axes[-1]
+            lies = list(last) == list(range(len(laid.order.memory)))[len(laid.order.memory) - len(last) :]
+            if lies and self.activations[laid.at].shape[-1] == shape[-1]:
+                return laid
+        plain = tuple(range(len(shape)))
+        return self.read(name, plain, (*(1,) * (3 - len(shape)), *shape)), Order.of(shape, plain)
+
+    def matmul(self, node: Node, form: Format) -> None:
+        a, b = (self.network.formats[name] for name in node.inputs)
+        *outer, rows, columns = range(len(b.shape))
+        plain, turned = (*outer, rows, columns), (*outer, columns, rows)
+        transposed = not any(laid.order.lies(plain) for laid in self.laid[node.inputs[1]])
+        order = turned if transposed else plain
+        inputs = [
+            self.read(node.inputs[0], plain, a.shape),
+            self.read(node.inputs[1], order, tuple(b.shape[axis] for axis in order)),
+        ]
+        pair = quantize_multiplier(a.scale * b.scale / form.scale)
+        lo, hi = self.bounds(node, form)
+        made = self.activation(node.output, form, form.shape)
+        self.laid[node.output] = [_Laid(made, Order.of(form.shape, plain))]
+        self.emit(MatMul(transposed=transposed, rescale=(pair,), lo=lo, hi=hi), node, inputs, made)
+
+    def join(self, node: Node, form: Format) -> None:
+        kind, (a, b) = JOINS[node.op_type], (self.network.formats[name] for name in node.inputs)
+        lo, hi = self.bounds(node, form)
+        rescaling = of_join(self.network.runtime, kind, a.scale, b.scale, form.scale)
+        what = kind(**rescaling, lo=lo, hi=hi)
+        alike = self.alike(node.inputs) if a.shape == b.shape else None
+        if alike is None:
+            self.emit(what, node, [self.read(name) for name in node.inputs], self.result(node, form))
+            return
+        (at, order), axes = alike
+        inputs = [self.read(name, axes, self.activations[at].shape) for name in node.inputs]
+        self.emit(what, node, inputs, self.result_like(node, form, at, order))
+
+    def alike(self, names: tuple[str, ...]) -> tuple[_Laid, tuple[int, ...]] | None:
+        """How two values of one shape are read best: as one of them lies, with its axes in this order."""
+        found = [
+            (laid, axes) for name in names for laid in self.laid[name][:1] for axes in [_axes(laid.order)]
+        ]
+        whole = [(laid, axes) for laid, axes in found if axes is not None]
+        rows = [one for one in whole if self.activations[one[0].at].shape[-1:] == one[0].order.memory[-1:]]
+        return next(iter(rows or whole), None)
+
+    def clip(self, node: Node, form: Format) -> None:
+        x, order = self.laid[node.inputs[0]][0]
+        self.change(node, form, x, self.result_like(node, form, x, order))
+
+    def change(self, node: Node, form: Format, x: int, y: int) -> None:
+        """A rescale from one activation to another."""
+        rescaling = of_change(self.network.runtime, self.activations[x].scale[0], form.scale)
+        lo, hi = self.bounds(node, form)
+        self.emit(Rescale(**rescaling, lo=lo, hi=hi), node, [x], y)
+
+    def lookup(self, node: Node, form: Format) -> None:
+        lo, hi = _range(form)
+        x, order = self.laid[node.inputs[0]][0]
+        tables = entries(node.attributes["values"], form.scale, form.zero_point, lo, hi)
+        what = Lookup(tables=tables, lo=lo, hi=hi)
+        self.emit(what, node, [x], self.result_like(node, form, x, order))
+
+    def max_pool(self, node: Node, form: Format) -> None:
         lo, hi = self.bounds(node, form)
         window = {**_window(node), "dilation": tuple(node.attributes["dilations"])}
-        self.moved(MaxPool, node, inputs, form, **window, lo=lo, hi=hi)
+        self.moved(MaxPool, node, form, **window, lo=lo, hi=hi)
 
-    def moved(
-        self, kind: type[Operator], node: Node, inputs: list[int], form: Format, **attributes: Any
-    ) -> None:
+    def moved(self, kind: type[Operator], node: Node, form: Format, **attributes: Any) -> None:
         """An operator that moves integers; if its output has another format, a rescale follows."""
-        source = self.network.formats[node.inputs[0]]
-        same = (source.scale, source.zero_point, source.dtype) == (form.scale, form.zero_point, form.dtype)
+        x, source = self.read(node.inputs[0]), self.network.formats[node.inputs[0]]
         kept = Format(source.scale, source.zero_point, source.dtype, form.shape)
         lo, hi = _range(kept)
         what = kind(**{"lo": lo, "hi": hi, **attributes})
-        if same:
-            self.emit(what, node, inputs, self.result(node, form))
+        if _steps(source) == _steps(form):
+            self.emit(what, node, [x], self.result(node, form))
             return
         between = self.activation(f"{node.output}.moved", kept)
-        self.emit(what, node, inputs, between)
-        self.clip(node, [between], form)
+        self.emit(what, node, [x], between)
+        self.change(node, form, between, self.result(node, form))
 
-    def average_pool(self, node: Node, inputs: list[int], form: Format) -> None:
+    def average_pool(self, node: Node, form: Format) -> None:
         a, x = node.attributes, self.network.formats[node.inputs[0]]
         whole = node.op_type == "GlobalAveragePool"
         window: dict[str, Any] = {"kernel": x.shape[1:]} if whole else _window(node)
@@ -252,19 +373,20 @@ class _Lowering:
             rescaling = {"rescale": (), "rounding": TWICE}  # the mean of the integers
         lo, hi = self.bounds(node, form)
         what = AveragePool(**window, count_padding=counted, **rescaling, lo=lo, hi=hi)
-        self.emit(what, node, inputs, self.result(node, form))
+        self.emit(what, node, [self.read(node.inputs[0])], self.result(node, form))
 
-    def pad(self, node: Node, inputs: list[int], form: Format) -> None:
+    def pad(self, node: Node, form: Format) -> None:
         pads, x = node.attributes["pads"], self.network.formats[node.inputs[0]]
         lo, hi = _range(x)
         value = max(lo, min(hi, x.zero_point + round(node.attributes["value"] / x.scale)))
         _, c0, top, left, _, c1, bottom, right = pads
         border = {"padding": (top, left, bottom, right), "channels": (c0, c1), "value": value}
-        self.moved(Pad, node, inputs, form, **border)
+        self.moved(Pad, node, form, **border)
 
-    def concat(self, node: Node, inputs: list[int], form: Format) -> None:
+    def concat(self, node: Node, form: Format) -> None:
         """One operator, or several where there are too many inputs: the last ones are joined first, in the output's
         format, so that joining them again moves integers and rounds nothing."""
+        inputs = [self.read(name) for name in node.inputs]
         formats = [self.network.formats[name] for name in node.inputs]
         pairs = [quantize_multiplier(x.scale / form.scale) for x in formats]
         sizes, logical = [x.shape for x in formats], node.attributes["axis"] - 1
@@ -281,34 +403,44 @@ class _Lowering:
         what = Concat(rescale=tuple(pairs), lo=lo, hi=hi, axis=axis)
         self.emit(what, node, inputs, self.result(node, form))
 
-    def transpose(self, node: Node, inputs: list[int], form: Format) -> None:
+    def transpose(self, node: Node, form: Format) -> None:
         perm = tuple(axis - 1 for axis in node.attributes["perm"][1:])
-        self.moved(Transpose, node, inputs, form, permutation=stored_permutation(perm))
+        self.seen(node, form, [_Laid(x, order.transposed(perm)) for x, order in self.laid[node.inputs[0]]])
 
-    def reshape(self, node: Node, inputs: list[int], form: Format) -> None:
-        """Bring the sample into ONNX order, reshape, and back into stored order: only the steps that move anything."""
-        x = self.network.formats[node.inputs[0]]
-        lo, hi = _range(x)
-        stored = node.attributes.get("channels_last", False)
-        if len(x.shape) == len(form.shape) == 3 and (stored or x.shape[0] == form.shape[0]):
-            self.moved(Reshape, node, inputs, form)  # channels lie last, and stay there
+    def reshape(self, node: Node, form: Format) -> None:
+        """Another way to read the same elements; they are moved first where an axis would end inside another one."""
+        (name,), before = node.inputs, self.network.formats[node.inputs[0]]
+        order, target = (tuple(range(len(x.shape))) for x in (before, form))
+        if node.attributes.get("channels_last", False):
+            order, target = (LOGICAL_OF[len(x.shape)] for x in (before, form))
+        ways = [(x, way.reshaped(order, form.shape, target)) for x, way in self.laid[name]]
+        if all(way is None for _, way in ways):
+            x = self.read(name, order)
+            ways = [(x, Order.of(before.shape, order).reshaped(order, form.shape, target))]
+        self.seen(node, form, [_Laid(x, way) for x, way in ways if way is not None])
+
+    def seen(self, node: Node, form: Format, laid: list[_Laid]) -> None:
+        """A node that moves nothing yet: its output is its input, read in another way, or rescaled so."""
+        if _steps(self.network.formats[node.inputs[0]]) == _steps(form):
+            self.laid[node.output] = laid
             return
-        if not same_order(x.shape) and not stored:
-            flat = self.activation(f"{node.output}.chw", x, x.shape)
-            self.emit(Transpose(lo=lo, hi=hi, permutation=(2, 0, 1)), node, inputs, flat)
-            inputs = [flat]
-        same = (x.scale, x.zero_point, x.dtype) == (form.scale, form.zero_point, form.dtype)
-        only_gemms = not self.readers[node.output, False]
-        only_gemms &= node.output != self.network.output or inputs[0] != self.index[self.network.input]
-        if same and only_gemms and len(form.shape) == 1:
-            self.index[node.output] = inputs[0]  # a fully connected operator reads its input flat
-            return
-        if same_order(form.shape) or stored:
-            self.moved(Reshape, node, inputs, form)
-            return
-        shaped = self.activation(f"{node.output}.chw", x, form.shape)
-        self.emit(Reshape(lo=lo, hi=hi), node, inputs, shaped)
-        self.moved(Transpose, node, [shaped], form, permutation=(1, 2, 0))
+        x, order = laid[0]
+        self.change(node, form, x, self.result_like(node, form, x, order))
+
+
+def _stored(index: int, form: Format) -> _Laid:
+    """A value in the order of engines."""
+    return _Laid(index, Order.of(form.shape, LOGICAL_OF[len(form.shape)]))
+
+
+def _axes(order: Order) -> tuple[int, ...] | None:
+    """The order in which whole axes lie; None where one is interrupted by another."""
+    axes = tuple(sorted(range(len(order.axes)), key=lambda axis: min(order.axes[axis], default=-1)))
+    return axes if order.lies(axes) else None
+
+
+def _steps(form: Format) -> tuple[float, int, str]:
+    return form.scale, form.zero_point, form.dtype
 
 
 def _of_input(network: Network) -> dict:
