@@ -37,7 +37,14 @@ YOUNGER = {name for name, row in TABLE.items() if row.decides and row.unsaid is 
         ),
         *(
             {"low_bits": text}
-            for text in ("accumulate-256", "accumulate-016", "accumulate--2", "fraction-8-8")
+            for text in (
+                "accumulate-256",
+                "accumulate-016",
+                "accumulate--2",
+                "fraction-8-8",
+                "master-0",
+                "master-4",
+            )
         ),
         {"low_bits": "accumulate-16", "momentum": 0.9},
     ],

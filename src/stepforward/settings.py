@@ -358,14 +358,17 @@ class Settings:
     )
     low_bits: str = _row(
         "auto",
-        "How weights of 8 and 4 bits learn. auto: as master where such weights move, else direct. direct: moves below "
-        "half a quantum are lost. master: 16-bit weights learn in their place, and are rounded for validation and at "
-        "the end. fraction-8, -4, -2: moves add up in as many bits below each weight, in RAM while it trains; forward "
-        "passes see the rounded weights. accumulate-K (accumulate-16): weights move every K steps by the sum of all "
-        "their votes, which are all they cost in RAM.",
+        "How weights of 8 and 4 bits learn. auto: as master-2 where those of the last layer move, as master where only "
+        "others do, else direct. direct: moves below half a quantum are lost. master: 16-bit weights learn in their "
+        "place, and are rounded for validation and at the end. master-1, -2, -3: the same, and those of the last "
+        "layer, if it is linear, may grow 2, 4 or 8 times beyond their range; its scales then grow by powers of two. "
+        "fraction-8, -4, -2: moves add up in as many bits below each weight, in RAM while it trains; forward passes "
+        "see the rounded weights. accumulate-K (accumulate-16): weights move every K steps by the sum of all their "
+        "votes, which are all they cost in RAM.",
         "FORM",
         good=lambda value: _low_bits(value) is not None,
-        remedy="use auto, direct, master, fraction-8, fraction-4, fraction-2, or accumulate-K with K from 2 to 255",
+        remedy="use auto, direct, master, master-1, -2 or -3, fraction-8, -4 or -2, or accumulate-K with K from 2 to "
+        "255",
         decides=True,
         unsaid="direct",
     )
@@ -474,6 +477,17 @@ class Settings:
         return number if form == "fraction" else 0
 
     @property
+    def master(self) -> bool:
+        """Whether 16-bit weights learn in the place of those of 8 or 4 bits."""
+        return self.low_bits.startswith("master")
+
+    @property
+    def room(self) -> int:
+        """Powers of two that such weights of the last layer may grow by."""
+        form, number = _low_bits(self.low_bits) or ("", 0)
+        return number if form == "master" else 0
+
+    @property
     def accumulate(self) -> int:
         """Steps that move the weights together."""
         form, number = _low_bits(self.low_bits) or ("", 0)
@@ -514,7 +528,7 @@ def _low_bits(text: str) -> tuple[str, int] | None:
     forms = {
         "auto": plain,
         "direct": plain,
-        "master": plain,
+        "master": plain or number in (1, 2, 3),
         "fraction": number in (2, 4, 8),
         "accumulate": 2 <= number <= 255,
     }

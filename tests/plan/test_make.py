@@ -73,7 +73,15 @@ def test_graded_votes_move_as_far_as_signs_at_one_deviation():
 
 
 @pytest.mark.parametrize(
-    ("dtype", "trained", "form"), [("s8", [0, 1], "master"), ("s8", [1], "direct"), ("s16", [0, 1], "direct")]
+    ("dtype", "trained", "form"),
+    [
+        ("s8", [0, 1], "master"),
+        ("s8", [1], "direct"),
+        ("s8", range(8), "master-2"),
+        ("s4", [6], "master-2"),
+        ("s8", [1, 7], "direct"),
+        ("s16", [0, 1], "direct"),
+    ],
 )
 def test_the_form_of_low_bit_weights_follows_from_what_moves(dtype, trained, form):
     program, automatic = small_program(dtype), plain(steps=9, low_bits="auto")

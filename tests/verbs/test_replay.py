@@ -49,7 +49,7 @@ def test_a_journal_without_the_settings_of_a_run(task, tmp_path):
 
 
 @pytest.mark.parametrize("bits", ["8w8a", "4w8a"])
-@pytest.mark.parametrize("form", ["auto", "master", "fraction-4", "accumulate-4"])
+@pytest.mark.parametrize("form", ["auto", "master", "master-3", "fraction-4", "accumulate-4"])
 def test_low_bit_weights_are_rebuilt(task, tmp_path, bits, form):
     options = {"bits": bits, "steps": 30, "lr": 0.1, "epsilon": 0.1, "low_bits": form, "evaluate_every": 5}
     options |= {"first_stage": "none"}

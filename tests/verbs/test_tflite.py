@@ -50,6 +50,7 @@ def test_a_run_returns_the_file_with_other_integers(path, run):
     assert len(given) == len(adapted) and given != adapted
     assert run.adapted_loss < run.zero_shot_loss
     assert (run.bits, run.settings["runtime"]) == ("8w8a", "litert-ref")
+    assert run.settings["low_bits"] == "master"  # whose scales stay
     assert not (out / "adapted.onnx").exists() and (out / "adapted.sfp").exists()
     assert "not matched first: the scales of a .tflite file stay as they are" in run.notes
 
@@ -103,6 +104,7 @@ def test_predict_reads_samples_as_the_file_does(path):
     [
         ({"method": "match"}, "--method match changes scales"),
         ({"head_start": "means"}, "--head-start changes scales"),
+        ({"low_bits": "master-2"}, "as another runtime does, and its scales stay as they are"),
         ({"method": "backprop"}, "needs a float model"),
         ({"bits": "4w8a"}, "quantized already .8w8a."),
         ({"runtime": "tflite"}, "runtime = 'tflite'"),

@@ -15,9 +15,12 @@ from stepforward.plan.model import Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
 from stepforward.plan.tail import plan_tail, tail_trainable
 from stepforward.program.arena import plan_arena
-from stepforward.program.master import with_master_weights
+from stepforward.program.master import no_room, with_master_weights
 from stepforward.program.model import Program, Tensor
 from stepforward.settings import Settings
+
+ROOM = 2
+"""Powers of two that low-bit weights of the last layer may grow by: four times their range, as those of 16 bits."""
 
 DECAY = 7
 """Of Adam's mean squares: they remember about 128 steps."""
@@ -42,7 +45,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     frozen = next((program.tensors[index].name for index in chosen if program.tensors[index].frozen), None)
     if frozen is not None:
         raise StepforwardError(f"{frozen} is frozen: it must not move", "keep this tensor out of --train")
-    if settings.low_bits not in ("auto", "direct", "master"):
+    if settings.low_bits != "direct" and not settings.master:
         _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
     exact = chosen[len(chosen) - tail.count :] if tail else []
@@ -90,9 +93,9 @@ def for_training(
     `program.master.rounded` makes of it again. The arguments and errors are those of `plan_training`.
     """
     settings = with_forms(program, trainable, settings)
-    if settings.low_bits == "master":
+    if settings.master:
         _check_low_bits(program, trainable, settings)
-        program = with_master_weights(program, trainable)
+        program = with_master_weights(program, trainable, settings.room)
     plan = plan_training(program, trainable, settings)
     return plan_arena(program, plan.first_op), plan
 
@@ -101,7 +104,8 @@ def with_forms(program: Program, trainable: Sequence[int], settings: Settings) -
     """The settings with what stands for `auto`, by what moves: the form of low-bit weights, and of the last layer."""
     low = any(_has_low_bits(program.tensors[index]) for index in trainable)
     if settings.low_bits == "auto":
-        settings = replace(settings, low_bits="master" if low else "direct")
+        master = "master" if no_room(program, trainable) else f"master-{ROOM}"
+        settings = replace(settings, low_bits=master if low else "direct")
     if settings.tail == "auto":
         settings = replace(
             settings, tail="exact" if _takes_exact_tail(program, trainable, settings) else "votes"
@@ -164,6 +168,12 @@ def _check_low_bits(program: Program, trainable: Sequence[int], settings: Settin
         raise StepforwardError(
             f"low_bits = {settings.low_bits!r}, but no weight that moves has 8 or 4 bits",
             "leave low_bits out, or train weights of a network with --bits 8w8a or 4w8a",
+        )
+    fault = no_room(program, trainable) if settings.room else None
+    if fault is not None:
+        raise StepforwardError(
+            f"low_bits = {settings.low_bits!r} lets the last layer grow: {fault}",
+            "use --low-bits auto, or master",
         )
 
 

@@ -1,6 +1,7 @@
 """The last layer of a program: whether it is a linear one on its own, and the program with another in its place."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -83,7 +84,15 @@ def with_layer(program: Program, layer: Layer) -> Program:
         at += tensor.bytes
         if (np.abs(unpack(tensor, bytes(section))) > tensor.q_max).any():
             raise ValueError(f"a number of {tensor.name} is out of range")
-        tensors[index] = replace(tensor, scale=tuple(value * 2**layer.wider for value in tensor.scale))
-    pairs = tuple((mult, shift - layer.wider) for mult, shift in op.what.rescale)
+    return wider(replace(program, weights=bytes(section)), [layer.wider] * len(op.what.rescale))
+
+
+def wider(program: Program, by: Sequence[int]) -> Program:
+    """The program with the scales of its last layer `2^by` times as large, each by its own; the integers stay."""
+    op, tensors = program.ops[-1], list(program.tensors)
+    for index in op.parameters:
+        scale = tuple(value * 2**e for value, e in zip(tensors[index].scale, by, strict=True))
+        tensors[index] = replace(tensors[index], scale=scale)
+    pairs = tuple((mult, shift - e) for (mult, shift), e in zip(op.what.rescale, by, strict=True))
     ops = (*program.ops[:-1], replace(op, what=replace(op.what, rescale=pairs)))
-    return replace(program, tensors=tuple(tensors), ops=ops, weights=bytes(section))
+    return replace(program, tensors=tuple(tensors), ops=ops)

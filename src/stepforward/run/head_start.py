@@ -82,11 +82,6 @@ class Started:
     layer: Layer | None = None
     told: HeadStart | None = None
 
-    @property
-    def wider(self) -> int:
-        """The power of two by which the scale of the last layer is larger than the base's."""
-        return 0 if self.layer is None else self.layer.wider
-
 
 def start_head(
     program: Program, moving: Collection[int], settings: Settings, samples: Mapping[str, Samples]
@@ -157,11 +152,12 @@ def recorded_layer(program: Program, recorded: Journal, source: str) -> Program:
         ) from error
 
 
-def with_last_layer(model: Source, program: Program, wider: int) -> Source:
-    """A model with the weights of a program, and the scale of its last layer: lowering makes that program again."""
-    if not wider:
-        return model
+def with_last_layer(model: Source, program: Program, base: Program) -> Source:
+    """A model with the weights of a program, and the scales of its last layer, where they are not those of the base:
+    lowering makes that program again."""
     op = program.ops[-1]
+    if op.what == base.ops[-1].what:
+        return model
     classes = program.tensors[program.output].elements
     scales = {t.name: t.scale for t in (program.tensors[index] for index in op.parameters)}
     return model.with_scales({name: [*s] * (classes // len(s)) for name, s in scales.items()})

@@ -57,7 +57,7 @@ class IntegerLearner:
         plan: of the training.
         prefix: what samples have gone through before the run; the engines run the rest.
         engine: runs `trained`.
-        deployed: runs `program` where it is another; else None.
+        deployed: runs the program of rounded weights where it is another; else None.
         inputs: of the whole program, by part.
     """
 
@@ -102,8 +102,16 @@ class IntegerLearner:
         x, y = self.samples[part]
         if self.deployed is None:
             return score(self.program, logits_of(self.engine, x), y, temperature)
-        self.deployed.restore(Snapshot(self._program().weights))
-        return score(self.program, logits_of(self.deployed, x), y, temperature)
+        return score(self.program, logits_of(self._deployed(self.deployed), x), y, temperature)
+
+    def _deployed(self, engine: CoreEngine) -> CoreEngine:
+        """The engine with the present weights, or another one where they have other scales."""
+        program = self._program()
+        if program.ops[-1].what == engine.program.ops[-1].what:
+            engine.restore(Snapshot(program.weights))
+            return engine
+        self.deployed = _engine(self.prefix, program, self.settings)
+        return self.deployed
 
     def lead(self, leg: Leg) -> None:
         """Have the engine follow another leg."""
@@ -148,12 +156,10 @@ class IntegerLearner:
         """The model in fixed point and the program with the present weights."""
         program = self._program()
         model = self.opened.with_weights(network_weights(program))
-        return with_last_layer(model, program, self.started.wider), program
+        return with_last_layer(model, program, self.started.base), program
 
     def _program(self) -> Program:
-        return replace(
-            self.program, weights=rounded(self.program, self.trained, self.engine.snapshot().weights)
-        )
+        return rounded(self.program, self.trained, self.engine.snapshot().weights, self.settings.room)
 
 
 def integer_learner(
@@ -194,8 +200,8 @@ def integer_learner(
     trained, plan = for_training(program, trainable, settings)
     plan = masked(plan, salient.masks)
     prefix, deployed = run_prefix(trained, plan, samples, settings), None
-    if settings.low_bits == "master":
-        deployed = CoreEngine(prefix.program(program), threads=settings.threads, memory=settings.memory)
+    if settings.master:
+        deployed = _engine(prefix, program, settings)
     else:
         program = trained
     return IntegerLearner(
@@ -218,6 +224,11 @@ def integer_learner(
         shares=plan.directions if plan.share_batch else 1,
         directions=plan.directions,
     )
+
+
+def _engine(prefix: Prefix, program: Program, settings: Settings) -> CoreEngine:
+    """What runs the rest of a program, without a plan."""
+    return CoreEngine(prefix.program(program), threads=settings.threads, memory=settings.memory)
 
 
 def _integers(program: Program, part: Dataset) -> Samples:

@@ -1,7 +1,6 @@
 """Rebuild an adapted model from its base and a journal, without the data."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from stepforward.lowering.weights import network_weights
 from stepforward.methods.table import make
 from stepforward.plan.make import for_training
 from stepforward.plan.masks import masked
-from stepforward.program.last_layer import Layer
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
 from stepforward.run.head_start import recorded_layer, with_last_layer
@@ -54,8 +52,8 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
             f"{journal} ends in the middle of a run, after step {len(recorded.votes)} of {settings.steps.steps}",
             "finish the run first: stepforward adapt ... --resume",
         )
-    base, program = program, recorded_program(program, recorded.matching, str(journal))
-    program = recorded_layer(program, recorded, str(journal))
+    base, matched = program, recorded_program(program, recorded.matching, str(journal))
+    program = recorded_layer(matched, recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     masks = recorded_masks(settings, plan, recorded, str(journal))
@@ -72,12 +70,11 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     exact = plan.trainable[len(plan.voted) :]
     if exact and recorded.kept:
         stored(engine, plan, exact).write(_parameters(recorded, str(journal)))
-    adapted = replace(program, weights=rounded(program, trained, engine.snapshot().weights))
+    adapted = rounded(program, trained, engine.snapshot().weights, settings.steps.room)
     if out is not None:
         names = _names(base, recorded)
         given = written(opened, adapted, names) if names else opened.with_weights(network_weights(adapted))
-        wider = Layer.read(recorded.start).wider if recorded.start else 0
-        with_last_layer(given, adapted, wider).save(out)
+        with_last_layer(given, adapted, matched).save(out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,
