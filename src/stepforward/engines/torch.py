@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import attribute, constant, copy_model
+from stepforward.graph.nodes import PARAMETRIC, attribute, constant, copy_model
 from stepforward.operators.table import JOINS
 
 try:
@@ -44,7 +44,7 @@ class TorchEngine:
         self._parameters: dict[str, torch.Tensor] = {
             value.name: torch.tensor(constant(value))
             for node in model.graph
-            if node.op_type in ("Conv", "Gemm")
+            if node.op_type in PARAMETRIC
             for value in node.inputs[1:3]
             if value is not None and value.name is not None
         }
@@ -170,6 +170,11 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
     **FUNCTIONS_IN_TORCH,
+    "LayerNormalization": lambda node, x, weight, bias: F.layer_norm(
+        x, weight.shape, weight, bias, attribute(node, "epsilon", 1e-5)
+    ),
+    "Softmax": lambda node, x: F.softmax(x, dim=-1),
+    "MatMul": lambda node, a, b: a @ b,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "GlobalAveragePool": lambda node, x: x.mean((2, 3), keepdim=True),

@@ -96,6 +96,18 @@ def _clip(node, x, lo=None, hi=None):
     return np.clip(x, lo, hi)
 
 
+def _layer_norm(node, x, weight, bias):
+    x = x.astype(np.float64)
+    centred = x - x.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + attribute(node, "epsilon", 1e-5))
+    return (centred / deviation * weight + bias).astype(np.float32)
+
+
+def _softmax(node, x):
+    powers = np.exp(x.astype(np.float64) - x.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
 def _function(node, *arrays):
     return evaluate(node, *arrays).astype(np.float32)
 
@@ -106,6 +118,9 @@ _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Gemm": _gemm,
     "Relu": lambda node, x: np.maximum(x, np.float32(0)),
     "Clip": _clip,
+    "LayerNormalization": _layer_norm,
+    "Softmax": _softmax,
+    "MatMul": lambda node, a, b: (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32),
     "Sub": lambda node, a, b: a - b,
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),

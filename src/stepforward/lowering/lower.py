@@ -19,14 +19,14 @@ from stepforward.lowering.multipliers import (
     of_mean,
     of_means,
 )
-from stepforward.lowering.order import Order, moves, natural
+from stepforward.lowering.order import Move, Order, moves, natural
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
 from stepforward.operators.average_pool import AveragePool
 from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
-from stepforward.operators.layer_norm import LayerNorm, epsilon_words, fraction_bits
+from stepforward.operators.layer_norm import LayerNorm, deviation_scale, epsilon_words, fraction_bits
 from stepforward.operators.lookup import Lookup, entries
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
@@ -75,6 +75,7 @@ class _Lowering:
         self.laid: dict[
             str, list[_Laid]
         ] = {}  # by value, the first as it was computed, others in other orders
+        self.made: dict[tuple[int, Move], int] = {}  # moves of an activation that there are already
         self.makers = {node.output: node.name for node in network.nodes}
 
     def program(self) -> Program:
@@ -133,12 +134,13 @@ class _Lowering:
         held = self.activations[index].shape
         target = shape or natural(memory, wanted, held) or tuple(form.shape[axis] for axis in order)
         for move in moves(memory, wanted, held, target):
-            what: Operator = Reshape(lo=lo, hi=hi)
-            if move.permutation is not None:
-                what = Transpose(lo=lo, hi=hi, permutation=move.permutation)
-            to = self.activation(name, form, move.shape)
-            self.ops.append(Op(self.makers.get(name, name), what, (index,), to))
-            index = to
+            if (index, move) not in self.made:
+                what: Operator = Reshape(lo=lo, hi=hi)
+                if move.permutation is not None:
+                    what = Transpose(lo=lo, hi=hi, permutation=move.permutation)
+                self.made[index, move] = self.activation(name, form, move.shape)
+                self.ops.append(Op(self.makers.get(name, name), what, (index,), self.made[index, move]))
+            index = self.made[index, move]
         self.laid[name].append(_Laid(index, Order.of(form.shape, order)))
         return index
 
@@ -260,11 +262,12 @@ class _Lowering:
         x, order = self.rows(node.inputs[0])
         weight, bias = (self.parameter(parameter, LayerNorm.kind) for parameter in node.parameters)
         channels, scale = self.activations[x].shape[-1], self.activations[x].scale[0]
-        fraction = fraction_bits(channels)
-        rescaling = of_layer(None, LayerNorm.kind, 2.0**-fraction, node.parameters[0].scale, form.scale)
+        rescaling = of_layer(
+            None, LayerNorm.kind, deviation_scale(channels), node.parameters[0].scale, form.scale
+        )
         lo, hi = self.bounds(node, form)
         words = epsilon_words(node.attributes["epsilon"], channels, scale)
-        what = LayerNorm(fraction=fraction, epsilon=words, **rescaling, lo=lo, hi=hi)
+        what = LayerNorm(fraction=fraction_bits(channels), epsilon=words, **rescaling, lo=lo, hi=hi)
         self.emit(what, node, [x], self.result_like(node, form, x, order), weight, bias)
 
     def softmax(self, node: Node, form: Format) -> None:

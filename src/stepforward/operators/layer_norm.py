@@ -50,6 +50,11 @@ def fraction_bits(channels: int) -> int:
     return 15 - math.ceil(math.log2(math.sqrt(channels)))
 
 
+def deviation_scale(channels: int) -> float:
+    """One step of what the weight multiplies, in standard deviations."""
+    return 2.0 ** -fraction_bits(channels)
+
+
 def epsilon_words(epsilon: float, channels: int, scale: float) -> tuple[int, int]:
     """`epsilon * channels^2 / scale^2` as the operator has it.
 

@@ -10,6 +10,7 @@ from stepforward.graph.nodes import present
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import quantized_values
 from stepforward.quantization.observers import Extremes, Histogram, mse_magnitude, percentile_magnitude
+from stepforward.quantization.wide import wide_values
 
 
 def calibrate(
@@ -21,8 +22,8 @@ def calibrate(
         x: float32 samples (N, C, H, W), as the network will see them.
 
     Returns:
-        value name -> (smallest value, magnitude). The network's output always keeps its largest magnitude:
-        clipped logits would flatten the loss.
+        value name -> (smallest value, magnitude). The network's output always keeps its largest magnitude, because
+        clipped logits would flatten the loss, and so does what has 16 bits.
 
     Raises:
         StepforwardError: x has another shape or type, holds NaN or Inf, or makes the network overflow.
@@ -45,7 +46,8 @@ def calibrate(
     magnitudes = {name: seen.magnitude for name, seen in extremes.items()}
     if settings.method != "minmax":
         output = graph.outputs[0].name
-        wanted = {name: Histogram(top) for name, top in magnitudes.items() if top > 0 and name != output}
+        whole = {output, *wide_values(graph)}
+        wanted = {name: Histogram(top) for name, top in magnitudes.items() if top > 0 and name not in whole}
         run(graph, x, lambda name, values: wanted[name].see(values) if name in wanted else None)
         for name, histogram in wanted.items():
             magnitudes[name] = _narrow(histogram, extremes[name].lo >= 0, settings)

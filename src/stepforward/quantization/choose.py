@@ -11,12 +11,14 @@ from stepforward.graph.channels import channel_axis
 from stepforward.graph.nodes import attribute, constant, is_non_negative, present
 from stepforward.graph.pointwise import Functions
 from stepforward.network.network import LARGEST_LOGITS_SCALE
+from stepforward.operators.layer_norm import deviation_scale
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import quantize_bias, quantize_weight
+from stepforward.quantization.wide import wide_values
 from stepforward.quantization.winograd import suits_winograd
 
 LOGITS_HEADROOM = 2.0
@@ -83,6 +85,8 @@ def choose(
     for node in graph:
         if node.op_type in ("Conv", "Gemm"):
             layers.setdefault(present(node.inputs[1]), []).append(node)
+        elif node.op_type == "LayerNormalization":
+            parameters |= _norm_parameters(node, settings)
     for readers in layers.values():
         parameters |= _parameters(readers, activations, settings)
     return Chosen(activations, parameters, notes)
@@ -93,9 +97,12 @@ def _activations(graph, seen, settings):
     source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
     points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
-    functions = Functions(graph)
+    functions, wide = Functions(graph), wide_values(graph)
     for node in storing_nodes(graph):
         value = node.outputs[0]
+        if node.op_type == "Softmax":
+            points[value.name] = _probabilities(value.name, value.name in wide, settings)
+            continue
         if node.op_type in FORMAT_OF_INPUT:
             points[value.name] = points[present(node.inputs[0]).name]
             continue
@@ -109,6 +116,8 @@ def _activations(graph, seen, settings):
             and (_computes(node) or functions.ends(node))
         ):
             points[value.name] = _logits_point(value.name, magnitude)
+        elif value.name in wide:
+            points[value.name] = _point(value.name, magnitude, 16, False)
         elif functions.ends(node) and not settings.symmetric:
             points[value.name] = _whole_point(value.name, max(least, -magnitude), magnitude)
         else:
@@ -121,6 +130,17 @@ def _logits_point(name, magnitude):
     """16 bits, with as much room to grow as the integer loss has."""
     most = LARGEST_LOGITS_SCALE * 32767
     return _point(name, max(magnitude, min(magnitude * LOGITS_HEADROOM, most)), 16, False)
+
+
+def _probabilities(name, wide, settings):
+    """From 0 to 1, in steps of a power of two."""
+    if wide:
+        return Point(np.float32(2.0**-15), 0, 16, name)
+    return (
+        Point(np.float32(2.0**-7), 0, 8, name)
+        if settings.symmetric
+        else Point(np.float32(2.0**-8), -128, 8, name)
+    )
 
 
 def _computes(node):
@@ -161,6 +181,18 @@ def _parameters(layers, activations, settings):
         q_bias, scale_bias = quantize_bias(bias, scale_x, scale)
         found[layer.inputs[2].name] = Integers(q_bias.astype(np.int32), scale_bias, 32)
     return found
+
+
+def _norm_parameters(node, settings):
+    """A layer norm's weight and bias; the bias has the scale of deviations times the weight's."""
+    weight, bias = (present(constant(value)) for value in node.inputs[1:3])
+    step = deviation_scale(len(weight))
+    q, scale = quantize_weight(weight, bias, step, settings)
+    q_bias, scale_bias = quantize_bias(bias, step, scale)
+    return {
+        node.inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits),
+        node.inputs[2].name: Integers(q_bias.astype(np.int32), scale_bias, 32),
+    }
 
 
 def _suits_winograd(node, weight):

@@ -154,10 +154,9 @@ def test_arithmetic_with_constants_is_folded(arithmetic):
     canonical_like(model, "Conv GlobalAveragePool Flatten")
 
 
-def test_constant_that_varies_between_positions_is_refused():
+def test_constant_that_varies_between_positions_belongs_to_as_many_channels():
     model = parse(f"c = Add(x, v)\n{HEAD}", v=ramp(2, 6, 6))
-    with pytest.raises(StepforwardError, match="differ between channels only"):
-        canonicalize(model)
+    canonical_like(model, "Reshape Conv Reshape GlobalAveragePool Flatten")
 
 
 @pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])

@@ -16,7 +16,9 @@ from stepforward.sources.onnx.passes.flatten_output import flatten_output
 from stepforward.sources.onnx.passes.fold_affine import fold_affine
 from stepforward.sources.onnx.passes.fold_constants import fold_constants
 from stepforward.sources.onnx.passes.global_pool import global_pool
+from stepforward.sources.onnx.passes.heads import batch_first, scalars_to_layers, unfold_batch
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
+from stepforward.sources.onnx.passes.layer_norms import layer_norms
 from stepforward.sources.onnx.passes.matmul_to_gemm import matmul_to_gemm
 from stepforward.sources.onnx.passes.merge_pad import merge_pad
 from stepforward.sources.onnx.passes.name_everything import name_everything
@@ -24,12 +26,14 @@ from stepforward.sources.onnx.passes.normalize_clip import normalize_clip
 from stepforward.sources.onnx.passes.normalize_reshape import normalize_reshape
 from stepforward.sources.onnx.passes.one_value import one_value
 from stepforward.sources.onnx.passes.picks import picks
+from stepforward.sources.onnx.passes.positions import positions
 from stepforward.sources.onnx.passes.positive_axes import positive_axes
 from stepforward.sources.onnx.passes.remove_noops import remove_noops
 from stepforward.sources.onnx.passes.selections import selections
 from stepforward.sources.onnx.passes.strided_slice import strided_slice
 from stepforward.sources.onnx.passes.tie import tie
 from stepforward.sources.onnx.passes.to_float32 import to_float32
+from stepforward.sources.onnx.passes.token_layers import token_layers
 from stepforward.sources.onnx.passes.two_logits import drop_sigmoid, two_logits
 from stepforward.sources.onnx.passes.unshare import unshare
 from stepforward.sources.onnx.shapes import fix_batch, free_batch, infer_shapes
@@ -72,6 +76,11 @@ def canonicalize(model: ir.Model) -> ir.Model:
     notes += drop_softmax(graph) + drop_sigmoid(graph)
     unshare(graph)
     normalize_clip(graph)
+    layer_norms(graph)
+    remove_unused(graph)
+    unfold_batch(graph)
+    batch_first(graph)
+    remove_unused(graph)
     global_pool(graph)
     open_blocks(graph)
     selections(graph)
@@ -80,10 +89,13 @@ def canonicalize(model: ir.Model) -> ir.Model:
     normalize_reshape(graph, batch)
     infer_shapes(model)
     constants_after_transpose(graph)
+    token_layers(graph)
     matmul_to_gemm(graph)
     check_layers(graph)
+    positions(graph)
     earlier_selections(graph)
     picks(graph)
+    scalars_to_layers(graph)
     block_moves(graph)
     infer_shapes(model)
     explicit_pads(graph)

@@ -9,12 +9,17 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
 from stepforward.graph.nodes import attribute, constant, describe, dims, present
 from stepforward.graph.pointwise import Functions
+from stepforward.operators.layer_norm import MOST_CHANNELS
+from stepforward.operators.softmax import MOST_COLUMNS
 from stepforward.operators.table import JOINS
 
 _WINDOW = ("kernel_shape", "strides", "dilations", "pads")
 
 _MOST_STEPS = 65536
 """As in the core."""
+
+
+_MOST_COLUMNS = {"MatMul": 2**22, "Softmax": MOST_COLUMNS, "LayerNormalization": MOST_CHANNELS}
 
 
 def check_contract(graph: ir.Graph, batch: int) -> None:
@@ -64,7 +69,7 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 f"{describe(node)} does not compute a function of one value",
                 "give it one computed operand, and scalars as the others",
             )
-        activations = node.inputs if node.op_type in (*JOINS, "Concat") else node.inputs[:1]
+        activations = node.inputs if node.op_type in (*JOINS, "Concat", "MatMul") else node.inputs[:1]
         if any(constant(value) is not None for value in activations):
             raise StepforwardError(
                 f"{describe(node)} joins a tensor with a constant",
@@ -78,6 +83,29 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)
+        if node.op_type in ("MatMul", "Softmax", "LayerNormalization"):
+            _check_rows(node, shape)
+
+
+def _check_rows(node, shape):
+    """The core's products of tensors have one matrix for each place in the other axes, and rows are the last axis."""
+    if node.op_type == "MatMul":
+        a, b = (dims(value, node) for value in node.inputs)
+        if len(a) != len(b) or a[:-2] != b[:-2]:
+            raise StepforwardError(
+                f"{describe(node)} multiplies tensors of shapes {a} and {b}",
+                "give both the same axes before the last two",
+            )
+    elif node.op_type == "Softmax" and attribute(node, "axis", -1) % len(shape) != len(shape) - 1:
+        raise StepforwardError(
+            f"{describe(node)} works along axis {attribute(node, 'axis', -1)} of a tensor of shape {shape}",
+            "only softmax over the last axis is supported",
+        )
+    if shape[-1] > _MOST_COLUMNS[node.op_type]:
+        raise StepforwardError(
+            f"{describe(node)} has rows of {shape[-1]:,}; up to {_MOST_COLUMNS[node.op_type]:,} can be computed",
+            "export the model with the sizes it runs at",
+        )
 
 
 def _check_window(node):

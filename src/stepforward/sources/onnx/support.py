@@ -14,6 +14,7 @@ CANONICAL = (
     *dict.fromkeys((*JOINS, *FUNCTIONS)),
     *("Conv", "Gemm", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
+    *("LayerNormalization", "MatMul", "Softmax"),
 )
 """Operators of the canonical graph."""
 
@@ -51,10 +52,10 @@ _REWRITTEN = {
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
-_TWO_COMPUTED = {"Gemm", "MatMul", "Max", "Min", "PRelu", "Pow"}
+_TWO_COMPUTED = {"Gemm", "Max", "Min", "PRelu", "Pow"}
 """Operators of which one operand must be constant."""
 
-_OVER_CLASSES = {"LogSoftmax", "Softmax"}
+_OVER_CLASSES = {"LogSoftmax"}
 """Operators that are dropped at the network's end, and only there."""
 
 _UNCHANGED_BY = {"Cast", "CastLike", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
@@ -97,11 +98,11 @@ def unsupported(model: ir.Model) -> list[Unsupported]:
     No shape is looked at, so the list is complete whatever else is wrong with the model. An operator that is
     supported may still be refused for how it is used, once shapes are known.
 
-    >>> body = "a = Hardmax(x) b = Softmax(a) y = Hardmax(b)"
+    >>> body = "a = Hardmax(x) b = LogSoftmax(a) y = Hardmax(b)"
     >>> head = '<ir_version: 10, opset_import: ["": 21]> net (float[N,4] x) => (float[N,4] y)'
     >>> model = ir.from_onnx_text(f"{head} {{ {body} }}")
     >>> [(found.operator, found.count) for found in unsupported(model)]
-    [('Hardmax', 2), ('Softmax', 1)]
+    [('Hardmax', 2), ('LogSoftmax', 1)]
     """
     if is_quantized(model):
         return []
@@ -201,7 +202,7 @@ def _remedy(node):
     return _REMEDIES.get(node.op_type, f"replace it by operators among {', '.join(CANONICAL)}")
 
 
-_PRODUCT = "one of its operands must be constant: attention is not supported yet"
+_PRODUCT = "one of its operands must be constant"
 _OTHER_DOMAIN = "export the model with ONNX's own operators only"
 _RUNTIME = "an optimizer of ONNX Runtime wrote it: give the model as it was before, from the exporter"
 _DOMAINS = {
@@ -212,14 +213,18 @@ _DOMAINS = {
 
 _BY_REMEDY = {
     "train with BatchNorm, which is folded into the layer before it": (
-        *("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN", "LpNormalization"),
+        *("GroupNormalization", "InstanceNormalization", "LRN", "LpNormalization"),
         *("MeanVarianceNormalization", "RMSNormalization"),
     ),
     "replace recurrent layers by convolutions over time (Conv2d with height 1)": ("GRU", "LSTM", "RNN"),
-    "only a Softmax over the classes at the end is supported (it is dropped), not one inside": (
-        *("Hardmax", "LogSoftmax", "Softmax"),
+    "only a LogSoftmax over the classes at the end is supported (it is dropped), not one inside": (
+        *("Hardmax", "LogSoftmax"),
     ),
-    "attention is not supported yet": ("Attention", "Einsum", "RotaryEmbedding"),
+    "export with an opset below 23, which writes attention as MatMul and Softmax": (
+        "Attention",
+        "RotaryEmbedding",
+    ),
+    "write the sum of products as a MatMul": ("Einsum",),
     "upsampling is not supported: give a classifier, and resize images in the preprocessing": (
         *("ConvTranspose", "GridSample", "MaxUnpool", "Resize", "Upsample"),
     ),

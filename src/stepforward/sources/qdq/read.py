@@ -8,8 +8,18 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS, evaluate, scalar
-from stepforward.graph.nodes import attribute, constant, copy_model, describe, dims, is_quantized, present
+from stepforward.graph.nodes import (
+    PARAMETRIC,
+    attribute,
+    constant,
+    copy_model,
+    describe,
+    dims,
+    is_quantized,
+    present,
+)
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
+from stepforward.operators.layer_norm import deviation_scale
 from stepforward.operators.table import JOINS
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
@@ -133,10 +143,10 @@ class _Reader:
                 raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
             self.pending[result] = replace(before, clip=clip)
             return
-        count = len(node.inputs) if node.op_type in (*JOINS, "Concat") else 1
+        count = len(node.inputs) if node.op_type in (*JOINS, "Concat", "MatMul") else 1
         inputs = tuple(self._activation(node, value) for value in node.inputs[:count])
         weight = bias = None
-        if node.op_type in ("Conv", "Gemm"):
+        if node.op_type in PARAMETRIC:
             weight, bias = (self.parameters.get(value) for value in node.inputs[1:3])
             _check_parameters(node, weight, bias, self.formats[inputs[0]])
         self.pending[result] = Node(node.op_type, node.name, inputs, "", _attributes(node), weight, bias)
@@ -207,9 +217,13 @@ def _check_parameters(node, weight, bias, source):
     """Hold the scales of bias, weight and input to each other: lowering and rounding rely on it."""
     if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
         raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
-    expected = bias_scale(source.scale, np.array(weight.scale))
+    is_norm = node.op_type == "LayerNormalization"
+    step = deviation_scale(source.shape[-1]) if is_norm else source.scale
+    expected = bias_scale(step, np.array(weight.scale))
     group = attribute(node, "group", 1)
-    if weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group:
+    if is_norm and weight.q.shape != source.shape[-1:]:
+        raise damaged(f"weight {weight.name!r} does not fit the {source.shape[-1]} channels it reads")
+    if not is_norm and (weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group):
         raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
     if bias.q.shape != weight.q.shape[:1] or bias.scale != tuple(float(s) for s in expected):
         raise damaged(f"bias {bias.name!r} does not have the scale of its input times its weight")
@@ -258,6 +272,7 @@ _ATTRIBUTES = {
     "Concat": ("axis",),
     "Transpose": ("perm",),
     "Flatten": ("axis",),
+    "LayerNormalization": ("epsilon",),
 }
 
 

@@ -8,6 +8,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import BITS, add_note
 from stepforward.graph.nodes import (
+    PARAMETRIC,
     add_initializer,
     copy_model,
     is_quantized,
@@ -58,7 +59,7 @@ def quantize(
     values, taken = quantized_values(graph), value_names(graph)
     readings: dict = {}
     for node in list(graph):
-        for index in (1, 2) if node.op_type in ("Conv", "Gemm") else ():
+        for index in (1, 2) if node.op_type in PARAMETRIC else ():
             value = present(node.inputs[index])
             if value not in readings:
                 readings[value] = _write_parameter(

@@ -17,12 +17,14 @@ from stepforward.graph.nodes import (
 
 
 def matmul_to_gemm(graph: ir.Graph) -> None:
-    """Rewrite MatMul and every Gemm as Gemm with transB=1, alpha=beta=1 and any bias of shape (outputs,).
+    """Rewrite MatMul by a constant and every Gemm as Gemm with transB=1, alpha=beta=1 and any bias of shape (outputs,).
 
     Raises:
         StepforwardError: the weight is computed, or the input is not (N, features).
     """
     for node in list(graph):
+        if node.op_type == "MatMul" and all(constant(value) is None for value in node.inputs):
+            continue  # a product of two tensors
         if node.op_type == "MatMul":
             _check(node)
             gemm = replace_node(node, "Gemm", list(node.inputs), {"transB": 0})

@@ -4,7 +4,7 @@ import re
 
 import onnx_ir as ir
 
-from stepforward.graph.nodes import present, unused_name, value_names
+from stepforward.graph.nodes import PARAMETRIC, present, unused_name, value_names
 from stepforward.sources.onnx.passes.fold_affine import bias_name_of
 
 _MADE_UP = re.compile(r"^(val_\d+|onnx::\w+|_?\d+|.*_\d{3,})$")
@@ -16,7 +16,7 @@ def name_everything(graph: ir.Graph) -> None:
     taken = {graph.inputs[0].name, graph.outputs[0].name, *graph.initializers}
     nodes: set[str] = set()
     for node in graph:
-        if node.op_type in ("Conv", "Gemm"):
+        if node.op_type in PARAMETRIC:
             wanted = present(present(node.inputs[1]).name).removesuffix(".weight")
         else:
             # A path given by an exporter, "/features/relu/Relu", says more than the operator.
@@ -41,7 +41,7 @@ def _snake_case(operator):
 def _name_parameters(graph):
     """Weights without a name of their own are called after their node, biases after their weight."""
     for node in graph:
-        if node.op_type not in ("Conv", "Gemm"):
+        if node.op_type not in PARAMETRIC:
             continue
         weight, bias = node.inputs[1:3]
         if _MADE_UP.match(weight.name):
