@@ -20,6 +20,7 @@ _PAPER: dict[str, Any] = {
     "votes": "sign",
     "temperature": 1.0,
     "sizes": "absolute",
+    "bias_sizes": "range",
     "epsilon": 1e-3,
     "lr": 1e-3,
     "batch": 128,

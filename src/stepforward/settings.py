@@ -241,6 +241,17 @@ class Settings:
         decides=True,
         unsaid="absolute",
     )
+    bias_sizes: str = _row(
+        "auto",
+        "With relative sizes, what the size of each bias is multiplied by. auto: where biases alone move and lr is "
+        "searched, what a few probes find, so that every one changes the loss as much as any other; else range. "
+        "range: 1. Or numbers with commas between them, one for each bias of the network.",
+        "NUMBERS",
+        good=lambda value: _bias_sizes(value) is not None,
+        remedy="use auto, range, or positive numbers such as 2,1.5,0.7, one for each bias",
+        decides=True,
+        unsaid="range",
+    )
     epsilon: float = _row(
         None,
         "Size of the probes, in units of the weights or shares of their size (--sizes). Too small: probes vanish below "
@@ -457,6 +468,11 @@ class Settings:
                 f"low_bits = {self.low_bits!r} with guide = {self.guide:g}",
                 "give guide 0: a guide follows every step, and these move the weights together",
             )
+        if self.bias_factors and self.sizes == "absolute":
+            raise StepforwardError(
+                f"bias_sizes = {self.bias_sizes!r} with sizes = {self.sizes!r}",
+                "give sizes relative: absolute sizes are units of the biases themselves",
+            )
         if self.head_start != "none" and METHODS[self.method].needs != INTEGERS:
             raise StepforwardError(
                 f"head_start = {self.head_start!r}, with method = {self.method!r}",
@@ -494,6 +510,11 @@ class Settings:
         return number if form == "accumulate" else 1
 
     @property
+    def bias_factors(self) -> tuple[float, ...]:
+        """What sizes of biases are multiplied by; none for 1."""
+        return _bias_sizes(self.bias_sizes) or ()
+
+    @property
     def judging_temperature(self) -> float:
         """Of the loss on validation samples that chooses among weights."""
         return self.temperature if self.judge == "training" else 1.0
@@ -506,7 +527,8 @@ class Settings:
     def searched(self) -> "Settings":
         """The same with fixed values for those that nobody has searched."""
         values: dict[str, Any] = {name: TABLE[name].searched for name in self.automatic}
-        return replace(self, **values)
+        sizes = "range" if self.bias_sizes == "auto" else self.bias_sizes
+        return replace(self, **values, bias_sizes=sizes)
 
     def with_steps(self, steps: int) -> "Settings":
         """The same with a number of steps, where a run was given minutes."""
@@ -533,6 +555,17 @@ def _low_bits(text: str) -> tuple[str, int] | None:
         "accumulate": 2 <= number <= 255,
     }
     return (form, number) if forms.get(form) and text == (f"{form}-{number}" if number else form) else None
+
+
+def _bias_sizes(text: str) -> tuple[float, ...] | None:
+    """The numbers of a text, none of auto and range; None if it is neither."""
+    if text in ("auto", "range"):
+        return ()
+    try:
+        values = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        return None
+    return values if all(1e-6 <= value <= 1e6 for value in values) else None
 
 
 def _engine_of(method: str) -> str:

@@ -25,7 +25,7 @@ def find(program, samples, settings=RELATIVE):
 
 
 def test_what_was_given_is_left_alone(samples):
-    given = replace(RELATIVE, epsilon=0.03, lr=0.011)
+    given = replace(RELATIVE, epsilon=0.03, lr=0.011, bias_sizes="range")
     assert find(small_program(), samples, given) == (given, None)
     found, _ = find(small_program(), samples, replace(RELATIVE, epsilon=0.03))
     assert found.epsilon == 0.03

@@ -161,13 +161,16 @@ def test_resuming_a_float_model_uses_the_same_integers(task, tmp_path):
     assert resumed["weights_sha256"] == whole["weights_sha256"]
 
 
-def test_a_run_that_found_its_settings_resumes_and_replays_with_them(task, tmp_path):
+@pytest.mark.parametrize("train", ["all", "bias"])
+def test_a_run_that_found_its_settings_resumes_and_replays_with_them(task, tmp_path, train):
     def interrupt(progress):
         if progress.step >= 40:
             raise KeyboardInterrupt
 
-    options = {"steps": 90, "sizes": "relative", "directions": 2, "out": tmp_path / "run"}
+    steps = {"all": 90, "bias": 300}[train]
+    options = {"train": train, "steps": steps, "directions": 2, "out": tmp_path / "run"}
     whole = adapt(task.model, task.data, **{**options, "out": None})
+    assert ("," in whole["settings"]["bias_sizes"]) == (train == "bias")
     assert whole["settings"]["lr"] == whole["search"]["lr"] > 0
     with pytest.raises(KeyboardInterrupt):
         adapt(task.model, task.data, on_progress=interrupt, **options)

@@ -184,7 +184,7 @@ def _has_low_bits(tensor: Tensor) -> bool:
 def _grid(program: Program, index: int, settings: Settings) -> tuple[float, ...]:
     """Steps of the numbers that learn: of the weights, or of what fraction bits make of them."""
     bits = _fraction_bits(program.tensors[index], settings)
-    return tuple(step / 2**bits for step in quantum(program, index, settings.sizes))
+    return tuple(step / 2**bits for step in quantum(program, index, settings.sizes, settings.bias_factors))
 
 
 def _trainable(program: Program, index: int, element: int, settings: Settings, bits: int) -> Trainable:

@@ -82,9 +82,7 @@ def _masks(program: Program, voted: Sequence[int], settings: Settings) -> dict[i
     else:
         cuts = {index: _cut(size, settings.sparsity) for index, size in sizes.items()}
     return {
-        index: Mask(
-            "least", tuple(_threshold(cuts[index], q) for q in quantum(program, index, settings.sizes))
-        )
+        index: Mask("least", tuple(_threshold(cuts[index], q) for q in _quantum(program, index, settings)))
         for index in voted
     }
 
@@ -92,9 +90,13 @@ def _masks(program: Program, voted: Sequence[int], settings: Settings) -> dict[i
 def _sizes(program: Program, index: int, settings: Settings) -> NDArray[np.float64]:
     """How large each base weight is, in the units of epsilon."""
     tensor = program.tensors[index]
-    grid = np.array(quantum(program, index, settings.sizes))
+    grid = np.array(_quantum(program, index, settings))
     weights = np.abs(unpack(tensor, program.weights).reshape(-1))
     return weights * (grid[channels(tensor)] if len(grid) > 1 else grid[0])
+
+
+def _quantum(program: Program, index: int, settings: Settings) -> tuple[float, ...]:
+    return quantum(program, index, settings.sizes, settings.bias_factors)
 
 
 def _cut(sizes: NDArray[np.float64], sparsity: float) -> float:

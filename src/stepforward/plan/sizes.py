@@ -1,6 +1,7 @@
 """What epsilon and the learning rate are measured in: units of the weights, or each tensor's own size."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from stepforward.program.model import Program
 from stepforward.program.weights import unpack
 
 BIAS = 1 / 32
-"""The size of a bias, in ranges of its operator's output."""
+"""The size of a bias, in ranges of its operator's output, where no probes have measured it."""
 
 
-def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
+def quantum(program: Program, index: int, sizes: str, factors: Sequence[float] = ()) -> tuple[float, ...]:
     """One step of a parameter's grid in the units of epsilon and the learning rate, for each of its scales.
 
     With absolute sizes that is the scale. With relative ones it is one over the size of the tensor in its own quanta,
@@ -26,16 +27,18 @@ def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
         program: with the weights that training starts from.
         index: of the parameter.
         sizes: "absolute", "relative", or "kernel": each channel of a weight by its own root mean square.
+        factors: what the sizes of biases are multiplied by, in the order of `biases`; none for 1. Not with absolute
+            sizes.
 
     Raises:
         StepforwardError: a bias has a size of no operator, since none reads it; or a weight has one scale for all its
-            kernels, which are to be told apart.
+            kernels, which are to be told apart; or there are not as many factors as biases.
     """
     tensor = program.tensors[index]
     if sizes == "absolute":
         return tensor.scale
     if tensor.dtype == "s32":
-        size = BIAS * _reach(program, index)
+        size = BIAS * _reach(program, index) * _factor(program, index, factors)
         return tuple(scale / size for scale in tensor.scale)
     if sizes == "kernel" and len(tensor.scale) == 1 and tensor.elements > 1:
         raise StepforwardError(
@@ -51,6 +54,23 @@ def quantum(program: Program, index: int, sizes: str) -> tuple[float, ...]:
     sums = [int(squares[of == c].sum()) * (scale / finest) ** 2 for c, scale in enumerate(tensor.scale)]
     size = max(math.sqrt(math.fsum(sums) / tensor.elements), 1.0)  # in quanta of the finest channel
     return tuple(scale / finest / size for scale in tensor.scale)
+
+
+def biases(program: Program) -> list[int]:
+    """All biases of a program, in its order."""
+    return [index for index, tensor in enumerate(program.parameters) if tensor.dtype == "s32"]
+
+
+def _factor(program: Program, bias: int, factors: Sequence[float]) -> float:
+    if not factors:
+        return 1.0
+    found = biases(program)
+    if len(found) != len(factors):
+        raise StepforwardError(
+            f"bias_sizes has {len(factors)} numbers, for {len(found)} biases",
+            "give one for each bias of the network, or auto",
+        )
+    return factors[found.index(bias)]
 
 
 def _reach(program: Program, bias: int) -> float:

@@ -33,6 +33,7 @@ from stepforward.run.notes import of_training
 from stepforward.run.parameters import Stored, stored
 from stepforward.run.prefix import Prefix, run_prefix
 from stepforward.run.prepare import Prepared
+from stepforward.run.recorded import UNSAID
 from stepforward.run.saliency import Salient, seek
 from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
@@ -192,6 +193,8 @@ def integer_learner(
     salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:
         known = {name: recorded.settings[name] for name in settings.automatic}
+        if settings.bias_sizes == "auto":
+            known["bias_sizes"] = (UNSAID | recorded.settings)["bias_sizes"]
         settings, found = replace(settings, **known), None
     else:
         settings, found = search(

@@ -15,6 +15,7 @@ from stepforward.plan.masks import masked
 from stepforward.plan.model import Mask
 from stepforward.plan.quanta import quanta
 from stepforward.program.model import Program
+from stepforward.run.bias_sizes import measured
 from stepforward.scores import NATS
 from stepforward.settings import TABLE, Settings
 
@@ -85,7 +86,8 @@ def search(
 
     Epsilon is the usual share of the weights' size, halved while losses along a probe bend much more than they rise
     (their difference then says little of the slope), but at least half a quantum of most weights. The learning rate
-    follows from curvature (`rate`).
+    follows from curvature (`rate`). Where biases move and nothing else, their sizes are measured first
+    (`run.bias_sizes`).
 
     Args:
         program: with the weights that the run starts from.
@@ -95,18 +97,19 @@ def search(
         threads: of the core.
         masks: of the tensors that votes move, where the settings do not say them.
     """
+    settings, spent = measured(program, trainable, settings, samples, FIRST_NUMBER + 1, threads)
     if not settings.automatic:
         return settings, None
     usual = fitting(program, trainable, settings.searched())
     if not for_training(program, trainable, usual)[1].voted:
         return usual, None
     x, y = samples
-    budget = SHARE * 2 * settings.steps * min(settings.batch, len(y)) / _MOST_TRIES
+    budget = (SHARE * 2 * settings.steps * min(settings.batch, len(y)) - spent) / _MOST_TRIES
     count = min(len(y), MOST_SAMPLES)
     directions = max(_LEAST_DIRECTIONS, min(MOST_DIRECTIONS, int(budget / count - 1) // 2))
     count = max(1, min(count, int(budget / (2 * directions + 1))))
     used = Batch.of(x[:count], y[:count])
-    epsilon, passes = settings.epsilon or _least(program, trainable, settings), 0
+    epsilon, passes = settings.epsilon or _least(program, trainable, settings), spent
     for tries in range(1, _MOST_TRIES + 1):
         tried = fitting(program, trainable, replace(settings, epsilon=epsilon, lr=1e-6))
         seen = _seen(program, trainable, tried, used, directions, threads, masks or {})
