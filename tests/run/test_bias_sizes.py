@@ -10,7 +10,7 @@ from stepforward.errors import StepforwardError
 from stepforward.plan.make import plan_training
 from stepforward.plan.sizes import biases, quantum
 from stepforward.run.bias_sizes import FARTHEST, measured
-from stepforward.run.search import search
+from stepforward.run.search import EPSILON_OF_BIASES, search
 from stepforward.settings import Settings
 
 BIASES = [1, 3, 5, 7]
@@ -66,6 +66,7 @@ def test_a_search_measures_them_and_keeps_to_its_share(samples):
     settings, found = search(small_program(), BIASES, SETTINGS, samples, threads=1)
     assert found is not None and len(settings.bias_factors) == len(BIASES)
     assert found.forward_passes <= 0.05 * 2 * 32 * SETTINGS.steps
+    assert found.epsilon in (EPSILON_OF_BIASES, EPSILON_OF_BIASES / 2, EPSILON_OF_BIASES / 4)
     given = replace(SETTINGS, bias_sizes="2,1,1,0.5")
     settings, _ = search(small_program(), BIASES, given, samples, threads=1)
     assert settings.bias_factors == (2, 1, 1, 0.5)

@@ -54,6 +54,7 @@ def test_longer_runs_and_fewer_directions_take_smaller_steps():
     assert given(directions=1) == pytest.approx(usual / 2)
     assert given(momentum=0.9) == pytest.approx(usual / 10)
     assert rate(RELATIVE, curvature=40.0) == pytest.approx(usual / 2)
+    assert given(bias_sizes="1,2") == pytest.approx(usual * 2)
 
 
 def test_no_step_moves_weights_further_than_an_eighth_of_their_size():

@@ -22,6 +22,12 @@ from stepforward.settings import TABLE, Settings
 NOISE = 4.4
 """What the noise of all steps together may add to the loss, in nats, times 16 / 3; see `rate`."""
 
+OF_BIASES = 4
+"""Times as much noise where biases have measured sizes: chosen with the epsilon below, on the choosing tasks."""
+
+EPSILON_OF_BIASES = 0.15
+"""The usual epsilon there, in place of a twentieth: about a quantum of an output, next to which rounding is small."""
+
 SHARE = 0.05
 """Of the forward passes of the run, at most."""
 
@@ -109,7 +115,8 @@ def search(
     directions = max(_LEAST_DIRECTIONS, min(MOST_DIRECTIONS, int(budget / count - 1) // 2))
     count = max(1, min(count, int(budget / (2 * directions + 1))))
     used = Batch.of(x[:count], y[:count])
-    epsilon, passes = settings.epsilon or _least(program, trainable, settings), spent
+    usual_epsilon = EPSILON_OF_BIASES if spent else _least(program, trainable, settings)
+    epsilon, passes = settings.epsilon or usual_epsilon, spent
     for tries in range(1, _MOST_TRIES + 1):
         tried = fitting(program, trainable, replace(settings, epsilon=epsilon, lr=1e-6))
         seen = _seen(program, trainable, tried, used, directions, threads, masks or {})
@@ -142,11 +149,14 @@ def rate(settings: Settings, curvature: float) -> float:
 
     .. math:: \eta = \sqrt{4.4 \, m / (T \, \mathrm{tr} H)}
 
+    Biases with measured sizes take four times that noise.
+
     Args:
-        settings: with steps, directions and momentum.
+        settings: with steps, directions, momentum and sizes of biases.
         curvature: trace of the Hessian in units of the tensors' sizes, nats.
     """
-    lr = math.sqrt(NOISE * settings.directions / (settings.steps * max(curvature, 1e-9)))
+    noise = NOISE * (OF_BIASES if settings.bias_factors else 1)
+    lr = math.sqrt(noise * settings.directions / (settings.steps * max(curvature, 1e-9)))
     return (1 - settings.momentum) * min(lr, FURTHEST * math.sqrt(settings.directions))
 
 
