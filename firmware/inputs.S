@@ -19,3 +19,4 @@
     run defaults
     run kernels
     run long
+    run tokens

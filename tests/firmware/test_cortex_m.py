@@ -55,6 +55,7 @@ CASES = [
         ("tail", 10, M55),
     ),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
+    *(("tokens", 10, M4), ("tokens", 3, M4_PLAIN), ("tokens", 3, M55)),
     *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
 ]
 """A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium."""
@@ -67,6 +68,7 @@ def run_of(name):
         "defaults": make_inputs.defaults_run,
         "kernels": make_inputs.kernels_run,
         "long": make_inputs.long_run,
+        "tokens": make_inputs.tokens_run,
     }
     return large[name]() if name in large else make_inputs.small_runs()[name]
 

@@ -295,7 +295,41 @@ def _blocks(g):
         g.add("DepthToSpace", [name], [new], blocksize=2, mode=g.rng.choice(("DCR", "CRD")))
 
 
+def _rows(g):
+    """What transformers compute along the last axis."""
+    shape, name = g.pick()
+    if len(shape) < 2:
+        return
+    kind, width = g.rng.randrange(6), shape[-1]
+    if kind == 0:
+        g.add("Softmax", [name], [shape], axis=g.rng.choice((-1, len(shape))))
+    elif kind == 1 and g.opset >= 17:
+        bias = [g.weights(width)] * g.rng.randrange(2)
+        g.add(
+            "LayerNormalization", [name, g.weights(width), *bias], [shape], epsilon=g.rng.choice((1e-5, 0.1))
+        )
+    elif kind == 2:
+        out = g.rng.choice((1, 2, 4, 9))
+        g.add("MatMul", [name, g.weights(width, out)], [(*shape[:-1], out)])
+        if g.rng.random() < 0.7:
+            g.add("Add", [g.values[-1][1], g.weights(out)], [g.values[-1][0]])
+    elif kind == 3:
+        turned = (*shape[:-2], width, shape[-2])
+        rank = len(shape) + 1
+        g.add("Transpose", [name], [turned], perm=[*range(rank - 2), rank - 1, rank - 2])
+        other = g.values[-1][1]
+        if g.rng.random() < 0.5:
+            g.add("MatMul", [name, other], [(*shape[:-1], shape[-2])])
+        else:
+            g.add("MatMul", [other, name], [(*turned[:-1], width)])
+    elif kind == 4:
+        g.add("Mul", [name, g.constant(np.float32(g.rng.choice((0.5, -2))))], [shape])
+    else:
+        g.add(g.rng.choice(("Add", "Mul", "Sub")), [name, g.weights(1, *shape)], [shape])
+
+
 _STEPS = (
+    *(_rows, _rows, _rows),
     *(_unary, _unary, _conv, _conv, _conv, _pool, _norm, _split, _split, _slice, _slice, _gather, _gather),
     *(
         _concat,

@@ -7,8 +7,16 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+import numpy as np
+import onnx
+import onnx_ir as ir
+
 from fuzz.mutate import json_bytes, mutated_bytes, mutated_json, near
+from stepforward.lowering.lower import lower
 from stepforward.program import fileformat
+from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.qdq.read import read_quantized
+from stepforward.sources.qdq.write import quantize
 from stepforward.verbs.inspect import inspect
 
 SUFFIX = ".sfp"
@@ -19,7 +27,26 @@ _read = 0
 
 @cache
 def _starts() -> list[bytes]:
-    return [(GOLDEN / f"{name}.sfp").read_bytes() for name in ("s16", "s8", "s4", "moves")]
+    return [
+        *((GOLDEN / f"{name}.sfp").read_bytes() for name in ("s16", "s8", "s4", "moves")),
+        *_attention(),
+    ]
+
+
+def _attention() -> list[bytes]:
+    """A layer norm, and products of its tokens with softmax in between."""
+    text = """<ir_version: 10, opset_import: ["": 21]> net (float[N,2,3,4] x) => (float[N,M] y) {
+    t = Reshape(x, s)  n = LayerNormalization(t, g, g)  k = Transpose<perm=[0,2,1]>(n)  p = MatMul(n, k)
+    a = Softmax(p)  v = MatMul(a, n)  e = Add(t, v)  z = LayerNormalization(e, g, g)  f = Flatten(z)
+    y = Gemm<transB=1>(f, w) }"""
+    proto = onnx.parser.parse_model(text)
+    weights = {"s": np.array([0, 6, 4]), "g": np.ones(4, np.float32), "w": np.eye(3, 24, dtype=np.float32)}
+    proto.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, name) for name, array in weights.items()
+    )
+    model = ir.from_proto(proto)
+    x = np.random.default_rng(0).normal(size=(20, 2, 3, 4)).astype(np.float32)
+    return [fileformat.to_bytes(lower(read_quantized(quantize(canonicalize(model), x))))]
 
 
 @cache

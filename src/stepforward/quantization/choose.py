@@ -17,7 +17,7 @@ from stepforward.quantization.even_input import even_input
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
-from stepforward.quantization.parameters import quantize_bias, quantize_weight
+from stepforward.quantization.parameters import LOGITS_GROWTH, NORM_GROWTH, quantize_bias, quantize_weight
 from stepforward.quantization.wide import wide_values
 from stepforward.quantization.winograd import suits_winograd
 
@@ -175,7 +175,9 @@ def _parameters(layers, activations, settings):
         needed = np.maximum(np.abs(needed), np.abs(bias) * (scales[0] / scale_x))
     tiles = any(_suits_winograd(layer, weight) for layer in layers)
     last = any(layer.outputs[0].is_graph_output() for layer in layers)
-    q, scale = quantize_weight(weight, needed, scales[0], settings, kernel_sums=tiles, makes_logits=last)
+    q, scale = quantize_weight(
+        weight, needed, scales[0], settings, kernel_sums=tiles, growth=LOGITS_GROWTH if last else 1
+    )
     found = {layers[0].inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits)}
     for layer, bias, scale_x in zip(layers, biases, scales, strict=True):
         q_bias, scale_bias = quantize_bias(bias, scale_x, scale)
@@ -187,7 +189,7 @@ def _norm_parameters(node, settings):
     """A layer norm's weight and bias; the bias has the scale of deviations times the weight's."""
     weight, bias = (present(constant(value)) for value in node.inputs[1:3])
     step = deviation_scale(len(weight))
-    q, scale = quantize_weight(weight, bias, step, settings)
+    q, scale = quantize_weight(weight, bias, step, settings, growth=NORM_GROWTH)
     q_bias, scale_bias = quantize_bias(bias, step, scale)
     return {
         node.inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits),

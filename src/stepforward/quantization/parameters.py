@@ -14,9 +14,13 @@ _LARGEST_BIAS = 2.0**30
 _KERNEL_RANGE = 0.75
 """Part of the 16-bit range that the |q| of one kernel may add up to; the rest is for probes and for learning."""
 
-_HEADROOM = 4
+LOGITS_GROWTH = 4
 """How many times its range a 16-bit weight that produces logits may grow, at the price of two bits: a new task often
 asks for larger ones, and they already lie close to their largest (deviation half of it; in a convolution a fifth)."""
+
+NORM_GROWTH = 8
+"""The same of a layer norm's weight. All of them are near 1, and its bias would otherwise count in steps of 1e-8, too
+fine for a learning rate."""
 
 
 def quantize_weight(
@@ -25,7 +29,7 @@ def quantize_weight(
     scale_x: float,
     settings: QuantizationSettings,
     kernel_sums: bool = False,
-    makes_logits: bool = False,
+    growth: int = 1,
 ):
     """Symmetric integers of a weight (outputs, ...), one scale or one per output.
 
@@ -39,7 +43,7 @@ def quantize_weight(
             kernel's nine weights add up to less than 2^15. Then they can be transformed exactly for Winograd's
             F(2x2, 3x3), which makes four outputs from 16 products instead of 36, at the price of two to three of
             the 16 bits (`core/multiply/host/winograd.h`).
-        makes_logits: 16-bit weights take a fourth of the range, and have the rest to grow into.
+        growth: how many times their range 16-bit weights may grow; they take one part of so many.
 
     Returns:
         (q int64 of weight's shape, scale float32 of shape () or (outputs,)).
@@ -56,8 +60,8 @@ def quantize_weight(
     if kernel_sums and settings.weight_bits == 16:
         sums = np.abs(weight.astype(np.float64)).sum(axis=(2, 3)).max(axis=1)
         scale = np.maximum(scale, (sums if settings.channelwise else sums.max()) / (_KERNEL_RANGE * q_max))
-    if makes_logits and settings.weight_bits == 16:
-        scale = scale * _HEADROOM
+    if settings.weight_bits == 16:
+        scale = scale * growth
     if settings.method == "mse" and settings.weight_bits < 16:
         scale = _least_squares(rows, scale, q_max)
     scale = np.maximum(scale, bias_magnitude / (scale_x * _LARGEST_BIAS)).astype(np.float32)
