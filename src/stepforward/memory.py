@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from stepforward.engines.core import device_inference_bytes, device_scratch_bytes
 from stepforward.engines.weights import moving_bytes
 from stepforward.journal import STEPS_PER_RECORD
+from stepforward.plan.make import training_arena
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program
@@ -43,7 +44,7 @@ class Memory:
 
 def memory(program: Program, plan: TrainingPlan) -> Memory:
     """What a device needs for a program and its training."""
-    trained = plan_arena(program, plan.first_op)
+    trained = training_arena(program, plan)
     training = device_scratch_bytes(trained)
     moving = sum(moving_bytes(program.tensors[entry.tensor]) for entry in plan.trainable)
     return Memory(

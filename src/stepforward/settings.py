@@ -397,6 +397,15 @@ class Settings:
         decides=True,
         unsaid="votes",
     )
+    tail_layers: int = _row(
+        2,
+        "Layers that an exact tail has at most. 2: also the one before the last, where its outputs are the last one's "
+        "inputs, at once or averaged over all positions; takes 4 bytes of state for each of its weights. 1: the last.",
+        "N",
+        **_between(1, 2, "give 1 or 2"),
+        decides=True,
+        unsaid=1,
+    )
     tail_rate: float = _row(
         4.0,
         "Of an exact tail: how far a step corrects an error, at the peak of the schedule. Relative to the "

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 19  # SF_INTERFACE
+INTERFACE = 20  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -70,6 +70,7 @@ class PlanHandle(ctypes.Structure):
             (name, c_uint32)
             for name in ("voted_count", "tail_op", "tail_bits", "tail_inputs", "tail_first", "tail_bytes")
         ],
+        *[(name, c_uint32) for name in ("before_count", "before_op", "before_bits", "before_shift")],
         *[
             (name, c_uint32)
             for name in (

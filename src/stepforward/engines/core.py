@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.directions import ASCENT
-from stepforward.arithmetic.tail import most_rows
 from stepforward.core.bindings import (
     BAD_LABEL,
     DEVICE_ROWS,
@@ -29,6 +28,7 @@ from stepforward.errors import StepforwardError
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.matching import MatchingPlan
 from stepforward.plan.model import TrainingPlan
+from stepforward.plan.tail import most_rows_of
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
 
@@ -126,9 +126,9 @@ class CoreEngine:
         records = (TrialRecord * len(trials))(*(TrialRecord(*_record(trial, len(x))) for trial in trials))
         sums = (ctypes.c_int64 * len(trials))()
         rows = sum(record.rows for record in records)
-        if gather and self.plan.tail and rows > most_rows(self.plan.tail.bits):
+        if gather and self.plan.tail and rows > (most := most_rows_of(self.program, self.plan.tail)):
             raise StepforwardError(
-                f"a step of this plan gathers at most {most_rows(self.plan.tail.bits)} samples, not {rows}",
+                f"a step of this plan gathers at most {most} samples, not {rows}",
                 "make a plan for this batch size",
             )
         with self._alone:

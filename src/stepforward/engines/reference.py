@@ -6,15 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic import fractions, step
+from stepforward.arithmetic import penultimate as before_last
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
 from stepforward.arithmetic.masks import kept
-from stepforward.arithmetic.tail import Sums, errors, gradients, most_rows
+from stepforward.arithmetic.tail import Sums, errors, gradients
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
 from stepforward.errors import StepforwardError
-from stepforward.plan.model import Tail, Trainable, TrainingPlan, fraction_bytes
+from stepforward.plan.model import Penultimate, Tail, Trainable, TrainingPlan, fraction_bytes
+from stepforward.plan.tail import most_rows_of
 from stepforward.program.model import Program
+from stepforward.program.penultimate import patches
 from stepforward.program.run import logits, run
 from stepforward.program.weights import pack_all, unpack_all
 
@@ -29,7 +32,7 @@ class ReferenceEngine:
         self._tail = plan.trainable[len(plan.voted) :] if plan else ()
         self._weights = unpack_all(program)
         self._shapes = {entry.tensor: self._shape_of(entry) for entry in self._entries}
-        self._sums = self._no_sums()
+        self._forget()
         self._velocity: dict[int, Int] = {}
         self._squares: dict[int, Int] = {}
         self._fractions: dict[int, Int] = {}
@@ -63,20 +66,38 @@ class ReferenceEngine:
         return totals
 
     def _gather(self, tail: Tail, values: dict[int, Int], found: Int) -> None:
-        if self._sums.rows + len(found) > most_rows(tail.bits):
+        most = most_rows_of(self.program, tail)
+        if self._sums.rows + len(found) > most:
             raise StepforwardError(
-                f"a step of this plan gathers at most {most_rows(tail.bits)} samples",
-                "make a plan for this batch size",
+                f"a step of this plan gathers at most {most} samples", "make a plan for this batch size"
             )
         index = self.program.ops[tail.op].inputs[0]
         x = values[index].reshape(len(found), -1) - self.program.tensors[index].zero_point
         self._sums.add(x, found)
+        if tail.before:
+            self._gather_before(tail.before, values, found)
+
+    def _gather_before(self, before: Penultimate, values: dict[int, Int], found: Int) -> None:
+        op, last = self.program.ops[before.op], self._weights[self.program.ops[-1].weight]
+        passed = before_last.passed_on(found, last.reshape(found.shape[1], -1), before.shift, before.bits)
+        y = values[op.output].reshape(len(found), -1, passed.shape[1])
+        moves = (y > op.what.lo) & (y < op.what.hi)
+        self._before.add(patches(self.program, before.op, values[op.inputs[0]]), moves, passed)
 
     def _no_sums(self) -> Sums:
         if self.plan is None or self.plan.tail is None:
             return Sums.empty(0, 0)
-        weight = self.program.tensors[self.program.ops[self.plan.tail.op].weight]
-        return Sums.empty(weight.shape[0], weight.elements // weight.shape[0])
+        return Sums.empty(*self._rows_of(self.plan.tail.op))
+
+    def _no_sums_before(self) -> before_last.Sums:
+        if self.plan is None or self.plan.tail is None or self.plan.tail.before is None:
+            return before_last.Sums.empty(0, 0)
+        return before_last.Sums.empty(*self._rows_of(self.plan.tail.before.op))
+
+    def _rows_of(self, op: int) -> tuple[int, int]:
+        """Outputs of an operator, and weights of each."""
+        weight = self.program.tensors[self.program.ops[op].weight]
+        return weight.shape[0], weight.elements // weight.shape[0]
 
     def _shape_of(self, entry: Trainable) -> step.Shape:
         """What the plan makes of the directions of a tensor; masks go by the weights that the program came with."""
@@ -135,14 +156,29 @@ class ReferenceEngine:
                     self._squares.get(entry.tensor),
                 )
             self._put(entry, moved)
-        moving = [self.program.tensors[entry.tensor].dtype == "s32" for entry in self._tail]
-        by_weight, by_bias = gradients(self._sums, moves_weight=False in moving, moves_bias=True in moving)
-        for entry, is_bias in zip(self._tail, moving, strict=True):
-            tensor, g = self.program.tensors[entry.tensor], by_bias if is_bias else by_weight
+        for entry, g in zip(self._tail, self._tail_gradients(), strict=True):
+            tensor = self.program.tensors[entry.tensor]
             self._put(
                 entry, step.update_by_gradient(self.plan, entry, tensor, self._long(entry), g, step_number)
             )
-        self._sums = self._no_sums()
+        self._forget()
+
+    def _tail_gradients(self) -> list[Int]:
+        """Of each tensor of the tail, what takes the place of the sum of votes."""
+        count = self.plan.tail.count if self.plan and self.plan.tail else 0
+        is_bias = [self.program.tensors[entry.tensor].dtype == "s32" for entry in self._tail]
+        before, last = is_bias[: len(is_bias) - count], is_bias[len(is_bias) - count :]
+        found: list[Int] = []
+        if before:
+            of_weight, of_bias = before_last.gradients(self._before)
+            found += [of_bias if bias else of_weight for bias in before]
+        if last:
+            of_weight, of_bias = gradients(self._sums, moves_weight=False in last, moves_bias=True in last)
+            found += [of_bias if bias else of_weight for bias in last]
+        return found
+
+    def _forget(self) -> None:
+        self._sums, self._before = self._no_sums(), self._no_sums_before()
 
     def _put(self, entry: Trainable, moved: Int) -> None:
         """A trainable tensor's new integers, long numbers where it has fraction bits."""
@@ -187,7 +223,7 @@ class ReferenceEngine:
 
     def _read_state(self, state: bytes) -> None:
         """Take the state as a snapshot has it; none stands for zeros."""
-        self._sums = self._no_sums()
+        self._forget()
         if self.plan is None:
             return
         state = state or bytes(self.plan.state_bytes)

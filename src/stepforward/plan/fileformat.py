@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.arithmetic.matching import Rule
+from stepforward.arithmetic.penultimate import MOST_BITS as MOST_PASSED_ON
 from stepforward.arithmetic.streaming import MOST_WINDOW
 from stepforward.arithmetic.tail import MOST_BITS
 from stepforward.errors import StepforwardError
@@ -20,6 +21,7 @@ from stepforward.plan.model import (
     STATE_PARTS,
     Mask,
     Objective,
+    Penultimate,
     StatePart,
     Tail,
     Trainable,
@@ -39,8 +41,12 @@ NAMES = (
     "guide",
     "sharpness",
     "adam",
+    "penultimate",
 )
 """Sections in the order in which they stand; the kind of one is its index plus one."""
+
+MOST_SHIFT = 30
+"""Of sums of products of an error of 14 fraction bits and weights of 16."""
 
 _REMEDY = "make the plan again from the program and the settings: stepforward.plan.make.plan_training"
 
@@ -216,6 +222,17 @@ def _read_tail(words: Sequence[int]) -> dict[str, Any]:
     return {"tail": Tail(op, count, bits, inputs)}
 
 
+def _penultimate(plan: TrainingPlan) -> list[int]:
+    before = plan.tail and plan.tail.before
+    return [before.op, before.count, before.bits, before.shift] if before else []
+
+
+def _read_penultimate(words: Sequence[int]) -> dict[str, Any]:
+    op, count, bits, shift = words
+    _check(1 <= count <= 2 and 1 <= bits <= MOST_PASSED_ON and shift <= MOST_SHIFT)
+    return {"before": Penultimate(op, count, bits, shift)}
+
+
 def _leg(plan: TrainingPlan) -> list[int]:
     return [plan.first_step]
 
@@ -296,6 +313,7 @@ SECTIONS = {
     "guide": _Section(_guide, _read_guide),
     "sharpness": _Section(_sharpness, _read_sharpness),
     "adam": _Section(_adam, _read_adam),
+    "penultimate": _Section(_penultimate, _read_penultimate),
 }
 
 OPTIONAL = {
@@ -308,6 +326,7 @@ OPTIONAL = {
     "guide": lambda plan: plan.guide is not None,
     "sharpness": lambda plan: plan.sharpness > 0,
     "adam": lambda plan: plan.decay > 0,
+    "penultimate": lambda plan: plan.tail is not None and plan.tail.before is not None,
 }
 """Sections that only some plans that train have, and which."""
 
@@ -386,9 +405,13 @@ def _plan(sections: dict[str, dict[str, Any]]) -> TrainingPlan | MatchingPlan:
         _check(0 < len(masks) <= len(fields["trainable"]))
         moved = [replace(entry, mask=mask) for entry, mask in zip(fields["trainable"], masks, strict=False)]
         fields["trainable"] = (*moved, *fields["trainable"][len(moved) :])
+    before = fields.pop("before", None)
+    if before is not None:
+        _check("tail" in fields)
+        fields["tail"] = replace(fields["tail"], before=before)
     plan = TrainingPlan(**fields)
     _check(plan.first_step < plan.steps and _masks_fit(plan))
-    _check(plan.tail is None or plan.tail.count <= len(plan.trainable))
+    _check(plan.tail is None or plan.tail.tensors <= len(plan.trainable))
     _check(
         plan.state == state
         and (

@@ -17,6 +17,7 @@ from stepforward.plan.tail import plan_tail, tail_trainable
 from stepforward.program.arena import plan_arena
 from stepforward.program.master import no_room, with_master_weights
 from stepforward.program.model import Program, Tensor
+from stepforward.program.penultimate import kept
 from stepforward.settings import Settings
 
 ROOM = 2
@@ -48,7 +49,7 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
     if settings.low_bits != "direct" and not settings.master:
         _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
-    exact = chosen[len(chosen) - tail.count :] if tail else []
+    exact = chosen[len(chosen) - tail.tensors :] if tail else []
     masks = plan_masks(program, [index for index in chosen if index not in exact], settings)
     entries, element = [], 0
     for index in chosen:
@@ -97,7 +98,13 @@ def for_training(
         _check_low_bits(program, trainable, settings)
         program = with_master_weights(program, trainable, settings.room)
     plan = plan_training(program, trainable, settings)
-    return plan_arena(program, plan.first_op), plan
+    return training_arena(program, plan), plan
+
+
+def training_arena(program: Program, plan: TrainingPlan) -> Program:
+    """The program with an arena for a plan: what its steps read again stays where it is."""
+    before = plan.tail.before if plan.tail else None
+    return plan_arena(program, plan.first_op, kept(program, before.op) if before else ())
 
 
 def with_forms(program: Program, trainable: Sequence[int], settings: Settings) -> Settings:

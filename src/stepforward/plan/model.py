@@ -89,24 +89,49 @@ STATE_PARTS = {
 
 
 @dataclass(frozen=True)
+class Penultimate:
+    """The layer before the last, where it moves by its exact gradient too (contract, section 10).
+
+    Attributes:
+        op: its operator.
+        count: how many trainable tensors it has, 1 or 2: its weight, and perhaps its bias.
+        bits: of an error at its outputs.
+        shift: the power of two that brings sums of products to so many.
+    """
+
+    op: int
+    count: int
+    bits: int
+    shift: int
+
+
+@dataclass(frozen=True)
 class Tail:
-    """The last layer, where it moves by its exact gradient (contract, section 10).
+    """The last layer, where it moves by its exact gradient (contract, section 10), and perhaps the one before it.
 
     Attributes:
         op: its operator, the last of the program.
         count: how many trainable tensors it has, 1 or 2: the last of the plan, which no vote moves.
         bits: fraction bits of an error.
         inputs: of the layer where its weight moves, else 0.
+        before: the layer before it, whose tensors come before its own in the plan; None: votes move that.
     """
 
     op: int
     count: int
     bits: int
     inputs: int
+    before: Penultimate | None = None
+
+    @property
+    def tensors(self) -> int:
+        """Trainable tensors that no vote moves."""
+        return self.count + (self.before.count if self.before else 0)
 
     def state_bytes(self, elements: int) -> int:
-        """Of its sums: samples, one for each of its elements, and two for each input."""
-        return 4 + 4 * elements + 8 * self.inputs
+        """Of its sums: samples, one for each of its elements, and two for each input; for the layer before it the
+        deviation of its gradient and, on devices, one error for each input."""
+        return 4 + 4 * elements + 8 * self.inputs + (8 + 4 * self.inputs if self.before else 0)
 
 
 @dataclass(frozen=True)
@@ -142,12 +167,12 @@ class TrainingPlan:
     @property
     def voted(self) -> tuple[Trainable, ...]:
         """The tensors that votes move: all but the tail's."""
-        return self.trainable[: len(self.trainable) - self.tail.count] if self.tail else self.trainable
+        return self.trainable[: len(self.trainable) - self.tail.tensors] if self.tail else self.trainable
 
     @property
     def voted_elements(self) -> int:
         """Elements of the tensors that votes move."""
-        return self.trainable[-self.tail.count].first_element if self.tail else self.elements
+        return self.trainable[-self.tail.tensors].first_element if self.tail else self.elements
 
     votes: str = "sign"
     guide: tuple[int, int] | None = None

@@ -1,13 +1,19 @@
-"""The last layer by its exact gradient, reduced to integers (contract, section 10)."""
+"""The last layer, and the one before it, by their exact gradients, reduced to integers (contract, section 10)."""
 
 from collections.abc import Collection
 
+import numpy as np
+
+from stepforward.arithmetic import penultimate as before_last
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.tail import BIAS_BITS, MOST_BITS, most_rows
 from stepforward.errors import StepforwardError
-from stepforward.plan.model import Tail, Trainable
+from stepforward.plan.model import Penultimate, Tail, Trainable
+from stepforward.plan.sizes import quantum
 from stepforward.program.last_layer import not_linear
 from stepforward.program.model import Program
+from stepforward.program.penultimate import penultimate
+from stepforward.program.weights import unpack
 from stepforward.settings import Settings
 
 BIAS_SHARE = 1 / 4
@@ -59,14 +65,57 @@ def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> 
             "quantum with --low-bits direct",
             f"use --low-bits auto, or {_VOTES}",
         )
-    rows = _rows(settings, voted=len(moving) < len(chosen))
+    own = _own(program, chosen, settings) if program.ops[op].weight in moving else ()
+    rows = _rows(settings, voted=len(moving) + len(own) < len(chosen))
     bits = next((bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows), None)
     if bits is None:
         raise StepforwardError(
             f"--tail exact cannot add up {rows} samples of one step in 32 bits", "use a smaller --batch"
         )
     inputs = program.tensors[program.ops[op].inputs[0]].elements
-    return Tail(op, len(moving), bits, inputs if program.ops[op].weight in moving else 0)
+    before = _before(program, own, bits, rows) if own else None
+    if own and before is None:
+        rows = _rows(settings, voted=True)
+        bits = next(bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows)
+    return Tail(op, len(moving), bits, inputs if program.ops[op].weight in moving else 0, before)
+
+
+def _own(program: Program, chosen: Collection[int], settings: Settings) -> tuple[int, ...]:
+    """The tensors of the layer before the last that its exact gradient may move: none where it is to stay with votes,
+    where its weights stay, or where they lose small moves."""
+    found = penultimate(program) if settings.tail_layers > 1 else None
+    if found is None or program.ops[found.op].weight not in chosen:
+        return ()
+    weight = program.tensors[program.ops[found.op].weight]
+    if weight.q_max <= 127 and settings.low_bits == "direct":
+        return ()
+    return tuple(index for index in program.ops[found.op].parameters if index in chosen)
+
+
+def _before(program: Program, own: tuple[int, ...], bits: int, rows: int) -> Penultimate | None:
+    """What the plan says of the layer before the last, None where its sums would leave an error too few bits."""
+    found, last = penultimate(program), program.tensors[program.ops[-1].weight]
+    assert found is not None
+    fitting = (
+        b
+        for b in range(before_last.MOST_BITS, before_last.FEWEST_BITS - 1, -1)
+        if before_last.most_rows(b, found.positions) >= rows
+    )
+    left = next(fitting, None)
+    if left is None:
+        return None
+    largest = int(np.abs(unpack(last, program.weights)).max())
+    return Penultimate(found.op, len(own), left, max(bits + largest.bit_length() - left, 0))
+
+
+def most_rows_of(program: Program, tail: Tail) -> int:
+    """Samples that one step of a tail gathers at most."""
+    most = most_rows(tail.bits)
+    if tail.before is None:
+        return most
+    op = program.ops[tail.before.op]
+    positions = program.tensors[op.output].elements // program.tensors[op.weight].shape[0]
+    return min(most, before_last.most_rows(tail.before.bits, positions))
 
 
 def tail_trainable(
@@ -86,6 +135,8 @@ def tail_trainable(
         StepforwardError: the rate does not fit the arithmetic.
     """
     op, tensor = program.ops[tail.op], program.tensors[index]
+    if index not in op.parameters:
+        return _before_trainable(program, tail, index, element, settings, below)
     scale_x, scale_w = program.tensors[op.inputs[0]].scale[0], program.tensors[op.weight].scale
     share = BIAS_SHARE if index == op.bias else 1.0
     bits = 15 + tail.bits - (BIAS_BITS if index == op.bias else 0)
@@ -97,6 +148,21 @@ def tail_trainable(
             "use a smaller --tail-rate",
         )
     pairs = [quantize_multiplier(rate / (scale_x * scale)) for scale in scale_w]
+    nothing = (0,) * len(pairs)
+    mults, shifts = zip(*pairs, strict=True)
+    return Trainable(index, element, nothing, nothing, mults, shifts, below)
+
+
+def _before_trainable(
+    program: Program, tail: Tail, index: int, element: int, settings: Settings, below: int
+) -> Trainable:
+    """The same of the layer before the last, whose weights move by shares of their root mean square."""
+    assert tail.before is not None
+    op = program.ops[tail.before.op]
+    share = before_last.SHARE * settings.tail_rate * 2**below / 2**15
+    if index == op.bias:
+        share *= before_last.CONSTANT_INPUT**2
+    pairs = [quantize_multiplier(share / step) for step in quantum(program, op.weight, "relative")]
     nothing = (0,) * len(pairs)
     mults, shifts = zip(*pairs, strict=True)
     return Trainable(index, element, nothing, nothing, mults, shifts, below)

@@ -1,5 +1,6 @@
 """Plan one arena for the activations of one sample: who is alive when, and where it lies."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from stepforward.program.model import Program
@@ -7,10 +8,11 @@ from stepforward.program.model import Program
 ALIGNMENT = 8
 
 
-def lifetimes(program: Program, cut: int = 0) -> dict[int, tuple[int, int]]:
+def lifetimes(program: Program, cut: int = 0, kept: Collection[int] = ()) -> dict[int, tuple[int, int]]:
     """First and last operator during which each activation is alive, by tensor index.
 
-    With `cut` > 0 the operators from `cut` on run again and again: what they read of the earlier ones stays alive.
+    With `cut` > 0 the operators from `cut` on run again and again: what they read of the earlier ones stays alive. So
+    do tensors that are `kept`, for what reads them after the last operator.
     The network's input is the caller's and is left out.
     """
     spans: dict[int, list[int]] = {}
@@ -19,14 +21,15 @@ def lifetimes(program: Program, cut: int = 0) -> dict[int, tuple[int, int]]:
         spans[op.output] = [position, position]
         for index in op.inputs:
             if index != program.input:
-                kept = position >= cut > spans[index][0]
-                spans[index][1] = last if kept else max(spans[index][1], position)
-    spans[program.output][1] = last
+                again = position >= cut > spans[index][0]
+                spans[index][1] = last if again else max(spans[index][1], position)
+    for index in {program.output, *kept} & spans.keys():
+        spans[index][1] = last
     return {index: (first, final) for index, (first, final) in spans.items()}
 
 
-def plan_arena(program: Program, cut: int = 0) -> Program:
-    """The program with activation offsets and arena size planned for perturbations from operator `cut` on.
+def plan_arena(program: Program, cut: int = 0, kept: Collection[int] = ()) -> Program:
+    """The program with activation offsets and arena size planned for perturbations from `cut` on; `kept` ones stay.
 
     What a device needs besides while an operator runs may begin after the last activation that is alive then
     (`Op.work`): late layers have long rows of weights and small activations.
@@ -34,7 +37,7 @@ def plan_arena(program: Program, cut: int = 0) -> Program:
     Largest tensors are placed first, each at the lowest offset free during its whole lifetime. The result never
     needs more than the sum of the tensors and on chains reaches the floor: the largest pair of neighbours.
     """
-    spans = lifetimes(program, cut)
+    spans = lifetimes(program, cut, kept)
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
     offsets = {}
     for index in sorted(spans, key=lambda i: (-program.tensors[i].bytes, spans[i])):

@@ -17,7 +17,7 @@ from stepforward.memory import memory
 from stepforward.methods.protocol import take
 from stepforward.methods.table import make
 from stepforward.moving.select import select
-from stepforward.plan.make import for_training, with_forms
+from stepforward.plan.make import for_training, training_arena, with_forms
 from stepforward.plan.masks import masked
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.master import rounded
@@ -207,6 +207,7 @@ def integer_learner(
         deployed = _engine(prefix, program, settings)
     else:
         program = trained
+    left = prefix.plan(plan)
     return IntegerLearner(
         prepared=prepared,
         settings=settings,
@@ -216,7 +217,10 @@ def integer_learner(
         plan=plan,
         prefix=prefix,
         engine=CoreEngine(
-            prefix.program(trained), prefix.plan(plan), threads=settings.threads, memory=settings.memory
+            training_arena(prefix.program(trained), left),
+            left,
+            threads=settings.threads,
+            memory=settings.memory,
         ),
         deployed=deployed,
         inputs=samples,

@@ -13,7 +13,7 @@ from stepforward.inputs import sample_axes
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.moving.select import select
-from stepforward.plan.make import fitting, plan_training
+from stepforward.plan.make import fitting, plan_training, training_arena
 from stepforward.plan.model import TrainingPlan
 from stepforward.plan.quanta import quanta
 from stepforward.program import fileformat
@@ -126,7 +126,7 @@ def _granted(program: Program, trainable: Sequence[int], settings: Settings) -> 
 
 def _host(program: Program, plan: TrainingPlan) -> dict:
     """What each choice of `--memory` costs on this machine, with all its threads and the default batch."""
-    program, threads = plan_arena(program, plan.first_op), default_threads()
+    program, threads = training_arena(program, plan), default_threads()
     handle, _file = open_program(program)
     batch, probes = Settings().batch, 2 * plan.directions
     together = -(-batch // plan.directions) if plan.share_batch else batch

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 19u
+#define SF_INTERFACE 20u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -229,6 +229,10 @@ typedef struct sf_plan {
     uint32_t tail_inputs; /* its inputs, if its weights move */
     uint32_t tail_first;  /* byte of the state where its sums begin */
     uint32_t tail_bytes;
+    uint32_t before_count; /* of the tail's tensors, those of the layer before it, which come first; 0: votes move it */
+    uint32_t before_op;    /* its operator */
+    uint32_t before_bits;  /* of an error at its outputs */
+    uint32_t before_shift; /* that brings errors there */
     uint32_t guide_share; /* of what guides a direction, Q15; 0: directions are as they are drawn */
     uint32_t drawn_share;
     uint32_t guide_first; /* byte of the state where the guide begins, an int8 for each element that votes move */

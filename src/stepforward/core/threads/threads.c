@@ -221,7 +221,7 @@ static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const 
 {
     sf_perturbation moves[AT_ONCE] = {{0, 0, 0, 0}};
     int64_t part[AT_ONCE] = {0};
-    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
+    sfi_tail tail = SFI_NO_TAIL;
     sfi_packed packed = j->packed;
     if (packed.suffix != NULL)
         packed.suffix += (first_copy(j, group) + first - first_trial(j, group)) * packed.step;
@@ -424,10 +424,10 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
         status = check_trials(trials, count, n);
     const int gathers = gathered != NULL && sfi_has_tail(plan);
     if (status == SF_OK && gathers)
-        status = sfi_tail_admits(plan, gathered, rows_of(trials, count));
+        status = sfi_tail_admits(program, plan, gathered, rows_of(trials, count));
     if (status != SF_OK)
         return status;
-    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
+    sfi_tail tail = SFI_NO_TAIL;
     if (gathers)
         tail = sfi_tail_of(program, plan, gathered);
     job j = {0};

@@ -256,6 +256,13 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         if (tail != NULL)
             sfi_tail_add(program, plain->plan, tail, (const int8_t*)data_of(program, scratch, x, n, features), data,
                          labels, n);
+        if (tail != NULL && plain->plan->before_count > 0) {
+            const sf_op* before = program->ops + plain->plan->before_op;
+            const sfi_left left = {(const int8_t*)data_of(program, scratch, x, n, sfi_input_index(program, before, 0)),
+                                   (const int8_t*)data_of(program, scratch, x, n, sfi_output_index(program, before)),
+                                   data, labels, n};
+            sfi_before_add(program, plain->plan, plain->weights, &tail->before, &left);
+        }
     }
 }
 
@@ -299,10 +306,10 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
         status = check_perturbations(perturbations, count);
     const int gathers = gathered != NULL && sfi_has_tail(plan);
     if (status == SF_OK && gathers)
-        status = sfi_tail_admits(plan, gathered, (uint64_t)n * count);
+        status = sfi_tail_admits(program, plan, gathered, (uint64_t)n * count);
     if (status != SF_OK)
         return status;
-    sfi_tail tail = {NULL, NULL, NULL, NULL, 0};
+    sfi_tail tail = SFI_NO_TAIL;
     if (gathers)
         tail = sfi_tail_of(program, plan, gathered);
     for (uint32_t j = 0; j < count; j++)

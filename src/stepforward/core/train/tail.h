@@ -1,9 +1,10 @@
-/* The last layer by its exact gradient (contract, section 10). */
+/* The last layer, and perhaps the one before it, by their exact gradients (contract, section 10). */
 #ifndef SFI_TAIL_H
 #define SFI_TAIL_H
 
 #include "base/machine.h"
 #include "stepforward.h"
+#include "train/penultimate.h"
 
 /* Where samples add up. All threads of a host add to the sums; rows are each one's own until they are put into the
  * state. */
@@ -12,6 +13,7 @@ typedef struct sfi_tail {
     int32_t* bias;   /* errors; NULL: it does not move */
     int32_t* inputs; /* of each input without its zero point; NULL: the weights do not move */
     uint32_t* squares;
+    sfi_before before;
     uint32_t rows;
 } sfi_tail;
 
@@ -27,9 +29,12 @@ SFI_INLINE int sfi_in_tail(const sf_plan* plan, const sf_trainable* entry)
 sfi_tail sfi_tail_of(const sf_program* program, const sf_plan* plan, void* state);
 
 /* Whether so many samples more fit the sums, and the state is aligned. */
-sf_status sfi_tail_admits(const sf_plan* plan, const void* state, uint64_t rows);
+sf_status sfi_tail_admits(const sf_program* program, const sf_plan* plan, const void* state, uint64_t rows);
 
-/* Add n samples. x: inputs of the layer; data: its outputs. */
+/* Nothing gathers. */
+#define SFI_NO_TAIL {NULL, NULL, NULL, NULL, {NULL, NULL, NULL, NULL}, 0}
+
+/* Add n samples to the last layer. x: its inputs; data: its outputs. */
 void sfi_tail_add(const sf_program* program, const sf_plan* plan, sfi_tail* tail, const int8_t* x, const void* data,
                   const int32_t* labels, uint32_t n);
 

@@ -1,0 +1,212 @@
+/* The layer before the last by its exact gradient (contract, section 10): errors go through the last layer, whose
+ * response to each of its inputs is a column of its weights, and are multiplied with what this layer's weights were. */
+#include "train/penultimate.h"
+#include "base/integers.h"
+#include "base/tensors.h"
+#include "base/weights.h"
+#include "multiply/stage.h"
+#include "operators/operator.h"
+#include "train/errors.h"
+#include "train/quotient.h"
+#include "train/sums.h"
+
+#define LARGEST_INPUT 255u
+#define MOST_GRADIENT ((int64_t)1 << 29)
+
+/* Bits of a sum whose square is summed up. */
+#define ROOT_BITS 20
+
+/* Samples and products that are added together; a multiple of two columns, for weights of four bits. */
+#if __STDC_HOSTED__
+#define ROWS 16u
+#define COLUMNS 256u
+#else
+#define ROWS 1u
+#define COLUMNS 64u
+#endif
+
+/* The layer as what follows reads it: one position and one tap if it is fully connected. */
+typedef struct layer {
+    sfi_window window;
+    uint32_t height, width, inputs; /* of its input */
+    uint32_t rows, columns, channels;
+    int32_t zero, lo, hi;
+} layer;
+
+static layer layer_of(const sf_program* program, const sf_op* op)
+{
+    const sf_tensor *x = sfi_input(program, op, 0), *y = sfi_output(program, op);
+    const uint32_t channels = (uint32_t)program->tensors[op->weight].dims[0];
+    const sfi_window one = {1, 1, 1, 1, 0, 0, 0, 0, 1, 1};
+    layer l = {one, 1, 1, (uint32_t)x->elements, 1, 1, channels, x->zero_point, op->lo, op->hi};
+    if (op->kind == SFI_CONV) {
+        l.window = *sfi_window_of(program, op);
+        l.height = (uint32_t)x->dims[0];
+        l.width = (uint32_t)x->dims[1];
+        l.inputs = (uint32_t)x->dims[2];
+        l.rows = (uint32_t)y->dims[0];
+        l.columns = (uint32_t)y->dims[1];
+    }
+    return l;
+}
+
+int sfi_before_admits(const sf_program* program, const sf_plan* plan, uint64_t rows)
+{
+    if (plan->before_count == 0)
+        return 1;
+    const layer l = layer_of(program, program->ops + plan->before_op);
+    const uint64_t product = (uint64_t)LARGEST_INPUT * l.rows * l.columns << plan->before_bits;
+    return rows <= (uint64_t)INT32_MAX / product;
+}
+
+SFI_CLONES
+static void add_row(int32_t* passed, const int16_t* weights, int32_t error, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        passed[i] += error * weights[i];
+}
+
+/* Errors of one sample at the inputs of the last layer. Errors of a sample are at most 2^(F+1) and half a unit for each
+ * class in sum, so that sums of their products with weights of 16 bits stay below 2^31. */
+static void pass_on(const sf_program* program, const sf_plan* plan, const void* weights, const sfi_left* left,
+                    uint32_t row, int32_t* passed)
+{
+    const sf_op* op = program->ops + plan->tail_op;
+    const sf_tensor *out = sfi_output(program, op), *w = program->tensors + op->weight;
+    const uint8_t* data = sfi_weight_at(program, plan, weights, (uint32_t)op->weight);
+    const uint32_t inputs = plan->tail_inputs, classes = (uint32_t)out->elements;
+    const int32_t most = ((int32_t)1 << plan->before_bits) - 1, shift = (int32_t)plan->before_shift;
+    const int32_t half = shift > 0 ? (int32_t)1 << (shift - 1) : 0;
+    const sfi_softmax s = sfi_softmax_of(plan, out, left->logits, row);
+    int16_t wide[COLUMNS + 2];
+    sfi_fill(passed, 0, inputs * sizeof *passed);
+    for (uint32_t c = 0; c < classes; c++) {
+        const int32_t error = sfi_error_of(plan, &s, c, left->labels[row]);
+        for (uint32_t at = 0, count; error != 0 && at < inputs; at += count) {
+            const uint32_t first = c * inputs + at, odd = first & 1u; /* weights of four bits lie in pairs */
+            count = sfi_min_u32(COLUMNS, inputs - at);
+            sfi_widen_weights(w, data, first - odd, count + odd, wide);
+            add_row(passed + at, wide + odd, error, count);
+        }
+    }
+    for (uint32_t i = 0; i < inputs; i++)
+        passed[i] = sfi_clamp((int32_t)(((int64_t)passed[i] + half) >> shift), -most, most);
+}
+
+/* Products of one channel's errors and the inputs under one tap, at all positions of a sample. */
+static void add_tap(const layer* l, const int8_t* x, const int8_t* y, int32_t error, uint32_t ky, uint32_t kx,
+                    uint32_t at, uint32_t count, int32_t* sums)
+{
+    for (uint32_t oy = 0; oy < l->rows; oy++) {
+        const int32_t iy = (int32_t)oy * l->window.stride_h - l->window.pad_top + (int32_t)ky * l->window.dilation_h;
+        if (iy < 0 || iy >= (int32_t)l->height)
+            continue;
+        for (uint32_t ox = 0; ox < l->columns; ox++) {
+            const int32_t ix =
+                (int32_t)ox * l->window.stride_w - l->window.pad_left + (int32_t)kx * l->window.dilation_w;
+            const int32_t out = y[(size_t)(oy * l->columns + ox) * l->channels];
+            if (ix >= 0 && ix < (int32_t)l->width && out > l->lo && out < l->hi)
+                sfi_add_products(sums, x + ((size_t)iy * l->width + (size_t)ix) * l->inputs + at, l->zero, error,
+                                 count);
+        }
+    }
+}
+
+static int32_t open_positions(const layer* l, const int8_t* y)
+{
+    int32_t count = 0;
+    for (uint32_t p = 0; p < l->rows * l->columns; p++)
+        count += y[(size_t)p * l->channels] > l->lo && y[(size_t)p * l->channels] < l->hi;
+    return count;
+}
+
+/* One channel with `rows` samples. passed: its errors, those of a sample `inputs` after those of the one before. */
+static void add_channel(const layer* l, const sfi_before* before, const sfi_left* left, uint32_t first, uint32_t rows,
+                        uint32_t channel, const int32_t* passed)
+{
+    const size_t in = (size_t)l->height * l->width * l->inputs, out = (size_t)l->rows * l->columns * l->channels;
+    const uint32_t taps = (uint32_t)(l->window.kernel_h * l->window.kernel_w);
+    const int8_t *x = left->x + first * in, *y = left->y + first * out + channel;
+    int32_t part[COLUMNS], sum = 0;
+    for (uint32_t r = 0; before->bias != NULL && r < rows; r++)
+        sum += passed[(size_t)r * l->channels] * open_positions(l, y + r * out);
+    if (sum != 0)
+        sfi_add_to(before->bias + channel, sum);
+    for (uint32_t tap = 0; tap < taps; tap++) {
+        const uint32_t ky = tap / (uint32_t)l->window.kernel_w, kx = tap % (uint32_t)l->window.kernel_w;
+        int32_t* sums = before->weight + ((size_t)channel * taps + tap) * l->inputs;
+        for (uint32_t at = 0, count; at < l->inputs; at += count) {
+            count = sfi_min_u32(COLUMNS, l->inputs - at);
+            sfi_fill(part, 0, count * sizeof *part);
+            for (uint32_t r = 0; r < rows; r++)
+                if (passed[(size_t)r * l->channels] != 0)
+                    add_tap(l, x + r * in, y + r * out, passed[(size_t)r * l->channels], ky, kx, at, count, part);
+            for (uint32_t i = 0; i < count; i++)
+                sfi_add_to(sums + at + i, part[i]);
+        }
+    }
+}
+
+void sfi_before_add(const sf_program* program, const sf_plan* plan, const void* weights, const sfi_before* before,
+                    const sfi_left* left)
+{
+    const layer l = layer_of(program, program->ops + plan->before_op);
+#if __STDC_HOSTED__
+    int32_t passed[ROWS * SFI_MOST_INPUTS];
+#else
+    int32_t* passed = before->passed;
+#endif
+    for (uint32_t at = 0, rows; at < left->n; at += rows) {
+        rows = sfi_min_u32(ROWS, left->n - at);
+        for (uint32_t r = 0; r < rows; r++)
+            pass_on(program, plan, weights, left, at + r, passed + (size_t)r * l.channels);
+        for (uint32_t c = 0; c < l.channels; c++)
+            add_channel(&l, before, left, at, rows, c, passed + c);
+    }
+}
+
+static uint64_t root(uint64_t v)
+{
+    uint64_t found = 0;
+    for (uint64_t bit = (uint64_t)1 << 62; bit > 0; bit >>= 2) {
+        const uint64_t tried = found + bit;
+        found >>= 1;
+        if (v >= tried) {
+            v -= tried;
+            found += bit;
+        }
+    }
+    return found;
+}
+
+static uint32_t size_of(int32_t v) { return v < 0 ? 0u - (uint32_t)v : (uint32_t)v; }
+
+/* The root mean square of the weights' sums, at least 1: at most 2^22 squares of 20 bits each. */
+void sfi_before_settle(const sf_program* program, const sf_plan* plan, const sfi_before* before)
+{
+    const uint32_t elements = (uint32_t)program->tensors[program->ops[plan->before_op].weight].elements;
+    uint32_t most = 0, less = 0;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < elements; i++)
+        most = sfi_max_u32(most, size_of(before->weight[i]));
+    while (most >> (less + ROOT_BITS) != 0)
+        less++;
+    for (uint32_t i = 0; i < elements; i++) {
+        const uint64_t size = size_of(before->weight[i]) >> less;
+        sum += size * size;
+    }
+    const uint64_t deviation = root(sum / elements) << less;
+    const sfi_divisor by = sfi_divisor_of(deviation > 0 ? deviation : 1);
+    before->by[0] = (uint32_t)by.times;
+    before->by[1] = by.shift;
+}
+
+void sfi_before_gradient(const sfi_before* before, int is_weight, uint32_t first, uint32_t count, int32_t* g)
+{
+    const sfi_divisor by = {before->by[0], before->by[1]};
+    const int32_t* sums = (is_weight ? before->weight : before->bias) + first;
+    for (uint32_t i = 0; i < count; i++) {
+        const int64_t found = sfi_quotient(sums[i], by);
+        g[i] = (int32_t)(found > MOST_GRADIENT ? MOST_GRADIENT : found < -MOST_GRADIENT ? -MOST_GRADIENT : found);
+    }
+}
