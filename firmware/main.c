@@ -9,7 +9,7 @@
 #include "stepforward.h"
 
 #define RAM_FOR_TRAINING (96u * 1024u)
-#define JOURNAL_CAPACITY 4096u
+#define JOURNAL_CAPACITY 8192u
 #define STEPS_PER_RECORD 64u
 #define REPORT_EVERY 20u
 #define MAX_CLASSES 16

@@ -37,6 +37,7 @@ _PAPER: dict[str, Any] = {
     "schedule": "constant",
     "warmup": 0,
     "tail": "votes",
+    "tail_layers": 1,
     "tail_rate": 4.0,
     "judge": "plain",
 }

@@ -20,7 +20,15 @@ from stepforward.plan.make import for_training
 from stepforward.program.arena import plan_arena
 
 STEPS = 3
-SETTINGS = {"steps": STEPS, "epsilon": 0.05, "lr": 0.1, "tail": "exact", "batch": 19, "directions": 2}
+SETTINGS = {
+    "steps": STEPS,
+    "epsilon": 0.05,
+    "lr": 0.1,
+    "tail": "exact",
+    "tail_layers": 2,
+    "batch": 19,
+    "directions": 2,
+}
 NETWORKS = {
     "averaged": lambda dtype: small.wide_program(
         dtype, rows=17

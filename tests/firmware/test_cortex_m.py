@@ -120,7 +120,7 @@ def host_lines(engine, run, steps, path):
             yield " ".join(map(str, ["votes", step, *votes]))
     writer.evaluation(int((logits.argmax(axis=1) == run.y).sum()), losses[0])
     if run.plan.tail:
-        tail = stored(engine, run.plan, run.plan.trainable[-run.plan.tail.count :])
+        tail = stored(engine, run.plan, run.plan.trainable[-run.plan.tail.tensors :])
         writer.parameters(journals.Parameters(steps, tail.read()))
     writer.end(steps, "all steps done")
     writer.close()
@@ -164,7 +164,7 @@ def test_the_journal_of_the_device_rebuilds_its_weights(printed):
     for step, votes in enumerate(journal.votes):
         engine.update(step, votes.tolist())
     for kept in journal.parameters:
-        stored(engine, engine.plan, engine.plan.trainable[-engine.plan.tail.count :]).write(kept.content)
+        stored(engine, engine.plan, engine.plan.trainable[-engine.plan.tail.tensors :]).write(kept.content)
     assert f"weights {steps} {hash_of_trained(printed.run, engine.snapshot().weights)}" in printed.lines
 
 

@@ -120,17 +120,25 @@ def test_a_failure_leaves_no_file(tmp_path):
 def test_weights_of_any_size_quantize_and_adapt_names_an_epsilon_that_works(size, tmp_path):
     rng = np.random.default_rng(2)
     x = rng.normal(size=(60, 4)).astype(np.float32)
-    weight = {"a": rng.normal(size=(8, 4)) * size, "b": rng.normal(size=(3, 8)) / size}
+    weight = {
+        "a": rng.normal(size=(8, 4)) * size,
+        "b": rng.normal(size=(8, 8)) / size,
+        "c": rng.normal(size=(3, 8)),
+    }
     text = """<ir_version: 10, opset_import: ["": 21]>
-        net (float[N,4] x) => (float[N,3] y) { h = Gemm<transB=1>(x, a)  r = Relu(h)  y = Gemm<transB=1>(r, b) }"""
+        net (float[N,4] x) => (float[N,3] y) { h = Gemm<transB=1>(x, a)  r = Relu(h)  i = Gemm<transB=1>(r, b)
+            s = Relu(i)  y = Gemm<transB=1>(s, c) }"""
     proto = onnx.parser.parse_model(text)
     for name, array in weight.items():
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.astype(np.float32), name))
-    data = (x, np.maximum(x @ weight["a"].T, 0).dot(weight["b"].T).argmax(axis=1))
+    hidden = np.maximum(np.maximum(x @ weight["a"].T, 0) @ weight["b"].T, 0)
+    data = (x, (hidden @ weight["c"].T).argmax(axis=1))
     made = quantize_measured(ir.from_proto(proto), data)
     assert made.fidelity.agreement > 0.95
     inspected = inspect(made.program, sizes="absolute")
-    assert bool(inspected["notes"]) == (size < 1)  # the last layer moves by its gradient, whatever its size
+    assert bool(inspected["notes"]) == (
+        size < 1
+    )  # the last two layers move by their gradients, whatever their size
     if not inspected["notes"]:
         return
     options = PLAIN | {"epsilon": 3e-3, "lr": 2e-3}

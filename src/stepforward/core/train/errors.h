@@ -8,24 +8,24 @@
 #include "stepforward.h"
 
 /* e(t) of one logit, and over the classes of a sample: the largest logit, and the sum of e. */
-typedef struct sfi_softmax {
+typedef struct sfi_shares {
     const void* data;
     size_t first;
     int32_t type, top;
     int64_t sum;
-} sfi_softmax;
+} sfi_shares;
 
-SFI_INLINE int64_t sfi_power(const sf_plan* plan, const sfi_softmax* s, uint32_t c)
+SFI_INLINE int64_t sfi_power(const sf_plan* plan, const sfi_shares* s, uint32_t c)
 {
     const int64_t half = plan->loss_shift > 0 ? (int64_t)1 << (plan->loss_shift - 1) : 0;
     const int64_t less = (int64_t)s->top - sfi_load(s->data, s->type, s->first + c);
     return sfi_exp2_negative((less * (int64_t)plan->loss_mult + half) >> plan->loss_shift);
 }
 
-SFI_INLINE sfi_softmax sfi_softmax_of(const sf_plan* plan, const sf_tensor* out, const void* data, uint32_t row)
+SFI_INLINE sfi_shares sfi_shares_of(const sf_plan* plan, const sf_tensor* out, const void* data, uint32_t row)
 {
     const uint32_t classes = (uint32_t)out->elements;
-    sfi_softmax s = {data, (size_t)row * classes, out->dtype, INT32_MIN, 0};
+    sfi_shares s = {data, (size_t)row * classes, out->dtype, INT32_MIN, 0};
     for (uint32_t c = 0; c < classes; c++) {
         const int32_t a = sfi_load(data, s.type, s.first + c);
         s.top = a > s.top ? a : s.top;
@@ -36,7 +36,7 @@ SFI_INLINE sfi_softmax sfi_softmax_of(const sf_plan* plan, const sf_tensor* out,
 }
 
 /* Softmax less one at the label, with tail_bits of fraction. e <= 2^30 and 14 bits more stay far below 2^64. */
-SFI_INLINE int32_t sfi_error_of(const sf_plan* plan, const sfi_softmax* s, uint32_t c, int32_t label)
+SFI_INLINE int32_t sfi_error_of(const sf_plan* plan, const sfi_shares* s, uint32_t c, int32_t label)
 {
     const uint64_t p = ((uint64_t)sfi_power(plan, s, c) << plan->tail_bits) + ((uint64_t)s->sum >> 1);
     return (int32_t)(p / (uint64_t)s->sum) - ((int32_t)c == label ? (int32_t)1 << plan->tail_bits : 0);

@@ -2,12 +2,13 @@
  * response to each of its inputs is a column of its weights, and are multiplied with what this layer's weights were. */
 #include "train/penultimate.h"
 #include "base/integers.h"
+#include "base/quotient.h"
 #include "base/tensors.h"
 #include "base/weights.h"
 #include "multiply/stage.h"
 #include "operators/operator.h"
 #include "train/errors.h"
-#include "train/quotient.h"
+#include "train/divisor.h"
 #include "train/sums.h"
 
 #define LARGEST_INPUT 255u
@@ -77,7 +78,7 @@ static void pass_on(const sf_program* program, const sf_plan* plan, const void* 
     const uint32_t inputs = plan->tail_inputs, classes = (uint32_t)out->elements;
     const int32_t most = ((int32_t)1 << plan->before_bits) - 1, shift = (int32_t)plan->before_shift;
     const int32_t half = shift > 0 ? (int32_t)1 << (shift - 1) : 0;
-    const sfi_softmax s = sfi_softmax_of(plan, out, left->logits, row);
+    const sfi_shares s = sfi_shares_of(plan, out, left->logits, row);
     int16_t wide[COLUMNS + 2];
     sfi_fill(passed, 0, inputs * sizeof *passed);
     for (uint32_t c = 0; c < classes; c++) {
@@ -165,20 +166,6 @@ void sfi_before_add(const sf_program* program, const sf_plan* plan, const void* 
     }
 }
 
-static uint64_t root(uint64_t v)
-{
-    uint64_t found = 0;
-    for (uint64_t bit = (uint64_t)1 << 62; bit > 0; bit >>= 2) {
-        const uint64_t tried = found + bit;
-        found >>= 1;
-        if (v >= tried) {
-            v -= tried;
-            found += bit;
-        }
-    }
-    return found;
-}
-
 static uint32_t size_of(int32_t v) { return v < 0 ? 0u - (uint32_t)v : (uint32_t)v; }
 
 /* The root mean square of the weights' sums, at least 1: at most 2^22 squares of 20 bits each. */
@@ -195,7 +182,7 @@ void sfi_before_settle(const sf_program* program, const sf_plan* plan, const sfi
         const uint64_t size = size_of(before->weight[i]) >> less;
         sum += size * size;
     }
-    const uint64_t deviation = root(sum / elements) << less;
+    const uint64_t deviation = (uint64_t)sfi_square_root(sum / elements) << less;
     const sfi_divisor by = sfi_divisor_of(deviation > 0 ? deviation : 1);
     before->by[0] = (uint32_t)by.times;
     before->by[1] = by.shift;

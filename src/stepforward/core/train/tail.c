@@ -4,7 +4,7 @@
 #include "stepforward.h"
 #include "train/errors.h"
 #include "train/penultimate.h"
-#include "train/quotient.h"
+#include "train/divisor.h"
 #include "train/sums.h"
 #include "train/tail.h"
 
@@ -139,12 +139,12 @@ void sfi_tail_add(const sf_program* program, const sf_plan* plan, sfi_tail* tail
     const sf_op* op = program->ops + plan->tail_op;
     const sf_tensor *in = sfi_input(program, op, 0), *out = sfi_output(program, op);
     const uint32_t inputs = (uint32_t)in->elements, classes = (uint32_t)out->elements;
-    sfi_softmax found[ROWS];
+    sfi_shares found[ROWS];
     int32_t errors[ROWS];
     for (uint32_t at = 0, rows; at < n; at += rows, x += (size_t)rows * inputs) {
         rows = sfi_min_u32(ROWS, n - at);
         for (uint32_t r = 0; r < rows; r++)
-            found[r] = sfi_softmax_of(plan, out, data, at + r);
+            found[r] = sfi_shares_of(plan, out, data, at + r);
         for (uint32_t c = 0; c < classes; c++) {
             int32_t sum = 0;
             for (uint32_t r = 0; r < rows; r++)

@@ -1,6 +1,6 @@
 /* Dividing many numbers by one (contract, section 10). */
-#ifndef SFI_QUOTIENT_H
-#define SFI_QUOTIENT_H
+#ifndef SFI_DIVISOR_H
+#define SFI_DIVISOR_H
 
 #include "base/machine.h"
 
