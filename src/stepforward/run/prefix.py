@@ -41,12 +41,10 @@ class Prefix:
         """The same plan for what is left of its program."""
         if not self.position:
             return plan
-        before = (
-            plan.tail
-            and plan.tail.before
-            and replace(plan.tail.before, op=plan.tail.before.op - self.position)
-        )
-        tail = plan.tail and replace(plan.tail, op=plan.tail.op - self.position, before=before)
+        tail = plan.tail
+        if tail is not None:
+            before = tail.before and replace(tail.before, op=tail.before.op - self.position)
+            tail = replace(tail, op=tail.op - self.position, before=before)
         return replace(plan, first_op=plan.first_op - self.position, tail=tail)
 
 
