@@ -233,7 +233,7 @@ typedef struct sf_plan {
     uint32_t before_op;    /* its operator */
     uint32_t before_bits;  /* of an error at its outputs */
     uint32_t before_shift; /* that brings errors there */
-    uint32_t guide_share; /* of what guides a direction, Q15; 0: directions are as they are drawn */
+    uint32_t guide_share;  /* of what guides a direction, Q15; 0: directions are as they are drawn */
     uint32_t drawn_share;
     uint32_t guide_first; /* byte of the state where the guide begins, an int8 for each element that votes move */
     uint32_t guide_bytes;
