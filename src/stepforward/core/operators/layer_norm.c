@@ -69,6 +69,7 @@ static moments moments_of(const sfi_call* call, int64_t total, int64_t squares, 
 }
 
 /* |count*x - total| < 2^31 and the inverse is at most 2^31.5; |z*gamma + beta| < 2^32. */
+SFI_CLONES
 static void finish(const sfi_call* call, const parameters* p, const moments* m, size_t at, int32_t count)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);

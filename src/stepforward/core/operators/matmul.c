@@ -10,18 +10,23 @@
 
 /* |a*b| <= 32768 * 255, as for a weight and an input: SFI_BLOCK of them fit into int32. */
 #if __STDC_HOSTED__
+/* The outputs of one row of the first matrix; at: of the first. */
 SFI_CLONES
-static int64_t dot(const int16_t* a, const int16_t* b, size_t count)
+static void line(const sfi_call* call, const int16_t* a, const int16_t* rows, size_t length, size_t width, size_t at)
 {
-    int64_t sum = 0;
-    for (size_t at = 0; at < count; at += SFI_BLOCK) {
-        const size_t end = at + SFI_BLOCK < count ? at + SFI_BLOCK : count;
-        int32_t part = 0;
-        for (size_t k = at; k < end; k++)
-            part += a[k] * b[k];
-        sum += part;
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t mult = pair[0], shift = pair[1], zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
+    for (size_t j = 0; j < width; j++, rows += length) {
+        int64_t sum = 0;
+        for (size_t first = 0; first < length; first += SFI_BLOCK) {
+            const size_t end = first + SFI_BLOCK < length ? first + SFI_BLOCK : length;
+            int32_t part = 0;
+            for (size_t k = first; k < end; k++)
+                part += a[k] * rows[k];
+            sum += part;
+        }
+        sfi_store(call->y, call->out->dtype, at + j, sfi_requantize(sum, mult, shift, zero, lo, hi));
     }
-    return sum;
 }
 
 /* The second matrix as rows of K words. */
@@ -77,18 +82,17 @@ static void multiply(const sfi_call* call, const shape* s, size_t place, int32_t
 #if __STDC_HOSTED__
 static void multiply_host(const sfi_call* call, const shape* s, size_t place, int32_t zero_b)
 {
-    int16_t *line = (int16_t*)call->work, *rows = line + s->length;
+    int16_t *words = (int16_t*)call->work, *rows = words + s->length;
     columns((const int8_t*)call->inputs[1] + place * s->length * s->width, s->width, s->length, zero_b, s->transposed,
             rows);
     for (size_t i = 0; i < s->height; i++) {
         const size_t at = (place * s->height + i) * s->length;
         const int16_t* a = (const int16_t*)call->x + at;
         if (call->in->dtype == SF_S8) {
-            sfi_widen((const int8_t*)call->x + at, (int32_t)s->length, call->in->zero_point, line);
-            a = line;
+            sfi_widen((const int8_t*)call->x + at, (int32_t)s->length, call->in->zero_point, words);
+            a = words;
         }
-        for (size_t j = 0; j < s->width; j++)
-            put(call, dot(a, rows + j * s->length, s->length), (place * s->height + i) * s->width + j);
+        line(call, a, rows, s->length, s->width, (place * s->height + i) * s->width);
     }
 }
 #else

@@ -49,6 +49,7 @@ static int8_t largest(const int8_t* x, size_t count)
 }
 
 /* powers: of every distance, or NULL. */
+SFI_CLONES
 static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
