@@ -12,6 +12,7 @@ from stepforward.arithmetic.matching import (
     ONE,
     Moments,
     Reference,
+    Rule,
     Sums,
     constants,
     distances,
@@ -87,6 +88,18 @@ def test_distances_are_symmetric_and_leave_constant_channels_out():
     assert distances(wide, unit) == distances(narrow, unit) == (0, 2**15)
     assert distances(Moments(np.array([16000, 0]), unit * unit), unit) == (2**16, 0)
     assert distances(wide, np.zeros(2, np.int64)) == (0, 0)
+
+
+def test_few_samples_must_be_further_away():
+    careful = Rule(caution=32)
+    assert [share((512, 0), (256, 1), careful, samples) for samples in (0, 1, 32, 96, 10**4)] == [
+        0,
+        0,
+        0,
+        128,
+        254,
+    ]
+    assert share((512, 0), (256, 1), samples=1) == 256
 
 
 def test_a_share_needs_more_than_one_class_does():

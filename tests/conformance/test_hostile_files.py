@@ -243,7 +243,7 @@ MATCHING = plan_file.to_bytes(for_matching(PROGRAM, references(PROGRAM, small.sa
 
 
 def run_matching(sft):
-    """Open a plan that matches and, if the core accepts it, follow three samples."""
+    """Open a plan that matches and, if the core accepts it, refresh it with no samples and follow three."""
     core, program, plan = library(), ProgramHandle(), PlanHandle()
     files = aligned(SFP), aligned(sft)
     assert not core.sf_program_open(program, files[0].ctypes.data, files[0].size)
@@ -254,6 +254,7 @@ def run_matching(sft):
     state, logits = aligned_bytes(plan.state_bytes), np.zeros((3, program.classes), np.int32)
     scratch, held = Scratch(memory.ctypes.data, memory.size, 1, 4), state.ctypes.data
     x[:] = 0x7F
+    assert not core.sf_match_refresh(program, plan, held)
     for _ in range(3):
         assert not core.sf_match_logits(program, plan, held, scratch, x.ctypes.data, 3, 1, logits.ctypes.data)
         assert not core.sf_match_refresh(program, plan, held)

@@ -1,12 +1,14 @@
 """Matching while a network is used: the C core against the definition, to the last bit of outputs and state."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
 from random_networks import random_case
 
 from stepforward import journal as journals
-from stepforward.arithmetic.matching import ONE
+from stepforward.arithmetic.matching import ONE, Rule
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.matching import MatchingEngine
 from stepforward.engines.protocol import Batch, logits_of
@@ -64,6 +66,20 @@ def test_random_networks_are_followed_to_the_same_bits():
         assert_alike(definition, engine, stream(case.program, 4, shift=25, spread=20.0), 1 + number % 2)
         tried += 1
     assert tried > 50
+
+
+def test_a_refresh_before_the_first_sample_changes_nothing():
+    definition, engine = pair(small.small_program())
+    definition.refresh()
+    engine.refresh()
+    assert engine.state == definition.state == bytes(len(engine.state))
+
+
+@pytest.mark.parametrize("rule", [Rule(1, 0, 1, 0), Rule(4096, 65534, 65535, 4096), Rule(3, 100, 120, 7)])
+def test_any_rule_is_followed_to_the_same_bits(rule):
+    program = small.small_program("s8", True)
+    plan = replace(for_matching(program, references(program, stream(program, 64)), 3), rule=rule)
+    assert_alike(Stream(program, plan), MatchingEngine(program, plan), stream(program, 7, 30, 12.0))
 
 
 def test_sample_by_sample_or_at_once_is_the_same_before_a_refresh():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small import small_network
 
-from stepforward.arithmetic.matching import ONE, Constants, Sums, moments, standardize
+from stepforward.arithmetic.matching import ONE, RULE, Constants, Sums, moments, standardize
 from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
@@ -137,7 +137,7 @@ def test_no_words_name_the_command(program):
 def test_one_batch_layer_by_layer_is_a_matching(program):
     known, off = references(program, samples(program)), samples(program, shift=30)
     found = {one.site.name: one.constants for one in match(program, known, off)}
-    online = Online(program, known)
+    online = Online(program, known, rule=RULE)
     online.see(off)
     assert online.program == matched(program, found)
     online.reset()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from plain import plain
 from small import small_program
 
+from stepforward.arithmetic.matching import Rule
 from stepforward.core.bindings import PlanHandle, library
 from stepforward.engines.core import aligned_bytes, open_plan, open_program
 from stepforward.errors import StepforwardError
@@ -80,6 +81,14 @@ def test_the_core_reads_a_plan_that_matches():
     plan, _plan_file = open_plan(handle, MATCHING)
     assert (plan.state_bytes, plan.match_bytes) == (MATCHING.state_bytes, MATCHING.state_bytes)
     assert (plan.site_count, plan.match_window, plan.trainable_count) == (2, 64, 0)
+
+
+@pytest.mark.parametrize("rule", [Rule(prior=0), Rule(prior=4097), Rule(slight=512), Rule(caution=4097)])
+def test_a_rule_has_limits(rule):
+    content = fileformat.to_bytes(replace(MATCHING, rule=rule))
+    assert status(content)[0] == "the training plan is not valid"
+    with pytest.raises(StepforwardError, match="damaged"):
+        fileformat.from_bytes(content)
 
 
 def test_a_plan_trains_or_matches():

@@ -60,11 +60,16 @@ class Reference(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What decides how much is corrected; `PRIOR`, `SLIGHT` and `PLAIN` say what."""
+    """What decides how much is corrected; `PRIOR`, `SLIGHT` and `PLAIN` say what.
+
+    Attributes:
+        caution: as many samples count half: a few of them are far from any reference by chance.
+    """
 
     prior: int = PRIOR
     slight: int = SLIGHT
     plain: int = PLAIN
+    caution: int = 0
 
 
 RULE = Rule()
@@ -141,13 +146,17 @@ def times(found: tuple[int, int], usual: tuple[int, int]) -> int:
     return max((256 * far) // near for far, near in zip(found, usual, strict=True))
 
 
-def share(found: tuple[int, int], usual: tuple[int, int], rule: Rule = RULE) -> int:
-    """How much of what was found is corrected, 0 to 256: nothing up to what is usual, all from twice that.
+def share(found: tuple[int, int], usual: tuple[int, int], rule: Rule = RULE, samples: int = 1) -> int:
+    """How much of what was found on so many samples is corrected, 0 to 256: nothing up to what is usual, all from
+    twice that.
 
     >>> [share((far, 0), (100, 100)) for far in (50, 100, 150, 200, 999)]
     [0, 0, 128, 256, 256]
+    >>> [share((300, 0), (100, 100), Rule(caution=32), samples) for samples in (1, 16, 32, 64, 999)]
+    [0, 0, 128, 256, 256]
     """
-    more = 256 * (times(found, usual) - rule.slight) // (rule.plain - rule.slight)
+    sure = times(found, usual) * samples // max(samples + rule.caution, 1)
+    more = 256 * (sure - rule.slight) // (rule.plain - rule.slight)
     return min(max(more, 0), 256)
 
 
@@ -187,7 +196,7 @@ def moments_to_constants(
 ) -> Constants:
     """The constants that sums lead to, from beginning to end; arguments as of `moments`, `share` and `constants`."""
     found = moments(sums, reference, positions, rule.prior)
-    part = share(distances(found, reference.unit), reference.distances, rule)
+    part = share(distances(found, reference.unit), reference.distances, rule, sums.samples)
     return constants(partly(found, reference.unit, part), reference, bias)
 
 

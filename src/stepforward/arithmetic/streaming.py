@@ -5,11 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from stepforward.arithmetic.fixedpoint import Int, shift_right
-from stepforward.arithmetic.matching import MOST, PRIOR, Sums
+from stepforward.arithmetic.matching import MOST, PRIOR, Rule, Sums
 from stepforward.errors import StepforwardError
 
 WINDOW, MOST_WINDOW = 512, 4096
 """Samples after which the sums are halved, unless it is said otherwise, and the most there can be."""
+
+STREAM = Rule(prior=6, slight=154, plain=307, caution=56)
+"""One sample after the other: soon much is corrected where samples are far away, and more the longer it lasts."""
+
+BATCHES = Rule(prior=16, slight=154, plain=307, caution=64)
+"""Batch by batch on a host, where every batch is matched before it is predicted."""
 
 
 class Seen(NamedTuple):

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 20  # SF_INTERFACE
+INTERFACE = 21  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -90,7 +90,14 @@ class PlanHandle(ctypes.Structure):
         *[
             (name, c_uint32)
             for name in (
-                *("site_count", "match_window", "match_prior", "match_slight", "match_plain"),
+                *(
+                    "site_count",
+                    "match_window",
+                    "match_prior",
+                    "match_slight",
+                    "match_plain",
+                    "match_caution",
+                ),
                 *("match_first", "match_bytes", "unknown"),
             )
         ],

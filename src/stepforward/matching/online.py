@@ -5,7 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.matching import MOST, PRIOR, Constants, Reference, Sums, moments_to_constants
+from stepforward.arithmetic.matching import (
+    MOST,
+    PRIOR,
+    Constants,
+    Reference,
+    Rule,
+    Sums,
+    moments_to_constants,
+)
+from stepforward.arithmetic.streaming import BATCHES
 from stepforward.matching.matched import fitting, matched
 from stepforward.matching.measure import site_sums
 from stepforward.matching.sites import Site, bias_of, sites
@@ -19,14 +28,21 @@ class Online:
         base: the program as it is without matching.
         references: of its sites, by name.
         threads: of the C core. Changes nothing.
+        rule: how much is corrected.
 
     Attributes:
         program: the base with the present constants.
         constants: of every site, by name.
     """
 
-    def __init__(self, base: Program, references: Mapping[str, Reference], threads: int | None = None):
-        self.base, self._threads = base, threads
+    def __init__(
+        self,
+        base: Program,
+        references: Mapping[str, Reference],
+        threads: int | None = None,
+        rule: Rule = BATCHES,
+    ):
+        self.base, self._threads, self._rule = base, threads, rule
         self._sites = [(site, references[site.name]) for site in sites(base) if site.name in references]
         self.reset()
 
@@ -61,7 +77,7 @@ class Online:
 
     def _refreshed(self, running: Program, site: Site, reference: Reference) -> Program:
         made = moments_to_constants(
-            self._sums[site.name], reference, site.positions, bias_of(self.base, site)
+            self._sums[site.name], reference, site.positions, bias_of(self.base, site), self._rule
         )
         self.constants[site.name] = fitting(self.base, site, made)
         return matched(self.base, self.constants)

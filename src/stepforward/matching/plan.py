@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from stepforward.arithmetic.matching import Reference
-from stepforward.arithmetic.streaming import WINDOW, largest_window
+from stepforward.arithmetic.streaming import STREAM, WINDOW, largest_window
 from stepforward.errors import StepforwardError
 from stepforward.matching.sites import Site, bias_of, sites
 from stepforward.plan.matching import MatchingPlan, PlannedSite
@@ -34,7 +34,7 @@ def for_matching(
     if window is not None and not 1 <= window <= most:
         raise StepforwardError(f"window = {window}", f"give a number from 1 to {most}")
     planned = tuple(_planned(program, site, references[site.name]) for site in chosen)
-    return MatchingPlan(planned, min(WINDOW, most) if window is None else window)
+    return MatchingPlan(planned, min(WINDOW, most) if window is None else window, STREAM)
 
 
 def _planned(program: Program, site: Site, known: Reference) -> PlannedSite:

@@ -252,8 +252,9 @@ def _matching(plan: MatchingPlan) -> list[int]:
 
 
 def _read_matching(words: Sequence[int]) -> dict[str, Any]:
-    window, prior, slight, plain, count, *rest = words
-    _check(0 < window <= MOST_WINDOW and prior <= MOST_WINDOW and slight < plain < 2**16 and count > 0)
+    window, prior, slight, plain, caution, count, *rest = words
+    _check(0 < window <= MOST_WINDOW and 0 < prior <= MOST_WINDOW and caution <= MOST_WINDOW)
+    _check(slight < plain < 2**16 and count > 0)
     sites: list[PlannedSite] = []
     for _ in range(count):
         op, channels, by_mean, by_deviation = rest[:4]
@@ -264,7 +265,7 @@ def _read_matching(words: Sequence[int]) -> dict[str, Any]:
         _check(0 < by_mean < 2**31 and 0 < by_deviation < 2**31 and (not sites or sites[-1].op < op))
         sites.append(PlannedSite(op, (by_mean, by_deviation), mean, deviation))
     _check(not rest)
-    return {"sites": tuple(sites), "window": window, "rule": Rule(prior, slight, plain)}
+    return {"sites": tuple(sites), "window": window, "rule": Rule(prior, slight, plain, caution)}
 
 
 def _guide(plan: TrainingPlan) -> list[int]:

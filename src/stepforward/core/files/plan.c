@@ -191,15 +191,16 @@ static sf_status read_penultimate(sf_plan* plan, const uint8_t* at, uint32_t cou
 /* The window, the rule, and the sites: of each its operator, channels, two distances, means, deviations. */
 static sf_status read_matching(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (count < 5)
+    if (count < 6)
         return SF_BAD_PLAN;
     plan->match_window = sfi_word(at);
     plan->match_prior = sfi_word(at + 4);
     plan->match_slight = sfi_word(at + 8);
     plan->match_plain = sfi_word(at + 12);
-    plan->site_count = sfi_word(at + 16);
-    plan->sites = (const uint32_t*)(const void*)(at + 20);
-    uint64_t words = 5;
+    plan->match_caution = sfi_word(at + 16);
+    plan->site_count = sfi_word(at + 20);
+    plan->sites = (const uint32_t*)(const void*)(at + 24);
+    uint64_t words = 6;
     for (uint32_t i = 0; i < plan->site_count; i++) {
         if (words + SFI_SITE_HEAD > count)
             return SF_BAD_PLAN;
@@ -651,7 +652,8 @@ static sf_status check_matching(const sf_plan* plan, const sf_program* program)
 {
     uint64_t bytes = 4;
     const uint32_t* words = plan->sites;
-    if (plan->match_window < 1 || plan->match_window > SFI_MOST_WINDOW || plan->match_prior > SFI_MOST_WINDOW ||
+    if (plan->match_window < 1 || plan->match_window > SFI_MOST_WINDOW || plan->match_prior < 1 ||
+        plan->match_prior > SFI_MOST_WINDOW || plan->match_caution > SFI_MOST_WINDOW ||
         plan->match_slight >= plan->match_plain || plan->match_plain > 65535)
         return SF_BAD_PLAN;
     for (uint32_t i = 0, last = 0; i < plan->site_count; i++) {

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 20u
+#define SF_INTERFACE 21u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -248,11 +248,12 @@ typedef struct sf_plan {
     const uint32_t*
         sites; /* words of the operators that are matched, as they lie in the file; NULL: a plan that trains */
     uint32_t site_count;
-    uint32_t match_window; /* samples after which sums are halved */
-    uint32_t match_prior;  /* samples of the reference among those that were seen */
-    uint32_t match_slight; /* how far statistics may be without being corrected, 2^8: what is usual */
-    uint32_t match_plain;  /* how far they are where all is corrected */
-    uint32_t match_first;  /* byte of the state where the samples begin, then each site's sums and constants */
+    uint32_t match_window;  /* samples after which sums are halved */
+    uint32_t match_prior;   /* samples of the reference among those that were seen */
+    uint32_t match_slight;  /* how far statistics may be without being corrected, 2^8: what is usual */
+    uint32_t match_plain;   /* how far they are where all is corrected */
+    uint32_t match_caution; /* as many samples count half */
+    uint32_t match_first;   /* byte of the state where the samples begin, then each site's sums and constants */
     uint32_t match_bytes;
     uint32_t unknown; /* 0, or after SF_UNKNOWN the section that this code does not know */
 } sf_plan;

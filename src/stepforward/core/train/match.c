@@ -155,6 +155,8 @@ static int64_t share_of(const sf_plan* plan, const sfi_site* site, uint32_t samp
         const int64_t times = 256 * (far[i] / varies) / site->usual[i];
         most = times > most ? times : most;
     }
+    if (samples > 0) /* few are far from any reference by chance */
+        most = most * samples / ((int64_t)samples + plan->match_caution);
     const int64_t slight = plan->match_slight, share = floor_div(256 * (most - slight), plan->match_plain - slight);
     return share < 0 ? 0 : share > 256 ? 256 : share;
 }
