@@ -144,7 +144,7 @@ def main() -> None:
     for method in ("qzo-ff", "backprop"):
         given = {"steps": options.steps, "train": options.train, "method": method}
         found = sf.adapt(model, seen, test=rest, progress=False, **given)
-        before, after = (100 * found["test"][when]["accuracy"] for when in ("before", "after"))
+        before, after = (100 * found[f"{when}_accuracy"] for when in ("zero_shot", "adapted"))
         print(f"{method}, {options.train}: {before:.1f} % before, {after:.1f} % after")
 
 
