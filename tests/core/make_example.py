@@ -72,6 +72,7 @@ def every_section():
         "plain": (wide, {"momentum": 0.5, "share_batch": False}),
         "head": (wide, {"tail": "exact", "moving": [6, 7]}),
         "tail": (wide, {"tail": "exact", "momentum": 0.5, "rounding": "stochastic"}),
+        "two layers": (small.wide_program("s16", channels=3), {"tail": "exact", "tail_layers": 2}),
         "fractions": (low, {"low_bits": "fraction-4", "momentum": 0.5}),
         "together": (low, {"low_bits": "accumulate-2"}),
         "graded": (wide, {"votes": "graded", "sizes": "relative"}),
