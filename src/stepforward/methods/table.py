@@ -19,6 +19,7 @@ PROBES: tuple[str, ...] = (
     "votes",
     "temperature",
     "sizes",
+    "bias_sizes",
     "epsilon",
 )
 PROBES += ("distribution", "perturbation", "rounding", "low_bits", "lr", "momentum", "schedule", "warmup")
