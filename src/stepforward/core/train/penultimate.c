@@ -14,6 +14,9 @@
 #define LARGEST_INPUT 255u
 #define MOST_GRADIENT ((int64_t)1 << 29)
 
+/* Positions whose inputs of 8 bits are summed up in 16. */
+#define MOST_SUMMED 255u
+
 /* Bits of a sum whose square is summed up. */
 #define ROOT_BITS 20
 
@@ -94,23 +97,71 @@ static void pass_on(const sf_program* program, const sf_plan* plan, const void* 
         passed[i] = sfi_clamp((int32_t)(((int64_t)passed[i] + half) >> shift), -most, most);
 }
 
-/* Products of one channel's errors and the inputs under one tap, at all positions of a sample. */
-static void add_tap(const layer* l, const int8_t* x, const int8_t* y, int32_t error, uint32_t ky, uint32_t kx,
-                    uint32_t at, uint32_t count, int32_t* sums)
+/* Inputs summed up over the positions of a row where the output may move; x and y are one position's after the other.
+ * Returns how many there were. */
+SFI_CLONES
+static int32_t add_open(int16_t* sums, const int8_t* x, size_t x_step, const int8_t* y, size_t y_step, int32_t lo,
+                        int32_t hi, uint32_t positions, uint32_t count)
 {
-    for (uint32_t oy = 0; oy < l->rows; oy++) {
-        const int32_t iy = (int32_t)oy * l->window.stride_h - l->window.pad_top + (int32_t)ky * l->window.dilation_h;
-        if (iy < 0 || iy >= (int32_t)l->height)
+    int32_t open = 0;
+    for (uint32_t p = 0; p < positions; p++, x += x_step, y += y_step) {
+        const int16_t mask = (int16_t)-((*y > lo) & (*y < hi));
+        if (!__STDC_HOSTED__ && mask == 0) /* a host would guess this branch wrong half of the time */
             continue;
-        for (uint32_t ox = 0; ox < l->columns; ox++) {
-            const int32_t ix =
-                (int32_t)ox * l->window.stride_w - l->window.pad_left + (int32_t)kx * l->window.dilation_w;
-            const int32_t out = y[(size_t)(oy * l->columns + ox) * l->channels];
-            if (ix >= 0 && ix < (int32_t)l->width && out > l->lo && out < l->hi)
-                sfi_add_products(sums, x + ((size_t)iy * l->width + (size_t)ix) * l->inputs + at, l->zero, error,
-                                 count);
+        for (uint32_t i = 0; i < count; i++)
+            sums[i] = (int16_t)(sums[i] + (x[i] & mask));
+        open -= mask;
+    }
+    return open;
+}
+
+SFI_CLONES
+static void add_scaled(int32_t* products, int16_t* sums, int32_t less, int32_t error, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        products[i] += error * (sums[i] - less);
+        sums[i] = 0;
+    }
+}
+
+/* The first position of a row from which a tap at `offset` reads an input, and the first after those that do. */
+static uint32_t first_inside(int32_t offset, int32_t stride)
+{
+    return offset < 0 ? (uint32_t)((stride - 1 - offset) / stride) : 0;
+}
+
+static uint32_t end_inside(int32_t offset, int32_t stride, uint32_t size, uint32_t positions)
+{
+    return offset >= (int32_t)size ? 0 : sfi_min_u32(positions, (uint32_t)(((int32_t)size - 1 - offset) / stride + 1));
+}
+
+/* Products of one channel's error and the inputs under one tap, at all positions of a sample. */
+static void add_tap(const layer* l, const int8_t* x, const int8_t* y, int32_t error, uint32_t ky, uint32_t kx,
+                    uint32_t at, uint32_t count, int32_t* products)
+{
+    const int32_t above = (int32_t)ky * l->window.dilation_h - l->window.pad_top,
+                  left = (int32_t)kx * l->window.dilation_w - l->window.pad_left, sh = l->window.stride_h,
+                  sw = l->window.stride_w;
+    const uint32_t first = first_inside(left, sw), end = end_inside(left, sw, l->width, l->columns);
+    const uint32_t bottom = end_inside(above, sh, l->height, l->rows);
+    int16_t sums[COLUMNS];
+    int32_t open = 0;
+    sfi_fill(sums, 0, count * sizeof *sums);
+    for (uint32_t oy = first_inside(above, sh); oy < bottom; oy++) {
+        const size_t row = (size_t)((int32_t)oy * sh + above) * l->width;
+        for (uint32_t ox = first, some; ox < end; ox += some) {
+            some = sfi_min_u32(end - ox, MOST_SUMMED - (uint32_t)open);
+            open +=
+                add_open(sums, x + (row + (size_t)((int32_t)ox * sw + left)) * l->inputs + at, (size_t)sw * l->inputs,
+                         y + (size_t)(oy * l->columns + ox) * l->channels, l->channels, l->lo, l->hi, some, count);
+            if (open == (int32_t)MOST_SUMMED) {
+                add_scaled(products, sums, open * l->zero, error, count);
+                open = 0;
+            }
         }
     }
+    if (open > 0)
+        add_scaled(products, sums, open * l->zero, error, count);
 }
 
 static int32_t open_positions(const layer* l, const int8_t* y)
