@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import small
+from alike import same_everywhere
 from plain import plain
-from random_networks import Case, run
 
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
@@ -54,22 +53,12 @@ def test_training_gives_the_same_bits_everywhere(dtype, network, train, share_ba
     program, plan = planned(given, train, share_batch=share_batch, rounding=rounding, **low)
     assert plan.tail.before.count == (1 if train == "weights" else 2)
     x, y = small.samples(program, 19)
-    expected = None
-    for memory in ("fast", "small", "device"):
-        for threads in (1, 3):
-            case = Case(0, program, plan, x, y, memory, threads, None)
-            expected = expected or run(case, ReferenceEngine(program, plan))
-            assert run(case, case.core()) == expected, (memory, threads)
-    device, reference = DeviceLoop(program, plan), ReferenceEngine(program, plan)
-    batch = Batch.of(x, y)
-    for step in qzo_ff(reference, lambda _: batch, range(STEPS), 2, share_batch):
-        assert device.step(batch) == step.votes
-        assert device.snapshot() == reference.snapshot()
+    weights = same_everywhere(program, plan, x, y, STEPS)
     for entry in plan.trainable[-plan.tail.tensors :]:
         tensor = program.tensors[entry.tensor]
         where = slice(tensor.offset, tensor.offset + tensor.bytes)
         if dtype == "s16":  # of fewer bits, the moves of a few steps may lie in the fractions alone
-            assert reference.snapshot().weights[where] != given.weights[where], tensor.name
+            assert weights[where] != given.weights[where], tensor.name
 
 
 def test_a_step_does_not_depend_on_the_size_of_what_follows():

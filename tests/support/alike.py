@@ -1,6 +1,7 @@
 """Training by every engine there is, which must come to the same bits."""
 
 import small
+from random_networks import Case, run
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.device_loop import DeviceLoop
@@ -26,3 +27,19 @@ def trained(program, plan, steps=4):
     found = core.snapshot()
     assert found == frugal.snapshot() == reference.snapshot() == device.snapshot()
     return found.weights
+
+
+def same_everywhere(program, plan, x, y, steps):
+    """The weights that every memory, one thread and three, the device loop and the definition all come to."""
+    expected = None
+    for memory in ("fast", "small", "device"):
+        for threads in (1, 3):
+            case = Case(0, program, plan, x, y, memory, threads, None)
+            expected = expected or run(case, ReferenceEngine(program, plan))
+            assert run(case, case.core()) == expected, (memory, threads)
+    device, reference = DeviceLoop(program, plan), ReferenceEngine(program, plan)
+    batch = Batch.of(x, y)
+    for step in qzo_ff(reference, lambda _: batch, range(steps), plan.directions, plan.share_batch):
+        assert device.step(batch) == step.votes
+        assert device.snapshot() == reference.snapshot()
+    return reference.snapshot().weights
