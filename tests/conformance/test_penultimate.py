@@ -98,6 +98,13 @@ def test_errors_have_as_many_bits_as_batch_and_positions_leave_room_for(batch, b
     assert (plan.tail.before and plan.tail.before.bits) == bits  # None: votes move the layer
 
 
+def test_a_batch_that_neither_layer_has_room_for_is_refused():
+    with pytest.raises(
+        StepforwardError, match=r"80000 samples .* 32 bits"
+    ):  # both sides, once votes move a layer
+        planned(small.wide_program("s16"), batch=40_000, share_batch=True)
+
+
 def test_more_samples_than_the_plan_has_room_for_are_refused():
     program, plan = planned(small.wide_program("s16"), batch=200)  # 9 bits, 63 positions: 261 samples
     x, y = (np.repeat(part, 29, axis=0) for part in small.samples(program, 9))

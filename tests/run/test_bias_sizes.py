@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from small import small_program
 
@@ -15,14 +14,6 @@ from stepforward.settings import Settings
 
 BIASES = [1, 3, 5, 7]
 SETTINGS = Settings(train="bias", steps=400, batch=32, tail="votes", low_bits="direct")
-
-
-@pytest.fixture(scope="module")
-def samples():
-    rng = np.random.default_rng(0)
-    program = small_program()
-    x = rng.integers(-128, 128, (40, *program.tensors[program.input].shape)).astype(np.int8)
-    return x, rng.integers(0, 4, 40).astype(np.int32)
 
 
 def factors(samples, settings=SETTINGS, moving=BIASES):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from small import small_program
 
@@ -10,14 +9,6 @@ from stepforward.run.search import rate, search
 from stepforward.settings import Settings
 
 RELATIVE = Settings(steps=400, batch=32, directions=4, tail="votes", low_bits="direct")
-
-
-@pytest.fixture(scope="module")
-def samples():
-    rng = np.random.default_rng(0)
-    program = small_program()
-    x = rng.integers(-128, 128, (40, *program.tensors[program.input].shape)).astype(np.int8)
-    return x, rng.integers(0, 4, 40).astype(np.int32)
 
 
 def find(program, samples, settings=RELATIVE):

@@ -12,6 +12,7 @@ from stepforward.plan.model import Penultimate, Tail, Trainable
 from stepforward.plan.sizes import quantum
 from stepforward.program.last_layer import not_linear
 from stepforward.program.model import Program
+from stepforward.program.penultimate import Penultimate as Place
 from stepforward.program.penultimate import penultimate
 from stepforward.program.weights import unpack
 from stepforward.settings import Settings
@@ -65,47 +66,48 @@ def plan_tail(program: Program, chosen: Collection[int], settings: Settings) -> 
             "quantum with --low-bits direct",
             f"use --low-bits auto, or {_VOTES}",
         )
-    own = _own(program, chosen, settings) if program.ops[op].weight in moving else ()
-    rows = _rows(settings, voted=len(moving) + len(own) < len(chosen))
-    bits = next((bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows), None)
-    if bits is None:
-        raise StepforwardError(
-            f"--tail exact cannot add up {rows} samples of one step in 32 bits", "use a smaller --batch"
-        )
-    inputs = program.tensors[program.ops[op].inputs[0]].elements
-    before = _before(program, own, bits, rows) if own else None
-    if own and before is None:
-        rows = _rows(settings, voted=True)
-        bits = next(bits for bits in range(MOST_BITS, -1, -1) if most_rows(bits) >= rows)
-    return Tail(op, len(moving), bits, inputs if program.ops[op].weight in moving else 0, before)
+    moves_weight = program.ops[op].weight in moving
+    inputs = program.tensors[program.ops[op].inputs[0]].elements if moves_weight else 0
+    found = _second(program, chosen, settings) if moves_weight else None
+    if found is not None:
+        own = [index for index in program.ops[found.op].parameters if index in chosen]
+        rows = _rows(settings, voted=len(moving) + len(own) < len(chosen))
+        bits, left = _most_bits(rows), _bits_left(found, rows)
+        if left is not None:
+            largest = int(np.abs(unpack(program.tensors[program.ops[op].weight], program.weights)).max())
+            shift = max(bits + largest.bit_length() - left, 0)
+            return Tail(op, len(moving), bits, inputs, Penultimate(found.op, len(own), left, shift))
+    return Tail(op, len(moving), _most_bits(_rows(settings, voted=len(moving) < len(chosen))), inputs)
 
 
-def _own(program: Program, chosen: Collection[int], settings: Settings) -> tuple[int, ...]:
-    """The tensors of the layer before the last that its exact gradient may move: none where it is to stay with votes,
-    where its weights stay, or where they lose small moves."""
+def _second(program: Program, chosen: Collection[int], settings: Settings) -> Place | None:
+    """The layer before the last, where its exact gradient may move it: None where it is to stay with votes, where its
+    weights stay, or where they lose small moves."""
     found = penultimate(program) if settings.tail_layers > 1 else None
     if found is None or program.ops[found.op].weight not in chosen:
-        return ()
-    weight = program.tensors[program.ops[found.op].weight]
-    if weight.q_max <= 127 and settings.low_bits == "direct":
-        return ()
-    return tuple(index for index in program.ops[found.op].parameters if index in chosen)
-
-
-def _before(program: Program, own: tuple[int, ...], bits: int, rows: int) -> Penultimate | None:
-    """What the plan says of the layer before the last, None where its sums would leave an error too few bits."""
-    found, last = penultimate(program), program.tensors[program.ops[-1].weight]
-    assert found is not None
-    fitting = (
-        b
-        for b in range(before_last.MOST_BITS, before_last.FEWEST_BITS - 1, -1)
-        if before_last.most_rows(b, found.positions) >= rows
-    )
-    left = next(fitting, None)
-    if left is None:
         return None
-    largest = int(np.abs(unpack(last, program.weights)).max())
-    return Penultimate(found.op, len(own), left, max(bits + largest.bit_length() - left, 0))
+    weight = program.tensors[program.ops[found.op].weight]
+    return None if weight.q_max <= 127 and settings.low_bits == "direct" else found
+
+
+def _most_bits(rows: int) -> int:
+    """Fraction bits of an error, as many as the sums of so many samples leave.
+
+    Raises:
+        StepforwardError: the sums have no room for so many samples.
+    """
+    for bits in range(MOST_BITS, -1, -1):
+        if most_rows(bits) >= rows:
+            return bits
+    raise StepforwardError(
+        f"--tail exact cannot add up {rows} samples of one step in 32 bits", "use a smaller --batch"
+    )
+
+
+def _bits_left(found: Place, rows: int) -> int | None:
+    """Bits of an error at the outputs of the layer before the last, None where the sums leave too few."""
+    bits = range(before_last.MOST_BITS, before_last.FEWEST_BITS - 1, -1)
+    return next((b for b in bits if before_last.most_rows(b, found.positions) >= rows), None)
 
 
 def most_rows_of(program: Program, tail: Tail) -> int:

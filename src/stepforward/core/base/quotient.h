@@ -1,10 +1,10 @@
-/* A square root and the reciprocals that softmax and layer norm take once for each row (contract, section 4). */
+/* Square roots, and the reciprocals that softmax and layer norm take once for each row (contract, section 4). */
 #ifndef SFI_QUOTIENT_H
 #define SFI_QUOTIENT_H
 
 #include <stdint.h>
 
-/* floor(sqrt(value)), value < 2^63. */
+/* floor(sqrt(value)). */
 uint32_t sfi_square_root(uint64_t value);
 
 /* floor(2^power / value), 2^(power-32) < value < 2^32, power <= 62. */

@@ -238,12 +238,28 @@ static int64_t block_loss(const sf_program* program, const sf_plan* plan, const 
     return loss;
 }
 
+/* Add a block of samples that all operators have run to the gradients of a tail. */
+static void gather(const sfi_pass* plain, sfi_tail* tail, const sf_scratch* scratch, const int8_t* x,
+                   const int32_t* labels, uint32_t n)
+{
+    const sf_program* program = plain->program;
+    const sf_op *last = program->ops + program->op_count - 1, *before = program->ops + plain->plan->before_op;
+    const void* logits = data_of(program, scratch, x, n, (int32_t)program->output);
+    sfi_tail_add(program, plain->plan, tail,
+                 (const int8_t*)data_of(program, scratch, x, n, sfi_input_index(program, last, 0)), logits, labels, n);
+    if (plain->plan->before_count == 0)
+        return;
+    const sfi_left left = {(const int8_t*)data_of(program, scratch, x, n, sfi_input_index(program, before, 0)),
+                           (const int8_t*)data_of(program, scratch, x, n, sfi_output_index(program, before)), logits,
+                           labels, n};
+    sfi_before_add(program, plain->plan, plain->weights, &tail->before, &left);
+}
+
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
                       sfi_tail* tail, int64_t* losses)
 {
     const sf_program* program = plain->program;
-    const int32_t features = sfi_input_index(program, program->ops + program->op_count - 1, 0);
     sfi_pass pass = *plain;
     pass.packed = packed->prefix;
     sfi_run(&pass, scratch, x, n, 0, program->cut);
@@ -254,15 +270,7 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
         losses[j] += block_loss(program, plain->plan, data, labels, n);
         if (tail != NULL)
-            sfi_tail_add(program, plain->plan, tail, (const int8_t*)data_of(program, scratch, x, n, features), data,
-                         labels, n);
-        if (tail != NULL && plain->plan->before_count > 0) {
-            const sf_op* before = program->ops + plain->plan->before_op;
-            const sfi_left left = {(const int8_t*)data_of(program, scratch, x, n, sfi_input_index(program, before, 0)),
-                                   (const int8_t*)data_of(program, scratch, x, n, sfi_output_index(program, before)),
-                                   data, labels, n};
-            sfi_before_add(program, plain->plan, plain->weights, &tail->before, &left);
-        }
+            gather(plain, tail, scratch, x, labels, n);
     }
 }
 

@@ -2,32 +2,19 @@
 #include "train/votes.h"
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/quotient.h"
 #include "stepforward.h"
 
 #define ONE 8u
 #define MOST 24u
 #define FARTHEST (((uint64_t)1 << 28) - 1)
 
-static uint32_t root(uint64_t v)
-{
-    uint64_t found = 0;
-    for (uint64_t bit = (uint64_t)1 << 62; bit > 0; bit >>= 2) {
-        const uint64_t tried = found + bit;
-        found >>= 1;
-        if (v >= tried) {
-            v -= tried;
-            found += bit;
-        }
-    }
-    return (uint32_t)found;
-}
-
 sfi_voting sfi_voting_of(const sf_plan* plan, const void* state)
 {
     sfi_voting v = {0, 0, 0, plan->votes};
     if (plan->votes == SF_GRADED)
         sfi_copy(&v.scale, (const uint8_t*)state + plan->scale_first, sizeof v.scale);
-    v.deviation = root(v.scale);
+    v.deviation = sfi_square_root(v.scale);
     return v;
 }
 
@@ -66,7 +53,7 @@ uint32_t sfi_vote_deviation(const sf_plan* plan, const int8_t* votes)
     }
     const uint64_t guide = (uint64_t)plan->guide_share * plan->guide_share;
     const uint64_t drawn = (uint64_t)plan->drawn_share * plan->drawn_share;
-    return root(drawn * (uint64_t)squares + guide * (uint64_t)(sum * sum)); /* below 2^61 */
+    return sfi_square_root(drawn * (uint64_t)squares + guide * (uint64_t)(sum * sum)); /* below 2^61 */
 }
 
 sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8_t* votes)
