@@ -54,6 +54,8 @@ def input_reading(
             )
         if sample == (height * width,) and channels == 1:
             return Reading(lambda block: block.reshape(-1, *wanted), _flat(height, width))
+    if len(wanted) == 2 and sample == wanted[::-1]:
+        return Reading(lambda block: block.swapaxes(1, 2), "the two axes of each sample are swapped")
     if len(wanted) == 1 and sorted(sample) == [1] * (len(sample) - 1) + [*wanted]:
         return Reading(lambda block: block.reshape(-1, *wanted), "axes of length 1 are dropped")
     return None

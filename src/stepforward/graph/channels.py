@@ -7,6 +7,7 @@ import onnx_ir as ir
 from stepforward.graph.nodes import attribute
 
 _TO_FRONT = (0, 3, 1, 2)
+_LINE_TO_FRONT = (0, 2, 1)
 _PASSED = ("QuantizeLinear", "DequantizeLinear", "Sub", "Mul")
 
 
@@ -22,8 +23,12 @@ def channels_last(graph: ir.Graph) -> bool:
 
 
 def channel_axis(graph: ir.Graph) -> int:
-    """The axis of a batch that counts channels, or the features of a vector."""
-    return 3 if channels_last(graph) else 1
+    """The axis of a batch that counts channels, or the features of a vector: 2 where samples are (T, C)."""
+    if channels_last(graph):
+        return 3
+    source = graph.inputs[0]
+    turned = [tuple(attribute(node, "perm", ())) == _LINE_TO_FRONT for node in _readers(source)]
+    return 2 if source.shape is not None and len(source.shape) == 3 and turned and all(turned) else 1
 
 
 def _readers(value: ir.Value) -> Iterator[ir.Node]:

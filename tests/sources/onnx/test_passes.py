@@ -431,14 +431,14 @@ def test_a_network_without_operators_is_refused():
         ("c = MaxPool<kernel_shape=[7,2], strides=[2,2]>(x)", "window of .7, 2. on an image of .6, 6."),
         ("c = GatherND<batch_dims=-100>(x, one)", "batch_dims -100"),
         ("c = Conv<strides=[1,4611686018427387904]>(x, w)", "stride, dilation or padding of 4,611,"),
-        ("r = Reshape(x, rows)\nc = GlobalAveragePool(r)", "only .N, C, H, W. can be pooled"),
+        ("r = Reshape(x, solid)\nc = GlobalAveragePool(r)", "only .N, C, H, W. can be pooled"),
     ],
 )
 def test_nodes_that_do_not_fit_what_they_read_are_named(body, message):
     constants = {
         "scalar": np.int64(0),
         "one": np.array([1]),
-        "rows": np.array([0, 2, 36]),
+        "solid": np.array([0, 2, 3, 3, 4]),
         "none": ramp(0),
         "w": ramp(2, 2, 3, 3),
     }

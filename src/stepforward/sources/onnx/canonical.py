@@ -19,6 +19,7 @@ from stepforward.sources.onnx.passes.global_pool import global_pool
 from stepforward.sources.onnx.passes.heads import batch_first, scalars_to_layers, unfold_batch
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
 from stepforward.sources.onnx.passes.layer_norms import layer_norms
+from stepforward.sources.onnx.passes.lines_to_images import lines_to_images
 from stepforward.sources.onnx.passes.matmul_to_gemm import matmul_to_gemm
 from stepforward.sources.onnx.passes.merge_pad import merge_pad
 from stepforward.sources.onnx.passes.name_everything import name_everything
@@ -76,6 +77,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     notes += drop_softmax(graph) + drop_sigmoid(graph)
     unshare(graph)
     normalize_clip(graph)
+    lines_to_images(graph)
     layer_norms(graph)
     remove_unused(graph)
     unfold_batch(graph)

@@ -96,8 +96,8 @@ class _Reader:
         field, array = _SCALING[node.op_type], constant(node.inputs[1])
         shape = dims(self.source)[1:]
         spread = {(shape[0], *(1,) * (len(shape) - 1)): 1}
-        if len(shape) == 3:
-            spread.setdefault((1, 1, shape[2]), 3)
+        if len(shape) > 1:
+            spread.setdefault((*(1,) * (len(shape) - 1), shape[-1]), len(shape))
         axis = None if array is None or array.dtype != np.float32 else spread.get(array.shape)
         if array is None or axis is None or self.scaling.setdefault("axis", axis) != axis:
             raise damaged(f"{describe(node)} does not have one number per channel of the input")

@@ -12,7 +12,7 @@ def explicit_pads(graph: ir.Graph) -> None:
     """Write out kernel_shape, strides, pads and dilations; turn auto_pad and ceil_mode into pads.
 
     Raises:
-        StepforwardError: a one- or three-dimensional convolution, a computed weight, or an average pool
+        StepforwardError: a three-dimensional convolution, a computed weight, or an average pool
             whose ceil_mode has no equal in pads.
     """
     for node in list(graph):
@@ -29,7 +29,7 @@ def _rewrite(node):
         raise StepforwardError(
             f"{describe(node)} works on a tensor of shape {shape}; "
             "only (N, C, H, W) with constant weights is supported",
-            "write a one-dimensional convolution as Conv2d with height 1",
+            "write a three-dimensional convolution as one of images, with depth among the channels",
         )
     kernel = list(weight.shape[2:]) if weight is not None else list(attribute(node, "kernel_shape"))
     strides = list(attribute(node, "strides", (1, 1)))

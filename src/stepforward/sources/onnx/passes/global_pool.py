@@ -15,7 +15,7 @@ def global_pool(graph: ir.Graph) -> None:
     """Rewrite ReduceMean, ReduceSum and ReduceMax as a global pool (and Flatten), GlobalMaxPool as MaxPool.
 
     Where H and W of an image, or any two axes of (N, H, W, C), are reduced, a Transpose brings them last. Any others
-    become the height of an image whose channels are the axes that stay. A sum is a mean times a number. The axes are
+    become the width of an image whose channels are the axes that stay. A sum is a mean times a number. The axes are
     positive.
 
     Raises:
@@ -60,15 +60,15 @@ def _pool(node, shape, axes):
 
 
 def _reshaped(node, shape, axes):
-    """The axes that stay are channels, the others a column."""
+    """The axes that stay are channels, the others a line."""
     kept = [axis for axis in range(1, len(shape)) if axis not in axes]
     value, perm = node.inputs[0], [0, *kept, *axes]
     if perm != sorted(perm):
         value = _before(node, "Transpose", value, {"perm": perm}, [shape[axis] for axis in perm])
-    channels, height = (math.prod(shape[axis] for axis in some) for some in (kept, axes))
-    value = _reshape(node, value, [shape[0], channels, height, 1])
+    channels, length = (math.prod(shape[axis] for axis in some) for some in (kept, axes))
+    value = _reshape(node, value, [shape[0], channels, 1, length])
     kind = _REDUCTIONS[node.op_type]
-    window = {"kernel_shape": [height, 1]} if kind == "MaxPool" else {}
+    window = {"kernel_shape": [1, length]} if kind == "MaxPool" else {}
     bypass(
         node,
         _reshape(node, _before(node, kind, value, window, [shape[0], channels, 1, 1]), dims(node.outputs[0])),

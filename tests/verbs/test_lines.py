@@ -1,0 +1,72 @@
+"""A network of one-dimensional convolutions, from samples of shape (C, T) in an .npz to an adapted model."""
+
+import numpy as np
+import pytest
+from onnx_graphs import parse, ramp, run_ort
+
+from stepforward.program import fileformat
+from stepforward.sources.onnx.file import save_onnx
+from stepforward.verbs.adapt import adapt
+from stepforward.verbs.evaluate import evaluate
+from stepforward.verbs.predict import predict
+from stepforward.verbs.quantize import quantize
+from stepforward.verbs.replay import replay
+
+BODY = """a = Conv<kernel_shape=[5], pads=[2, 2]>(x, w, b)
+r = Relu(a)
+p = MaxPool<kernel_shape=[2], strides=[2]>(r)
+c = Conv<kernel_shape=[3]>(p, v, b)
+s = Relu(c)
+m = GlobalAveragePool(s)
+f = Flatten(m)
+y = Gemm<transB=1>(f, u, d)"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A float model, and samples with labels that it gives most of them."""
+    folder = tmp_path_factory.mktemp("lines")
+    rng = np.random.default_rng(3)
+    draw = {name: rng.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+    model = parse(BODY, "N,3,20", opset=18, b=ramp(8), d=np.zeros(4, np.float32), **draw)
+    save_onnx(model, folder / "net.onnx")
+    x = rng.normal(size=(80, 3, 20)).astype(np.float32)
+    logits = run_ort(model, x)
+    y = (logits - logits.mean(axis=0)).argmax(axis=1)
+    np.savez(folder / "data.npz", x=x, y=y)
+    np.savez(folder / "turned.npz", x=x.swapaxes(1, 2), y=y)
+    return folder
+
+
+SHAPES = {"w": (8, 3, 5), "v": (8, 8, 3), "u": (4, 8)}
+
+
+def test_quantized_evaluated_and_predicted(files, tmp_path):
+    quantize(files / "net.onnx", files / "data.npz", out=tmp_path / "q.onnx")
+    float_, integer = (
+        evaluate(model, files / "data.npz") for model in (files / "net.onnx", tmp_path / "q.onnx")
+    )
+    assert abs(float_["accuracy"] - integer["accuracy"]) <= 0.05
+    turned = evaluate(tmp_path / "q.onnx", files / "turned.npz")
+    assert turned["accuracy"] == integer["accuracy"]
+    assert any("axes of each sample are swapped" in note for note in turned["notes"])
+    assert len(predict(tmp_path / "q.onnx", files / "data.npz")) == 80
+
+
+@pytest.mark.parametrize("method", ["qzo-ff", "backprop"])
+def test_adapted(files, tmp_path, method):
+    result = adapt(
+        files / "net.onnx",
+        files / "data.npz",
+        out=tmp_path / "run",
+        method=method,
+        train="all",
+        steps=3,
+        batch=16,
+        progress=False,
+    )
+    if method == "qzo-ff":
+        program = fileformat.load(tmp_path / "run" / "adapted.sfp")
+        replayed = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal")
+        assert replayed["weights_sha256"] == result["weights_sha256"] == program.weights_sha256
+        assert evaluate(tmp_path / "run" / "adapted.onnx", files / "data.npz")["count"] == 80
