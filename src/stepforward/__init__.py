@@ -5,6 +5,7 @@ The verbs, the same as on the command line:
     check      supported or not, what stands in the way, what a device needs
     quantize   choose a fixed-point format for every tensor of a float network
     inspect    operators, formats, memory, trainable tensors
+    sensitivity  where quantizing costs accuracy, layer by layer (inspect --sensitivity)
     evaluate   accuracy and loss on labelled data
     adapt      train on a user's samples; returns weights that are never worse on held-out samples
     predict    classes and probabilities of samples without labels
@@ -30,6 +31,7 @@ _HOME = {
     "quantize": "verbs.quantize",
     "replay": "verbs.replay",
     "save_onnx": "sources.onnx.file",
+    "sensitivity": "verbs.sensitivity",
     "set_class_names": "verbs.metadata",
     "set_preprocessing": "verbs.metadata",
 }

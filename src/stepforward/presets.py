@@ -15,6 +15,7 @@ _PAPER: dict[str, Any] = {
     "balance": False,
     "bits": "16w8a",
     "calibration": "minmax",
+    "wide": "",
     "directions": 3,
     "share_batch": False,
     "votes": "sign",

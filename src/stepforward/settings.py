@@ -15,7 +15,7 @@ from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.network.runtimes import RUNTIMES
-from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.formats import QuantizationSettings, names
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
@@ -140,6 +140,12 @@ class Settings:
         "mse: the least squared error.",
         "METHOD",
         choices=CALIBRATIONS,
+    )
+    wide: str = _row(
+        "",
+        "For a float model: activations that get 16 bits in place of 8, by name or pattern, separated by commas, "
+        "such as 'add_3,blocks.*'. inspect --sensitivity says which gain from it.",
+        "NAMES",
     )
     minutes: float | None = _row(
         None,
@@ -493,7 +499,7 @@ class Settings:
     @property
     def formats(self) -> QuantizationSettings:
         """How a float model is quantized."""
-        return QuantizationSettings.parse(self.bits, method=self.calibration)
+        return QuantizationSettings.parse(self.bits, method=self.calibration, wide=names(self.wide))
 
     @property
     def fraction_bits(self) -> int:

@@ -12,8 +12,13 @@ ADVANCED = "Advanced"
 
 def advanced(option: object) -> OptionInfo:
     """The same option in the advanced group of a command's help."""
+    return grouped(option, ADVANCED)
+
+
+def grouped(option: object, panel: str) -> OptionInfo:
+    """The same option in a group of a command's help."""
     info: OptionInfo = copy(get_args(option)[1])
-    info.rich_help_panel = ADVANCED
+    info.rich_help_panel = panel
     return info
 
 

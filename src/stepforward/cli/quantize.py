@@ -31,6 +31,7 @@ def quantize(
     input_shape: InputShape = None,
     bits: Annotated[str, setting("bits")] = Settings.bits,
     calibration: Annotated[str, setting("calibration")] = Settings.calibration,
+    wide: Annotated[str, setting("wide")] = Settings.wide,
     symmetric: Annotated[
         bool,
         typer.Option(
@@ -64,6 +65,7 @@ def quantize(
         data,
         bits=bits,
         calibration=calibration,
+        wide=wide,
         symmetric=symmetric,
         classes=classes,
         image=image,

@@ -11,9 +11,13 @@ from stepforward.cli.options import ADVANCED
 from stepforward.settings import KINDS, TABLE, Settings, default_text
 
 
-def setting(name: str) -> OptionInfo:
-    """The option of a command for a setting, in the first group of its help: `Annotated[int, setting("...")]`."""
-    return _option(name, panel=None)
+def setting(name: str, panel: str | None = None) -> OptionInfo:
+    """The option of a command for a setting: `Annotated[int, setting("...")]`.
+
+    Args:
+        panel: the group of its help; default: the first.
+    """
+    return _option(name, panel)
 
 
 def with_settings(names: Sequence[str], after: str) -> Callable[[Callable], Callable]:

@@ -4,13 +4,13 @@ Sums are taken in float64 and rounded to float32 once. The order in which a libr
 result: the same calibration data give the same formats on every machine and with every version of NumPy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx_ir as ir
 
 from stepforward.graph.functions import FUNCTIONS, evaluate
-from stepforward.graph.nodes import attribute, constant
+from stepforward.graph.nodes import attribute, constant, present
 from stepforward.operators.table import JOINS
 
 Observer = Callable[[str, np.ndarray], None]
@@ -48,6 +48,35 @@ def _run_block(graph, x, observe):
                 if remaining[value.name] == 0 and not value.is_graph_output():
                     del values[value.name]
     return values[graph.outputs[0].name]
+
+
+def values_of(graph: ir.Graph, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Every value that a canonical graph computes of some samples, and its input, by name."""
+    values: dict[str, np.ndarray] = {}
+    _run_block(graph, x, values.__setitem__)
+    return values
+
+
+def rerun(graph: ir.Graph, values: Mapping[str, np.ndarray], changed: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Logits where some values are others; what depends on none of these is not computed again.
+
+    Args:
+        values: of `values_of`, for the same samples.
+        changed: values or parameters in place of the graph's own, by name.
+    """
+    new = dict(changed)
+    for node in graph:
+        result = present(node.outputs[0].name)
+        if result in changed or not any(value is not None and value.name in new for value in node.inputs):
+            continue
+        arrays = [None if value is None else _known(value, new, values) for value in node.inputs]
+        new[result] = _OPERATORS[node.op_type](node, *arrays)
+    output = present(graph.outputs[0].name)
+    return new[output] if output in new else values[output]
+
+
+def _known(value, *places):
+    return next((place[value.name] for place in places if value.name in place), constant(value))
 
 
 def _conv(node, x, weight, bias):

@@ -46,7 +46,7 @@ def calibrate(
     magnitudes = {name: seen.magnitude for name, seen in extremes.items()}
     if settings.method != "minmax":
         output = graph.outputs[0].name
-        whole = {output, *wide_values(graph)}
+        whole = {output, *wide_values(graph, settings.wide)}
         wanted = {name: Histogram(top) for name, top in magnitudes.items() if top > 0 and name not in whole}
         run(graph, x, lambda name, values: wanted[name].see(values) if name in wanted else None)
         for name, histogram in wanted.items():

@@ -97,7 +97,7 @@ def _activations(graph, seen, settings):
     source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
     points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
-    functions, wide = Functions(graph), wide_values(graph)
+    functions, wide = Functions(graph), wide_values(graph, settings.wide)
     for node in storing_nodes(graph):
         value = node.outputs[0]
         if node.op_type == "Softmax":
@@ -106,7 +106,11 @@ def _activations(graph, seen, settings):
         if node.op_type in FORMAT_OF_INPUT:
             points[value.name] = points[present(node.inputs[0]).name]
             continue
-        if node.op_type == "Concat" and len({points[present(source).name] for source in node.inputs}) == 1:
+        if (
+            value.name not in wide
+            and node.op_type == "Concat"
+            and len({points[present(source).name] for source in node.inputs}) == 1
+        ):
             points[value.name] = points[present(node.inputs[0]).name]  # parts of one tensor: nothing to round
             continue
         least, magnitude = seen[value.name]

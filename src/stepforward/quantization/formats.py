@@ -20,6 +20,7 @@ class QuantizationSettings:
         per_channel: one weight scale per output channel; None: for 8 and 4 bits, not for 16.
         method: range of an activation: "minmax", "percentile" of the magnitudes, or "mse" (least squared error).
         percentile: of the magnitudes, for that method.
+        wide: names of activations that get 16 bits, or patterns (`quantization.wide`).
         symmetric: zero point 0 everywhere; otherwise tensors that are never negative use all 256 steps.
 
     >>> str(QuantizationSettings.parse("8w8a"))
@@ -33,6 +34,7 @@ class QuantizationSettings:
     method: str = "minmax"
     percentile: float = 99.99
     symmetric: bool = False
+    wide: tuple[str, ...] = ()
 
     def __post_init__(self):
         checks = (
@@ -51,6 +53,9 @@ class QuantizationSettings:
     def parse(cls, text: str, **others) -> "QuantizationSettings":
         """Settings from "16w8a" (16-bit weights, 8-bit activations); `others` are further fields.
 
+        >>> QuantizationSettings.parse("8w8a", wide=names("add, blocks.*")).wide
+        ('add', 'blocks.*')
+
         Raises:
             StepforwardError: the text has another form, or the bits are not supported.
         """
@@ -66,3 +71,8 @@ class QuantizationSettings:
 
     def __str__(self) -> str:
         return f"{self.weight_bits}w{self.activation_bits}a"
+
+
+def names(text: str) -> tuple[str, ...]:
+    """What a text lists with commas in between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

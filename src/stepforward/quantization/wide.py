@@ -1,23 +1,36 @@
-"""Which activations take 16 bits: what a network adds up over its blocks and a layer norm reads, and probabilities.
+"""Which activations take 16 bits: what a network adds up over its blocks and a layer norm reads, probabilities, and
+what the user asks for.
 
 Measured on transformers: these two alone bring the logits from 16 to 32 dB above the noise of 8 bits, and all others
 together 2 dB more. Convolutions, tables and pools read 8 bits, so nothing that one of these reads is wide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import onnx_ir as ir
 
-from stepforward.graph.nodes import present
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import describe, present
 from stepforward.graph.pointwise import Functions
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, storing_nodes
 
 _MOVES = ("Pad", "Reshape", "Flatten", "Transpose")
 _WRITERS = ("Add", "Conv", "Gemm", "LayerNormalization", "MatMul")
+_READS = {"Add": 2, "LayerNormalization": 1, "MatMul": 1}
+"""Operators that read 16 bits, and how many of their operands, the first ones, may have them."""
 
 
-def wide_values(graph: ir.Graph) -> set[str]:
-    """Names of the values of a canonical graph that are stored in 16 bits."""
+def wide_values(graph: ir.Graph, asked: Sequence[str] = ()) -> set[str]:
+    """Names of the values of a canonical graph that are stored in 16 bits.
+
+    Args:
+        asked: names of values or of their nodes, or shell-style patterns, of which those count that can be wide.
+
+    Raises:
+        StepforwardError: nothing has such a name, or what has it is read in 8 bits, by the name of the reader.
+    """
     found: set[str] = set()
     functions = Functions(graph)
     for node in reversed(list(graph)):
@@ -31,6 +44,54 @@ def wide_values(graph: ir.Graph) -> set[str]:
             wide = node.op_type in _WRITERS and _summed(uses, found)
         if wide:
             found.add(present(value.name))
+    return found | _asked(graph, asked)
+
+
+def why_narrow(node: ir.Node) -> str | None:
+    """Why the result of a node that stores one cannot have 16 bits; None where it can."""
+    value = node.outputs[0]
+    if node.op_type in FORMAT_OF_INPUT:
+        return f"{describe(node)} moves integers as they are"
+    for use in _uses(value):
+        if use is None:
+            continue
+        reader = use.node
+        if use.idx >= _READS.get(reader.op_type, 0):
+            return f"{describe(reader)} reads 8 bits"
+        if (
+            reader.op_type == "Add"
+            and len({tuple(present(operand.shape))[1:] for operand in reader.inputs}) > 1
+        ):
+            return f"{describe(reader)} adds tensors of two shapes, and then reads 8 bits"
+    return None
+
+
+def _asked(graph: ir.Graph, patterns: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    nodes = storing_nodes(graph) if patterns else []
+    for pattern in patterns:
+        matched = [
+            node
+            for node in nodes
+            if any(fnmatchcase(str(name), pattern) for name in (node.outputs[0].name, node.name))
+        ]
+        reasons = [why_narrow(node) for node in matched]
+        able = {
+            present(node.outputs[0].name) for node, why in zip(matched, reasons, strict=True) if why is None
+        }
+        exact = not set("*?[") & set(pattern)
+        if not matched:
+            raise StepforwardError(
+                f"--wide {pattern!r} matches no activation of the network",
+                "inspect MODEL --data DATA --sensitivity lists their names",
+            )
+        why = next((why for why in reasons if why is not None), None)
+        if why is not None and (exact or not able):
+            raise StepforwardError(
+                f"--wide {pattern!r} cannot have 16 bits: {why}",
+                "leave it out; sums, layer norms and the first operand of a MatMul read 16 bits, and so may a caller",
+            )
+        found |= able
     return found
 
 
@@ -51,9 +112,10 @@ def _is_wide_sum(node, found):
 
 def _uses(value: ir.Value) -> Iterator[Any]:
     """What reads a value, also after moves; None for the network's output."""
+    if value.is_graph_output():
+        yield None
     for use in value.uses():
         if use.node.op_type in _MOVES:
-            result = use.node.outputs[0]
-            yield from [None] if result.is_graph_output() else _uses(result)
+            yield from _uses(use.node.outputs[0])
         else:
             yield use

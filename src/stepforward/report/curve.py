@@ -21,7 +21,8 @@ LIGHT = {"ink": "#374151", "grid": "#e2e5ea", "blue": "#2563eb", "orange": "#c24
 DARK = {"ink": "#d1d5db", "grid": "#353c49", "blue": "#7aa7ff", "orange": "#fb923c", "grey": "#9ca3af"}
 
 # No mathematics in text (a name may hold a dollar sign), and the same bytes for the same result.
-_SETTINGS: Any = {"text.parse_math": False, "svg.hashsalt": "stepforward", "font.size": 10}
+STYLE: Any = {"text.parse_math": False, "svg.hashsalt": "stepforward", "font.size": 10}
+"""Of every figure."""
 
 
 def curve(result: RunResult, colours: dict[str, str]) -> str | None:
@@ -31,11 +32,15 @@ def curve(result: RunResult, colours: dict[str, str]) -> str | None:
         result: what `adapt` returns.
         colours: `LIGHT` or `DARK`; the background is transparent.
     """
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(STYLE):
         figure = plot(result, colours)
-        if figure is None:
-            return None
-        buffer = io.BytesIO()
+        return None if figure is None else as_uri(figure)
+
+
+def as_uri(figure: Figure) -> str:
+    """A figure as an SVG data URI with a transparent background, the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
@@ -54,7 +59,7 @@ def plot(result: RunResult, colours: dict[str, str] = LIGHT) -> Curve | None:
     points = result.curve
     if len(points) < 2:
         return None
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(STYLE):
         figure = Curve(figsize=(10.4, 5.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _accuracy(above, result, points, colours)

@@ -4,6 +4,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from stepforward.files import write_atomically
 from stepforward.methods.table import INTEGERS, METHODS
@@ -33,14 +34,23 @@ def write_report(result: RunResult, path: str | Path) -> None:
 
 def render(result: RunResult) -> str:
     """The page as text."""
+    return page("report.html", _context(visible(result)))
+
+
+def page(template: str, context: dict) -> str:
+    """A page made from a template of this folder, with the style that all have."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(
         {name: getattr(units, name) for name in dir(units) if name.startswith("show_")}
     )
-    template = package_files("stepforward.report").joinpath("report.html").read_text("utf-8")
-    return environment.from_string(template).render(_context(visible(result)))
+    style = Markup(_text("style.html"))
+    return environment.from_string(_text(template)).render(style=style, **context)
+
+
+def _text(name: str) -> str:
+    return package_files("stepforward.report").joinpath(name).read_text("utf-8")
 
 
 def _context(result: RunResult) -> dict:

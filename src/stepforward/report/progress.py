@@ -4,7 +4,7 @@ a line in a log. Never on stdout.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -105,3 +105,36 @@ def watch(*, log: bool = True) -> Iterator[Watcher]:
         columns = BarColumn(bar_width=None), TextColumn("{task.fields[details]}")
         with Progress(*columns, console=console, expand=True, transient=True, refresh_per_second=4) as bar:
             yield _Bar(bar)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how much of some work is done: a bar on a terminal, a line every few seconds elsewhere.
+
+    Args:
+        what: is counted, such as "tensors".
+    """
+    console, started = Console(stderr=True), time.monotonic()
+    if console.is_terminal and not console.is_jupyter:
+        columns = BarColumn(bar_width=None), TextColumn("{task.fields[details]}")
+        with Progress(*columns, console=console, expand=True, transient=True, refresh_per_second=4) as bar:
+            task = bar.add_task(what, total=None, details="preparing")
+            yield lambda done, total: bar.update(
+                task, total=total, completed=done, details=_done(what, done, total, started)
+            )
+        return
+    last = started
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            print(_done(what, done, total, started), file=sys.stderr, flush=True)
+
+    yield tell
+
+
+def _done(what: str, done: int, total: int, started: float) -> str:
+    left = (time.monotonic() - started) * (total - done) / max(done, 1)
+    return f"{what}: {100 * done // total} %, {show_seconds(left)} left"

@@ -17,7 +17,7 @@ from stepforward.matching.measure import MOST_SAMPLES, references
 from stepforward.matching.words import to_words
 from stepforward.program import fileformat
 from stepforward.program.model import Program
-from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.formats import QuantizationSettings, names
 from stepforward.run.complete import complete
 from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
@@ -48,6 +48,7 @@ def quantize(
     *,
     bits: str = "16w8a",
     calibration: str = "minmax",
+    wide: str = "",
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
@@ -63,6 +64,7 @@ def quantize(
         data: samples that cover what the network will see: folder, `.npz`, CSV, `Dataset`, or a float32 array.
         bits: of weights and activations, such as "16w8a" or "8w8a".
         calibration: "minmax", "percentile" or "mse".
+        wide: activations that get 16 bits in place of 8, by name or pattern, with commas in between.
         symmetric: zero points of 0 everywhere, as in the paper.
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         preprocess: a function that reads files, as of `adapt`.
@@ -82,6 +84,7 @@ def quantize(
         data,
         bits=bits,
         calibration=calibration,
+        wide=wide,
         symmetric=symmetric,
         classes=classes,
         image=image,
@@ -101,6 +104,7 @@ def quantize_measured(
     *,
     bits: str = "16w8a",
     calibration: str = "minmax",
+    wide: str = "",
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
@@ -125,7 +129,7 @@ def quantize_measured(
     source = open_source(model, input_shape)
     if not source.is_float:
         raise StepforwardError(f"{source.name} is quantized already ({source.bits})", "give the float model")
-    settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric)
+    settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric, wide=names(wide))
     source = complete(source, data, classes, image, preprocess)
     dataset = None if isinstance(data, np.ndarray) else load_data(source, data, "test")
     result = _quantized(source, data if dataset is None else dataset.x, dataset, settings)
