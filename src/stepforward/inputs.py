@@ -65,7 +65,7 @@ def _away(value: NDArray[np.float32]) -> NDArray[np.float32]:
 def _scale_channels(scaling: dict, x: NDArray[np.float32]) -> NDArray[np.float32]:
     try:
         axis = scaling.get("axis", 1)
-        if type(axis) is not int or axis not in (1, x.ndim - 1):
+        if type(axis) is not int or not 0 < axis < x.ndim:
             raise ValueError("not an axis of channels")
         channels = tuple(size if other == axis else 1 for other, size in enumerate(x.shape))[1:]
         offset, factor = (

@@ -90,6 +90,35 @@ def test_channels_in_the_last_axis_are_scaled_alike():
     np.testing.assert_array_equal(*integers)
 
 
+@pytest.mark.parametrize(
+    ("layers", "kernel"),
+    [
+        ("t = Transpose<perm=[0, 3, 2, 1]>(x)\nc = Conv<pads=[0, 0, 0, 0]>(t, c.weight, c.bias)", (4, 1, 1)),
+        ("c = Conv<pads=[0, 0, 0, 0]>(x, c.weight, c.bias)", (1, 3, 4)),
+    ],
+    ids=["transposed", "kernel of its width"],
+)
+def test_features_along_another_axis_have_their_own_scales(layers, kernel):
+    """Frames of features, (1, frames, features), as a keyword network reads them."""
+    canonical = canonicalize(
+        parse(
+            f"{layers}\nr = Relu(c)\np = GlobalAveragePool(r)\nf = Flatten(p)\ny = Gemm<transB=1>(f, fc.weight)",
+            "N,1,7,4",
+            c__weight=noise(8, *kernel) / SIZES.reshape([4 if size == 4 else 1 for size in kernel]),
+            c__bias=noise(8),
+            fc__weight=noise(3, 8),
+        )
+    )
+    x = (noise(200, 1, 7, 4) + np.float32(1)) * SIZES
+    model = quantize(canonical, x)
+    read = read_quantized(model)
+    assert (read.axis, len(read.factor)) == (3, 4)
+    assert answers_kept(canonical, model, x) > 0.95
+    program = lower(open_source(model).network())
+    logits = logits_of(CoreEngine(program), quantize_input(program, x))
+    assert (logits.argmax(1) == run_ort(model, x).argmax(1)).mean() > 0.99
+
+
 def answers_kept(canonical, model, x):
     return (run_ort(model, x).argmax(1) == run(canonical.graph, x).argmax(1)).mean()
 

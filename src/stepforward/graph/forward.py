@@ -96,6 +96,11 @@ def _gemm(node, x, weight, bias):
     return (x.astype(np.float64) @ weight.T.astype(np.float64) + bias).astype(np.float32)
 
 
+def _matmul(node, a, b):
+    """Both in the order of their axes, in which NumPy hands them to its linear algebra."""
+    return (a.astype(np.float64, order="C") @ b.astype(np.float64, order="C")).astype(np.float32)
+
+
 def _windows(node, x, fill):
     """A view (N, C, OH, OW, KH, KW) of the padded input."""
     top, left, bottom, right = attribute(node, "pads")
@@ -149,7 +154,7 @@ _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Clip": _clip,
     "LayerNormalization": _layer_norm,
     "Softmax": _softmax,
-    "MatMul": lambda node, a, b: (a.astype(np.float64) @ b.astype(np.float64)).astype(np.float32),
+    "MatMul": _matmul,
     "Sub": lambda node, a, b: a - b,
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},
     "MaxPool": lambda node, x: _windows(node, x, -np.inf).max(axis=(4, 5)),

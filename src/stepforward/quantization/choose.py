@@ -61,7 +61,7 @@ def choose(
     """Choose a format for every tensor from the ranges that samples show.
 
     Samples far outside the range of all others (`outliers.far_out`) take no part, and a note says so.
-    Where the input's channels are of very different size, each gets a scale of its own (`even_input`).
+    Where the input's channels, along any axis, are of very different size, each gets a scale of its own (`even_input`).
 
     Args:
         graph: canonical float graph; `even_input` changes it.

@@ -1,7 +1,8 @@
 """Input channels of very different size: bring each to the range from -1 to 1 before they share one scale.
 
 A network's input has one int8 scale. Where one channel reaches 10,000 and another 0.1, the small one becomes 0. The
-graph then gets a Sub and a Mul in front, with one constant per channel, and the first linear layers undo them:
+graph then gets a Sub and a Mul in front, with one constant per channel, and the first linear layers undo them. Channels
+may lie along any axis: cepstral coefficients are often the last.
 
     z = (x - offset) * factor        w' = w / factor        b' = b + w @ offset
 
@@ -38,12 +39,18 @@ def even_input(graph: ir.Graph, x: np.ndarray, axis: int = 1) -> bool:
     Args:
         graph: canonical float graph; changed in place.
         x: calibration samples, float32, as the network reads them.
-        axis: of channels: 1 for the features of (N, features) and the planes of (N, C, H, W); 3 for (N, H, W, C).
+        axis: of channels, tried first: 1 for the features of (N, features) and the planes of (N, C, H, W); 3 for
+            (N, H, W, C). The others follow, the last one first.
 
     Returns:
         Whether the graph was changed: ranges differ more than 8 times, rounding them to one scale moves the logits,
         a scale per channel moves them at most half as much, and linear layers can undo it.
     """
+    axes = [axis, *(other for other in range(x.ndim - 1, 0, -1) if other != axis)]
+    return any(_even_along(graph, x, one) for one in axes)
+
+
+def _even_along(graph, x, axis):
     axes = tuple(other for other in range(x.ndim) if other != axis)
     lo, hi = (x.min(axis=axes).astype(np.float64), x.max(axis=axes).astype(np.float64))
     ranges = _Ranges.of(lo, hi)
@@ -144,12 +151,12 @@ class _Undone:
         if node.op_type == "Gemm":
             weight, bias = weight * scale, bias + weight @ shift
         else:
-            scale, shift = _one_per_channel(scale), _one_per_channel(shift)
+            scale, shift = (_one_per_weight(node, weight, values) for values in (scale, shift))
             if any(attribute(node, "pads")) and shift.any():
                 raise _CannotError  # zeros around the image would have to be another number in each channel
             channel = _channels_read(node, weight)
-            bias = bias + (weight.sum(axis=(2, 3)) * shift[channel]).sum(axis=1)
-            weight = weight * scale[channel][:, :, None, None]
+            bias = bias + (weight * shift[channel]).sum(axis=(1, 2, 3))
+            weight = weight * scale[channel]
         with np.errstate(over="ignore"):
             arrays = weight.astype(np.float32), bias.astype(np.float32)
         if not all(np.isfinite(array).all() for array in arrays):
@@ -169,11 +176,17 @@ def _channels_read(node, weight):
     return group[:, None] * inputs + np.arange(inputs)
 
 
-def _one_per_channel(values):
-    flat = values.reshape(len(values), -1)
-    if (flat != flat[:, :1]).any():
-        raise _CannotError
-    return flat[:, 0]
+def _one_per_weight(node, weight, values):
+    """Numbers of an image's shape (C, H, W) as (C, KH, KW), or 1 for KH or KW: what each weight of a kernel meets."""
+    pads, dilation = attribute(node, "pads"), attribute(node, "dilations", (1, 1))
+    for axis in (1, 2):
+        first = values.take([0], axis=axis)
+        whole = weight.shape[axis + 1] == values.shape[axis] and dilation[axis - 1] == 1
+        if (values == first).all():
+            values = first
+        elif not whole or pads[axis - 1] or pads[axis + 1]:
+            raise _CannotError  # one weight meets several of them
+    return values
 
 
 def _helps(graph, x, lo, hi, offset, factor, axis):

@@ -95,9 +95,9 @@ class _Reader:
         """The Sub and Mul that `even_input` put in front, in this order and once each."""
         field, array = _SCALING[node.op_type], constant(node.inputs[1])
         shape = dims(self.source)[1:]
-        spread = {(shape[0], *(1,) * (len(shape) - 1)): 1}
-        if len(shape) > 1:
-            spread.setdefault((*(1,) * (len(shape) - 1), shape[-1]), len(shape))
+        spread: dict[tuple[int, ...], int] = {}
+        for place, size in enumerate(shape):
+            spread.setdefault((*(1,) * place, size, *(1,) * (len(shape) - 1 - place)), place + 1)
         axis = None if array is None or array.dtype != np.float32 else spread.get(array.shape)
         if array is None or axis is None or self.scaling.setdefault("axis", axis) != axis:
             raise damaged(f"{describe(node)} does not have one number per channel of the input")
