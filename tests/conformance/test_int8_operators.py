@@ -214,3 +214,109 @@ def test_what_moves_integers(runtime, data):
     shape = made.draft.constant("shape", np.array([1, size], np.int32))
     made.draft.operator("RESHAPE", [joined, shape], [y])
     made.check(runtime, y)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_functions_of_one_value(runtime, data):
+    """Of all 256 values there are."""
+    made = Operator(data)
+    x, _, _ = made.input((256,))
+    code = data.draw(st.sampled_from(["LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU"]))
+    scale, point = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(
+        code, (data.draw(scales), data.draw(points))
+    )
+    slope = {"Alpha": data.draw(st.floats(-1, 1, width=32))} if code == "LEAKY_RELU" else {}
+    y = made.output((256,), scale, point)
+    made.draft.operator(code, [x], [y], **slope)
+    made.rng = Every()
+    made.check(runtime, y)
+
+
+class Every:
+    """In place of random samples: every value of a byte."""
+
+    @staticmethod
+    def integers(low, high, shape):
+        return np.broadcast_to(np.arange(low, high), shape)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_sums_differences_and_products_with_a_number(runtime, data):
+    made = Operator(data)
+    x, scale, _ = made.input((256,))
+    number = np.full(
+        data.draw(st.sampled_from([(), (1,), (1, 1)])), data.draw(st.integers(-128, 127)), np.int8
+    )
+    c_scale = data.draw(scales)
+    c = made.draft.constant("c", number, c_scale, data.draw(points))
+    code = data.draw(st.sampled_from(["ADD", "SUB", "MUL"]))
+    reach = scale * c_scale * 80 if code == "MUL" else scale + c_scale
+    y = made.output((256,), min(float(np.float32(reach * data.draw(st.floats(0.4, 2.0)))), LARGEST))
+    inputs = [c, x] if data.draw(st.booleans()) else [x, c]
+    made.draft.operator(code, inputs, [y], FusedActivationFunction=data.draw(activations))
+    made.rng = Every()
+    made.check(runtime, y)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_a_product_with_a_number_for_each_channel(runtime, data):
+    made = Operator(data)
+    sizes = data.draw(st.sampled_from([(7,), (5, 7), (3, 4, 7)]))
+    x, scale, _ = made.input(sizes)
+    c_scale = data.draw(scales)
+    values = made.rng.integers(-128, 128, (7,)).astype(np.int8)
+    c = made.draft.constant("c", values, c_scale, data.draw(points))
+    y = made.output(
+        sizes, min(float(np.float32(scale * c_scale * 80 * data.draw(st.floats(0.4, 2.0)))), LARGEST)
+    )
+    made.draft.operator("MUL", [x, c], [y], FusedActivationFunction=data.draw(activations))
+    made.check(runtime, y)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_slices(runtime, data):
+    """Every axis cut, in steps, also to one place that then has no axis."""
+    made = Operator(data)
+    sizes = [data.draw(st.integers(1, 6)) for _ in range(data.draw(st.integers(1, 3)))]
+    x, scale, point = made.input(tuple(sizes))
+    first = [0, *(data.draw(st.integers(0, size - 1)) for size in sizes)]
+    last = [1, *(data.draw(st.integers(at + 1, size)) for at, size in zip(first[1:], sizes, strict=True))]
+    code = data.draw(st.sampled_from(["SLICE", "STRIDED_SLICE"]))
+    steps, gone = [1] * len(first), 0
+    if code == "STRIDED_SLICE":
+        steps = [1, *(data.draw(st.integers(1, 3)) for _ in sizes)]
+        gone = data.draw(st.integers(0, len(sizes) - 1)) if len(sizes) > 1 else 0
+    counts = [-(-(b - a) // s) for a, b, s in zip(first, last, steps, strict=True)]
+    if gone:
+        counts[gone] = 1
+    shape = [n for axis, n in enumerate(counts) if axis and axis != gone]
+    y = made.output(tuple(shape), scale, point)
+    third = [b - a for a, b in zip(first, last, strict=True)]
+    if code == "SLICE":
+        lists, options = (first, third), {}
+    else:
+        lists, options = (first, last, steps), {"ShrinkAxisMask": 1 << gone if gone else 0}
+    constants = [made.draft.constant(f"c{i}", np.array(v, np.int32)) for i, v in enumerate(lists)]
+    made.draft.operator(code, [x, *constants], [y], **options)
+    made.check(runtime, y)
+
+
+@pytest.mark.parametrize("runtime", NAMES)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_transposes(runtime, data):
+    made = Operator(data)
+    sizes = [data.draw(st.integers(1, 5)) for _ in range(data.draw(st.integers(2, 3)))]
+    x, scale, point = made.input(tuple(sizes))
+    order = data.draw(st.permutations(range(1, len(sizes) + 1)))
+    y = made.output(tuple(sizes[axis - 1] for axis in order), scale, point)
+    made.draft.operator("TRANSPOSE", [x, made.draft.constant("p", np.array([0, *order], np.int32))], [y])
+    made.check(runtime, y)

@@ -13,16 +13,15 @@ SUFFIX = ".tflite"
 
 
 @cache
-def _start() -> bytes:
-    from tflite_files import small  # needs the schema
+def _starts() -> tuple[bytes, ...]:
+    from tflite_files import constants, small  # needs the schema
 
-    draft, first, last = small()
-    return draft.content([first], [last])
+    return tuple(draft.content([first], [last]) for draft, first, last in (small(), constants()))
 
 
 def make(rng: Random) -> bytes:
     """A file with one to three changes of a word, a half-word or a byte."""
-    content = bytearray(_start())
+    content = bytearray(rng.choice(_starts()))
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         kind, size = rng.choice((("<I", 4), ("<H", 2), ("<B", 1)))
         place = size * rng.randrange(len(content) // size)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.lowering.lower import lower
 from stepforward.program.run import run
 from stepforward.program.weights import unpack_all
@@ -19,9 +21,12 @@ _ARENA = 8 << 20
 
 
 def layers(file: TfliteFile, runtime: str, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Integers of every layer, by the definition, by tensor name; x is int8, (n, H, W, C)."""
+    """Integers of every layer, by the definition, by tensor name; x is int8, (n, H, W, C); the core's logits
+    are equal."""
     program = lower(read_network(file, "m", runtime).network)
     values = run(program, program.ops, unpack_all(program), {program.input: x.astype(np.int64)})
+    logits = logits_of(CoreEngine(program), x)
+    assert np.array_equal(logits, values[program.output].reshape(logits.shape))
     return {program.tensors[index].name: value for index, value in values.items()}
 
 

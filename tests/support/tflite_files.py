@@ -79,7 +79,7 @@ class Draft:
         tflite.OperatorCodeStart(b)
         tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, 127))
         tflite.OperatorCodeAddBuiltinCode(b, number)
-        tflite.OperatorCodeAddVersion(b, 1 if code == "RESHAPE" else 2)
+        tflite.OperatorCodeAddVersion(b, 1 if code in ("RESHAPE", "HARD_SWISH") else 2)
         if custom is not None:
             tflite.OperatorCodeAddCustomCode(b, custom)
         return tflite.OperatorCodeEnd(b)
@@ -180,3 +180,41 @@ def small(rng=None, classes=3, channels=2, scale=0.05, zero_point=-128):
     end = draft.activation("softmax", (1, classes), 1 / 256, -128)
     draft.operator("SOFTMAX", [logits], [end], Beta=1.0)
     return draft, x, end
+
+
+def constants(rng=None):
+    """A file whose operators are functions of one value, products with constants, slices and a transpose, over images
+    (6, 5, 4): three logits."""
+    rng = np.random.default_rng(0) if rng is None else rng
+    draft = Draft()
+    x = draft.activation("image", (1, 6, 5, 4), 0.05, -3)
+    steps = iter(range(100))
+
+    def after(code, inputs, shape, scale=0.05, zero_point=-3, **options):
+        y = draft.activation(f"y{next(steps)}", shape, scale, zero_point)
+        draft.operator(code, inputs, [y], **options)
+        return y
+
+    def numbers(*values):
+        return draft.constant(f"c{next(steps)}", np.array(values, np.int32))
+
+    four = draft.constant("factors", rng.integers(-128, 128, 4).astype(np.int8), 0.01, 7)
+    y = after("HARD_SWISH", [x], (1, 6, 5, 4))
+    y = after("MUL", [y, four], (1, 6, 5, 4), FusedActivationFunction=1)
+    y = after(
+        "SUB", [draft.constant("one", np.int8([100]), 0.01), y], (1, 6, 5, 4), FusedActivationFunction=0
+    )
+    y = after("LEAKY_RELU", [y], (1, 6, 5, 4), Alpha=0.25)
+    y = after("TRANSPOSE", [y, numbers(0, 2, 1, 3)], (1, 5, 6, 4))
+    y = after("SLICE", [y, numbers(0, 1, 0, 1), numbers(1, 3, -1, 2)], (1, 3, 6, 2))
+    y = after(
+        "STRIDED_SLICE", [y, numbers(0, 0, 1, 0), numbers(1, 1, 6, 2), numbers(1, 1, 2, 1)], (1, 3, 2),
+        ShrinkAxisMask=2,
+    )  # fmt: skip
+    y = after("RESHAPE", [y, numbers(1, 6)], (1, 6))
+    y = after("TANH", [y], (1, 6), 1 / 128, 0)
+    w = draft.constant("w", rng.integers(-127, 128, (3, 6)).astype(np.int8), 0.02)
+    b = draft.constant("b", rng.integers(-900, 900, 3).astype(np.int32), 0.02 / 128)
+    logits = draft.activation("logits", (1, 3), 0.1, 4)
+    draft.operator("FULLY_CONNECTED", [y, w, b], [logits], FusedActivationFunction=0)
+    return draft, x, logits

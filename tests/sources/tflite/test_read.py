@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("tflite", reason="needs stepforward[tflite]")
 
-from tflite_files import Draft, small
+from tflite_files import Draft, constants, small
 
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
@@ -176,3 +176,48 @@ def test_a_damaged_file_is_refused_in_one_line():
         except StepforwardError:
             refused += 1
     assert refused == len(range(0, len(content), 37))
+
+
+def test_layers_made_of_constants_stay_as_they_are(tmp_path):
+    draft, first, last = constants()
+    content = draft.content([first], [last])
+    (tmp_path / "m.tflite").write_bytes(content)
+    opened = open_source(tmp_path / "m.tflite")
+    program = lower(opened.network())
+    assert {t.name for t in program.parameters if not t.frozen} == {"w", "b"}
+    given = network_weights(program)
+    assert opened.with_weights(given).model.content == content
+    other = next(t.name for t in program.parameters if t.frozen)
+    with pytest.raises(StepforwardError, match="no place of its own"):
+        opened.with_weights({other: given[other] + 1})
+
+
+def one(code, shape=(1, 4), constant=None, y=(0.1, 0), **options):
+    draft = Draft()
+    x, other = draft.activation("x", shape, 0.1), draft.activation("z", shape, 0.1)
+    draft.operator("RESHAPE", [x], [other])
+    last = draft.activation("y", shape, *y)
+    inputs = (
+        [x]
+        if constant is None
+        else [x, other if isinstance(constant, str) else draft.constant("c", constant, 0.1)]
+    )
+    draft.operator(code, inputs, [last], **options)
+    return draft, x, last
+
+
+@pytest.mark.parametrize(
+    "made, why",
+    [
+        (("SUB", (1, 4), "z"), "SUB 1 .y.: it reads two computed tensors"),
+        (("ADD", (1, 4), np.zeros(4, np.int8)), r"c has shape \(4,\): a number can be read"),
+        (("MUL", (1, 2, 4), np.zeros((2, 4), np.int8)), r"its constant c has shape \(2, 4\)"),
+        (("MUL", (1, 4), np.zeros(1, np.uint8)), "c is UINT8, not INT8"),
+        (("LOGISTIC",), "its output has scale 0.1 and zero point 0, not 0.00390625 and -128"),
+        (("TRANSPOSE", (1, 4), np.array([1, 0], np.int32)), "the batch must stay first"),
+        (("TRANSPOSE", (1, 4), np.array([0, 1], np.int32), (0.2, 0)), "equal formats are needed"),
+    ],
+)  # fmt: skip
+def test_what_a_constant_or_a_format_makes_impossible_is_refused(made, why):
+    with pytest.raises(StepforwardError, match=why):
+        network(*one(*made))

@@ -1,34 +1,40 @@
 """A TensorFlow Lite file as a network: its integers, scales and zero points as they are."""
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from stepforward.errors import StepforwardError
+from stepforward.lowering.multipliers import bound
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.quantization.parameters import bias_scale
 from stepforward.sources.tflite.ends import Body, body
 from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
-
-_SAME, _VALID = 0, 1
-_RELU, _RELU_N1_TO_1, _RELU6 = 1, 2, 3
-_CLIPS = {
-    0: (None, None),
-    _RELU: (0.0, None),
-    _RELU_N1_TO_1: (-1.0, 1.0),
-    _RELU6: (0.0, 6.0),
-}
-_WEIGHT_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
-_REMEDY = (
-    "supported: int8 models of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, MUL, AVERAGE_POOL_2D, MAX_POOL_2D, "
-    "MEAN over height and width, PAD, RESHAPE, SQUEEZE, EXPAND_DIMS, CONCATENATION of equal formats, and SOFTMAX, "
-    "QUANTIZE or DEQUANTIZE at the ends; convert the rest into these, or export ONNX"
+from stepforward.sources.tflite.fixed import channels, layer, places, window
+from stepforward.sources.tflite.functions import FUNCTIONS, table, with_number
+from stepforward.sources.tflite.problems import UnreadableError
+from stepforward.sources.tflite.tensors import (
+    check_images,
+    check_same_steps,
+    clip_of,
+    format_of,
+    shared_constants,
+    stays,
+    steps_of,
+    weight_of,
+    why_not,
 )
 
-
-class UnreadableError(Exception):
-    """Why an operator cannot be read; all of them are said together."""
+_SAME, _VALID = 0, 1
+_WEIGHT_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+_REMEDY = (
+    "supported: int8 models of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, MUL, SUB of a constant, "
+    "AVERAGE_POOL_2D, MAX_POOL_2D, MEAN over height and width, LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU, PAD, RESHAPE, "
+    "SQUEEZE, EXPAND_DIMS, TRANSPOSE, SLICE, STRIDED_SLICE, CONCATENATION of equal formats, and SOFTMAX, QUANTIZE or "
+    "DEQUANTIZE at the ends; convert the rest into these, or export ONNX"
+)
 
 
 class Reading(NamedTuple):
@@ -97,7 +103,7 @@ class _Reader:
         self.formats: dict[str, Format] = {}
         self.parameters: dict[int, Parameter] = {}
         self.written = {found.input}
-        self.shared = _shared(file, found)
+        self.shared = shared_constants(file, found)
         try:
             self.format(found.input)
         except UnreadableError as problem:
@@ -109,7 +115,12 @@ class _Reader:
             "DEPTHWISE_CONV_2D": self.conv,
             "FULLY_CONNECTED": self.fully_connected,
             "ADD": self.join,
+            "SUB": self.join,
             "MUL": self.join,
+            **dict.fromkeys(FUNCTIONS, self.function),
+            "TRANSPOSE": self.transpose,
+            "SLICE": self.slice,
+            "STRIDED_SLICE": self.strided_slice,
             "AVERAGE_POOL_2D": self.pool,
             "MAX_POOL_2D": self.pool,
             "MEAN": self.mean,
@@ -123,10 +134,14 @@ class _Reader:
         }.get(operator.code)
         self.written.update(operator.outputs)
         if take is None:
-            raise UnreadableError(_why_not(operator.code))
+            raise UnreadableError(why_not(operator.code))
         if len(operator.outputs) != 1:
             raise UnreadableError(f"it has {len(operator.outputs)} outputs")
-        take(operator)
+        try:
+            with np.errstate(over="ignore"):  # a scale out of range is refused where it is used
+                take(operator)
+        except ValueError as error:  # a ratio of scales that no multiplier holds
+            raise UnreadableError(str(error)) from error
 
     # what operators read and write
 
@@ -152,7 +167,7 @@ class _Reader:
         """The format of an activation."""
         tensor = self.file.tensors[number]
         if tensor.name not in self.formats:
-            self.formats[tensor.name] = _format(tensor)
+            self.formats[tensor.name] = format_of(tensor)
         return self.formats[tensor.name]
 
     def add(
@@ -174,12 +189,12 @@ class _Reader:
             raise UnreadableError("a size of its window is 0")
         spread = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilation, strict=True)]
         before, after, made = [], [], []
-        for size, window, step in zip(x.shape[1:], spread, stride, strict=True):
+        for size, wide, step in zip(x.shape[1:], spread, stride, strict=True):
             if options["Padding"] == _SAME:
                 positions = -(-size // step)
-                more = max((positions - 1) * step + window - size, 0)
+                more = max((positions - 1) * step + wide - size, 0)
             elif options["Padding"] == _VALID:
-                positions, more = (size - window) // step + 1, 0
+                positions, more = (size - wide) // step + 1, 0
             else:
                 raise UnreadableError(f"its padding {options['Padding']} is unknown")
             before.append(more // 2)
@@ -199,7 +214,7 @@ class _Reader:
     def conv(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
         x = self.formats[name]
-        _images(x, y)
+        check_images(x, y)
         weight = self.weight(operator)
         _, _, *kernel = weight.q.shape
         attributes = self.sizes(operator, x, y, (kernel[0], kernel[1]))
@@ -212,7 +227,7 @@ class _Reader:
         if len(weight.q) != y.shape[0]:
             raise UnreadableError(f"it has {len(weight.q)} outputs, its output {y.shape[0]} channels")
         bias = self.bias(operator, x, weight)
-        clip = _clip(operator)
+        clip = clip_of(operator)
         self.add(
             operator, "Conv", (name,), attributes | {"group": group}, weight=weight, bias=bias, clip=clip
         )
@@ -232,9 +247,27 @@ class _Reader:
             self.nodes.append(Node("Reshape", flat, (name,), flat, {"channels_last": True}))
             name = flat
         bias = self.bias(operator, x, weight)
-        self.add(operator, "Gemm", (name,), {}, weight=weight, bias=bias, clip=_clip(operator))
+        self.add(operator, "Gemm", (name,), {}, weight=weight, bias=bias, clip=clip_of(operator))
+
+    def function(self, operator: Operator) -> None:
+        name, y = self.input(operator), self.output(operator)
+        x = self.formats[name]
+        if x.shape != y.shape:
+            raise UnreadableError("its output has another shape")
+        self.lookup(operator, name, table(operator.code, operator.options, x, y, self.runtime))
+
+    def lookup(self, operator: Operator, name: str, integers: np.ndarray) -> None:
+        """A table of the integers that the output has for each input."""
+        y = self.output(operator)
+        self.add(operator, "Lookup", (name,), {"values": (integers - y.zero_point) * y.scale})
 
     def join(self, operator: Operator) -> None:
+        constants = [place for place in (0, 1) if self.tensor(operator, place).place is not None]
+        if len(constants) == 1:
+            self.join_constant(operator, constants[0])
+            return
+        if operator.code == "SUB":
+            raise UnreadableError("it reads two computed tensors: one must be a constant number")
         names, y = (self.input(operator, 0), self.input(operator, 1)), self.output(operator)
         for shape in (self.formats[name].shape for name in names):
             if len(shape) != len(y.shape) or any(
@@ -242,13 +275,144 @@ class _Reader:
             ):
                 raise UnreadableError(f"{shape} cannot be repeated to {y.shape} over sizes of 1")
         op_type = {"ADD": "Add", "MUL": "Mul"}[operator.code]
-        self.add(operator, op_type, names, {}, clip=_clip(operator))
+        self.add(operator, op_type, names, {}, clip=clip_of(operator))
+
+    def join_constant(self, operator: Operator, place: int) -> None:
+        """With a number, a function of one value; a product with a number for each channel, a convolution."""
+        name, y = self.input(operator, 1 - place), self.output(operator)
+        x, tensor = self.formats[name], self.tensor(operator, place)
+        c, q = steps_of(tensor), self.values(tensor, "INT8").astype(np.int64)
+        if x.shape != y.shape:
+            raise UnreadableError(f"it repeats its input {x.shape} to {y.shape}")
+        lo, hi = (None if value is None else bound(self.runtime, value, y) for value in clip_of(operator))
+        if q.size == 1:
+            found = with_number(operator.code, place == 0, x, c, int(q.reshape(-1)[0]), y, self.runtime)
+            self.lookup(operator, name, np.clip(np.clip(found, lo, hi), -128, 127))
+            return
+        count = x.shape[0] if len(x.shape) == 3 else x.shape[-1]
+        if operator.code != "MUL" or q.size != count or q.shape[-1] != count:
+            raise UnreadableError(
+                f"its constant {tensor.name} has shape {q.shape}: a number can be read, and in MUL one for each channel"
+            )
+        image = self.image(name)
+        output = self.file.tensors[operator.outputs[0]].name
+        parameters = layer(q.reshape(-1, 1, 1, 1) - c.zero_point, c.scale, x, output)
+        self.add_image(operator, image, window((1, 1), (1, 1), count), parameters, clip_of(operator))
+
+    def image(self, name: str) -> str:
+        """A tensor as an image: the last axis counts channels, the one before it rows."""
+        x = self.formats[name]
+        if len(x.shape) == 3:
+            return name
+        if len(x.shape) > 3:
+            raise UnreadableError(f"{name} has shape {x.shape}: up to 3 axes besides the batch can be read")
+        seen = f"{name} as an image of its own"
+        if seen not in self.formats:
+            shape = (x.shape[-1], *x.shape[:-1], *(1,) * (3 - len(x.shape)))
+            self.formats[seen] = replace(x, shape=shape)
+            self.nodes.append(Node("Reshape", seen, (name,), seen, {"channels_last": True}))
+        return seen
+
+    def add_image(
+        self,
+        operator: Operator,
+        image: str,
+        attributes: dict,
+        parameters: tuple[Parameter, Parameter],
+        clip: tuple[float | None, float | None] = (None, None),
+    ) -> None:
+        """A convolution of an image that gives the operator's output, in the output's shape."""
+        y, (weight, bias) = self.output(operator), parameters
+        if len(y.shape) == 3:
+            self.add(operator, "Conv", (image,), attributes, clip=clip, weight=weight, bias=bias)
+            return
+        made = f"{self.file.tensors[operator.outputs[0]].name} as an image"
+        x = self.formats[image]
+        sizes = (
+            (size - kernel) // stride + 1
+            for size, kernel, stride in zip(
+                x.shape[1:], attributes["kernel_shape"], attributes["strides"], strict=True
+            )
+        )
+        self.formats[made] = replace(y, shape=(len(weight.q), *sizes))
+        self.nodes.append(Node("Conv", made, (image,), made, attributes, weight, bias, clip))
+        self.add(operator, "Reshape", (made,), {"channels_last": True})
+
+    def transpose(self, operator: Operator) -> None:
+        name, y = self.input(operator), self.output(operator)
+        x, given = self.formats[name], [int(axis) for axis in self.constant(operator, 1).reshape(-1)]
+        check_same_steps(x, y)
+        rank = len(x.shape) + 1
+        if sorted(given) != list(range(rank)) or given[0] != 0:
+            raise UnreadableError(f"it brings the axes into the order {given}, the batch must stay first")
+        order = (0, 2, 3, 1) if rank == 4 else tuple(range(rank))  # logical axis of each axis of the file
+        perm = [0] * rank
+        for axis, source in enumerate(given):
+            perm[order[axis]] = order[source]
+        if tuple(x.shape[axis - 1] for axis in perm[1:]) != y.shape:
+            raise UnreadableError(f"its output has shape {y.shape}")
+        self.add(operator, "Transpose", (name,), {"perm": tuple(perm)})
+
+    def slice(self, operator: Operator) -> None:
+        shape = self.tensor(operator, 0).shape
+        first, sizes = (self.constant(operator, place).reshape(-1).tolist() for place in (1, 2))
+        if not len(first) == len(sizes) == len(shape):
+            raise UnreadableError("it does not say where each axis begins and ends")
+        counts = [size - at if n == -1 else n for size, at, n in zip(shape, first, sizes, strict=True)]
+        self.pick(operator, first, [1] * len(shape), counts)
+
+    def strided_slice(self, operator: Operator) -> None:
+        shape, options = self.tensor(operator, 0).shape, operator.options
+        ends = [self.constant(operator, place).reshape(-1).tolist() for place in (1, 2, 3)]
+        if any(len(end) != len(shape) for end in ends):
+            raise UnreadableError("it does not say where each axis begins and ends")
+        if options.get("EllipsisMask", 0) or options.get("NewAxisMask", 0) or options.get("Offset", False):
+            raise UnreadableError("it adds axes, or counts from where it begins")
+        first, counts = [], []
+        masks = [options.get(name, 0) for name in ("BeginMask", "EndMask", "ShrinkAxisMask")]
+        for axis, (size, begin, end, step) in enumerate(zip(shape, *ends, strict=True)):
+            if step < 1:
+                raise UnreadableError("it counts backwards")
+            free = [mask >> axis & 1 for mask in masks]
+            begin, end, _ = slice(None if free[0] else begin, None if free[1] else end).indices(size)
+            first.append(begin)
+            counts.append(1 if free[2] else max(0, -(-(end - begin) // step)))
+        self.pick(operator, first, ends[2], counts)
+
+    def pick(self, operator: Operator, first: list[int], steps: list[int], counts: list[int]) -> None:
+        """Some rows, columns and channels of a tensor, by the axes of the file."""
+        name, y = self.input(operator), self.output(operator)
+        x, shape = self.formats[name], self.tensor(operator, 0).shape
+        check_same_steps(x, y)
+        inside = all(
+            at >= 0 and n >= 1 and at + (n - 1) * step < size
+            for size, at, n, step in zip(shape, first, counts, steps, strict=True)
+        )
+        if not inside or math.prod(counts) != math.prod(y.shape):
+            raise UnreadableError(f"its output has shape {y.shape}, or it reads beyond {shape}")
+        self.image(name)  # refuses more axes
+        missing = 4 - len(shape)
+        at, by, n = (
+            [*values[1:-1], *[fill] * missing, values[-1]]
+            for values, fill in ((first, 0), (steps, 1), (counts, 1))
+        )
+        image = self.image(name)
+        output, form = self.file.tensors[operator.outputs[0]].name, self.formats[image]
+        q, attributes = places(form, (at[0], at[1]), (by[0], by[1]), (n[0], n[1]))
+        if q.shape[2:] == (1, 1) and (by[0], by[1]) == (1, 1):
+            q, attributes = channels(form, at[2], by[2], n[2])
+        elif n[2] != form.shape[0]:
+            rows = f"{output} with all channels"
+            self.formats[rows] = replace(form, shape=(form.shape[0], n[0], n[1]))
+            self.nodes.append(Node("Conv", rows, (image,), rows, attributes, *layer(q, 1.0, form, rows)))
+            image, (q, attributes) = rows, channels(form, at[2], by[2], n[2])
+        self.add_image(operator, image, attributes, layer(q, 1.0, form, output))
 
     def pool(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
         x = self.formats[name]
-        _images(x, y)
-        _same_steps(x, y)
+        check_images(x, y)
+        check_same_steps(x, y)
         options = operator.options
         kernel = options["FilterHeight"], options["FilterWidth"]
         attributes = self.sizes(operator, x, y, kernel)
@@ -257,7 +421,7 @@ class _Reader:
         if operator.code == "AVERAGE_POOL_2D":
             attributes["count_include_pad"] = 0
         op_type = {"AVERAGE_POOL_2D": "AveragePool", "MAX_POOL_2D": "MaxPool"}[operator.code]
-        self.add(operator, op_type, (name,), attributes, clip=_clip(operator))
+        self.add(operator, op_type, (name,), attributes, clip=clip_of(operator))
 
     def mean(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
@@ -278,8 +442,8 @@ class _Reader:
     def pad(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
         x = self.formats[name]
-        _images(x, y)
-        _same_steps(x, y)
+        check_images(x, y)
+        check_same_steps(x, y)
         pads, value = self.constant(operator, 1), 0.0
         if pads.shape != (4, 2) or pads[0].any() or pads.min() < 0:
             raise UnreadableError("it pads other axes than height, width and channels")
@@ -295,7 +459,7 @@ class _Reader:
     def reshape(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
         x = self.formats[name]
-        _same_steps(x, y)
+        check_same_steps(x, y)
         if math.prod(x.shape) != math.prod(y.shape):
             raise UnreadableError("it changes the number of elements")
         self.add(operator, "Reshape", (name,), {"channels_last": True})
@@ -304,7 +468,7 @@ class _Reader:
         names = tuple(self.input(operator, place) for place in range(len(operator.inputs)))
         y, parts = self.output(operator), [self.formats[name] for name in names]
         for part in parts:
-            _same_steps(part, y)
+            check_same_steps(part, y)
         rank = len(y.shape) + 1
         axis = operator.options["Axis"] % rank
         logical = {0: 0, 1: 2, 2: 3, 3: 1}[axis] if rank == 4 else axis
@@ -315,7 +479,7 @@ class _Reader:
         others = {(*p.shape[: logical - 1], *p.shape[logical:]) for p in parts}
         if tuple(shape) != y.shape or len(others) > 1:
             raise UnreadableError("the shapes of its inputs do not fit")
-        self.add(operator, "Concat", names, {"axis": logical}, clip=_clip(operator))
+        self.add(operator, "Concat", names, {"axis": logical}, clip=clip_of(operator))
 
     def requantize(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
@@ -335,17 +499,19 @@ class _Reader:
         values = self.file.constant(tensor)
         if values is None:
             raise UnreadableError(f"its input {tensor.name} is no constant")
+        if values.dtype.kind not in "iu":
+            raise UnreadableError(f"its input {tensor.name} is {tensor.type}, not integers")
         return values.astype(np.int64)
 
     def weight(self, operator: Operator) -> Parameter:
         tensor, number = self.tensor(operator, 1), operator.inputs[1]
         if number not in self.parameters:
             axis = _WEIGHT_AXIS[operator.code]
-            self.parameters[number] = _weight(
+            self.parameters[number] = weight_of(
                 tensor, self.values(tensor, "INT8"), axis, number in self.shared
             )
             if number in self.shared:
-                self.notes.append(_stays(tensor))
+                self.notes.append(stays(tensor))
         return self.parameters[number]
 
     def bias(self, operator: Operator, x: Format, weight: Parameter) -> Parameter:
@@ -366,7 +532,7 @@ class _Reader:
         )
         if known.scale != scale:
             raise UnreadableError(f"its bias {tensor.name} is also another layer's, in another scale")
-        if number in self.shared and (note := _stays(tensor)) not in self.notes:
+        if number in self.shared and (note := stays(tensor)) not in self.notes:
             self.notes.append(note)
         return known
 
@@ -377,90 +543,3 @@ class _Reader:
         if values is None:
             raise UnreadableError(f"{tensor.name} is no constant, or its bytes do not fill its shape")
         return values
-
-
-def _format(tensor: Tensor) -> Format:
-    if tensor.variable:
-        raise UnreadableError(f"{tensor.name} is a state that is kept between calls")
-    if tensor.type != "INT8":
-        hybrid = tensor.type == "FLOAT32"
-        what = "hybrid or not quantized: quantize it fully, activations too" if hybrid else "not INT8"
-        raise UnreadableError(f"{tensor.name} is {tensor.type} ({what})")
-    if len(tensor.scale) != 1 or len(tensor.zero_point) != 1:
-        raise UnreadableError(f"{tensor.name} does not have one scale and one zero point")
-    (scale,), (zero_point,) = tensor.scale, tensor.zero_point
-    if not (math.isfinite(scale) and scale > 0) or not -128 <= zero_point <= 127:
-        raise UnreadableError(f"the scale of {tensor.name} is {scale:g}, its zero point {zero_point}")
-    batch, *shape = tensor.shape or (0,)
-    if batch != 1 or not 1 <= len(shape) <= 4 or min(shape) < 1:
-        raise UnreadableError(f"{tensor.name} has shape {tensor.shape}: give a batch of 1, and 2 to 5 axes")
-    channels_first = (shape[2], shape[0], shape[1]) if len(shape) == 3 else tuple(shape)
-    return Format(scale, zero_point, "s8", channels_first)
-
-
-def _weight(tensor: Tensor, q: np.ndarray, axis: int, frozen: bool) -> Parameter:
-    """A weight with its outputs first."""
-    if q.ndim != (2 if axis == 0 and q.ndim == 2 else 4):
-        raise UnreadableError(f"its weight {tensor.name} has shape {q.shape}")
-    if axis == 3 and len(q) != 1:
-        raise UnreadableError(f"its weight {tensor.name} has shape {q.shape}, not one row")
-    outputs = q.shape[axis]
-    if any(tensor.zero_point):
-        raise UnreadableError(
-            f"its weight {tensor.name} is asymmetric: a zero point other than 0 (convert to symmetric int8)"
-        )
-    scales = np.array(tensor.scale)
-    if scales.size not in (1, outputs) or not (np.isfinite(scales) & (scales > 0)).all():
-        raise UnreadableError(
-            f"the scales of its weight {tensor.name} are not positive, or not one per output"
-        )
-    if scales.size > 1 and tensor.axis != axis:
-        raise UnreadableError(
-            f"the scales of its weight {tensor.name} count axis {tensor.axis}, not its outputs"
-        )
-    if q.size == 0 or q.min() < -Q_MAX["s8"]:
-        raise UnreadableError(f"its weight {tensor.name} is empty, or holds -128 (convert to symmetric int8)")
-    if q.ndim == 4:
-        q = q.transpose(0, 3, 1, 2) if axis == 0 else q[0].transpose(2, 0, 1)[:, None]
-    return Parameter(tensor.name, q.astype(np.int64), "s8", tensor.scale, frozen)
-
-
-def _images(x: Format, y: Format) -> None:
-    if len(x.shape) != 3 or len(y.shape) != 3:
-        raise UnreadableError(
-            f"it reads {x.shape} and writes {y.shape}: height, width and channels are needed"
-        )
-
-
-def _same_steps(x: Format, y: Format) -> None:
-    if (x.scale, x.zero_point) != (y.scale, y.zero_point):
-        raise UnreadableError("its input and output differ in scale or zero point: equal formats are needed")
-
-
-def _clip(operator: Operator) -> tuple[float | None, float | None]:
-    activation = operator.options.get("FusedActivationFunction", 0)
-    if activation not in _CLIPS:
-        raise UnreadableError(f"its fused activation {activation} is none of RELU, RELU6 and RELU_N1_TO_1")
-    return _CLIPS[activation]
-
-
-def _why_not(code: str) -> str:
-    if code.startswith("custom "):
-        return "a custom operator, which only its own runtime knows"
-    if code in ("IF", "WHILE", "CALL", "CALL_ONCE"):
-        return "control flow"
-    return "not supported"
-
-
-def _shared(file: TfliteFile, found: Body) -> set[int]:
-    """Constants that share their bytes with another that some operator reads."""
-    readers: dict[int, set[int]] = {}
-    for operator in found.operators:
-        for number in operator.inputs:
-            if number >= 0 and file.tensors[number].place is not None:
-                readers.setdefault(file.tensors[number].buffer, set()).add(number)
-    return {number for numbers in readers.values() if len(numbers) > 1 for number in numbers}
-
-
-def _stays(tensor: Tensor) -> str:
-    return f"{tensor.name} shares its bytes in the file with another tensor, and stays as it is"
