@@ -1,10 +1,13 @@
 """From the user's samples to the integers a program reads."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.data.rows import finite_rows, rows_of
 from stepforward.errors import StepforwardError
+from stepforward.network.runtimes import RUNTIMES
 from stepforward.program.layout import LOGICAL_OF, STORED_OF
 from stepforward.program.model import Program
 
@@ -19,7 +22,7 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
 
     Returns:
         s8, stored order, shape (n, H, W, C): `round(x / scale) + zero_point`, half to even as in ONNX QuantizeLinear,
-        or half away from zero where its metadata name a runtime of TensorFlow Lite files; saturated. Where they have
+        or half away from zero where its metadata name a runtime that does so; saturated. Where they have
         `input_scaling`, `(x - offset) * factor` takes the place of x, one float32 offset and factor per channel: along
         axis 1, or along its `axis`.
 
@@ -37,7 +40,7 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
     finite = finite_rows(x)
     if not finite.all():
         raise StepforwardError(f"sample {int(np.argmin(finite))} holds NaN or Inf", "remove or repair it")
-    order, nearest = (0, *(axis + 1 for axis in stored)), _away if "runtime" in program.metadata else np.rint
+    order, nearest = (0, *(axis + 1 for axis in stored)), _nearest(program)
     integers, first = np.empty((len(x), *tensor.shape), np.int8), 0
     for block in rows_of(x).blocks():
         with np.errstate(over="ignore"):  # what leaves float32's range saturates as Inf does in ONNX
@@ -54,6 +57,11 @@ def sample_axes(program: Program) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if program.metadata.get("channels_last") is True:
         return tuple(range(rank)), tuple(range(rank))
     return STORED_OF[rank], LOGICAL_OF[rank]
+
+
+def _nearest(program: Program) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    runtime = RUNTIMES.get(program.metadata.get("runtime", ""))
+    return np.rint if runtime is None or runtime.even else _away
 
 
 def _away(value: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -166,9 +166,9 @@ class Settings:
     )
     runtime: str = _row(
         "auto",
-        "Of a TensorFlow Lite file: whose integers its program computes, to the last bit. tflm: TensorFlow Lite Micro; "
-        "cmsis: with CMSIS-NN; litert: LiteRT as it is installed (XNNPACK); litert-ref: its reference kernels. auto: "
-        "tflm.",
+        "Of an int8 file: whose integers its program computes, to the last bit. Of a TensorFlow Lite file tflm: "
+        "TensorFlow Lite Micro; cmsis: with CMSIS-NN; litert: LiteRT as it is installed (XNNPACK); litert-ref: its "
+        "reference kernels. ort: ONNX Runtime, of an ONNX file that another tool quantized. auto: tflm or ort.",
         "NAME",
         choices=("auto", *RUNTIMES),
         decides=True,

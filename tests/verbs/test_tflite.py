@@ -52,7 +52,7 @@ def test_a_run_returns_the_file_with_other_integers(path, run):
     assert (run.bits, run.settings["runtime"]) == ("8w8a", "litert-ref")
     assert run.settings["low_bits"] == "master"  # whose scales stay
     assert not (out / "adapted.onnx").exists() and (out / "adapted.sfp").exists()
-    assert "not matched first: the scales of a .tflite file stay as they are" in run.notes
+    assert "not matched first: the scales of a TensorFlow Lite file stay as they are" in run.notes
 
 
 def test_the_runtime_computes_the_logits_that_were_measured(path, run):

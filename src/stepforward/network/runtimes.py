@@ -11,23 +11,40 @@ class Runtime(NamedTuple):
 
     Attributes:
         what: it is, for people.
+        files: endings of the files that it runs.
         products: the rounding of convolutions, products and means, by its name (`arithmetic.rounding.NAMES`).
         fully_connected: the same of fully connected layers.
+        even: whether samples half way between two integers become the even one, not the one away from zero.
     """
 
     what: str
+    files: str
     products: str
     fully_connected: str
+    even: bool = False
 
 
 RUNTIMES = {
-    "tflm": Runtime("TensorFlow Lite Micro, reference kernels", "twice", "twice"),
-    "cmsis": Runtime("TensorFlow Lite Micro with CMSIS-NN as it is built by default", "twice", "twice"),
-    "litert": Runtime("LiteRT as installed: XNNPACK", "float32", "float32"),
-    "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", "twice", "once"),
+    "tflm": Runtime("TensorFlow Lite Micro, reference kernels", ".tflite", "twice", "twice"),
+    "cmsis": Runtime(
+        "TensorFlow Lite Micro with CMSIS-NN as it is built by default", ".tflite", "twice", "twice"
+    ),
+    "litert": Runtime("LiteRT as installed: XNNPACK", ".tflite", "float32", "float32"),
+    "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", ".tflite", "twice", "once"),
+    "ort": Runtime("ONNX Runtime on its CPU", ".onnx", "float32", "float32", even=True),
 }
-"""Those that run TensorFlow Lite files, by the name that `--runtime` takes; the first is the default.
+"""By the name that `--runtime` takes; the first that runs a kind of file is the default for it.
 
 Two operators of XNNPACK round in ways of their own, and differ from a program's by one near a half: ADD, in a single
-rounding of 21-bit multipliers, and MEAN, whose zero point is added before it is rounded.
+rounding of 21-bit multipliers, and MEAN, whose zero point is added before it is rounded. What ONNX Runtime computes in
+float32 is said of each file (`sources.ort.floats`).
 """
+
+
+def of_files(ending: str) -> tuple[str, ...]:
+    """The names of those that run files of one kind.
+
+    >>> of_files(".onnx")
+    ('ort',)
+    """
+    return tuple(name for name, runtime in RUNTIMES.items() if runtime.files == ending)

@@ -81,7 +81,7 @@ def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path
         return Begun(prepared)
     opened = prepared.opened
     if opened.keeps_scales:
-        why = f"the scales of a {opened.suffix} file stay as they are"
+        why = f"the scales of {opened.kind} stay as they are"
         return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=(f"not matched first: {why}",))
     if opened.is_float or not opened.statistics:
         why = "the model does not say what its activations are on the data it was made for"

@@ -9,10 +9,13 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import copy_model, is_quantized
-from stepforward.network.runtimes import RUNTIMES
+from stepforward.network.runtimes import RUNTIMES, of_files
+from stepforward.sources.kept import KeptSource
 from stepforward.sources.onnx.file import load_onnx
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
 from stepforward.sources.onnx.source import FloatSource, QdqSource
+from stepforward.sources.ort.file import quantized_elsewhere
+from stepforward.sources.ort.source import OrtSource
 from stepforward.sources.source import Source
 from stepforward.sources.tflite.file import IDENTIFIER
 from stepforward.sources.tflite.source import TfliteSource
@@ -26,8 +29,8 @@ def open_source(
     Args:
         model: one of these; a `Source` is returned as it is.
         input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
-        runtime: of a TensorFlow Lite file, whose integers its programs compute (`network.runtimes`); "auto" or None
-            for the default.
+        runtime: of an int8 file, whose integers its programs compute (`network.runtimes`); "auto" or None for the
+            default.
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
@@ -35,22 +38,56 @@ def open_source(
     runtime = None if runtime == "auto" else runtime
     if runtime is not None and runtime not in RUNTIMES:
         raise StepforwardError(f"runtime = {runtime!r}", f"choose one of {', '.join(RUNTIMES)}")
-    if isinstance(model, TfliteSource):
+    if isinstance(model, KeptSource):
+        _check_runtime(runtime, model.suffix)
         return model if runtime in (None, model.runtime) else replace(model, runtime=runtime)
-    if is_tflite(model):
-        source = TfliteSource.open(model, runtime)
-        if input_shape is not None and parse_input_shape(input_shape) != source.input_shape:
-            raise StepforwardError(
-                f"{model} reads samples of shape {source.input_shape}", "leave --input-shape out"
-            )
-        return source
-    if runtime is not None:
-        raise StepforwardError(
-            f"--runtime {runtime}, but the model is no TensorFlow Lite file", "leave --runtime out"
-        )
     if isinstance(model, Source):
+        _check_runtime(runtime, "")
         return model
-    return source_of(*load_graph(model, input_shape))
+    shape = None if input_shape is None else parse_input_shape(input_shape)
+    kept = kept_source(model, shape, runtime)
+    if kept is None:
+        _check_runtime(runtime, "")
+        return source_of(*load_graph(model, input_shape))
+    if shape not in (None, kept.input_shape):
+        raise StepforwardError(
+            f"{model} reads samples of shape {kept.input_shape}", "leave --input-shape out"
+        )
+    return kept
+
+
+def kept_source(
+    model: Any, input_shape: tuple[int, ...] | None = None, runtime: str | None = None
+) -> KeptSource | None:
+    """The source of a file that is in integers already and stays as it is but for these; None for any other model.
+
+    Raises:
+        StepforwardError: it holds something unsupported, or a runtime that does not run it is named.
+    """
+    if is_tflite(model):
+        _check_runtime(runtime, TfliteSource.suffix)
+        return TfliteSource.open(model, runtime)
+    file = quantized_elsewhere(model)
+    if file is None:
+        return None
+    _check_runtime(runtime, OrtSource.suffix)
+    name = (model.graph.name or "model") if isinstance(model, ir.Model) else str(model)
+    return OrtSource.open(file, name, runtime, input_shape)
+
+
+def _check_runtime(runtime: str | None, ending: str) -> None:
+    """Refuse a runtime that does not run files of a kind; "" stands for those that name none."""
+    known = of_files(ending)
+    if runtime is None or runtime in known:
+        return
+    if known:
+        raise StepforwardError(
+            f"--runtime {runtime} runs {RUNTIMES[runtime].files} files, not {ending} files",
+            f"choose one of {', '.join(known)}",
+        )
+    raise StepforwardError(
+        f"--runtime {runtime}, but the model is no int8 file of another tool", "leave --runtime out"
+    )
 
 
 def is_tflite(model: Any) -> bool:

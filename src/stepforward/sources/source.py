@@ -44,6 +44,9 @@ class Source(ABC):
     suffix: ClassVar[str] = ".onnx"
     """How the names of its files end."""
 
+    kind: ClassVar[str] = "an ONNX model"
+    """What it is, with its article."""
+
     keeps_scales: ClassVar[bool] = False
     """Whether its scales stay as they are, so that it cannot be matched."""
 
@@ -172,6 +175,6 @@ def check_scales(source: Source, what: str) -> None:
     """
     if source.keeps_scales:
         raise StepforwardError(
-            f"{what} changes scales, and those of {source.name} stay as they are ({source.suffix})",
+            f"{what} changes scales, and those of {source.name} stay as they are: it is {source.kind}",
             f"leave {what} out, or give the float model as an .onnx file",
         )

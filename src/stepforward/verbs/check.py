@@ -19,8 +19,9 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
+from stepforward.sources.onnx.input_shape import parse_input_shape
 from stepforward.sources.onnx.support import unsupported
-from stepforward.sources.open import is_tflite, load_graph, open_source, source_of
+from stepforward.sources.open import kept_source, load_graph, source_of
 from stepforward.sources.source import Source
 
 
@@ -42,8 +43,12 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     Raises:
         StepforwardError: the file cannot be read as a model.
     """
-    if is_tflite(model):
-        return _tflite(model, input_shape)
+    try:
+        kept = kept_source(model, None if input_shape is None else parse_input_shape(input_shape))
+    except StepforwardError as error:
+        return _refused(model, error)
+    if kept is not None:
+        return _kept(kept)
     graph, name = load_graph(model, input_shape)
     found = {
         "model": name,
@@ -63,16 +68,26 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     return _supported(source, program, found)
 
 
-def _tflite(path: Any, input_shape: str | Sequence[int] | None) -> dict:
-    """The same of a TensorFlow Lite file, which has no words of its own."""
-    found: dict = {"model": str(path), "input_shape": None, "class_names": None, "preprocessing": None}
+def _refused(model: Any, error: StepforwardError) -> dict:
+    found = dict.fromkeys(("input_shape", "class_names", "preprocessing"))
+    name = (model.graph.name or "model") if isinstance(model, ir.Model) else str(model)
+    problems = [{"what": error.what, "remedy": error.remedy}]
+    return {"supported": False, "problems": problems, "model": name, **found, "notes": []}
+
+
+def _kept(source: Source) -> dict:
+    """The same of a file in integers that another tool wrote."""
+    found = {
+        "model": source.name,
+        "input_shape": list(source.input_shape),
+        "class_names": list(source.class_names) if source.class_names else None,
+        "preprocessing": source.preprocessing,
+    }
     try:
-        source = open_source(path, input_shape)
         program = lower(source.network())
     except StepforwardError as error:
-        problems = [{"what": error.what, "remedy": error.remedy}]
-        return {"supported": False, "problems": problems, **found, "notes": []}
-    return _supported(source, program, {**found, "input_shape": list(source.input_shape)})
+        return _refused(source.name, error)
+    return _supported(source, program, found)
 
 
 def _supported(source: Source, program: Program, found: dict) -> dict:

@@ -41,7 +41,7 @@ def evaluate(
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
-        runtime: of a TensorFlow Lite file, as of `adapt`.
+        runtime: of an int8 file, as of `adapt`.
         threads: of the C core; default: all cores.
         follow: match a quantized model to the samples while it sees them, one after the other, without their labels, as
             a device does: each is seen with what those before it led to. In the order of the data, which for folders is

@@ -42,7 +42,7 @@ def inspect(
         sizes: for `quanta`: what epsilon and lr are measured in, "absolute", "relative" or "kernel".
         epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1; the default of `adapt` if None.
         lr: for `quanta`: the same for a step.
-        runtime: of a TensorFlow Lite file, as of `adapt`.
+        runtime: of an int8 file, as of `adapt`.
 
     Returns:
         A dictionary of plain values; see the command `stepforward inspect --json`.

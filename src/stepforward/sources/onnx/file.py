@@ -14,10 +14,23 @@ from stepforward.sources.onnx.lenient import make_strict
 from stepforward.sources.onnx.opset import modernize, opset_of
 from stepforward.sources.other_files import refuse_other_files, unreadable
 
-_QUANTIZED_OPERATORS = {
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"),
-    *("ConvInteger", "MatMulInteger", "QGemm", "QLinearAdd", "QLinearGlobalAveragePool"),
-}
+QUANTIZED_OPERATORS = frozenset(
+    {
+        *(
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "DynamicQuantizeLinear",
+            "QLinearConv",
+            "QLinearMatMul",
+            "QGemm",
+        ),
+        *("QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool", "QLinearGlobalAveragePool"),
+        *("QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QLinearReduceMean", "QLinearWhere"),
+        *("ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+        *("DynamicQuantizeLSTM", "MatMulNBits", "QAttention", "QEmbedLayerNormalization"),
+    }
+)
+"""What float networks do not have."""
 
 
 def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> ir.Model:
@@ -60,6 +73,12 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
         model = modernize(proto, str(path))
         give_input_shape(model, input_shape, str(path))
         check_interface(model, str(path))
+    foreign = next((node for node in model.graph if node.op_type in QUANTIZED_OPERATORS), None)
+    if foreign is not None and not is_quantized(model):
+        raise StepforwardError(
+            f"{path} is already quantized by another tool ({describe(foreign)})",
+            "give its path to adapt, evaluate, predict or inspect, which read int8 files as they are",
+        )
     return model
 
 
@@ -73,7 +92,7 @@ def save_onnx(model: ir.Model, path: str | Path) -> None:
 
 
 def check_interface(model: ir.Model, source: str) -> None:
-    """Refuse what no later step could handle: several inputs, dynamic axes, NaN weights, foreign integers.
+    """Refuse what no later step could handle: several inputs, dynamic axes, NaN weights.
 
     Args:
         source: how messages name the model, e.g. its path.
@@ -92,12 +111,6 @@ def check_interface(model: ir.Model, source: str) -> None:
                 f"export the model with one of its {kind}",
             )
     _check_input(inputs[0], source)
-    foreign = next((node for node in graph if node.op_type in _QUANTIZED_OPERATORS), None)
-    if foreign is not None and not is_quantized(model):
-        raise StepforwardError(
-            f"{source} is already quantized by another tool ({describe(foreign)})",
-            "give the float model it was made from; `stepforward quantize` writes the integer model",
-        )
 
 
 def _check_input(value, source):

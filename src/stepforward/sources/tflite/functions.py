@@ -21,7 +21,7 @@ from stepforward.arithmetic.rounding import (
 )
 from stepforward.network.network import Format
 from stepforward.network.runtimes import RUNTIMES
-from stepforward.sources.tflite.problems import UnreadableError
+from stepforward.sources.problems import UnreadableError
 
 INPUTS: Int = np.arange(-128, 128, dtype=np.int64)
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +10,12 @@ from stepforward.errors import StepforwardError
 from stepforward.lowering.multipliers import bound
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.quantization.parameters import bias_scale
+from stepforward.sources.kept import Reading
+from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.ends import Body, body
 from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
 from stepforward.sources.tflite.fixed import channels, layer, places, window
 from stepforward.sources.tflite.functions import FUNCTIONS, table, with_number
-from stepforward.sources.tflite.problems import UnreadableError
 from stepforward.sources.tflite.tensors import (
     check_images,
     check_same_steps,
@@ -35,18 +36,6 @@ _REMEDY = (
     "SQUEEZE, EXPAND_DIMS, TRANSPOSE, SLICE, STRIDED_SLICE, CONCATENATION of equal formats, and SOFTMAX, QUANTIZE or "
     "DEQUANTIZE at the ends; convert the rest into these, or export ONNX"
 )
-
-
-class Reading(NamedTuple):
-    """What a file is to the rest of the package.
-
-    Attributes:
-        network: without the words of a source.
-        notes: what a user should know of it.
-    """
-
-    network: Network
-    notes: tuple[str, ...]
 
 
 def read_network(file: TfliteFile, name: str, runtime: str) -> Reading:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from stepforward.network.network import Q_MAX, Format, Parameter
+from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.ends import Body
 from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
-from stepforward.sources.tflite.problems import UnreadableError
 
 _RELU, _RELU_N1_TO_1, _RELU6 = 1, 2, 3
 _CLIPS = {

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stepforward.errors import StepforwardError
 from stepforward.network.network import Parameter
+from stepforward.sources.kept import changed
 from stepforward.sources.tflite.file import TfliteFile
 
 _STORED = {"INT8": np.int8, "INT32": np.int32}
@@ -27,25 +27,7 @@ def with_weights(
     """
     content = bytearray(file.content)
     tensors = {tensor.name: tensor for tensor in file.tensors}
-    remedy = "use the model the weights belong to"
-    for name, array in weights.items():
-        known, array = parameters.get(name), np.asarray(array)
-        if known is None:
-            raise StepforwardError(f"the model has no integer weight called {name!r}", remedy)
-        if array.dtype.kind not in "iu" or array.shape != known.q.shape:
-            raise StepforwardError(
-                f"weight {name!r} is {known.dtype} of shape {known.q.shape}, not {array.dtype} of {array.shape}",
-                remedy,
-            )
-        if np.array_equal(array, known.q):
-            continue
-        if known.frozen:
-            raise StepforwardError(
-                f"weight {name!r} has no place of its own in the file", "leave it as it is"
-            )
-        most = 127 if known.dtype == "s8" else 2**31 - 1
-        if array.size and max(int(array.max()), -int(array.min())) > most:
-            raise StepforwardError(f"weight {name!r} exceeds +-{most}", "clamp the integers to their type")
+    for name, array in changed(parameters, weights).items():
         tensor = tensors[name]
         assert tensor.place is not None  # `read` gives no parameter without one
         stored = _in_the_file(array, tensor.shape).astype(_STORED[tensor.type])
