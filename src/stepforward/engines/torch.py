@@ -103,7 +103,7 @@ class TorchEngine:
         values = {graph.inputs[0].name: torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))}
         for node in graph:
             arguments = [self._value(value, values) for value in node.inputs]
-            values[node.outputs[0].name] = _OPERATORS[node.op_type](node, *arguments)
+            values[node.outputs[0].name] = OPERATORS[node.op_type](node, *arguments)
         return values[graph.outputs[0].name]
 
     def _value(self, value, values):
@@ -165,7 +165,7 @@ def _pad(node, x, pads, value=None):
     return F.pad(x, widths, value=0.0 if value is None else float(value))
 
 
-_OPERATORS: dict[str, Callable[..., Any]] = {
+OPERATORS: dict[str, Callable[..., Any]] = {
     "Conv": _conv,
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},

@@ -18,7 +18,7 @@ CANONICAL = (
 )
 """Operators of the canonical graph."""
 
-_REWRITTEN = {
+REWRITTEN = {
     *(
         "BatchNormalization",
         "Cast",
@@ -182,7 +182,7 @@ def _reason(node, computed, known):
         return _remedy(node)
     if operator in _OVER_CLASSES and _ends(node):
         return None
-    return None if operator in CANONICAL or operator in _REWRITTEN else _remedy(node)
+    return None if operator in CANONICAL or operator in REWRITTEN else _remedy(node)
 
 
 def _ends(node):
@@ -211,7 +211,7 @@ _DOMAINS = {
     "ai.onnx.ml": "only neural networks can be adapted, not trees or other classical models",
 }
 
-_BY_REMEDY = {
+REFUSED = {
     "train with BatchNorm, which is folded into the layer before it": (
         *("GroupNormalization", "InstanceNormalization", "LRN", "LpNormalization"),
         *("MeanVarianceNormalization", "RMSNormalization"),
@@ -254,4 +254,6 @@ _BY_REMEDY = {
         *("QLinearMatMul", "QuantizeLinear"),
     ),
 }
-_REMEDIES = {operator: remedy for remedy, operators in _BY_REMEDY.items() for operator in operators}
+"""Operators that are refused wherever they stand, or where a pass cannot rewrite them, by what to do about them."""
+
+_REMEDIES = {operator: remedy for remedy, operators in REFUSED.items() for operator in operators}

@@ -30,6 +30,31 @@ from stepforward.sources.tflite.tensors import (
 
 _SAME, _VALID = 0, 1
 _WEIGHT_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+NODES = {
+    "CONV_2D": "Conv",
+    "DEPTHWISE_CONV_2D": "Conv",
+    "FULLY_CONNECTED": "Gemm",
+    "ADD": "Add",
+    "MUL": "Mul",
+    "SUB": "Lookup",
+    **dict.fromkeys(FUNCTIONS, "Lookup"),
+    "AVERAGE_POOL_2D": "AveragePool",
+    "MAX_POOL_2D": "MaxPool",
+    "MEAN": "GlobalAveragePool",
+    "PAD": "Pad",
+    "PADV2": "Pad",
+    "RESHAPE": "Reshape",
+    "SQUEEZE": "Reshape",
+    "EXPAND_DIMS": "Reshape",
+    "TRANSPOSE": "Transpose",
+    "SLICE": "Conv",
+    "STRIDED_SLICE": "Conv",
+    "CONCATENATION": "Concat",
+    "QUANTIZE": "Clip",
+}
+"""What each operator becomes; ADD and MUL with a constant number become a Lookup too, MUL with one for each channel a
+Conv."""
+
 _REMEDY = (
     "supported: int8 models of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, MUL, SUB of a constant, "
     "AVERAGE_POOL_2D, MAX_POOL_2D, MEAN over height and width, LOGISTIC, TANH, HARD_SWISH, LEAKY_RELU, PAD, RESHAPE, "
@@ -100,35 +125,28 @@ class _Reader:
 
     def take(self, operator: Operator) -> None:
         take = {
-            "CONV_2D": self.conv,
-            "DEPTHWISE_CONV_2D": self.conv,
-            "FULLY_CONNECTED": self.fully_connected,
-            "ADD": self.join,
-            "SUB": self.join,
-            "MUL": self.join,
-            **dict.fromkeys(FUNCTIONS, self.function),
-            "TRANSPOSE": self.transpose,
-            "SLICE": self.slice,
-            "STRIDED_SLICE": self.strided_slice,
-            "AVERAGE_POOL_2D": self.pool,
-            "MAX_POOL_2D": self.pool,
-            "MEAN": self.mean,
-            "PAD": self.pad,
-            "PADV2": self.pad,
-            "RESHAPE": self.reshape,
-            "SQUEEZE": self.reshape,
-            "EXPAND_DIMS": self.reshape,
-            "CONCATENATION": self.concat,
-            "QUANTIZE": self.requantize,
-        }.get(operator.code)
+            "Conv": self.conv,
+            "Gemm": self.fully_connected,
+            "Add": self.join,
+            "Mul": self.join,
+            "Lookup": self.function,
+            "AveragePool": self.pool,
+            "MaxPool": self.pool,
+            "GlobalAveragePool": self.mean,
+            "Pad": self.pad,
+            "Reshape": self.reshape,
+            "Transpose": self.transpose,
+            "Concat": self.concat,
+            "Clip": self.requantize,
+        } | {"SUB": self.join, "SLICE": self.slice, "STRIDED_SLICE": self.strided_slice}
         self.written.update(operator.outputs)
-        if take is None:
+        if operator.code not in NODES:
             raise UnreadableError(why_not(operator.code))
         if len(operator.outputs) != 1:
             raise UnreadableError(f"it has {len(operator.outputs)} outputs")
         try:
             with np.errstate(over="ignore"):  # a scale out of range is refused where it is used
-                take(operator)
+                take[operator.code if operator.code in take else NODES[operator.code]](operator)
         except ValueError as error:  # a ratio of scales that no multiplier holds
             raise UnreadableError(str(error)) from error
 
@@ -263,8 +281,7 @@ class _Reader:
                 s not in (1, w) for s, w in zip(shape, y.shape, strict=True)
             ):
                 raise UnreadableError(f"{shape} cannot be repeated to {y.shape} over sizes of 1")
-        op_type = {"ADD": "Add", "MUL": "Mul"}[operator.code]
-        self.add(operator, op_type, names, {}, clip=clip_of(operator))
+        self.add(operator, NODES[operator.code], names, {}, clip=clip_of(operator))
 
     def join_constant(self, operator: Operator, place: int) -> None:
         """With a number, a function of one value; a product with a number for each channel, a convolution."""
@@ -409,8 +426,7 @@ class _Reader:
             raise UnreadableError("its output has other channels than its input")
         if operator.code == "AVERAGE_POOL_2D":
             attributes["count_include_pad"] = 0
-        op_type = {"AVERAGE_POOL_2D": "AveragePool", "MAX_POOL_2D": "MaxPool"}[operator.code]
-        self.add(operator, op_type, (name,), attributes, clip=clip_of(operator))
+        self.add(operator, NODES[operator.code], (name,), attributes, clip=clip_of(operator))
 
     def mean(self, operator: Operator) -> None:
         name, y = self.input(operator), self.output(operator)
