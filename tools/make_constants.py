@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepforward.arithmetic.tables import alias_table, cos_table, exp2_table, log2_table
+from stepforward.arithmetic.tables import alias_table, cos_table, exp2_table, log2_table, tanh_table
 
 TARGET = Path(__file__).parents[1] / "src" / "stepforward" / "core" / "base" / "tables.c"
 
@@ -29,6 +29,7 @@ def tables_source() -> str:
         _array("int32_t sfi_table_exp2[257]", exp2_table()),
         _array("int32_t sfi_table_log2[257]", log2_table()),
         _array("int32_t sfi_table_cos[257]", cos_table()),
+        _array("int16_t sfi_table_tanh[513]", tanh_table()),
         _array("uint16_t sfi_table_alias[256]", keep + 256 * (alias + 128)),
         "#if SFI_X86 /* for shuffles of sixteen entries */",
         _array("uint8_t sfi_table_keep_steps[256]", _steps(keep)),

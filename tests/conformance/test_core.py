@@ -26,6 +26,7 @@ from random_programs import (
     matmul_programs,
     move_programs,
     pool_programs,
+    recurrent_programs,
     softmax_programs,
     tiled_programs,
     wide_sum_programs,
@@ -64,6 +65,7 @@ programs = st.one_of(
     layer_norm_programs(),
     matmul_programs(),
     wide_sum_programs(),
+    recurrent_programs(),
 )
 memories = st.sampled_from(sorted(CHOICES))
 
@@ -244,7 +246,12 @@ plans = st.builds(
     schedule=st.sampled_from(["constant", "linear", "cosine"]),
 )
 weighted = st.one_of(
-    conv_programs(), tiled_programs(), depthwise_programs(), fully_connected_programs(), layer_norm_programs()
+    conv_programs(),
+    tiled_programs(),
+    depthwise_programs(),
+    fully_connected_programs(),
+    layer_norm_programs(),
+    recurrent_programs(),
 )
 
 
@@ -290,7 +297,11 @@ def test_a_whole_network_trains_to_the_same_weights(dtype, per_channel, cut, sha
 
 
 low_bit_weights = st.one_of(
-    conv_programs(), depthwise_programs(), fully_connected_programs(), layer_norm_programs()
+    conv_programs(),
+    depthwise_programs(),
+    fully_connected_programs(),
+    layer_norm_programs(),
+    recurrent_programs(),
 ).filter(lambda program: program.tensors[0].dtype != "s16")
 
 

@@ -117,7 +117,7 @@ def test_an_operator_that_only_rounds_by_the_contract_is_refused_with_another():
 
 @pytest.mark.parametrize(
     ("features", "named"),
-    [(0b110000100, r"feature 7 \(recurrent operators\)"), (1 << 31, "feature 31, which")],
+    [(0b1100000100, r"feature 8 \(several inputs\)"), (1 << 31, "feature 31, which")],
 )
 def test_the_lowest_feature_that_is_not_known_is_named(features, named):
     content = sealed(CONTENT[:24] + struct.pack("<I", features) + CONTENT[28:])

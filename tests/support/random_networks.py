@@ -274,6 +274,19 @@ class Builder:
         fields = self.weights((rows, length), rows, dtype, ("divide", length), length)
         return self.op("fully_connected", [at], self.add((rows,), out), **fields, **self.clip(out))
 
+    def recurrent(self, at, kind):
+        """A layer that reads the input for each of its gates, as s16, and gives a tensor of the input's shape."""
+        x = self.tensors[at]
+        hidden, rows = x.shape[-1], kind.gates * x.shape[-1]
+        shape, whole = (*x.shape[:-1], rows), {"lo": S16[0], "hi": S16[1]}
+        pairs = {"rescale": self.pairs(kind.gates, 15), "axis": len(shape) - 1}
+        many = self.op("concat", [at] * kind.gates, self.add(shape), **pairs)
+        zero = replace(x, zero_point=0)
+        wide = self.op("rescale", [many], self.add(shape, "s16", zero), rescale=self.pairs(1, 8), **whole)
+        fields = self.weights((rows, hidden), rows, "s16", ("divide", hidden), hidden)
+        fields |= {"output_rescale": (32768, 23), "reverse": bool(self.rng.integers(2)), **self.clip("s8")}
+        return self.op(kind.kind, [wide], self.add(x.shape), **fields)
+
     def between(self, at, kind=None):
         """Nothing, or an operator without weights."""
         rng, x = self.rng, self.tensors[at]
@@ -302,6 +315,8 @@ class Builder:
         if kind == "matmul":
             fields = {"rescale": self.pairs(1, 20), "transposed": True, **self.clip("s8")}
             return self.op("matmul", [at, at], self.add((*x.shape[:-1], x.shape[-2])), **fields)
+        if kind in ("gru", "lstm"):
+            return self.recurrent(at, BY_KIND[kind])
         if kind == "reshape":
             return self.op("reshape", [at], self.add((x.elements,), like=x))
         if len(x.shape) != 3:

@@ -10,8 +10,10 @@ from loss_scale import loss_scale
 from stepforward.arithmetic.rounding import CONTRACT, FLOAT, ONCE, TWICE, float_multiplier, q31_multiplier
 from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
+from stepforward.operators.gru import Gru
 from stepforward.operators.layer_norm import LayerNorm
 from stepforward.operators.lookup import Lookup
+from stepforward.operators.lstm import Lstm
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.softmax import Softmax
@@ -333,6 +335,30 @@ def wide_sum_programs(draw):
     what = Add(rescale=((mult_a, shift), (mult_b, shift)), **clip(draw, dtype))
     ops = (first, Op("sum", what, draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])), 2))
     return plan_arena(Program((x, wide, activation(draw, "y", x.shape, dtype)), ops, 0, 2, 0, b""))
+
+
+@st.composite
+def recurrent_programs(draw):
+    """A layer of either kind over the input as s16; hidden sizes below, at and above those of vectors, odd and even."""
+    kind = draw(st.sampled_from([Gru, Lstm]))
+    hidden, steps = (
+        draw(st.sampled_from([1, 2, 3, 8, 17])),
+        draw(st.sampled_from([(1,), (5,), (1, 3)])),
+    )
+    rows = kind.gates * hidden
+    tensors, blob, rescale = parameters(draw, (rows, hidden), rows, "divide", hidden, hidden)
+    x = activation(draw, "x", (*steps, rows))
+    wide, first = widened(draw, x)
+    dtype = draw(st.sampled_from(["s8", "s16"]))
+    y = activation(draw, "y", (*steps, hidden), dtype)
+    own = {"reset_after": draw(st.booleans())} if kind is Gru else {"cell": draw(st.integers(0, 8))}
+    shown = draw(st.sampled_from([(1, 0), (1, 8), (32768, 15), (40000, 20), (65535, 23)]))
+    what = kind(
+        rescale=rescale, reverse=draw(st.booleans()), output_rescale=shown, **own, **clip(draw, dtype)
+    )
+    ops = (replace(first, inputs=(2,), output=3), Op("layer", what, (3,), 4, 0, 1))
+    wide = replace(wide, zero_point=0)
+    return plan_arena(Program((*tensors, x, wide, y), ops, 2, 4, 2, blob))
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""The constant tables of the contract (sections 5, 6 and 8), computed from their formulas."""
+"""The constant tables of the contract (sections 4, 5, 6 and 8), computed from their formulas."""
 
 import math
 from functools import cache
@@ -29,6 +29,12 @@ def log2_table() -> NDArray[np.int64]:
 def cos_table() -> NDArray[np.int64]:
     """`round(2^14 * (1 + cos(pi*i/256)))`, i = 0 .. 256: half a cosine from 32768 down to 0."""
     return np.array([round(2**14 * (1 + math.cos(math.pi * i / 256))) for i in range(257)], dtype=np.int64)
+
+
+@cache
+def tanh_table() -> NDArray[np.int64]:
+    """`min(round(2^15 * tanh(i/64)), 32767)`, i = 0 .. 512."""
+    return np.array([min(round(2**15 * math.tanh(i / 64)), 32767) for i in range(513)], dtype=np.int64)
 
 
 def normal_weights() -> list[int]:

@@ -41,7 +41,10 @@ def sites(program: Program) -> list[Site]:
     return [
         Site(op.name, i, channels, program.tensors[op.output].elements // channels)
         for i, op in enumerate(program.ops)
-        if op.parameters and i != last and op.what.rounding == CONTRACT and op.kind != "layer_norm"
+        if op.parameters
+        and i != last
+        and op.what.rounding == CONTRACT
+        and op.kind in ("conv", "depthwise", "fully_connected")
         if all(readers[index] == 1 for index in op.parameters)
         for channels in (program.tensors[op.bias].elements,)
     ]

@@ -6,9 +6,11 @@ from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.gru import Gru
 from stepforward.operators.join import Join
 from stepforward.operators.layer_norm import LayerNorm
 from stepforward.operators.lookup import Lookup
+from stepforward.operators.lstm import Lstm
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.multiply import Multiply
@@ -36,6 +38,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     LayerNorm,
     Softmax,
     MatMul,
+    Gru,
+    Lstm,
 )
 
 JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}

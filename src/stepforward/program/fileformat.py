@@ -12,6 +12,7 @@ from stepforward.arithmetic.rounding import FLOAT, ONCE, TWICE
 from stepforward.core.checks import refusal
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
+from stepforward.operators.recurrent import Recurrent
 from stepforward.operators.table import OPERATORS
 from stepforward.program.checks import check_metadata, check_program
 from stepforward.program.model import DTYPES, Op, Program, Tensor
@@ -36,9 +37,9 @@ FEATURES = (
 )
 """What a program may need of its reader, by bit."""
 
-INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS, WIDE_INPUTS, PRODUCTS, ROWS, TABLES = range(7)
+INTEGER_ROUNDING, FLOAT_ROUNDING, DIMENSIONS, WIDE_INPUTS, PRODUCTS, ROWS, TABLES, RECURRENT = range(8)
 """The bits of the features that this release has."""
-KNOWN = (1 << 7) - 1
+KNOWN = (1 << 8) - 1
 
 ENTRIES = {"s8": "<i1", "s16": "<i2"}
 """The type of a table's entries in the file, by the output's."""
@@ -101,6 +102,7 @@ def _features(program: Program) -> int:
         PRODUCTS: any(op.kind == "matmul" for op in program.ops),
         ROWS: any(op.kind in ("softmax", "layer_norm") for op in program.ops),
         TABLES: any(op.what.tables for op in program.ops),
+        RECURRENT: any(isinstance(op.what, Recurrent) for op in program.ops),
     }
     return sum(1 << bit for bit, given in needed.items() if given)
 

@@ -486,13 +486,13 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
     return sfi_tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;
 }
 
-/* Whether an operator's channels can be matched: it has weights that no other one reads, is neither the last such nor a
- * layer norm, and rounds by the contract. */
+/* Whether an operator's channels can be matched: it is a convolution or a fully connected operator, has weights that no
+ * other one reads, is not the last such, and rounds by the contract. */
 static int is_site(const sf_program* program, uint32_t place)
 {
     const sf_op* op = program->ops + place;
     int later = 0;
-    if (op->weight < 0 || op->kind == SFI_LAYER_NORM || sfi_rounding(op) != SFI_CONTRACT)
+    if (op->weight < 0 || op->kind > SFI_FULLY_CONNECTED || sfi_rounding(op) != SFI_CONTRACT)
         return 0;
     for (uint32_t i = 0; i < program->op_count; i++) {
         const sf_op* other = program->ops + i;

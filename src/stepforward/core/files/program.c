@@ -16,7 +16,8 @@
 #define PRODUCTS 16u
 #define ROWS 32u
 #define TABLES 64u
-#define FEATURES (INTEGER_ROUNDING | FLOAT_ROUNDING | RANK_5_6 | WIDE_INPUTS | PRODUCTS | ROWS | TABLES)
+#define RECURRENT 128u
+#define FEATURES (INTEGER_ROUNDING | FLOAT_ROUNDING | RANK_5_6 | WIDE_INPUTS | PRODUCTS | ROWS | TABLES | RECURRENT)
 #define MAX_TENSORS 16384u
 #define MAX_OPS 4096u
 #define LAST_DTYPE 5                    /* 4, 5: unsigned bytes and s64, which nothing reads yet */
@@ -233,6 +234,7 @@ static int kind_announced(const sf_program* p, const sf_op* op)
 {
     uint32_t needs = op->kind == SFI_MATMUL                                  ? PRODUCTS
                      : op->kind == SFI_SOFTMAX || op->kind == SFI_LAYER_NORM ? ROWS
+                     : op->kind == SFI_GRU || op->kind == SFI_LSTM           ? RECURRENT
                                                                              : 0;
     if ((op->kind == SFI_ADD || op->kind == SFI_MATMUL) && !sfi_reads_bytes(p, op))
         needs |= WIDE_INPUTS;

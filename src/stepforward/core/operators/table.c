@@ -19,6 +19,8 @@ static const sfi_operator* const table[] = {
     [SFI_LAYER_NORM] = &sfi_layer_norm,
     [SFI_SOFTMAX] = &sfi_softmax,
     [SFI_MATMUL] = &sfi_matmul,
+    [SFI_GRU] = &sfi_gru,
+    [SFI_LSTM] = &sfi_lstm,
 };
 
 const sfi_operator* sfi_operator_of(int32_t kind) { return kind > 0 && kind < SFI_KINDS ? table[kind] : NULL; }
