@@ -129,10 +129,10 @@ def cut(file: OrtFile) -> tuple[bytes, list[str]]:
 
 
 def layers(file: OrtFile, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Integers of every layer, by the definition, by the names of the file."""
+    """Integers of every layer, by the definition, by the names of the file; x as the file reads it."""
     program = lower(read_network(file, "m", "ort").network)
-    given = {program.input: quantize_input(program, x).astype(np.int64)}
-    values = run(program, program.ops, unpack_all(program), given)
+    q = quantize_input(program, x) if x.dtype == np.float32 else _stored(x)
+    values = run(program, program.ops, unpack_all(program), {program.input: q.astype(np.int64)})
     return {program.tensors[index].name: value for index, value in values.items()}
 
 
@@ -143,7 +143,11 @@ def different(file: OrtFile, x: np.ndarray, activations="u8") -> dict[str, tuple
     for name, values in zip(names, opened.run(names, {opened.get_inputs()[0].name: x}), strict=True):
         if name in ours:  # a softmax at the end is left out, and a reshape may move nothing
             mine = ours[name]
-            theirs = values.astype(np.int64) - (128 if values.dtype == np.uint8 else 0)
-            theirs = theirs.transpose(0, 2, 3, 1) if theirs.ndim == 4 else theirs
-            found[name] = int((theirs.reshape(mine.shape) != mine).sum()), mine.size
+            found[name] = int((_stored(values).reshape(mine.shape) != mine).sum()), mine.size
     return found
+
+
+def _stored(values: np.ndarray) -> np.ndarray:
+    """Bytes or int8 as engines have them."""
+    signed = values.astype(np.int64) - (128 if values.dtype == np.uint8 else 0)
+    return signed.transpose(0, 2, 3, 1) if signed.ndim == 4 else signed

@@ -64,14 +64,8 @@ def read_network(file: OrtFile, name: str, runtime: str, shape: tuple[int, ...] 
     reader = _Reader(model.graph, fused, file.proto)
     logits, ends = logits_of(model.graph, name)
     for node in model.graph:
-        if node in ends:
-            continue
-        try:
-            reader.take(node)
-        except UnreadableError as problem:
-            reader.problems.append(f"{describe(node)}: {problem}")
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
-            reader.problems.append(f"{describe(node)} lacks an input or an attribute ({problem})")
+        if node not in ends:
+            reader.take_or_say(node)
     if reader.problems:
         raise StepforwardError(f"{name} cannot be read: {'; '.join(reader.problems)}", REMEDY)
     output = reader.written.get(logits)
@@ -141,6 +135,7 @@ class _Reader:
         self.batch = present(self.source.shape)[0]
         self.input: str | None = None
         self.problems: list[str] = []
+        self.broken: set[ir.Value] = set()
         self.nodes: list[Node] = []
         self.names: set[str] = set()
         self.formats: dict[str, Format] = {}
@@ -150,6 +145,18 @@ class _Reader:
         self.real: dict[ir.Value, str] = {}  # what dequantizes them
         self.pending: dict[ir.Value, Node] = {}  # operators whose result is not quantized yet
         self.tables: dict[ir.Value, _Table] = {}
+
+    def take_or_say(self, node: ir.Node) -> None:
+        """Read a node, or say why not; what reads the result of one that cannot be read is not said as well."""
+        if not any(value in self.broken for value in node.inputs):
+            try:
+                self.take(node)
+                return
+            except UnreadableError as problem:
+                self.problems.append(f"{describe(node)}: {problem}")
+            except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
+                self.problems.append(f"{describe(node)} lacks an input or an attribute ({problem})")
+        self.broken.update(node.outputs)
 
     def take(self, node: ir.Node) -> None:
         if node.op_type == "DequantizeLinear":
@@ -217,8 +224,6 @@ class _Reader:
             self.lookup(node, value, name, form)
         elif value in self.pending:
             self.commit(self.pending.pop(value), name, form)
-        elif value.producer() is not None and self.problems:
-            raise UnreadableError("what it reads cannot be read")
         else:
             raise UnreadableError("what it reads is not computed from 8-bit tensors")
         self.formats[name] = form
@@ -423,6 +428,9 @@ class _Reader:
         if len(x.shape) != 3:
             raise UnreadableError(f"it reads samples of shape {x.shape}: (C, H, W) is needed")
         attributes = window(node, x.shape[1:], y[1:], attribute(node, "kernel_shape"), "dilations")
+        starts = [(count - 1) * step for count, step in zip(y[1:], attributes["strides"], strict=True)]
+        if any(a >= n + b for a, n, b in zip(starts, x.shape[1:], attributes["pads"][:2], strict=True)):
+            raise UnreadableError("its last window begins in the padding")
         if node.op_type == "MaxPool":
             self.add(node, "MaxPool", (name,), attributes)
             return
