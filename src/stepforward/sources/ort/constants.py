@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 import onnx_ir as ir
+from onnx import numpy_helper
 
 from stepforward.graph.nodes import constant, present
 from stepforward.network.network import Q_MAX, Parameter
@@ -44,13 +45,19 @@ class Place(NamedTuple):
 class _Integers:
     """A constant between a QuantizeLinear or the file and a DequantizeLinear."""
 
-    name: str
+    value: ir.Value
+    array: np.ndarray
     q: np.ndarray
     dtype: ir.DataType
     scale: np.ndarray
     zero_point: np.ndarray
     axis: int
     real: bool
+
+    @property
+    def name(self) -> str:
+        """Of the constant in the file."""
+        return present(self.value.name)
 
 
 class Constants:
@@ -68,7 +75,6 @@ class Constants:
         self.places: dict[str, Place] = {}
         self.notes: list[str] = []
         self.weights: dict[tuple[str, bool], Parameter] = {}
-        self.biases: dict[str, Parameter] = {}
 
     def take(self, node: ir.Node) -> None:
         """Note a constant that is quantized or dequantized."""
@@ -88,14 +94,14 @@ class Constants:
         if array.dtype.kind != "f":
             q = array.astype(np.int64)
             self.known[node.outputs[0]] = _Integers(
-                present(value.name), q, dtype, scale.reshape(-1), zero_point.reshape(-1), axis, False
+                value, array, q, dtype, scale.reshape(-1), zero_point.reshape(-1), axis, False
             )
             return
         if dtype != ir.DataType.INT8 or zero_point.any():
             raise UnreadableError(f"{value.name!r} is quantized here, and not to symmetric INT8")
         spread = scale.reshape(-1, *(1,) * (array.ndim - 1 - axis)) if scale.size > 1 else scale.reshape(())
         q = np.clip(np.rint(array.astype(np.float32) / spread), -128, 127).astype(np.int64)
-        held = _Integers(present(value.name), q, dtype, scale.reshape(-1), zero_point.reshape(-1), axis, True)
+        held = _Integers(value, array, q, dtype, scale.reshape(-1), zero_point.reshape(-1), axis, True)
         for use in node.outputs[0].uses():
             self.known[use.node.outputs[0]] = held
 
@@ -164,7 +170,7 @@ class Constants:
             q = q.T
         scale = tuple(float(s) for s in held.scale)
         name = held.name if held.name not in self.places else f"{held.name} ({node.name})"
-        found = Parameter(name, np.ascontiguousarray(q), "s8", scale, self.frozen(held.name))
+        found = Parameter(name, np.ascontiguousarray(q), "s8", scale, self.frozen(held.name, held.array))
         self.weights[held.name, turned] = found
         self.places[name] = Place(held.name, turned, zero, scale if held.real else None)
         return found
@@ -178,7 +184,7 @@ class Constants:
             return Parameter(name, np.zeros(len(weight.q), np.int64), "s32", scale, frozen=True)
         held = self.known.get(value)
         if held is None:
-            return self.real_bias(value, scale, len(weight.q))
+            return self.real_bias(node, value, weight, scale)
         if held.dtype != ir.DataType.INT32 or held.zero_point.any():
             raise UnreadableError(
                 f"its bias {held.name!r} is {held.dtype.name}, not INT32 without a zero point"
@@ -188,42 +194,61 @@ class Constants:
                 f"its bias {held.name!r} does not have the scale of its input times its weight"
             )
         q = held.q.reshape(-1)
-        return self.placed_bias(held.name, q, scale, len(weight.q), None)
+        return self.placed_bias(node, held.value, q, weight, scale, None)
 
-    def real_bias(self, value: ir.Value, scale: tuple[float, ...], outputs: int) -> Parameter:
+    def real_bias(
+        self, node: ir.Node, value: ir.Value, weight: Parameter, scale: tuple[float, ...]
+    ) -> Parameter:
         """One that the file holds in float32, which the runtime rounds to integers."""
         array = self.array(value)
         if array.dtype != np.float32:
             raise UnreadableError(f"its bias {value.name!r} is {array.dtype}")
         steps = np.array(scale, np.float32)
         q = np.rint((array.reshape(-1) / steps).astype(np.float32)).astype(np.int64)
-        return self.placed_bias(present(value.name), q, scale, outputs, scale)
+        return self.placed_bias(node, value, q, weight, scale, scale)
 
     def placed_bias(
         self,
-        name: str,
+        node: ir.Node,
+        value: ir.Value,
         q: np.ndarray,
+        weight: Parameter,
         scale: tuple[float, ...],
-        outputs: int,
         steps: tuple[float, ...] | None,
     ) -> Parameter:
-        """A bias that has a place; where it is another layer's too, in another scale, both stay as they are."""
+        """A bias that has a place in the file; it stays where it is another layer's too, in whatever scale."""
+        name, outputs = present(value.name), len(weight.q)
         if q.shape != (outputs,):
             raise UnreadableError(f"its bias {name!r} has {q.size} numbers, it has {outputs} outputs")
         if q.size and np.abs(q).max() > Q_MAX["s32"]:
             raise UnreadableError(f"its bias {name!r} exceeds 32 bits")
-        known = self.biases.get(name)
-        if known is not None and known.scale == scale:
-            return known
-        if known is not None:
-            raise UnreadableError(f"its bias {name!r} is also another layer's, in another scale")
-        self.biases[name] = Parameter(name, q, "s32", scale, self.frozen(name))
+        if len(_layers(value)) > 1:
+            self.stays(name, "is the bias of several layers")
+            return Parameter(f"{name} ({node.outputs[0].name})", q, "s32", scale, frozen=True)
         self.places[name] = Place(name, False, 0, steps)
-        return self.biases[name]
+        return Parameter(name, q, "s32", scale, self.frozen(name, present(constant(value))))
 
-    def frozen(self, name: str) -> bool:
+    def frozen(self, name: str, values: np.ndarray) -> bool:
         """Whether the file has no place for other integers, which is noted."""
-        if constant_of(self.proto, name) is not None:
+        tensor = constant_of(self.proto, name)
+        if tensor is not None and np.array_equal(numpy_helper.to_array(tensor), values):
             return False
-        self.notes.append(f"{name} has no place of its own in the file, and stays as it is")
+        self.stays(name, "has no place of its own in the file")
         return True
+
+    def stays(self, name: str, why: str) -> None:
+        """Note a parameter that cannot change."""
+        note = f"{name} {why}, and stays as it is"
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def _layers(value: ir.Value) -> set[ir.Node]:
+    """What reads a constant, as it is or dequantized."""
+    found: set[ir.Node] = set()
+    for use in value.uses():
+        if use.node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            found |= _layers(use.node.outputs[0])
+        else:
+            found.add(use.node)
+    return found

@@ -16,6 +16,7 @@ from stepforward.network.network import Format, Network, Node
 from stepforward.sources.kept import Reading
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
+from stepforward.sources.onnx.passes.fold_constants import fold_constants
 from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
 from stepforward.sources.ort.constants import Constants
 from stepforward.sources.ort.ends import logits_of
@@ -113,6 +114,7 @@ def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.
     fix_batch(model)
     inputs[0].dtype = given  # floats, or 8-bit integers
     infer_shapes(model)
+    fold_constants(graph, kept=("QuantizeLinear", "DequantizeLinear"))
     return model, fused
 
 
@@ -183,16 +185,8 @@ class _Reader:
                 **dict.fromkeys(_RESHAPES, self.reshape),
             }.get(node.op_type)
             if compute is None:
-                if node.op_type in ("Shape", "Constant", "Gather", "Cast") and not self.reads(node):
-                    return  # part of a computed shape
                 raise UnreadableError(_why_not(node))
             compute(node)
-
-    def reads(self, node: ir.Node) -> bool:
-        """Whether a node reads an activation by its values."""
-        return node.op_type != "Shape" and any(
-            value in self.real or value in self.pending or value in self.tables for value in node.inputs
-        )
 
     # formats
 

@@ -1,6 +1,7 @@
 """Compute once what does not depend on the input: constants, shape arithmetic, transposed weights."""
 
 import math
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ _RANDOM = {
 _LARGEST = 1 << 26  # elements; more is an attack or a mistake, not shape arithmetic
 
 
-def fold_constants(graph: ir.Graph) -> bool:
+def fold_constants(graph: ir.Graph, kept: Container[str] = ()) -> bool:
     """Replace nodes with constant results by initialisers; the shapes of activations must be inferred.
 
     An initialiser computed from one other, like a transposed weight, keeps that one's name.
+
+    Args:
+        kept: operators that stay.
 
     Returns:
         Whether anything changed.
@@ -34,7 +38,9 @@ def fold_constants(graph: ir.Graph) -> bool:
     """
     changed = False
     for node in list(graph):
-        if len(node.outputs) != 1 or node.domain not in ("", "ai.onnx") or node.op_type in _RANDOM:
+        if len(node.outputs) != 1 or node.domain not in ("", "ai.onnx"):
+            continue
+        if node.op_type in _RANDOM or node.op_type in kept:
             continue
         array = _FROM_TYPES.get(node.op_type, _evaluate)(node)
         if array is None:
