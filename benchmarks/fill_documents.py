@@ -9,6 +9,7 @@ import json
 import re
 import statistics
 
+import found_files
 from common import RESULTS, ROOT, percent, table
 from learning import family_tables
 from learning import tables as learning
@@ -210,6 +211,7 @@ def main():
         for name, draw in PLOTS.items():
             (RESULTS / f"speed-{name}.svg").write_bytes(draw(speed))
     tables["time_to_accuracy"] = time_to_accuracy
+    tables["found_files"] = lambda: found_files.shown(load("found_files")["files"])
     tables["instructions"] = lambda: instructions(counts)
     tables |= learning.made(load("learning"))
     tables |= family_tables.made(load("family"), load("family_before"))

@@ -6,6 +6,7 @@ operator becomes is seen by lowering a network of it.
     python tools/make_support.py
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -80,6 +81,8 @@ SAMPLES = {
     "layer_norm": Sample({}, shape=(2, 4), output=(2, 4), weight=(4,), outputs=4),
     "softmax": Sample({}),
     "matmul": Sample({}, inputs=2, shape=(1, 4, 4), output=(1, 4, 4)),
+    "gru": Sample({}, shape=(1, 6), output=(1, 2), weight=(6, 2), outputs=6),
+    "lstm": Sample({}, shape=(1, 8), output=(1, 2), weight=(8, 2), outputs=8),
 }
 """By kind. A new operator gets its line here."""
 
@@ -182,13 +185,13 @@ def _list(values: Iterable[object], word: str = "and") -> str:
 
 def _of_operator(code: int, kind: type[Operator]) -> tuple[str, ...]:
     sample, bits = SAMPLES[kind.kind], ("s8", "s16")
+    plain = first_formats(kind)
     given = [
-        [dtype for dtype in bits if any(_opens(kind, _at(sample, place, dtype), y) for y in bits)]
+        [dtype for dtype in bits if any(_opens(kind, _at(plain, place, dtype), y) for y in bits)]
         for place in range(sample.inputs)
     ]
-    plain = ("s8",) * sample.inputs
     weights = [w for w in ("s16", "s8", "s4") if kind.parametric and _opens(kind, plain, "s8", w)]
-    writes = [y for y in bits if any(_opens(kind, (x,) * sample.inputs, y) for x in bits)]
+    writes = [y for y in bits if any(_opens(kind, _at(plain, 0, x), y) for x in bits)]
     roundings = [name for number, name in enumerate(NAMES) if _opens(kind, plain, "s8", rounding=number)]
     reads = [_bits(dtypes) for dtypes in given]
     return (
@@ -202,8 +205,14 @@ def _of_operator(code: int, kind: type[Operator]) -> tuple[str, ...]:
     )
 
 
-def _at(sample: Sample, place: int, dtype: str) -> tuple[str, ...]:
-    return tuple(dtype if i == place else "s8" for i in range(sample.inputs))
+def first_formats(kind: type[Operator]) -> tuple[str, ...]:
+    """The formats of its inputs that an operator takes, those of 8 bits first."""
+    ways = itertools.product(("s8", "s16"), repeat=SAMPLES[kind.kind].inputs)
+    return next(reads for reads in ways if _opens(kind, reads, "s8"))
+
+
+def _at(reads: tuple[str, ...], place: int, dtype: str) -> tuple[str, ...]:
+    return tuple(dtype if i == place else other for i, other in enumerate(reads))
 
 
 def _bits(dtypes) -> str:
@@ -264,7 +273,7 @@ def _origins() -> Iterator[tuple[str, ...]]:
     from stepforward.engines.torch import OPERATORS as IN_TORCH
 
     known = {name.partition(",")[0] for name in GRAPHS} | set(FUNCTIONS)
-    assert set(CANONICAL) <= known, set(CANONICAL) - known
+    assert set(CANONICAL) <= known, f"GRAPHS needs a network with {set(CANONICAL) - known}"
     for name, body in GRAPHS.items():
         node = name.partition(",")[0]
         codes = [code for code, made in NODES.items() if made == node]

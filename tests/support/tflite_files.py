@@ -6,7 +6,14 @@ import tflite
 
 from stepforward.sources.tflite.file import _OPTIONS
 
-_TYPES = {"int8": "INT8", "uint8": "UINT8", "int16": "INT16", "int32": "INT32", "float32": "FLOAT32"}
+_TYPES = {
+    "int8": "INT8",
+    "uint8": "UINT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+}
 _KINDS = {code: kind for code, (kind, _) in _OPTIONS.items()} | {"MEAN": "ReducerOptions"}
 _CODES = {"CUSTOM_THING": tflite.BuiltinOperator.CUSTOM}
 

@@ -17,8 +17,7 @@ spec.loader.exec_module(make_support)
 
 def test_every_operator_has_a_sample_that_the_core_opens():
     for kind in OPERATORS:
-        plain = ("s8",) * make_support.SAMPLES[kind.kind].inputs
-        assert make_support._opens(kind, plain, "s8"), kind.kind
+        assert len(make_support.first_formats(kind)) == make_support.SAMPLES[kind.kind].inputs
 
 
 def test_the_page_is_up_to_date():

@@ -106,3 +106,14 @@ def test_a_quantized_file_of_an_old_opset_is_not_converted(tmp_path):
     model = parse("g = GlobalAveragePool(x)\ny = Flatten(g)", opset=17)
     model.metadata_props[BITS] = "16w8a"
     assert "is quantized and uses opset 17" in refusal(model, tmp_path / "a.onnx").what
+
+
+@pytest.mark.parametrize("opset", [11, 12])
+def test_a_softmax_over_the_last_axis_of_an_image_needs_no_flattening(opset, tmp_path):
+    body = "s = Softmax<axis=3>(x) f = Flatten(s) y = Gemm<transB=1>(f, w, b)"
+    model = parse(body, opset=opset, w=ramp(3, 72), b=ramp(3))
+    onnx.save(ir.to_proto(model), tmp_path / "old.onnx")
+    graph = canonicalize(load_onnx(tmp_path / "old.onnx")).graph
+    assert [node.op_type for node in graph] == ["Softmax", "Flatten", "Gemm"]
+    x = samples(model)
+    assert np.allclose(run(graph, x), run_ort(model, x), atol=1e-6)

@@ -25,6 +25,7 @@ from stepforward.sources.onnx.passes.merge_pad import merge_pad
 from stepforward.sources.onnx.passes.name_everything import name_everything
 from stepforward.sources.onnx.passes.normalize_clip import normalize_clip
 from stepforward.sources.onnx.passes.normalize_reshape import normalize_reshape
+from stepforward.sources.onnx.passes.old_softmax import old_softmax
 from stepforward.sources.onnx.passes.one_value import one_value
 from stepforward.sources.onnx.passes.picks import picks
 from stepforward.sources.onnx.passes.positions import positions
@@ -74,6 +75,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     positive_axes(graph)
     _sums_to_adds(graph)
     remove_noops(graph)
+    old_softmax(graph)
     notes += drop_softmax(graph) + drop_sigmoid(graph)
     unshare(graph)
     normalize_clip(graph)

@@ -48,7 +48,8 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
             it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
             operators that stepforward did not write.
     """
-    refuse_other_files(Path(path))
+    path = Path(path)
+    refuse_other_files(path)
     check_regular(path)
     try:
         proto = onnx.load(str(path))
@@ -58,6 +59,11 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
         raise StepforwardError(f"cannot read {path}: {error.strerror or error}", "check the file") from error
     except Exception as error:  # protobuf and the external-data reader raise many kinds
         raise _damaged(path, error) from error
+    if proto.HasField("graph") and proto.opset_import and opset_of(proto) is None:
+        raise StepforwardError(
+            f"{path} holds operators of {', '.join(entry.domain for entry in proto.opset_import)} alone",
+            "give a neural network; trees and other classical models have no weights to adapt",
+        )
     if not proto.HasField("graph") or opset_of(proto) is None:
         raise _damaged(path, "it holds no graph, or no opset")
     try:
@@ -91,6 +97,12 @@ def save_onnx(model: ir.Model, path: str | Path) -> None:
     write_atomically(path, ir.to_proto(model).SerializeToString())
 
 
+_STREAMS = (
+    "export the model with one input and one output; if it is given a state and gives it back, export it for a whole "
+    "sample at once"
+)
+
+
 def check_interface(model: ir.Model, source: str) -> None:
     """Refuse what no later step could handle: several inputs, dynamic axes, NaN weights.
 
@@ -108,7 +120,9 @@ def check_interface(model: ir.Model, source: str) -> None:
             names = ", ".join(repr(value.name) for value in values) or "none"
             raise StepforwardError(
                 f"{source} has {len(values)} {kind} ({names}); stepforward adapts networks with one",
-                f"export the model with one of its {kind}",
+                _STREAMS
+                if len(inputs) > 1 and len(graph.outputs) > 1
+                else f"export the model with one of its {kind}",
             )
     _check_input(inputs[0], source)
 

@@ -8,9 +8,12 @@ def make_strict(proto: onnx.ModelProto) -> None:
 
     An axis of size -1 or 0 becomes dynamic. An output without a type or shape gets one where it can be inferred, and
     else float with a dynamic axis, which says nothing: shapes are inferred again in any case, so those noted for
-    inner tensors go.
+    inner tensors go. Files older than version 4 of the format list initializers among the inputs; those that do not
+    are taken for newer ones.
     """
     graph = proto.graph
+    if not {tensor.name for tensor in graph.initializer} <= {value.name for value in graph.input}:
+        proto.ir_version = max(proto.ir_version, 4)
     del graph.value_info[:]
     for value in (*graph.input, *graph.output):
         for dim in value.type.tensor_type.shape.dim:

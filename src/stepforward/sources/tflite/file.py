@@ -5,7 +5,7 @@ said in one line.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,10 @@ _OPTIONS = {
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
 }  # fmt: skip
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
+
+
+CONTROL_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE")
+_OF_STATE = ("ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE")
 
 
 class Place(NamedTuple):
@@ -190,13 +194,11 @@ def _parse(tflite: ModuleType, content: bytes, name: str) -> TfliteFile:
     model = tflite.Model.GetRootAs(content, 0)
     graphs = model.SubgraphsLength()
     _check(graphs > 0)
-    if graphs > 1:
-        raise StepforwardError(
-            f"{name} has {graphs} graphs (signatures or control flow)",
-            "convert a single function without If and While: one graph",
-        )
-    graph = model.Subgraphs(0)
     codes = _names(tflite.BuiltinOperator)
+    custom = [_code(code, codes) for code in _each(model.OperatorCodesLength, model.OperatorCodes)]
+    if graphs > 1:
+        raise _several(name, graphs, custom)
+    graph = model.Subgraphs(0)
     types = _names(tflite.TensorType)
     places = [_place(buffer, content, name) for buffer in _each(model.BuffersLength, model.Buffers)]
     tensors, seen = [], set[str]()
@@ -206,7 +208,6 @@ def _parse(tflite: ModuleType, content: bytes, name: str) -> TfliteFile:
             found = _renamed(found, number)
         seen.add(found.name)
         tensors.append(found)
-    custom = [_code(code, codes) for code in _each(model.OperatorCodesLength, model.OperatorCodes)]
     operators = [
         _operator(tflite, operator, number, custom)
         for number, operator in enumerate(_each(graph.OperatorsLength, graph.Operators))
@@ -217,6 +218,20 @@ def _parse(tflite: ModuleType, content: bytes, name: str) -> TfliteFile:
         _check(all(-1 <= i < last for i in read) and all(0 <= i < last for i in written))
     _check(all(0 <= i < last for i in (*inputs, *outputs)))
     return TfliteFile(content, tuple(tensors), tuple(operators), inputs, outputs)
+
+
+def _several(name: str, graphs: int, codes: Sequence[str]) -> StepforwardError:
+    """What a file has several graphs for."""
+    if state := [code for code in codes if code in _OF_STATE]:
+        return StepforwardError(
+            f"{name} keeps a state between calls, as streaming models do ({', '.join(sorted(set(state)))})",
+            "give the model that sees a whole sample at once, from before it was made to stream",
+        )
+    flow = [code for code in codes if code in CONTROL_FLOW]
+    what = f"control flow: {', '.join(sorted(set(flow)))}" if flow else "several signatures"
+    return StepforwardError(
+        f"{name} has {graphs} graphs ({what})", "convert a single function without If and While: one graph"
+    )
 
 
 def _check(fits: bool) -> None:

@@ -74,6 +74,7 @@ def read_network(file: TfliteFile, name: str, runtime: str) -> Reading:
     Raises:
         StepforwardError: it holds what cannot be computed as the runtime does, every operator by name.
     """
+    _refuse_floats(file, name)
     found = body(file, name)
     reader = _Reader(file, found, runtime)
     for operator in found.operators:
@@ -97,6 +98,23 @@ def read_network(file: TfliteFile, name: str, runtime: str) -> Reading:
         source=name,
     )
     return Reading(network, tuple(reader.notes))
+
+
+def _refuse_floats(file: TfliteFile, name: str) -> None:
+    """Say in one sentence that nothing is computed in int8, in place of one for each operator."""
+    computed = {file.tensors[number].type for operator in file.operators for number in operator.outputs}
+    if "FLOAT32" not in computed or "INT8" in computed:
+        return
+    constants = {tensor.type for tensor in file.tensors if tensor.place is not None}
+    kind = next((word for word, type in _FLOATS.items() if type in constants), "float32")
+    raise StepforwardError(
+        f"{name} is a TensorFlow Lite model in {kind}: its activations are floats",
+        "convert it with full integer quantization (int8 activations), or give its ONNX file, which stepforward "
+        "quantizes itself",
+    )
+
+
+_FLOATS = {"int8 weights alone (hybrid)": "INT8", "float16": "FLOAT16"}
 
 
 def describe(file: TfliteFile, operator: Operator) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from stepforward.network.network import Q_MAX, Format, Parameter
 from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.ends import Body
-from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
+from stepforward.sources.tflite.file import CONTROL_FLOW, Operator, Tensor, TfliteFile
 
 _RELU, _RELU_N1_TO_1, _RELU6 = 1, 2, 3
 _CLIPS = {
@@ -98,7 +98,7 @@ def why_not(code: str) -> str:
     """Why there is no such operator."""
     if code.startswith("custom "):
         return "a custom operator, which only its own runtime knows"
-    if code in ("IF", "WHILE", "CALL", "CALL_ONCE"):
+    if code in CONTROL_FLOW:
         return "control flow"
     return "not supported"
 

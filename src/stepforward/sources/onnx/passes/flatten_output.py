@@ -1,4 +1,6 @@
-"""A network that ends in (N, classes, 1, 1) is made to end in (N, classes)."""
+"""A network that ends in (N, classes, 1, 1), or (N, 1, 1, classes), is made to end in (N, classes)."""
+
+import math
 
 import onnx_ir as ir
 
@@ -16,13 +18,14 @@ def flatten_output(graph: ir.Graph) -> None:
     shape = dims(output)
     if len(shape) == 2 or output.producer() is None:
         return
-    if len(shape) < 2 or any(dim != 1 for dim in shape[2:]):
+    classes = math.prod(shape[1:])
+    if len(shape) < 2 or classes != max(shape[1:]):
         raise StepforwardError(
             f"the output {output.name!r} has shape (N, {', '.join(map(str, shape[1:]))}), not (N, classes)",
             "export a classifier: one logit per class for each sample",
         )
     name = output.name
-    node = insert_after(output, "Flatten", [output], {"axis": 1}, shape[:2], "flatten_output")
+    node = insert_after(output, "Flatten", [output], {"axis": 1}, (shape[0], classes), "flatten_output")
     graph.outputs[0] = node.outputs[0]
     output.name = f"{name}.unflattened"
     node.outputs[0].name = name
