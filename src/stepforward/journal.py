@@ -24,9 +24,9 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ2", 2
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES = range(1, 11)
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES = range(1, 12)
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
@@ -36,6 +36,7 @@ _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.
 _PARAMETERS = struct.Struct("<II")
 _SCALE, _LEG = struct.Struct("<Q"), struct.Struct("<IId")
 _MATCHING = struct.Struct("<II")
+_FINER = struct.Struct("<IB")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Journal:
         scales: of graded votes, what they are measured by after a number of steps, wherever a record ends.
         matching: constants that the base gets before the first step, in the order of the operators.
         probes: votes of the probes that a saliency mask is made of.
+        ranges: tensor -> how often its steps are halved before the first step, in the program of the base.
     """
 
     settings: dict
@@ -117,6 +119,7 @@ class Journal:
     matching: tuple[MatchedSite, ...] = ()
     legs: tuple[Leg, ...] = ()
     probes: tuple[int, ...] = ()
+    ranges: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def start(self) -> bytes | None:
@@ -205,6 +208,9 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         return _PARAMETERS.size + (_PARAMETERS.unpack_from(after)[1] if len(after) >= _PARAMETERS.size else 0)
     if kind == PROBES:
         return _LENGTH.size + (_LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0)
+    if kind == RANGES:
+        number = _LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0
+        return _LENGTH.size + number * _FINER.size
     if kind == MATCHING:
         return _MATCHING.size + 6 * (_MATCHING.unpack_from(after)[1] if len(after) >= _MATCHING.size else 0)
     return {EVALUATION: _EVALUATION, END: _END, LEG: _LEG}[kind].size
@@ -249,6 +255,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     scales: dict[int, int] = {}
     matching: list[MatchedSite] = []
     probes: tuple[int, ...] = ()
+    ranges: dict[int, int] = {}
     steps, begun = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
@@ -271,6 +278,10 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             if steps or evaluations or probes:
                 raise _no_run(source, f"the record at byte {position} has probes out of turn")
             probes = _probes(payload, directions, source, position)
+        elif kind == RANGES:
+            if steps or evaluations or ranges:
+                raise _no_run(source, f"the record at byte {position} has finer steps out of turn")
+            ranges = _ranges(payload, source, position)
         elif kind == LEG:
             legs.append(_leg(steps, legs, payload, source, position))
         elif kind == END:
@@ -308,7 +319,17 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         scales=scales,
         matching=tuple(matching),
         probes=probes,
+        ranges=ranges,
     )
+
+
+def _ranges(payload: bytes, source: str, position: int) -> dict[int, int]:
+    """Halvings by tensor, in rising order."""
+    pairs = list(_FINER.iter_unpack(payload[_LENGTH.size :]))
+    tensors = [tensor for tensor, _ in pairs]
+    if tensors != sorted(set(tensors)) or not pairs or not all(0 < times < 8 for _, times in pairs):
+        raise _no_run(source, f"the record at byte {position} has finer steps that no samples give")
+    return dict(pairs)
 
 
 def _probes(payload: bytes, directions: int, source: str, position: int) -> tuple[int, ...]:
@@ -463,6 +484,11 @@ class JournalWriter:
         self._record(
             MATCHING, 0, first + site.ratio.astype("<u2").tobytes() + site.bias.astype("<i4").tobytes()
         )
+
+    def ranges(self, halvings: Mapping[int, int]) -> None:
+        """Record how often the steps of tensors are halved, before the first evaluation."""
+        pairs = b"".join(_FINER.pack(*pair) for pair in sorted(halvings.items()))
+        self._record(RANGES, 0, _LENGTH.pack(len(halvings)) + pairs)
 
     def probes(self, votes: Sequence[int]) -> None:
         """Record the votes of probes, which a saliency mask is made of, before the first evaluation."""

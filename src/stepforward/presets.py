@@ -9,6 +9,7 @@ from stepforward.settings import TABLE
 _PAPER: dict[str, Any] = {
     "method": "qzo-ff",
     "first_stage": "none",
+    "ranges": "given",
     "head_start": "none",
     "steps": 2000,
     "most_steps": 0,

@@ -25,6 +25,7 @@ PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
 SCHEDULES = ("constant", "linear", "cosine")
 FIRST_STAGES = ("none", "match")
+RANGES = ("given", "samples")
 SIZES = ("absolute", "relative", "kernel")
 MASKS = ("magnitude", "random", "threshold", "saliency")
 HEAD_STARTS = ("none", "means", "ridge", "auto")
@@ -191,6 +192,17 @@ class Settings:
         decides=True,
         unsaid="none",
         by_engine={INTEGERS: "match", GRADIENTS: "none"},
+    )
+    ranges: str = _row(
+        None,
+        "What 8-bit activations may be, before the first step. samples: where those that train use less than half of "
+        "a range, its steps are halved, and again, as long as they fit and held-out samples do not do worse; for a "
+        "quantized model of stepforward, whose input may be among them. given: as the model has them.",
+        "NAME",
+        choices=RANGES,
+        decides=True,
+        unsaid="given",
+        by_engine={INTEGERS: "samples", GRADIENTS: "given"},
     )
     head_start: str = _row(
         "none",
@@ -472,6 +484,11 @@ class Settings:
             raise StepforwardError(
                 f"first_stage = {self.first_stage!r}, with method = {self.method!r}",
                 "give first_stage none: only a network in fixed point is matched",
+            )
+        if self.ranges != "given" and METHODS[self.method].needs == GRADIENTS:
+            raise StepforwardError(
+                f"ranges = {self.ranges!r}, with method = {self.method!r}",
+                "give ranges given: a float network has none",
             )
         if self.accumulate > 1 and self.optimizer != "sgd":
             raise StepforwardError(

@@ -23,7 +23,17 @@ PROBES: tuple[str, ...] = (
     "epsilon",
 )
 PROBES += ("distribution", "perturbation", "rounding", "low_bits", "lr", "momentum", "schedule", "warmup")
-PROBES += ("head_start", "tail", "tail_layers", "tail_rate", "sparsity", "mask", "guide", "sharpness")
+PROBES += (
+    "ranges",
+    "head_start",
+    "tail",
+    "tail_layers",
+    "tail_rate",
+    "sparsity",
+    "mask",
+    "guide",
+    "sharpness",
+)
 PROBES += ("optimizer",)
 SGD = ("lr", "momentum", "schedule", "warmup")
 """The settings that methods take: those that probe along directions, and those of an optimizer with gradients."""

@@ -23,6 +23,12 @@ def before(program: Program, position: int) -> Program:
     return plan_arena(_with_its_own_tensors(first))
 
 
+def up_to(program: Program, position: int) -> Program:
+    """The operators up to the one at `position`, whose output is the program's."""
+    first = replace(program, ops=program.ops[: position + 1], output=program.ops[position].output)
+    return plan_arena(_with_its_own_tensors(first))
+
+
 def after(program: Program, position: int) -> Program:
     """The operators from `position` on; the input is the joint. Parameters and their numbers stay as they are."""
     second = replace(program, ops=program.ops[position:], input=_joint(program, position))

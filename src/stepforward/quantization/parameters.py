@@ -7,7 +7,7 @@ from stepforward.quantization.formats import QuantizationSettings
 _SMALLEST_CHANNEL = 2.0**-8
 """A channel's range is at least this part of its tensor's: a finer scale would only inflate the bias."""
 
-_LARGEST_BIAS = 2.0**30
+LARGEST_BIAS = 2.0**30
 """A bias stays below half of the s32 range, so that it has room to learn."""
 
 
@@ -64,7 +64,7 @@ def quantize_weight(
         scale = scale * growth
     if settings.method == "mse" and settings.weight_bits < 16:
         scale = _least_squares(rows, scale, q_max)
-    scale = np.maximum(scale, bias_magnitude / (scale_x * _LARGEST_BIAS)).astype(np.float32)
+    scale = np.maximum(scale, bias_magnitude / (scale_x * LARGEST_BIAS)).astype(np.float32)
     q = _round(rows, scale.astype(np.float64)[:, None], q_max).astype(np.int64)
     return q.reshape(weight.shape), scale if settings.channelwise else scale.reshape(())
 

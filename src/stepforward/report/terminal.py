@@ -44,6 +44,7 @@ def adaptation(result: RunResult) -> RenderableType:
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
         *_first_stage(result),
+        *_ranges(result),
         *_head_start(result),
         *_saliency(result),
         *_search(result),
@@ -97,6 +98,11 @@ def _first_stage(result: RunResult) -> list[Row]:
         return []
     corrected = sum(site.share > 0 for site in stage.sites) if stage.constants_bytes else 0
     return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]
+
+
+def _ranges(result: RunResult) -> list[Row]:
+    found = result.ranges
+    return [("ranges", show_count(found.forward_passes), found.told)] if found else []
 
 
 def _head_start(result: RunResult) -> list[Row]:

@@ -77,6 +77,8 @@ def run_adaptation(
     if writer is not None:
         for site in begun.constants[len(recorded.matching) if recorded else 0 :]:
             writer.matching(site)
+        if begun.finer and not (recorded and recorded.ranges):
+            writer.ranges(begun.finer)
         if begun.head is not None and (recorded is None or recorded.start is None):
             writer.parameters(journals.Parameters(0, begun.head.written))
         if learner.salient and learner.salient.votes and not (recorded and recorded.probes):
@@ -94,6 +96,7 @@ def run_adaptation(
                 most_steps=max(steps, learner.settings.most_steps),
                 lr=learner.settings.lr,
                 validation_count=int(counts.sum()),
+                least_correct=begun.ranges.least_correct if begun.ranges else 0,
                 nats=learner.nats,
                 evaluate_every=every,
                 patience=settings.patience,
@@ -135,6 +138,7 @@ def run_adaptation(
         search=own.found,
         saliency=learner.salient.told if learner.salient else None,
         first_stage=begun.told,
+        ranges=begun.ranges,
         head_start=learner.started.told if learner.started else None,
         notes=notes(
             prepared,

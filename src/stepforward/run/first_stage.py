@@ -1,6 +1,7 @@
-"""The first stage of a labelled run: the model is matched to the samples where that helps on held-out ones."""
+"""The first stages of a labelled run, where they help on held-out samples: statistics are matched, ranges refined."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stepforward.errors import StepforwardError
@@ -14,8 +15,9 @@ from stepforward.run.attempt import MATCHED, attempt, score_of
 from stepforward.run.head_start import Started
 from stepforward.run.match import recorded_sites, written
 from stepforward.run.prepare import Prepared
+from stepforward.run.ranges import MOST_SAMPLES, Ranges, found, of_scores
 from stepforward.run.stage import Stage, of_attempt
-from stepforward.scores import Score
+from stepforward.scores import Score, class_weights
 from stepforward.settings import Settings
 
 _TO_MATCH = (
@@ -30,10 +32,11 @@ class Begun:
     """Where the steps of a run begin.
 
     Attributes:
-        prepared: model and data, the model matched or as it was.
+        prepared: model and data, the model matched and refined, or as it was.
         base: the program before it, or None where the steps begin with the base.
         constants: that the base got, as a journal records them.
-        told: what people read; None without a first stage.
+        finer: how often the steps of activations were halved after it, by their numbers in the base.
+        told: what people read of matching, and `ranges` of finer steps; None without.
         head: the last layer of a head start.
         notes: what they should know.
     """
@@ -41,7 +44,9 @@ class Begun:
     prepared: Prepared
     base: Program | None = None
     constants: tuple[MatchedSite, ...] = ()
+    finer: Mapping[int, int] = field(default_factory=dict)
     told: Stage | None = None
+    ranges: Ranges | None = None
     head: Layer | None = None
     notes: tuple[str, ...] = ()
 
@@ -54,7 +59,13 @@ class Begun:
     @property
     def stages(self) -> tuple[str, ...]:
         """What changed the base before the first step, in words."""
-        return (("matched",) if self.constants else ()) + (("head start",) if self.head else ())
+        return tuple(
+            words
+            for words, made in (
+                ("matched", self.constants), ("finer steps", self.finer), ("head start", self.head),
+            )
+            if made
+        )  # fmt: skip
 
     def score_before(self, part: str, settings: Settings) -> Score | None:
         """How the base does on a part of the samples, where the steps do not begin with it."""
@@ -65,9 +76,10 @@ class Begun:
 
 
 def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path: Path | None) -> Begun:
-    """Match the model to the training samples, where the settings say so and held-out samples agree.
+    """Match the model to the training samples and refine its ranges, where the settings say so and held-out samples
+    agree.
 
-    All of it is in integers, so a resumed run finds the constants again that its journal holds.
+    All of it is in integers, so a resumed run finds again what its journal holds.
 
     Args:
         prepared: model and data.
@@ -75,8 +87,13 @@ def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path
         recorded: the journal of a run that is resumed, and `path` its file.
 
     Raises:
-        StepforwardError: the model's statistics do not fit it, or the journal holds other constants.
+        StepforwardError: the model's statistics do not fit it, or the journal holds other constants or ranges.
     """
+    begun = _matched(prepared, settings, recorded, path)
+    return begun if settings.ranges == "given" else _refined(begun, settings, recorded, path)
+
+
+def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, path: Path | None) -> Begun:
     if settings.first_stage == "none":
         return Begun(prepared)
     opened = prepared.opened
@@ -100,7 +117,46 @@ def begin(prepared: Prepared, settings: Settings, recorded: Journal | None, path
     if tried.kept != MATCHED:
         return Begun(prepared, told=told)
     model = written(opened, tried.program, tried.made)
-    return Begun(replace(prepared, opened=model), program, constants, told)
+    return Begun(replace(prepared, opened=model), program, constants, told=told)
+
+
+def _refined(begun: Begun, settings: Settings, recorded: Journal | None, path: Path | None) -> Begun:
+    """With finer steps where samples use less than half of a range."""
+    prepared, opened = begun.prepared, begun.prepared.opened
+    if opened.is_float or not opened.refinable:
+        return begun
+    program, held = lower(opened.network()), prepared.validation
+    finer = found(opened, program, quantize_input(program, prepared.train.x), settings.threads)
+    changed, told = program, None
+    if finer:
+        named = {program.tensors[index].name: times for index, times in finer.items()}
+        opened = opened.with_finer_steps(named)
+        changed = lower(opened.network())
+        before, after = (
+            score_of(one, quantize_input(one, held.x), held.y, settings.threads, settings.judging_temperature)
+            for one in (program, changed)
+        )
+        told = of_scores(
+            *(named, before, after, class_weights(held.y, settings.balance)),
+            min(len(prepared.train), MOST_SAMPLES) + 2 * len(held),
+            settings.judging_temperature,
+        )
+        if not told.helped:
+            finer = {}
+    if recorded is not None and recorded.ranges != finer and (recorded.ranges or recorded.evaluations):
+        raise StepforwardError(
+            f"{path} is damaged: its finer steps are not those that these samples lead to",
+            "restore it from a copy, or start a new run",
+        )
+    if not finer:
+        return replace(begun, ranges=told)
+    return replace(
+        begun,
+        prepared=replace(prepared, opened=opened),
+        base=begun.base or program,
+        finer=finer,
+        ranges=told,
+    )
 
 
 def _check_same(constants: tuple[MatchedSite, ...], recorded: Journal, path: Path | None) -> None:

@@ -17,6 +17,6 @@ class Best(NamedTuple):
         return loss < self.loss and correct >= self.base_correct
 
 
-def start(correct: int, loss: float, snapshot: Any) -> Best:
-    """The given weights are the first candidate."""
-    return Best(0, correct, loss, snapshot, correct)
+def start(correct: int, loss: float, snapshot: Any, least: int = 0) -> Best:
+    """The weights that the steps begin with are the first candidate; `least` is what others reached before them."""
+    return Best(0, correct, loss, snapshot, max(correct, least))

@@ -71,6 +71,8 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise _refused(source, f"method = {_short(settings['method'])}")
     if journal.matching and settings["first_stage"] != "match":
         raise _refused(source, "constants of matching, in a run without a first stage")
+    if journal.ranges and settings["ranges"] != "samples":
+        raise _refused(source, "finer steps, in a run with the ranges that were given")
     if journal.start is not None and settings["head_start"] == "none":
         raise _refused(source, "a last layer to begin with, in a run without a head start")
     if journal.probes and not (settings["sparsity"] and settings["mask"] == "saliency"):

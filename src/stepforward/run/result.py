@@ -9,6 +9,7 @@ from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
 from stepforward.run.head_start import HeadStart
+from stepforward.run.ranges import Ranges
 from stepforward.run.saliency import Saliency
 from stepforward.run.search import Found
 from stepforward.run.stage import Stage
@@ -98,6 +99,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         stepforward: the release.
         quantization: the float network against its integers, where one was given.
         first_stage: what came of matching before the first step; where the settings ask for it.
+        ranges: what came of finer steps of activations; where samples use less than half of a range.
         head_start: what came of a start of the last layer; where the settings ask for it.
         search: what was found before the run, and what it was found from; where settings stood as automatic.
         saliency: what probes before the run said of the weights; where they choose those that move.
@@ -122,6 +124,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     quantization: Fidelity | None = field(default=None, metadata=OPTIONAL)
     search: Found | None = field(default=None, metadata=OPTIONAL)
     first_stage: Stage | None = field(default=None, metadata=OPTIONAL)
+    ranges: Ranges | None = field(default=None, metadata=OPTIONAL)
     head_start: HeadStart | None = field(default=None, metadata=OPTIONAL)
     saliency: Saliency | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]

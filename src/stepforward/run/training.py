@@ -53,6 +53,7 @@ class Rules:
         most_steps: to which it is extended while held-out loss still falls; `steps` for never.
         lr: peak learning rate of the first leg.
         validation_count: validation samples.
+        least_correct: of them, that the given model classifies correctly, where the steps begin with another.
         nats: nats in one unit of the validation loss.
         evaluate_every: steps between validations; the last step of a leg is always followed by one.
         patience: stop after this many validations without a better one; None for never.
@@ -62,6 +63,7 @@ class Rules:
     most_steps: int
     lr: float
     validation_count: int
+    least_correct: int = 0
     nats: float
     evaluate_every: int
     patience: int | None
@@ -104,7 +106,7 @@ class _Training:
         self.lead, self.on_progress = lead, on_progress
         self.smooth: float | None = None
         self.score = self.base = session.validation(0, judge)
-        self.run = Run(start(*self.base, session.engine.snapshot()))
+        self.run = Run(start(*self.base, session.engine.snapshot(), rules.least_correct))
         self.run.curve.append(self._row(0))
         self.waited, self.new, self.started = 0, 0, time.monotonic()
 

@@ -154,6 +154,22 @@ class Source(ABC):
             StepforwardError: an unknown name, or another number of channels.
         """
 
+    @property
+    def refinable(self) -> Mapping[str, int]:
+        """Activations whose steps may be finer: name -> how often they may be halved, at most; {} for none."""
+        return {}
+
+    def with_finer_steps(self, halvings: Mapping[str, int]) -> Self:
+        """A copy in which the steps of some activations are halved so many times, by name; nothing of it is known of
+        the statistics of the data that it was made for.
+
+        Raises:
+            StepforwardError: an activation is unknown or may not have so fine steps.
+        """
+        raise StepforwardError(
+            f"the formats of {self.name} stay as they are", "give --ranges given, or the float model"
+        )
+
     @abstractmethod
     def save(self, path: str | Path) -> None:
         """Write it as a file of its own kind, all of it or nothing.

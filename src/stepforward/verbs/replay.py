@@ -19,6 +19,7 @@ from stepforward.run.head_start import recorded_layer, with_last_layer
 from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
+from stepforward.run.ranges import refined
 from stepforward.run.recorded import recorded_masks, recorded_settings, trainable_indices
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
@@ -53,7 +54,9 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
             "finish the run first: stepforward adapt ... --resume",
         )
     base, matched = program, recorded_program(program, recorded.matching, str(journal))
-    program = recorded_layer(matched, recorded, str(journal))
+    given = written(opened, matched, _names(base, recorded)) if recorded.matching else opened
+    given, begun = refined(given, matched, recorded.ranges, str(journal))
+    program = recorded_layer(begun, recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     masks = recorded_masks(settings, plan, recorded, str(journal))
@@ -72,9 +75,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
         stored(engine, plan, exact).write(_parameters(recorded, str(journal)))
     adapted = rounded(program, trained, engine.snapshot().weights, settings.steps.room)
     if out is not None:
-        names = _names(base, recorded)
-        given = written(opened, adapted, names) if names else opened.with_weights(network_weights(adapted))
-        with_last_layer(given, adapted, matched).save(out)
+        with_last_layer(given.with_weights(network_weights(adapted)), adapted, begun).save(out)
     return {
         "steps": len(recorded.votes),
         "kept": recorded.kept,

@@ -27,6 +27,7 @@ from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.sources.qdq.dequantized import to_float
+from stepforward.sources.qdq.finer import refinable, with_finer_steps
 from stepforward.sources.qdq.read import read_quantized
 from stepforward.sources.qdq.scales import with_scales
 from stepforward.sources.qdq.weights import with_weights
@@ -156,6 +157,16 @@ class QdqSource(OnnxSource):
     def with_scales(self, scales: Mapping[str, Sequence[float]]) -> Self:
         """The same integers with other scales."""
         return replace(self, model=with_scales(self.model, scales))
+
+    @property
+    def refinable(self) -> Mapping[str, int]:
+        """Activations of 8 bits with steps of their own."""
+        return refinable(self.model)
+
+    def with_finer_steps(self, halvings: Mapping[str, int]) -> Self:
+        """The same weights; biases in the finer steps of what they are added to."""
+        finer = with_finer_steps(self.model, halvings)
+        return replace(self, model=finer).with_words(statistics={})
 
 
 @dataclass(frozen=True, kw_only=True)

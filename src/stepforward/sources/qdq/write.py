@@ -23,6 +23,9 @@ from stepforward.quantization.fusion import quantized_values
 QUANTIZED = ".q"
 """Suffix of the integer tensor of an activation; `.dq` is its float reading."""
 
+SCALE = ".scale"
+"""Suffix of the scale of an activation or parameter."""
+
 INTEGERS = {16: ir.DataType.INT16, 8: ir.DataType.INT8, 4: ir.DataType.INT4, 32: ir.DataType.INT32}
 
 
@@ -81,7 +84,7 @@ def _write_parameter(graph, node, value, q, scale, bits, taken):
     shape = value.shape
     value.const_value = ir.tensor(q.astype(INTEGERS[bits].numpy()), dtype=INTEGERS[bits], name=value.name)
     value.dtype = INTEGERS[bits]
-    inputs = [value, add_initializer(graph, f"{value.name}.scale", scale, taken)]
+    inputs = [value, add_initializer(graph, f"{value.name}{SCALE}", scale, taken)]
     if bits != 32:  # ONNX leaves it out for s32
         inputs.append(_zero_point(graph, value.name, np.zeros(scale.shape), bits, taken))
     attributes = {"axis": 0} if scale.ndim else {}
@@ -96,7 +99,7 @@ def _write_activation(graph, value, point, formats, taken):
     name, uses, producer = value.name, list(value.uses()), value.producer()
     is_output = value.is_graph_output()
     if point.owner not in formats:
-        scale = add_initializer(graph, f"{point.owner}.scale", np.asarray(point.scale), taken)
+        scale = add_initializer(graph, f"{point.owner}{SCALE}", np.asarray(point.scale), taken)
         formats[point.owner] = (
             scale,
             _zero_point(graph, point.owner, np.asarray(point.zero_point), point.bits, taken),

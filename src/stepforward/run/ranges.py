@@ -1,0 +1,181 @@
+"""Finer steps for activations of which the samples use less than half: before the first step of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.ranges import halvings
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Batch
+from stepforward.errors import StepforwardError
+from stepforward.lowering.lower import lower
+from stepforward.program.cut import after, joint, up_to
+from stepforward.program.model import Program
+from stepforward.run.tried import in_one_line
+from stepforward.scores import Score
+from stepforward.sources.source import Source
+
+MOST_SAMPLES = 512
+"""Samples that ranges are read from, spread over those there are."""
+
+FINER = "finer steps"
+
+_TOGETHER = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """What people read of finer steps.
+
+    Attributes:
+        kept: "finer steps", or "base: " and why not.
+        halvings: name of an activation -> how often its steps were halved; what was tried where the base is kept.
+        loss_before, loss_after: of held-out samples, mean nats at `temperature`; None where nothing was tried.
+        accuracy_before, accuracy_after: of them.
+        least_correct: held-out samples, each as often as it counts, that the base classifies correctly; 0 where it is
+            kept.
+        forward_passes: samples sent through the network, each as a whole.
+        temperature: at which losses are measured, that of what chooses the weights.
+    """
+
+    kept: str
+    halvings: Mapping[str, int]
+    loss_before: float | None = None
+    loss_after: float | None = None
+    accuracy_before: float | None = None
+    accuracy_after: float | None = None
+    least_correct: int = 0
+    forward_passes: int = 0
+    temperature: float = 1.0
+
+    @property
+    def helped(self) -> bool:
+        """Whether the steps of the run begin with them."""
+        return self.kept == FINER
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        tried = f"{self.kept} of {len(self.halvings)} activations"
+        return in_one_line(
+            tried if self.helped else self.kept,
+            self.loss_before,
+            self.loss_after,
+            self.forward_passes,
+            self.temperature,
+        )
+
+
+def of_scores(
+    halvings: Mapping[str, int],
+    before: Score,
+    after: Score,
+    counts: NDArray[np.int64],
+    passes: int,
+    temperature: float,
+) -> Ranges:
+    """What finer steps came to: they are kept where the loss of held-out samples does not rise.
+
+    How many of them are classified correctly changes by chance where answers are close, and does not decide; the
+    weights that a run keeps are held to the base's number.
+
+    Args:
+        halvings: that were tried, by name.
+        before, after: of held-out samples, `counts` of whose classes each counts.
+        passes: samples sent through the network for it.
+        temperature: of the losses.
+    """
+    (correct, loss), (_, finer) = before.weighed(counts), after.weighed(counts)
+    worse = finer > loss
+    return Ranges(
+        kept="base: finer steps did not help on held-out samples" if worse else FINER,
+        halvings=halvings,
+        loss_before=before.nats,
+        loss_after=after.nats,
+        accuracy_before=before.accuracy,
+        accuracy_after=after.accuracy,
+        least_correct=0 if worse else correct,
+        forward_passes=passes,
+        temperature=temperature,
+    )
+
+
+def found(opened: Source, program: Program, x: NDArray[np.int8], threads: int | None) -> dict[int, int]:
+    """How often the steps of each activation can be halved with all samples in range, where that is at least once.
+
+    Args:
+        opened: the model, and `program` what it is lowered to.
+        x: samples in the program's input format; at most `MOST_SAMPLES` of them are looked at.
+        threads: of the C core. Changes nothing.
+
+    Returns:
+        Number of a tensor of the program -> halvings.
+    """
+    x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
+    most = opened.refinable
+    wanted = {index for index, tensor in enumerate(program.tensors) if most.get(tensor.name)}
+    seen: dict[int, tuple[int, int]] = {}
+    for at in range(0, len(x), _TOGETHER):
+        for index, (low, high) in _extremes(program, x[at : at + _TOGETHER], wanted, threads).items():
+            before = seen.get(index, (low, high))
+            seen[index] = min(low, before[0]), max(high, before[1])
+    times = {}
+    for index, (low, high) in sorted(seen.items()):
+        tensor = program.tensors[index]
+        times[index] = min(halvings(low, high, tensor.zero_point), most[tensor.name])
+    return {index: often for index, often in times.items() if often}
+
+
+def _extremes(
+    program: Program, x: NDArray[np.int8], wanted: set[int], threads: int | None
+) -> dict[int, tuple[int, int]]:
+    """The least and the largest integer of activations. Where a single one joins what lies before an operator with
+    what follows, samples go on from there."""
+    seen = {program.input: x} if program.input in wanted else {}
+    rest, ops = program, list(range(len(program.ops)))
+    found = {index: (int(own.min()), int(own.max())) for index, own in seen.items()}
+    names = {tensor.name: index for index, tensor in enumerate(program.tensors)}
+    while ops:
+        for position, _ in enumerate(ops):
+            tensor = rest.tensors[rest.ops[position].output]
+            index, place = names[tensor.name], joint(rest, position + 1)
+            joins = place is not None and rest.tensors[place].name == tensor.name
+            if index not in wanted and not joins:
+                continue
+            (out,) = CoreEngine(up_to(rest, position), threads=threads).outputs(Batch.of(x))
+            if index in wanted:
+                found[index] = int(out.min()), int(out.max())
+            if joins:
+                x = out.astype(np.int8).reshape(-1, *tensor.shape)
+                rest, ops = after(rest, position + 1), ops[position + 1 :]
+                break
+        else:
+            break
+    return found
+
+
+def refined(
+    opened: Source, program: Program, halvings: Mapping[int, int], source: str
+) -> tuple[Source, Program]:
+    """The model and its program with the finer steps that a journal says.
+
+    Args:
+        opened: the model, and `program` what it is lowered to.
+        halvings: by number of a tensor of the base.
+        source: the journal, for messages.
+
+    Raises:
+        StepforwardError: they do not fit it.
+    """
+    if not halvings:
+        return opened, program
+    try:
+        finer = opened.with_finer_steps({program.tensors[i].name: times for i, times in halvings.items()})
+    except (IndexError, StepforwardError) as error:
+        raise StepforwardError(
+            f"{source} is not the journal of a run: its finer steps do not fit the model ({error})",
+            "restore it from a copy, or start a new run",
+        ) from error
+    return finer, lower(finer.network())
