@@ -99,7 +99,9 @@ def test_the_file_is_an_ordinary_one(finer, tmp_path: Path):
     assert read_quantized(ir.load(path)).formats == read_quantized(finer[1]).formats
 
 
-@pytest.mark.parametrize("halvings", [{"nothing": 1}, {"x": 0}, {"x": 40}, {"max_pool": 1}, {"y": 1}], ids=str)
+@pytest.mark.parametrize(
+    "halvings", [{"nothing": 1}, {"x": 0}, {"x": 40}, {"max_pool": 1}, {"y": 1}], ids=str
+)
 def test_others_are_refused_by_name(model, halvings):
     (name,) = halvings
     with pytest.raises(StepforwardError, match=f"steps of activation '{name}' cannot be halved"):
