@@ -21,7 +21,7 @@ from stepforward.arithmetic.step import rate
 from stepforward.data.dataset import Dataset
 from stepforward.data.split import split
 from stepforward.engines.protocol import Batch, logits_of
-from stepforward.engines.torch import _OPERATORS, TorchEngine
+from stepforward.engines.torch import OPERATORS, TorchEngine
 from stepforward.lowering.lower import lower
 from stepforward.methods.backprop import GRADIENT, sgd
 from stepforward.methods.protocol import Method, Rule
@@ -130,7 +130,7 @@ class Prefixed(TorchEngine):
     def _run(self, nodes: Sequence[ir.Node], values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         for node in nodes:
             arguments = [self._value(value, values) for value in node.inputs]
-            values[node.outputs[0].name] = _OPERATORS[node.op_type](node, *arguments)
+            values[node.outputs[0].name] = OPERATORS[node.op_type](node, *arguments)
         return values
 
 
