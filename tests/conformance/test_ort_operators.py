@@ -69,15 +69,16 @@ class Operator:
 
     def file(self, op_type, inputs, output, shape, opset=17, between=(), **attributes):
         """The file: the operator, `between` (op_type, inputs) after it, and the format of its output."""
-        nodes = [*self.before, helper.make_node(op_type, inputs, ["y.real"], "operator", **attributes)]
+        fused = op_type.startswith("QLinear")
+        made, inputs = ("y", [*inputs, *output]) if fused else ("y.real", inputs)
+        attributes |= {"domain": "com.microsoft"} if fused else {}
+        nodes = [*self.before, helper.make_node(op_type, inputs, [made], "operator", **attributes)]
         last = "y.real"
         for number, (kind, more) in enumerate(between):
             nodes.append(helper.make_node(kind, [last, *more], [f"y.{number}"], f"after{number}"))
             last = f"y.{number}"
-        nodes += [
-            helper.make_node("QuantizeLinear", [last, *output], ["y"]),
-            helper.make_node("DequantizeLinear", ["y", *output], ["z"]),
-        ]
+        nodes += [] if fused else [helper.make_node("QuantizeLinear", [last, *output], ["y"])]
+        nodes.append(helper.make_node("DequantizeLinear", ["y", *output], ["z"]))
         graph = helper.make_graph(
             nodes, "one", [self.value(name, size) for name, size in self.inputs],
             [helper.make_tensor_value_info("z", TensorProto.FLOAT, [SAMPLES, *shape])], self.constants,
@@ -212,4 +213,21 @@ def test_padding_and_joining(data):
         file = one.file("Pad", [x, one.constant("pads", np.array(pads)), filled], ["x.s", "x.z"], shape)
     else:
         file = one.file("Concat", [x, x, x], one.format("y"), (9, 5, 6), axis=1)
+    assert one.check(file) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_sums_and_products(data):
+    """As QLinear operators: on which side of int8 and bytes one in QDQ form is, its readers say."""
+    one = Operator(data)
+    kind, both = data.draw(st.sampled_from(["QLinearAdd", "QLinearMul"])), data.draw(st.booleans())
+    x = ["x", *one.format("x")]
+    one.inputs.append(("x", (3, 5, 6)))
+    a = ["a", *one.format("a")] if both else x
+    if both:
+        one.before.append(helper.make_node("DequantizeLinear", x, ["x.real"]))
+        one.before.append(helper.make_node("QuantizeLinear", ["x.real", *a[1:]], ["a"]))
+    output = one.format("y", min(float(np.float32(data.draw(scales) * 4)), LARGEST))
+    file = one.file(kind, [*x, *a], output, (3, 5, 6))
     assert one.check(file) == 0

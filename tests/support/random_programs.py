@@ -7,7 +7,16 @@ import numpy as np
 from hypothesis import strategies as st
 from loss_scale import loss_scale
 
-from stepforward.arithmetic.rounding import CONTRACT, FLOAT, ONCE, TWICE, float_multiplier, q31_multiplier
+from stepforward.arithmetic.rounding import (
+    CONTRACT,
+    FLOAT,
+    INSIDE,
+    INSIDE_BYTES,
+    ONCE,
+    TWICE,
+    float_multiplier,
+    q31_multiplier,
+)
 from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
 from stepforward.operators.gru import Gru
@@ -402,23 +411,39 @@ def move_programs(draw):
 @st.composite
 def in_some_rounding(draw, programs):
     """The same programs, rounded as they are, or as another runtime would, by pairs of about the same ratios."""
-    program, rounding = draw(programs), draw(st.sampled_from([CONTRACT, TWICE, ONCE, FLOAT]))
+    program, rounding = (
+        draw(programs),
+        draw(st.sampled_from([CONTRACT, TWICE, ONCE, FLOAT, INSIDE, INSIDE_BYTES])),
+    )
     if rounding == CONTRACT:
         return program
     tensors, ops = list(program.tensors), []
     for op in program.ops:
+        joins = op.kind in ("add", "multiply")
+        if (
+            rounding in (INSIDE, INSIDE_BYTES)
+            and joins
+            and not any(tensors[i].dtype == "s16" for i in op.inputs)
+        ):
+            count = 2 if op.kind == "add" else 1
+            rescale = tuple(
+                (draw(st.integers(2**23, 2**24 - 1)), draw(st.integers(16, 36))) for _ in range(count)
+            )
+            ops.append(replace(op, what=replace(op.what, rescale=rescale, rounding=rounding)))
+            continue
         if op.kind not in ROUNDED or any(tensors[i].dtype == "s16" for i in op.inputs):
             ops.append(op)
             continue
-        rescale = tuple(other_pair(*pair, rounding) for pair in op.what.rescale)
+        other = min(rounding, FLOAT)
+        rescale = tuple(other_pair(*pair, other) for pair in op.what.rescale)
         if op.kind == "add":
-            rescale = tuple(other_pair(*pair, rounding) for pair in pairs(draw, 2, 17) + pairs(draw, 1, 36))
+            rescale = tuple(other_pair(*pair, other) for pair in pairs(draw, 2, 17) + pairs(draw, 1, 36))
         elif op.kind == "average_pool" and draw(st.booleans()):
             x = tensors[op.inputs[0]]
             tensors[op.output] = replace(tensors[op.output], dtype="s8", zero_point=x.zero_point)
             lo, hi = sorted(draw(st.integers(-128, 127)) for _ in range(2))
             op, rescale = replace(op, what=replace(op.what, lo=lo, hi=hi)), ()
-        ops.append(replace(op, what=replace(op.what, rescale=rescale, rounding=rounding)))
+        ops.append(replace(op, what=replace(op.what, rescale=rescale, rounding=other)))
     return plan_arena(replace(program, tensors=tuple(tensors), ops=tuple(ops)))
 
 

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
 
-CONTRACT, TWICE, ONCE, FLOAT = range(4)
+CONTRACT, TWICE, ONCE, FLOAT, INSIDE, INSIDE_BYTES = range(6)
 """Their numbers in a program's file: the contract's own; 32-bit multipliers, rounded twice (TFLM and CMSIS-NN) or once;
-a float32 multiplier (XNNPACK, ONNX Runtime)."""
+a float32 multiplier (XNNPACK, ONNX Runtime); and, where two tensors are joined, float32 with the zero points inside,
+of int8 or of bytes (ONNX Runtime on x86)."""
 
-NAMES = ("contract", "twice", "once", "float32")
+NAMES = ("contract", "twice", "once", "float32", "inside", "inside bytes")
 SUM_BITS = 20
 """By how much an addition of bytes is finer than its inputs, when it is rounded twice."""
 
@@ -72,6 +73,48 @@ def _even(value: Int, shift: Int) -> Int:
     return np.where(shift > 0, (value + half - 1 + odd) >> shift, value)
 
 
+def base(rounding: int) -> int:
+    """What INSIDE and INSIDE_BYTES add to every int8 before they compute: bytes count from 0."""
+    return 128 if rounding == INSIDE_BYTES else 0
+
+
+def float_sum(
+    a: Int, b: Int, zero_points: tuple[int, int, int], pairs: tuple[tuple[int, int], tuple[int, int]]
+) -> Int:
+    """`a*mult_a/2^shift_a + b*mult_b/2^shift_b`, zero points apart, as fused float32 arithmetic adds; half to even.
+
+    Args:
+        a, b: integers as they are stored.
+        zero_points: of a, b and the result, stored alike.
+        pairs: of a and b.
+
+    Returns:
+        Integers as they are stored, not yet clamped.
+
+    >>> int(float_sum(np.int64(3), np.int64(4), (1, 2, 10), ((1 << 23, 24), (1 << 23, 24))))
+    12
+    """
+    (mult_a, shift_a), (mult_b, shift_b) = pairs
+    shift = max(shift_a, shift_b)
+    one, other = mult_a << (shift - shift_a), mult_b << (shift - shift_b)
+    zero_a, zero_b, zero_y = (np.asarray(zero, np.int64) for zero in zero_points)
+    rest = _float32((zero_y << shift) - _float32(zero_a * one + _float32(zero_b * other)))
+    return _even(_float32(a * one + _float32(b * other + rest)), np.asarray(shift, np.int64))
+
+
+def float_product(product: Int, zero_point: int, pair: tuple[int, int]) -> Int:
+    """`product*mult/2^shift + zero_point` as float32 arithmetic adds, half to even; |product| < 2^17.
+
+    >>> int(float_product(np.int64(3), 10, (1 << 23, 24)))
+    12
+    """
+    mult, shift = pair
+    return _even(
+        _float32(_float32(product * mult) + (np.asarray(zero_point, np.int64) << shift)),
+        np.asarray(shift, np.int64),
+    )
+
+
 def in_range(mult: int, shift: int, rounding: int) -> bool:
     """Whether a pair is one of a rounding.
 
@@ -80,6 +123,8 @@ def in_range(mult: int, shift: int, rounding: int) -> bool:
     """
     if rounding == CONTRACT:
         return 0 <= mult < 2**16 and 0 <= shift <= 47
+    if rounding in (INSIDE, INSIDE_BYTES):
+        return 2**23 <= mult < 2**24 and 10 <= shift <= 44
     if rounding == FLOAT:
         return (2**23 <= mult < 2**24 or mult == 0) and 0 <= shift <= 63
     return 0 <= mult < 2**31 and 1 <= shift <= 62

@@ -307,7 +307,9 @@ class _Lowering:
     def join(self, node: Node, form: Format) -> None:
         kind, (a, b) = JOINS[node.op_type], (self.network.formats[name] for name in node.inputs)
         lo, hi = self.bounds(node, form)
-        rescaling = of_join(self.network.runtime, kind, a.scale, b.scale, form.scale)
+        rescaling = of_join(
+            self.network.runtime, kind, a.scale, b.scale, form.scale, node.attributes.get("unsigned", False)
+        )
         what = kind(**rescaling, lo=lo, hi=hi)
         alike = self.alike(node.inputs) if a.shape == b.shape else None
         if alike is None:

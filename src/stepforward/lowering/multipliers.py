@@ -14,6 +14,8 @@ from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.rounding import (
     CONTRACT,
     FLOAT,
+    INSIDE,
+    INSIDE_BYTES,
     NAMES,
     SUM_BITS,
     TWICE,
@@ -42,15 +44,23 @@ def of_layer(runtime: str | None, kind: str, x: float, weights: Sequence[float],
     return _pairs(rounding, ((x, weight, y) for weight in weights))
 
 
-def of_join(runtime: str | None, kind: type[Join], a: float, b: float, y: float) -> Rescaling:
-    """Of an operator that joins two tensors."""
+def of_join(
+    runtime: str | None, kind: type[Join], a: float, b: float, y: float, unsigned: bool = False
+) -> Rescaling:
+    """Of an operator that joins two tensors; `unsigned`: the runtime has all three as bytes."""
     if runtime is None:
         return {"rescale": kind.multipliers(a, b, y), "rounding": CONTRACT}
+    if RUNTIMES[runtime].inside:
+        ratios = [(a, 1.0, y), (b, 1.0, y)] if kind is Add else [(a, b, y)]
+        return {
+            "rescale": _pairs(FLOAT, ratios)["rescale"],
+            "rounding": INSIDE_BYTES if unsigned else INSIDE,
+        }
     return _of_sum(a, b, y) if kind is Add else _pairs(_of_products(runtime), [(a, b, y)])
 
 
 def _of_sum(a: float, b: float, y: float) -> Rescaling:
-    """All runtimes add alike."""
+    """Those of TensorFlow Lite files add alike."""
     twice = 2 * max(a, b)
     ratios = (a / twice, b / twice, twice / (2**SUM_BITS * y))
     return {"rescale": tuple(q31_multiplier(ratio) for ratio in ratios), "rounding": TWICE}

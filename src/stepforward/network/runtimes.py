@@ -14,6 +14,7 @@ class Runtime(NamedTuple):
         files: endings of the files that it runs.
         products: the rounding of convolutions, products and means, by its name (`arithmetic.rounding.NAMES`).
         fully_connected: the same of fully connected layers.
+        inside: whether sums and products of two tensors are float32, with the zero points inside.
         even: whether samples half way between two integers become the even one, not the one away from zero.
     """
 
@@ -21,6 +22,7 @@ class Runtime(NamedTuple):
     files: str
     products: str
     fully_connected: str
+    inside: bool = False
     even: bool = False
 
 
@@ -31,13 +33,13 @@ RUNTIMES = {
     ),
     "litert": Runtime("LiteRT as installed: XNNPACK", ".tflite", "float32", "float32"),
     "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", ".tflite", "twice", "once"),
-    "ort": Runtime("ONNX Runtime on its CPU", ".onnx", "float32", "float32", even=True),
+    "ort": Runtime("ONNX Runtime on its CPU", ".onnx", "float32", "float32", inside=True, even=True),
 }
 """By the name that `--runtime` takes; the first that runs a kind of file is the default for it.
 
 Two operators of XNNPACK round in ways of their own, and differ from a program's by one near a half: ADD, in a single
 rounding of 21-bit multipliers, and MEAN, whose zero point is added before it is rounded. What ONNX Runtime computes in
-float32 is said of each file (`sources.ort.floats`).
+float32 is said of each file (`sources.ort.floats`); its additions are those of x86.
 """
 
 

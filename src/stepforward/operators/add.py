@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from stepforward.arithmetic.fixedpoint import add_multipliers, shift_right
-from stepforward.arithmetic.rounding import CONTRACT, SUM_BITS, rescale
+from stepforward.arithmetic.fixedpoint import add_multipliers, clamp, shift_right
+from stepforward.arithmetic.rounding import CONTRACT, INSIDE, INSIDE_BYTES, SUM_BITS, base, float_sum, rescale
 from stepforward.operators.join import Join
 
 
@@ -12,7 +12,8 @@ from stepforward.operators.join import Join
 class Add(Join):
     """Sum of two tensors, both rescaled, rounded once: two pairs with one shift.
 
-    With another rounding than the contract's there are three pairs: of each input, 2^20 times finer, and of their sum.
+    With another rounding than the contract's there are three pairs: of each input, 2^20 times finer, and of their sum;
+    with float32 arithmetic that has the zero points inside, two.
     """
 
     kind = "add"
@@ -30,6 +31,10 @@ class Add(Join):
 
     def run(self, x, formats, y, parameters=()):
         """The definition."""
+        if self.rounding in (INSIDE, INSIDE_BYTES):
+            low, (of_a, of_b) = base(self.rounding), self.rescale
+            zero_points = (formats[0].zero_point + low, formats[1].zero_point + low, y.zero_point + low)
+            return clamp(float_sum(x[0] + low, x[1] + low, zero_points, (of_a, of_b)) - low, self.lo, self.hi)
         mult, shift = self.pairs()
         a, b = (values - t.zero_point for values, t in zip(x, formats, strict=True))
         if self.rounding == CONTRACT:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stepforward.arithmetic.rounding import FLOAT, ONCE, TWICE
+from stepforward.arithmetic.rounding import FLOAT, INSIDE, INSIDE_BYTES, ONCE, TWICE
 from stepforward.core.checks import refusal
 from stepforward.errors import StepforwardError
 from stepforward.files import read_file, write_atomically
@@ -93,7 +93,7 @@ def _features(program: Program) -> int:
     roundings = {op.what.rounding for op in program.ops}
     needed = {
         INTEGER_ROUNDING: roundings & {TWICE, ONCE},
-        FLOAT_ROUNDING: FLOAT in roundings,
+        FLOAT_ROUNDING: roundings & {FLOAT, INSIDE, INSIDE_BYTES},
         DIMENSIONS: any(len(t.shape) > 4 for t in program.tensors),
         WIDE_INPUTS: any(
             op.kind in ("add", "matmul") and any(program.tensors[i].dtype == "s16" for i in op.inputs)

@@ -91,7 +91,7 @@ def test_a_product_by_a_matrix_has_its_inputs_first(tmp_path, turned):
 
 
 def test_what_is_computed_in_float32_is_said_by_node(files):
-    assert "adds two tensors in float32 (sum)" in open_source(files["QDQ", "u8"]).notes[0]
+    assert "additions are those of ONNX Runtime on x86 (sum)" in open_source(files["QDQ", "u8"]).notes[0]
     assert not any("on x86 computes" in note for note in open_source(files["QDQ", "u8"]).notes)
     assert any("on x86 computes c3" in note for note in open_source(files["QDQ", "s8"]).notes)
     assert not any("on x86 computes" in note for note in open_source(files["QOperator", "s8"]).notes)

@@ -20,27 +20,25 @@ static int64_t once(int32_t a, int32_t mult, int32_t shift)
     return ((int64_t)a * mult + ((int64_t)1 << (shift - 1))) >> shift;
 }
 
-/* value / 2^shift, half to even; shift < 63. */
-static int64_t even(int64_t value, int32_t shift)
+int64_t sfi_even(int64_t value, int32_t shift)
 {
     return shift > 0 ? (value + (((int64_t)1 << shift) >> 1) - 1 + ((value >> shift) & 1)) >> shift : value;
 }
 
-/* The number of 24 significant bits that is nearest to value, |value| < 2^62. */
-static int64_t to_float32(int64_t value)
+int64_t sfi_to_float32(int64_t value)
 {
     const uint64_t magnitude = value < 0 ? 0u - (uint64_t)value : (uint64_t)value;
     int32_t dropped = 0; /* counted in plain C: small devices have no instruction for it */
     for (int32_t step = 32; step > 0; step /= 2)
         if (magnitude >> (24 + dropped) >= (uint64_t)1 << (step - 1))
             dropped += step;
-    return even(value, dropped) * ((int64_t)1 << dropped);
+    return sfi_even(value, dropped) * ((int64_t)1 << dropped);
 }
 
 /* What float32 arithmetic gives for a * (mult / 2^shift), rounded to an integer; 2^23 <= mult < 2^24, or 0. */
 static int64_t in_float(int32_t a, int32_t mult, int32_t shift)
 {
-    return even(to_float32(to_float32(a) * mult), shift > 60 ? 60 : shift);
+    return sfi_even(sfi_to_float32(sfi_to_float32(a) * mult), shift > 60 ? 60 : shift);
 }
 
 int64_t sfi_rounded(int64_t acc, const int32_t* pair, int32_t rounding)

@@ -8,10 +8,16 @@
 #include "stepforward.h"
 
 /* As a program's file numbers them, in the low bits of an operator's flags. */
-enum { SFI_CONTRACT, SFI_TWICE, SFI_ONCE, SFI_FLOAT };
+enum { SFI_CONTRACT, SFI_TWICE, SFI_ONCE, SFI_FLOAT, SFI_INSIDE, SFI_INSIDE_BYTES };
 #define SFI_ROUNDING 15 /* of sf_op.flags */
 
 SFI_INLINE int32_t sfi_rounding(const sf_op* op) { return op->flags & SFI_ROUNDING; }
+
+/* Whether zero points are inside of float32 arithmetic: of two joined tensors. */
+SFI_INLINE int sfi_is_inside(int32_t rounding) { return rounding == SFI_INSIDE || rounding == SFI_INSIDE_BYTES; }
+
+/* What is added to every int8 then. */
+SFI_INLINE int32_t sfi_base(int32_t rounding) { return rounding == SFI_INSIDE_BYTES ? 128 : 0; }
 
 /* Twice, from shift 31 on, in a form for vectors: the low word of a product shifted by 31 is that of the unsigned
  * shift, and what is dropped after it rounds up where it is more than half, or half of a positive value. */
@@ -22,7 +28,13 @@ SFI_INLINE int32_t sfi_twice_lane(int32_t a, int32_t mult, int32_t right)
     return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0));
 }
 
-/* Any sum, by any rounding but the contract's. */
+/* value / 2^shift, half to even; shift < 63. */
+int64_t sfi_even(int64_t value, int32_t shift);
+
+/* The number of 24 significant bits that is nearest to value, |value| < 2^62. */
+int64_t sfi_to_float32(int64_t value);
+
+/* Any sum, by any rounding but the contract's and those inside. */
 int64_t sfi_rounded(int64_t acc, const int32_t* pair, int32_t rounding);
 
 SFI_INLINE int32_t sfi_put(int64_t value, int32_t zero_point, int32_t lo, int32_t hi)
@@ -52,6 +64,8 @@ SFI_INLINE int sfi_pair_fits(const int32_t* pair, int32_t rounding)
 {
     if (rounding == SFI_CONTRACT)
         return pair[0] >= 0 && pair[0] < 1 << 16 && pair[1] >= 0 && pair[1] <= 47;
+    if (sfi_is_inside(rounding))
+        return pair[0] >= 1 << 23 && pair[0] < 1 << 24 && pair[1] >= 10 && pair[1] <= 44;
     if (rounding == SFI_FLOAT)
         return (pair[0] == 0 || (pair[0] >= 1 << 23 && pair[0] < 1 << 24)) && pair[1] >= 0 && pair[1] <= 63;
     return pair[0] >= 0 && pair[1] >= 1 && pair[1] <= 62;

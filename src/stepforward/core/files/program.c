@@ -226,7 +226,7 @@ static int table_fits(const sf_program* p, const sf_op* op)
 static int announced(const sf_program* p, int32_t rounding)
 {
     const uint32_t features = sfi_word(p->file + 24);
-    return rounding == SFI_CONTRACT || (features & (rounding == SFI_FLOAT ? FLOAT_ROUNDING : INTEGER_ROUNDING)) != 0;
+    return rounding == SFI_CONTRACT || (features & (rounding >= SFI_FLOAT ? FLOAT_ROUNDING : INTEGER_ROUNDING)) != 0;
 }
 
 /* Whether the header says that the program needs such an operator, and reads s16 where most do not. */
@@ -250,7 +250,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     if (!sfi_within(op->kind, 1, SFI_KINDS - 1) || !sfi_within(output, first, last) || (uint32_t)output == p->input ||
         (op->flags & ~OP_FLAGS) != 0 || !table_fits(p, op))
         return SF_BAD_OPERATOR;
-    if ((op->flags & ~SFI_ROUNDING) != 0 || rounding > SFI_FLOAT || op->input_count > SF_MAX_INPUTS ||
+    if ((op->flags & ~SFI_ROUNDING) != 0 || rounding > SFI_INSIDE_BYTES || op->input_count > SF_MAX_INPUTS ||
         op->output_count > 1)
         return SF_UNSUPPORTED;
     for (int32_t i = 0; i < op->input_count; i++) {
@@ -274,6 +274,8 @@ static sf_status check_op(const sf_program* p, uint32_t position)
         return SF_BAD_OPERATOR;
     const sfi_operator* known = sfi_operator_of(op->kind);
     if (known == NULL || (rounding != SFI_CONTRACT && !known->rounds))
+        return SF_UNSUPPORTED;
+    if (sfi_is_inside(rounding) && op->kind != SFI_ADD && op->kind != SFI_MULTIPLY)
         return SF_UNSUPPORTED;
     return announced(p, rounding) && kind_announced(p, op) ? known->check(p, op) : SF_BAD_OPERATOR;
 }

@@ -43,6 +43,70 @@ static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, si
 }
 #endif
 
+/* Zero points inside: in units of 2^-shift every number is an integer below 2^(8 + 24 + 24 + 2), before it is rounded to
+ * 24 bits. */
+enum { FARTHEST = 24 };
+typedef struct inside {
+    int64_t mult_a, mult_b, rest;
+    int32_t shift, base;
+} inside;
+
+static inside inside_of(const sfi_call* call)
+{
+    const sf_op* op = call->op;
+    const int32_t *pairs = sfi_rescale_pair(call->pass->program, op, 0), base = sfi_base(sfi_rounding(op));
+    const int32_t zero_a = call->in->zero_point + base,
+                  zero_b = sfi_input(call->pass->program, op, 1)->zero_point + base;
+    inside s = {0, 0, 0, pairs[1] > pairs[3] ? pairs[1] : pairs[3], base};
+    s.mult_a = (int64_t)pairs[0] * ((int64_t)1 << (s.shift - pairs[1]));
+    s.mult_b = (int64_t)pairs[2] * ((int64_t)1 << (s.shift - pairs[3]));
+    s.rest = sfi_to_float32((int64_t)(call->out->zero_point + base) * ((int64_t)1 << s.shift) -
+                            sfi_to_float32(zero_a * s.mult_a + sfi_to_float32(zero_b * s.mult_b)));
+    return s;
+}
+
+#if __STDC_HOSTED__
+/* Where a product and the rest have at most 52 bits, doubles hold them exactly, and a conversion rounds them to 24. The
+ * last sum rounds to an integer: 1.5 * 2^23 leaves no bits after the point. */
+enum { NEAREST = 18 };
+#define WHOLE 12582912.0f
+
+SFI_CLONES
+static void inside_lanes(const inside* s, const int8_t* a, const int8_t* b, size_t count, int32_t lo, int32_t hi,
+                         int8_t* y)
+{
+    const double unit = 1.0 / (double)((int64_t)1 << s->shift);
+    const double of_a = (double)s->mult_a * unit, of_b = (double)s->mult_b * unit, rest = (double)s->rest * unit;
+    const float low = (float)(lo + s->base), high = (float)(hi + s->base);
+    const int32_t base = s->base;
+    for (size_t i = 0; i < count; i++) {
+        const float first = (float)((double)(b[i] + base) * of_b + rest);
+        float sum = (float)((double)(a[i] + base) * of_a + (double)first);
+        sum = sum < low ? low : sum;
+        sum = sum > high ? high : sum;
+        y[i] = (int8_t)((int32_t)((sum + WHOLE) - WHOLE) - base);
+    }
+}
+#endif
+
+static void add_inside(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const inside s = inside_of(call);
+    const int32_t lo = call->op->lo, hi = call->op->hi;
+#if __STDC_HOSTED__
+    const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
+    if (call->out->dtype == SF_S8 && s.shift - pairs[1] <= NEAREST && s.shift - pairs[3] <= NEAREST) {
+        inside_lanes(&s, a, b, count, lo, hi, (int8_t*)call->y);
+        return;
+    }
+#endif
+    for (size_t i = 0; i < count; i++) {
+        const int64_t first = sfi_to_float32((b[i] + s.base) * s.mult_b + s.rest);
+        const int64_t sum = sfi_to_float32((a[i] + s.base) * s.mult_a + first);
+        sfi_store(call->y, call->out->dtype, i, sfi_put(sfi_even(sum, s.shift), -s.base, lo, hi));
+    }
+}
+
 /* By another rounding. */
 static void add_rounded(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
@@ -100,13 +164,20 @@ static void run(const sfi_call* call)
     if (!sfi_reads_bytes(call->pass->program, call->op))
         add_wide(call);
     else
-        sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT ? add : add_rounded);
+        sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT    ? add
+                       : sfi_is_inside(sfi_rounding(call->op)) ? add_inside
+                                                               : add_rounded);
 }
 
 static int fits(const sf_program* p, const sf_op* op)
 {
     if (!sfi_joins(p, op))
         return 0;
+    if (sfi_is_inside(sfi_rounding(op))) {
+        const int32_t apart =
+            op->rescale_count == 2 ? sfi_rescale_pair(p, op, 0)[1] - sfi_rescale_pair(p, op, 1)[1] : FARTHEST + 1;
+        return apart <= FARTHEST && apart >= -FARTHEST;
+    }
     if (sfi_rounding(op) != SFI_CONTRACT)
         return op->rescale_count == 3;
     return op->rescale_count == 2 && sfi_rescale_pair(p, op, 0)[1] == sfi_rescale_pair(p, op, 1)[1];

@@ -9,8 +9,8 @@ _MOST = 4
 """Names of nodes in one note."""
 
 _SENTENCES = {
-    "sum": "ONNX Runtime adds two tensors in float32 ({}): where a sum lies half way between two integers, about one "
-    "result in 100,000, it may differ by one",
+    "sum": "additions are those of ONNX Runtime on x86 ({}); on ARM about one result in 100,000, half way between two "
+    "integers, differs by one",
     "mean": "ONNX Runtime takes means over windows in float32 ({}): a mean half way between two integers may "
     "become the other one",
     "function": "a function is a table of exact values here ({}): ONNX Runtime's may differ by one near a half",
@@ -21,9 +21,9 @@ _SENTENCES = {
 class Floats:
     """Those met so far.
 
-    On x86 the integers of a fused layer are bytes. Int8 tensors become bytes where one operator alone reads them, and a
-    layer whose input or output stays int8 is computed in float32 between two roundings; so is one with a ReLU or clip
-    that its output's format does not make redundant. A QLinear operator is computed in integers in any case.
+    On x86 int8 tensors become bytes where one operator alone reads them. A convolution whose input or output stays int8
+    is computed in float32 between two roundings, and so is any operator that has both, or one with a ReLU or clip that
+    its output's format does not make redundant. A QLinear operator is computed in integers in any case.
     """
 
     def __init__(self, fused: frozenset[str]):
@@ -34,12 +34,13 @@ class Floats:
         """Note a node of a kind."""
         self.found[kind].append(node.name or present(node.outputs[0].name))
 
-    def join(self, node: ir.Node) -> None:
-        """An addition or a product of two tensors."""
+    def join(self, node: ir.Node) -> bool:
+        """An addition or a product of two tensors; returns whether the runtime has them and the result as bytes."""
         if node.op_type == "Add":
             self.note("sum", node)
-        elif not self.in_integers(node):
+        if not self.in_integers(node):
             self.note("layer", node)
+        return all(self.sides(node))
 
     def average(self, node: ir.Node) -> None:
         """A mean over windows."""
@@ -74,25 +75,33 @@ class Floats:
 
     def in_integers(self, node: ir.Node) -> bool:
         """Whether a node is fused with what is around it."""
-        result = node.outputs[0]
-        if any(
-            output.name is not None and output.name.removesuffix(", real") in self.fused
-            for output in node.outputs
-        ):
+        if self.is_fused(node):
             return True
-        write = _only_reader(result)
+        sides = self.sides(node)
+        return all(sides) if node.op_type in ("Conv", "MatMul") else len(set(sides)) == 1
+
+    def is_fused(self, node: ir.Node) -> bool:
+        """Whether the file has it as a QLinear operator."""
+        return any((output.name or "").removesuffix(", real") in self.fused for output in node.outputs)
+
+    def sides(self, node: ir.Node) -> list[bool]:
+        """Of each activation that it reads, and of its result, whether it is bytes; two answers where that is none."""
+        write = _only_reader(node.outputs[0])
         while write is not None and write.op_type in ("Relu", "Clip"):
             write = _only_reader(write.outputs[0])
         if write is None or write.op_type != "QuantizeLinear":
-            return False
-        for value in node.inputs:
-            read = None if value is None else value.producer()
-            if read is not None and read.op_type == "DequantizeLinear" and not _bytes(read):
-                return False
-        reads = [use.node for use in write.outputs[0].uses()]
-        return _type(write) == ir.DataType.UINT8 or (
-            len(reads) == 1 and reads[0].op_type == "DequantizeLinear" and _alone(reads[0])
-        )
+            return [False, True]
+        reads = [value.producer() for value in node.inputs if value is not None]
+        given = [
+            read
+            for read in reads
+            if read is not None and read.op_type == "DequantizeLinear" and not _is_constant(read)
+        ]
+        if self.is_fused(node):
+            return [_type(one) == ir.DataType.UINT8 for one in (*given, write)]
+        later = [use.node for use in write.outputs[0].uses()]
+        alone = len(later) == 1 and later[0].op_type == "DequantizeLinear" and _alone(later[0])
+        return [*(_bytes(read) for read in given), _type(write) == ir.DataType.UINT8 or alone]
 
     def notes(self) -> list[str]:
         """A sentence for each kind that there is."""
@@ -120,12 +129,24 @@ def _alone(read: ir.Node) -> bool:
     return len(list(value.uses())) + value.is_graph_output() == 1
 
 
-def _bytes(read: ir.Node) -> bool:
-    """Whether an input is bytes, or becomes so; weights and biases are as they are."""
+def _is_constant(read: ir.Node) -> bool:
+    """Whether a DequantizeLinear reads a weight or a bias."""
     value = present(read.inputs[0])
     write = value.producer()
-    if write is None or write.op_type != "QuantizeLinear" or write.inputs[0] is None:
-        return value.is_initializer() or value.dtype == ir.DataType.UINT8
-    if write.inputs[0].is_initializer():
+    if write is not None and write.op_type == "QuantizeLinear":
+        value = present(write.inputs[0])
+    return value.is_initializer()
+
+
+def _bytes(read: ir.Node) -> bool:
+    """Whether what a DequantizeLinear reads is bytes, or becomes so."""
+    value = present(read.inputs[0])
+    if _type(read) == ir.DataType.UINT8:
         return True
-    return _type(write) == ir.DataType.UINT8 or (len(list(value.uses())) == 1 and _alone(read))
+    write = value.producer()
+    return (
+        write is not None
+        and write.op_type == "QuantizeLinear"
+        and len(list(value.uses())) == 1
+        and _alone(read)
+    )

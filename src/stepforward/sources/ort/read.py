@@ -338,6 +338,8 @@ class _Reader:
                 )
             self.pending[result] = replace(before, clip=_both(before.clip, self.bounds(node)))
             return True
+        if node.op_type in _JOINS and all(operand in self.real for operand in node.inputs):
+            return False  # of one activation with itself, too
         operands, found = list[Any](), set[str]()
         for operand in node.inputs:
             if operand is None:
@@ -413,8 +415,7 @@ class _Reader:
         for one in (self.formats[name].shape for name in names):
             if len(one) != len(shape) or any(s not in (1, w) for s, w in zip(one, shape, strict=True)):
                 raise UnreadableError(f"{one} cannot be repeated to {shape} over sizes of 1")
-        self.floats.join(node)
-        self.add(node, node.op_type, names, {})
+        self.add(node, node.op_type, names, {"unsigned": self.floats.join(node)})
 
     def pool(self, node: ir.Node) -> None:
         name = self.activation(node)

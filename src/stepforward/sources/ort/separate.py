@@ -85,7 +85,7 @@ class _Separated:
 
     def read(self, node: onnx.NodeProto, name: str, scale: str, zero: str, axis: int = 1) -> str:
         """A DequantizeLinear before a node; returns what it writes."""
-        made = f"{name}, as {node.output[0]} reads it"
+        made = f"{name}, as {node.output[0]} reads it ({len(self.nodes)})"
         inputs = [name, scale, zero] if zero else [name, scale]
         self.nodes.append(helper.make_node("DequantizeLinear", inputs, [made], axis=axis))
         return made
