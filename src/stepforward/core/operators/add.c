@@ -43,8 +43,8 @@ static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, si
 }
 #endif
 
-/* Zero points inside: in units of 2^-shift every number is an integer below 2^(8 + 24 + 24 + 2), before it is rounded to
- * 24 bits. */
+/* Zero points inside: in units of 2^-shift every number is an integer below 2^(8 + 24 + 24 + 2), before it is rounded
+ * to 24 bits. */
 enum { FARTHEST = 24 };
 typedef struct inside {
     int64_t mult_a, mult_b, rest;
@@ -164,7 +164,7 @@ static void run(const sfi_call* call)
     if (!sfi_reads_bytes(call->pass->program, call->op))
         add_wide(call);
     else
-        sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT    ? add
+        sfi_join(call, sfi_rounding(call->op) == SFI_CONTRACT  ? add
                        : sfi_is_inside(sfi_rounding(call->op)) ? add_inside
                                                                : add_rounded);
 }

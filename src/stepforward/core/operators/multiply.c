@@ -35,8 +35,7 @@ static void multiply_inside(const sfi_call* call, const int8_t* a, const int8_t*
     for (size_t i = 0; i < count; i++) {
         const int64_t product = (int64_t)((a[i] - zero_a) * (b[i] - zero_b)) * pair[0];
         const int64_t sum = sfi_to_float32(sfi_to_float32(product) + zero);
-        sfi_store(call->y, call->out->dtype, i,
-                  sfi_put(sfi_even(sum, pair[1]), -base, call->op->lo, call->op->hi));
+        sfi_store(call->y, call->out->dtype, i, sfi_put(sfi_even(sum, pair[1]), -base, call->op->lo, call->op->hi));
     }
 }
 
