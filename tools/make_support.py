@@ -106,6 +106,10 @@ GRAPHS = {
     "Add": "m = MaxPool<kernel_shape=[1,1]>(x) t = Relu(m) a = Add(x, t) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "Mul": "m = MaxPool<kernel_shape=[1,1]>(x) t = Relu(m) a = Mul(x, t) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "Clip, Relu by itself": "a = Relu(x) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
+    "GRU": "r = Reshape(x, to) t = Transpose<perm=[1,0,2]>(r) a, h = GRU<hidden_size=2>(t, wg, rg) "
+    "f = Squeeze(h, none) y = Gemm<transB=1>(f, w2, c)",
+    "LSTM": "r = Reshape(x, to) t = Transpose<perm=[1,0,2]>(r) a, h = LSTM<hidden_size=2>(t, wl, rl) "
+    "f = Squeeze(h, none) y = Gemm<transB=1>(f, w2, c)",
     "Lookup": "a = Sigmoid(x) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
 }
 """A network of every node that a network in fixed point has, in float ONNX over (N, 2, 6, 6)."""
@@ -305,6 +309,8 @@ def _network(body: str) -> Network:
         "b": rng[:2],
         "c": rng[:3],
     }
+    weights |= {"wg": rng[:216].reshape(1, 6, 36), "rg": rng[:12].reshape(1, 6, 2), "none": np.array([0])}
+    weights |= {"wl": rng[:288].reshape(1, 8, 36), "rl": rng[:16].reshape(1, 8, 2)}
     weights |= {"six": rng[:6], "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "to": np.array([0, 2, 36])}
     used = {name: array for name, array in weights.items() if re.search(rf"\b{name}\b", body)}
     text = f'<ir_version: 10, opset_import: ["": 21]> net (float[N,2,6,6] x) => (float[N,3] y) {{ {body} }}'

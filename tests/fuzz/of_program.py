@@ -30,6 +30,7 @@ def _starts() -> list[bytes]:
     return [
         *((GOLDEN / f"{name}.sfp").read_bytes() for name in ("s16", "s8", "s4", "moves")),
         *_attention(),
+        *_recurrent(),
     ]
 
 
@@ -39,14 +40,30 @@ def _attention() -> list[bytes]:
     t = Reshape(x, s)  n = LayerNormalization(t, g, g)  k = Transpose<perm=[0,2,1]>(n)  p = MatMul(n, k)
     a = Softmax(p)  v = MatMul(a, n)  e = Add(t, v)  z = LayerNormalization(e, g, g)  f = Flatten(z)
     y = Gemm<transB=1>(f, w) }"""
-    proto = onnx.parser.parse_model(text)
     weights = {"s": np.array([0, 6, 4]), "g": np.ones(4, np.float32), "w": np.eye(3, 24, dtype=np.float32)}
+    return [_program(text, weights, (20, 2, 3, 4))]
+
+
+def _recurrent() -> list[bytes]:
+    """A GRU, and an LSTM of both directions over its states."""
+    text = """<ir_version: 10, opset_import: ["": 21]> net (float[N,5,3] x) => (float[N,M] y) {
+    t = Transpose<perm=[1,0,2]>(x)  z, h = GRU<hidden_size=4>(t, w, r)  q = Squeeze(z, one)
+    z2, h2 = LSTM<hidden_size=2, direction="bidirectional">(q, w2, r2)  p = Transpose<perm=[1,0,2]>(h2)
+    f = Flatten(p)  y = Gemm<transB=1>(f, u) }"""
+    shapes = {"w": (1, 12, 3), "r": (1, 12, 4), "w2": (2, 8, 4), "r2": (2, 8, 2), "u": (3, 4)}
+    draw = np.random.default_rng(1).uniform
+    weights = {name: draw(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
+    return [_program(text, weights | {"one": np.array([1])}, (20, 5, 3))]
+
+
+def _program(text: str, weights: dict, shape: tuple[int, ...]) -> bytes:
+    proto = onnx.parser.parse_model(text)
     proto.graph.initializer.extend(
         onnx.numpy_helper.from_array(array, name) for name, array in weights.items()
     )
     model = ir.from_proto(proto)
-    x = np.random.default_rng(0).normal(size=(20, 2, 3, 4)).astype(np.float32)
-    return [fileformat.to_bytes(lower(read_quantized(quantize(canonicalize(model), x))))]
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    return fileformat.to_bytes(lower(read_quantized(quantize(canonicalize(model), x))))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A network of one-dimensional convolutions, from samples of shape (C, T) in an .npz to an adapted model."""
+"""Networks over time, convolutional or recurrent, from samples of shape (C, T) in an .npz to an adapted model."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from stepforward.verbs.predict import predict
 from stepforward.verbs.quantize import quantize
 from stepforward.verbs.replay import replay
 
-BODY = """a = Conv<kernel_shape=[5], pads=[2, 2]>(x, w, b)
+CONVOLUTIONS = """a = Conv<kernel_shape=[5], pads=[2, 2]>(x, w, b)
 r = Relu(a)
 p = MaxPool<kernel_shape=[2], strides=[2]>(r)
 c = Conv<kernel_shape=[3]>(p, v, b)
@@ -22,13 +22,23 @@ f = Flatten(m)
 y = Gemm<transB=1>(f, u, d)"""
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
+RECURRENT = """t = Transpose<perm=[2, 0, 1]>(x)
+z, h, c = LSTM<hidden_size=6>(t, wl, rl)
+q = Squeeze(z, one)
+z2, h2 = GRU<hidden_size=4, direction="bidirectional", linear_before_reset=1>(q, wg, rg)
+p = Transpose<perm=[1, 0, 2]>(h2)
+f = Flatten(p)
+y = Gemm<transB=1>(f, u, d)"""
+
+
+@pytest.fixture(scope="module", params=[CONVOLUTIONS, RECURRENT], ids=["convolutions", "recurrent"])
+def files(request, tmp_path_factory):
     """A float model, and samples with labels that it gives most of them."""
     folder = tmp_path_factory.mktemp("lines")
     rng = np.random.default_rng(3)
     draw = {name: rng.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
-    model = parse(BODY, "N,3,20", opset=18, b=ramp(8), d=np.zeros(4, np.float32), **draw)
+    more = {"b": ramp(8), "d": np.zeros(4, np.float32), "one": np.array([1])}
+    model = parse(request.param, "N,3,20", opset=18, **more, **draw)
     save_onnx(model, folder / "net.onnx")
     x = rng.normal(size=(80, 3, 20)).astype(np.float32)
     logits = run_ort(model, x)
@@ -38,7 +48,15 @@ def files(tmp_path_factory):
     return folder
 
 
-SHAPES = {"w": (8, 3, 5), "v": (8, 8, 3), "u": (4, 8)}
+SHAPES = {
+    "w": (8, 3, 5),
+    "v": (8, 8, 3),
+    "u": (4, 8),
+    "wl": (1, 24, 3),
+    "rl": (1, 24, 6),
+    "wg": (2, 12, 6),
+    "rg": (2, 12, 4),
+}
 
 
 def test_quantized_evaluated_and_predicted(files, tmp_path):
@@ -53,13 +71,14 @@ def test_quantized_evaluated_and_predicted(files, tmp_path):
     assert len(predict(tmp_path / "q.onnx", files / "data.npz")) == 80
 
 
-@pytest.mark.parametrize("method", ["qzo-ff", "backprop"])
-def test_adapted(files, tmp_path, method):
+@pytest.mark.parametrize(("method", "bits"), [("qzo-ff", "16w8a"), ("qzo-ff", "8w8a"), ("backprop", "16w8a")])
+def test_adapted(files, tmp_path, method, bits):
     result = adapt(
         files / "net.onnx",
         files / "data.npz",
         out=tmp_path / "run",
         method=method,
+        bits=bits,
         train="all",
         steps=3,
         batch=16,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import PARAMETRIC, attribute, constant, copy_model
+from stepforward.graph.recurrent import GATES
 from stepforward.operators.table import JOINS
 
 try:
@@ -165,6 +166,31 @@ def _pad(node, x, pads, value=None):
     return F.pad(x, widths, value=0.0 if value is None else float(value))
 
 
+def _recurrent(node, x, weight, bias):
+    """The states (N, T, H)."""
+    state = x.new_zeros(len(x), weight.shape[1])
+    cells, found = state, []
+    backwards = attribute(node, "direction", "forward") == "reverse"
+    for t in range(x.shape[1])[:: -1 if backwards else 1]:
+        added = F.linear(state, weight, bias)
+        if node.op_type == "LSTM":
+            put, show, keep, new = (x[:, t] + added).chunk(4, dim=1)
+            cells = torch.sigmoid(keep) * cells + torch.sigmoid(put) * torch.tanh(new)
+            state = torch.sigmoid(show) * torch.tanh(cells)
+        else:
+            state = _gru(node, x[:, t].chunk(3, dim=1), state, added.chunk(3, dim=1), weight, bias)
+        found.append(state)
+    return torch.stack(found[:: -1 if backwards else 1], dim=1)
+
+
+def _gru(node, x, state, added, weight, bias):
+    update, reset = (torch.sigmoid(x[gate] + added[gate]) for gate in (0, 1))
+    last = slice(2 * weight.shape[1], None)
+    after = attribute(node, "linear_before_reset", 0)
+    more = reset * added[2] if after else F.linear(reset * state, weight[last], bias[last])
+    return update * state + (1 - update) * torch.tanh(x[2] + more)
+
+
 OPERATORS: dict[str, Callable[..., Any]] = {
     "Conv": _conv,
     "Gemm": lambda node, x, weight, bias: F.linear(x, weight, bias),
@@ -173,6 +199,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "LayerNormalization": lambda node, x, weight, bias: F.layer_norm(
         x, weight.shape, weight, bias, attribute(node, "epsilon", 1e-5)
     ),
+    **dict.fromkeys(GATES, _recurrent),
     "Softmax": lambda node, x: F.softmax(x, dim=-1),
     "MatMul": lambda node, a, b: a @ b,
     "MaxPool": _max_pool,

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from stepforward.graph.functions import FUNCTIONS, evaluate
 from stepforward.graph.nodes import attribute, constant, present
+from stepforward.graph.recurrent import GATES, run_recurrent
 from stepforward.operators.table import JOINS
 
 Observer = Callable[[str, np.ndarray], None]
@@ -154,6 +155,7 @@ _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Clip": _clip,
     "LayerNormalization": _layer_norm,
     "Softmax": _softmax,
+    **dict.fromkeys(GATES, run_recurrent),
     "MatMul": _matmul,
     "Sub": lambda node, a, b: a - b,
     **{name: (lambda node, a, b, join=join: join.real(a, b)) for name, join in JOINS.items()},

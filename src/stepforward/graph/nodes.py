@@ -14,7 +14,7 @@ from stepforward.graph.metadata import BITS
 MOST_ELEMENTS = 2**28
 """Of one tensor of one sample, as in the core."""
 
-PARAMETRIC = ("Conv", "Gemm", "LayerNormalization")
+PARAMETRIC = ("Conv", "Gemm", "LayerNormalization", "GRU", "LSTM")
 """Operators whose second and third operands are a weight and a bias."""
 
 Part = TypeVar("Part")

@@ -26,12 +26,15 @@ from stepforward.operators.concat import Concat
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.gru import Gru
 from stepforward.operators.layer_norm import LayerNorm, deviation_scale, epsilon_words, fraction_bits
 from stepforward.operators.lookup import Lookup, entries
+from stepforward.operators.lstm import Lstm
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
+from stepforward.operators.recurrent import GATE_SCALE, SHOWN_SCALE, STATE_SCALE, Recurrent
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
 from stepforward.operators.softmax import Softmax
@@ -196,6 +199,8 @@ class _Lowering:
             **dict.fromkeys(JOINS, self.join),
             "Clip": self.clip,
             "LayerNormalization": self.layer_norm,
+            "GRU": self.recurrent,
+            "LSTM": self.recurrent,
             "Softmax": self.softmax,
             "MatMul": self.matmul,
             "Lookup": self.lookup,
@@ -269,6 +274,28 @@ class _Lowering:
         words = epsilon_words(node.attributes["epsilon"], channels, scale)
         what = LayerNorm(fraction=fraction_bits(channels), epsilon=words, **rescaling, lo=lo, hi=hi)
         self.emit(what, node, [x], self.result_like(node, form, x, order), weight, bias)
+
+    def recurrent(self, node: Node, form: Format) -> None:
+        kind: type[Recurrent] = Gru if node.op_type == "GRU" else Lstm
+        own: dict[str, Any] = (
+            {"reset_after": bool(node.attributes["linear_before_reset"])} if kind is Gru else {}
+        )
+        x, _ = self.rows(node.inputs[0])
+        weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
+        shape = (*self.activations[x].shape[:-1], form.shape[-1])
+        made = self.activation(node.output, form, shape)
+        self.laid[node.output] = [_Laid(made, Order.of(form.shape, (0, 1)))]
+        pairs = [quantize_multiplier(STATE_SCALE * scale / GATE_SCALE) for scale in node.parameters[0].scale]
+        lo, hi = self.bounds(node, form)
+        what = kind(
+            rescale=tuple(pairs),
+            reverse=node.attributes["direction"] == "reverse",
+            output_rescale=quantize_multiplier(SHOWN_SCALE / form.scale),
+            **own,
+            lo=lo,
+            hi=hi,
+        )
+        self.emit(what, node, [x], made, weight, bias)
 
     def softmax(self, node: Node, form: Format) -> None:
         x, order = self.rows(node.inputs[0])

@@ -12,7 +12,14 @@ from stepforward.operators.operator import Operator
 FRACTION = 12
 """Bits after the point of what gates are computed from: they reach from -8 to 8, where gates are open or closed."""
 
-HALF = 1 << 14
+GATE_SCALE = 2.0**-FRACTION
+"""One step of what gates are computed from."""
+
+STATE_SCALE = 2.0**-7
+"""One step of a state as weights read it."""
+
+SHOWN_SCALE = 2.0**-15
+"""One step of a state as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

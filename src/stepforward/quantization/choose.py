@@ -10,15 +10,17 @@ import onnx_ir as ir
 from stepforward.graph.channels import channel_axis
 from stepforward.graph.nodes import attribute, constant, is_non_negative, present
 from stepforward.graph.pointwise import Functions
+from stepforward.graph.recurrent import is_recurrent
 from stepforward.network.network import LARGEST_LOGITS_SCALE
 from stepforward.operators.layer_norm import deviation_scale
+from stepforward.operators.recurrent import GATE_SCALE, STATE_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import LOGITS_GROWTH, NORM_GROWTH, quantize_bias, quantize_weight
-from stepforward.quantization.wide import wide_values
+from stepforward.quantization.wide import gate_values, wide_values
 from stepforward.quantization.winograd import suits_winograd
 
 LOGITS_HEADROOM = 2.0
@@ -87,6 +89,8 @@ def choose(
             layers.setdefault(present(node.inputs[1]), []).append(node)
         elif node.op_type == "LayerNormalization":
             parameters |= _norm_parameters(node, settings)
+        elif is_recurrent(node):
+            parameters |= _own_parameters(node, STATE_SCALE, settings)
     for readers in layers.values():
         parameters |= _parameters(readers, activations, settings)
     return Chosen(activations, parameters, notes)
@@ -97,9 +101,12 @@ def _activations(graph, seen, settings):
     source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
     points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
-    functions, wide = Functions(graph), wide_values(graph, settings.wide)
+    functions, wide, gates = Functions(graph), wide_values(graph, settings.wide), gate_values(graph)
     for node in storing_nodes(graph):
         value = node.outputs[0]
+        if value.name in gates and node.op_type not in FORMAT_OF_INPUT:
+            points[value.name] = Point(np.float32(GATE_SCALE), 0, 16, value.name)
+            continue
         if node.op_type == "Softmax":
             points[value.name] = _probabilities(value.name, value.name in wide, settings)
             continue
@@ -191,9 +198,14 @@ def _parameters(layers, activations, settings):
 
 def _norm_parameters(node, settings):
     """A layer norm's weight and bias; the bias has the scale of deviations times the weight's."""
+    channels = len(present(constant(node.inputs[1])))
+    return _own_parameters(node, deviation_scale(channels), settings, NORM_GROWTH)
+
+
+def _own_parameters(node, step, settings, growth=1):
+    """Weight and bias of a node whose weight reads numbers in steps of `step`, whatever its input's are."""
     weight, bias = (present(constant(value)) for value in node.inputs[1:3])
-    step = deviation_scale(len(weight))
-    q, scale = quantize_weight(weight, bias, step, settings, growth=NORM_GROWTH)
+    q, scale = quantize_weight(weight, bias, step, settings, growth=growth)
     q_bias, scale_bias = quantize_bias(bias, step, scale)
     return {
         node.inputs[1].name: Integers(q.astype(np.int16), scale, settings.weight_bits),

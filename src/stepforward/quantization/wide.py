@@ -14,6 +14,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import describe, present
 from stepforward.graph.pointwise import Functions
+from stepforward.graph.recurrent import is_recurrent
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, storing_nodes
 
 _MOVES = ("Pad", "Reshape", "Flatten", "Transpose")
@@ -45,6 +46,18 @@ def wide_values(graph: ir.Graph, asked: Sequence[str] = ()) -> set[str]:
         if wide:
             found.add(present(value.name))
     return found | _asked(graph, asked)
+
+
+def gate_values(graph: ir.Graph) -> set[str]:
+    """Names of the values that gates of recurrent nodes are computed from, with what moves them."""
+    found: set[str] = set()
+    for node in graph:
+        value = node.inputs[0] if is_recurrent(node) else None
+        while value is not None:
+            found.add(present(value.name))
+            producer = value.producer()
+            value = producer.inputs[0] if producer is not None and producer.op_type in _MOVES else None
+    return found
 
 
 def why_narrow(node: ir.Node) -> str | None:

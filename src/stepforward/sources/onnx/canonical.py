@@ -6,6 +6,7 @@ from onnx_ir.passes.common import InlinePass
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import copy_model, is_quantized, present, remove_unused, replace_node
+from stepforward.graph.recurrent import add_functions
 from stepforward.sources.onnx.contract import check_contract, check_layers
 from stepforward.sources.onnx.passes.block_moves import block_moves, join_orders, open_blocks
 from stepforward.sources.onnx.passes.constants_after_transpose import constants_after_transpose
@@ -30,6 +31,7 @@ from stepforward.sources.onnx.passes.one_value import one_value
 from stepforward.sources.onnx.passes.picks import picks
 from stepforward.sources.onnx.passes.positions import positions
 from stepforward.sources.onnx.passes.positive_axes import positive_axes
+from stepforward.sources.onnx.passes.recurrent import recurrent
 from stepforward.sources.onnx.passes.remove_noops import remove_noops
 from stepforward.sources.onnx.passes.selections import selections
 from stepforward.sources.onnx.passes.strided_slice import strided_slice
@@ -79,6 +81,8 @@ def canonicalize(model: ir.Model) -> ir.Model:
     notes += drop_softmax(graph) + drop_sigmoid(graph)
     unshare(graph)
     normalize_clip(graph)
+    recurrent(graph)
+    add_functions(model)
     lines_to_images(graph)
     layer_norms(graph)
     remove_unused(graph)
@@ -114,6 +118,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     graph.sort()
     graph.opset_imports.clear()
     graph.opset_imports[""] = OPSET
+    add_functions(model)
     model.ir_version = IR_VERSION
     infer_shapes(model)
     refuse_unsupported(graph, CANONICAL)

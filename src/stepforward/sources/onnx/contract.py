@@ -9,6 +9,7 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
 from stepforward.graph.nodes import attribute, constant, describe, dims, present
 from stepforward.graph.pointwise import Functions
+from stepforward.graph.recurrent import GATES, is_recurrent
 from stepforward.operators.layer_norm import MOST_CHANNELS
 from stepforward.operators.softmax import MOST_COLUMNS
 from stepforward.operators.table import JOINS
@@ -83,6 +84,8 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
             )
         if node.op_type in ("Conv", "Gemm"):
             _check_parameters(node)
+        if is_recurrent(node):
+            _check_recurrent(node)
         if node.op_type in ("MatMul", "Softmax", "LayerNormalization"):
             _check_rows(node, shape)
 
@@ -105,6 +108,24 @@ def _check_rows(node, shape):
         raise StepforwardError(
             f"{describe(node)} has rows of {shape[-1]:,}; up to {_MOST_COLUMNS[node.op_type]:,} can be computed",
             "export the model with the sizes it runs at",
+        )
+
+
+def _check_recurrent(node):
+    """One layer reads all of the states that it may read; what it reads has nothing else to do."""
+    x, weight, bias = node.inputs
+    shape, rows = dims(x, node), GATES[node.op_type] * attribute(node, "hidden_size")
+    arrays = [constant(value) for value in (weight, bias)]
+    sizes = [None if array is None else array.shape for array in arrays]
+    if len(shape) != 3 or shape[2] != rows or sizes != [(rows, attribute(node, "hidden_size")), (rows,)]:
+        raise StepforwardError(
+            f"the weight {sizes[0]} and bias {sizes[1]} of {describe(node)} do not fit its {shape} inputs",
+            "check that the model runs in ONNX Runtime on one sample, then export it again",
+        )
+    if not all(np.isfinite(present(array)).all() for array in arrays):
+        raise StepforwardError(
+            f"the weight or bias of {describe(node)} contains NaN or Inf",
+            "the training diverged or the file is damaged: use an earlier checkpoint",
         )
 
 

@@ -8,6 +8,7 @@ from onnx_ir.passes.common import InlinePass
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
 from stepforward.graph.nodes import copy_model, is_quantized, operator_name
+from stepforward.graph.recurrent import GATES, is_recurrent
 from stepforward.operators.table import JOINS
 
 CANONICAL = (
@@ -15,6 +16,7 @@ CANONICAL = (
     *("Conv", "Gemm", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
     *("LayerNormalization", "MatMul", "Softmax"),
+    *GATES,
 )
 """Operators of the canonical graph."""
 
@@ -172,6 +174,8 @@ def _is_onnx(node):
 def _reason(node, computed, known):
     """What to do about a node that is not supported, or None."""
     operator = node.op_type
+    if known is not None and node.op_type in GATES:
+        return None if is_recurrent(node) else _remedy(node)
     if not _is_onnx(node):
         return _DOMAINS.get(node.domain, _OTHER_DOMAIN)
     if known is not None:
@@ -216,7 +220,11 @@ REFUSED = {
         *("GroupNormalization", "InstanceNormalization", "LRN", "LpNormalization"),
         *("MeanVarianceNormalization", "RMSNormalization"),
     ),
-    "replace recurrent layers by convolutions over time (Conv2d with height 1)": ("GRU", "LSTM", "RNN"),
+    "use a GRU or an LSTM, or convolutions over time": ("RNN",),
+    "read its states with the batch first, all or single ones of them, or the last: states[:, -1], h[-1]": (
+        "GRU",
+        "LSTM",
+    ),
     "only a LogSoftmax over the classes at the end is supported (it is dropped), not one inside": (
         *("Hardmax", "LogSoftmax"),
     ),

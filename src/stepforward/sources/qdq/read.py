@@ -18,8 +18,10 @@ from stepforward.graph.nodes import (
     is_quantized,
     present,
 )
+from stepforward.graph.recurrent import GATES, is_recurrent
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.operators.layer_norm import deviation_scale
+from stepforward.operators.recurrent import GATE_SCALE, STATE_SCALE
 from stepforward.operators.table import JOINS
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
@@ -86,7 +88,7 @@ class _Reader:
             self.scale_input(node)
         elif self.is_function(node):
             pass
-        elif node.op_type in CANONICAL:
+        elif node.op_type in CANONICAL and (node.op_type in GATES) == is_recurrent(node):
             self.compute(node)
         else:
             raise damaged(f"{describe(node)} does not belong in it")
@@ -218,12 +220,19 @@ def _check_parameters(node, weight, bias, source):
     if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
         raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
     is_norm = node.op_type == "LayerNormalization"
-    step = deviation_scale(source.shape[-1]) if is_norm else source.scale
+    step = (
+        deviation_scale(source.shape[-1]) if is_norm else STATE_SCALE if is_recurrent(node) else source.scale
+    )
     expected = bias_scale(step, np.array(weight.scale))
     group = attribute(node, "group", 1)
     if is_norm and weight.q.shape != source.shape[-1:]:
         raise damaged(f"weight {weight.name!r} does not fit the {source.shape[-1]} channels it reads")
-    if not is_norm and (weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group):
+    if is_recurrent(node):
+        gates = GATES[node.op_type]
+        fits = weight.q.ndim == 2 and weight.q.shape == (source.shape[-1], source.shape[-1] // gates)
+        if not fits or len(source.shape) != 2 or _steps(source) != (GATE_SCALE, 0, "s16"):
+            raise damaged(f"{describe(node)} does not fit what it reads")
+    elif not is_norm and (weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group):
         raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
     if bias.q.shape != weight.q.shape[:1] or bias.scale != tuple(float(s) for s in expected):
         raise damaged(f"bias {bias.name!r} does not have the scale of its input times its weight")
@@ -260,7 +269,7 @@ def _attributes(node):
     if node.op_type == "Pad":
         pads, value = (present(constant(item)) for item in node.inputs[1:3])
         return {"pads": tuple(int(p) for p in pads), "value": float(value.reshape(()))}
-    return {name: node.attributes[name].value for name in _ATTRIBUTES.get(node.op_type, ())}
+    return {name: attribute(node, name) for name in _ATTRIBUTES.get(node.op_type, ())}
 
 
 _SCALING = {"Sub": "offset", "Mul": "factor"}
@@ -273,6 +282,8 @@ _ATTRIBUTES = {
     "Transpose": ("perm",),
     "Flatten": ("axis",),
     "LayerNormalization": ("epsilon",),
+    "GRU": ("direction", "linear_before_reset"),
+    "LSTM": ("direction",),
 }
 
 

@@ -1,0 +1,357 @@
+"""GRU and LSTM with the batch first: a layer over all steps, then a node for each direction carries the state."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.nodes import (
+    add_initializer,
+    attribute,
+    constant,
+    describe,
+    dims,
+    give_result,
+    present,
+    remove_unused,
+)
+from stepforward.graph.recurrent import DOMAIN, GATES
+from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
+
+_TIME_FIRST = (1, 0, 2)
+_RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+_REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum")
+_USUAL = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
+
+
+def recurrent(graph: ir.Graph) -> None:
+    """Rewrite every GRU and LSTM of ONNX, and what its readers do to bring the batch to the front.
+
+    Raises:
+        StepforwardError: a state that does not begin at zero, lengths, peepholes, other functions than sigmoid and
+            tanh, computed weights, the cells read, or states that are used with time as the first axis.
+    """
+    first: dict[ir.Value, ir.Value] = {}  # by value with time first, the same with the batch first
+    ends: dict[ir.Value, list[ir.Value]] = {}
+    for node in list(graph):
+        if node.op_type in GATES and node.domain in ("", "ai.onnx"):
+            _rewrite(node, first, ends)
+    remove_unused(graph)
+
+
+class _Given(NamedTuple):
+    """The parameters of one direction."""
+
+    weight: np.ndarray
+    recurrence: np.ndarray
+    bias: np.ndarray
+    state_bias: np.ndarray
+
+
+def _rewrite(node, first, ends):
+    given, name = _directions(node), _name(node)
+    batch, time, features = (dims(node.inputs[0], node)[axis] for axis in _axes(node))
+    x = _batch_first(node, first)
+    found = []
+    for direction, one in zip(_named(node), given, strict=True):
+        if one.weight.shape[1] != features:
+            raise _damaged(node)
+        label = f"{name}.reverse" if direction == "reverse" else name
+        added = _projection(node, x, one, label, [batch, time])
+        found.append(_carrier(node, added, one, label, direction))
+    hidden = given[0].recurrence.shape[1]
+    states = found[0]
+    if len(found) > 1:
+        made = ir.node("Concat", found, {"axis": 2}, name=f"{name}.directions")
+        states = put_before(node, made, [batch, time, len(found) * hidden])
+    sizes, several = {"N": batch, "T": time, "D": len(found), "H": hidden}, "D" if len(found) > 1 else ""
+    batched = attribute(node, "layout", 0) == 1
+    if node.outputs[0].uses() or node.outputs[0].is_graph_output():
+        axes = ["N", "T", several, "H"] if batched else ["T", several, "N", "H"]
+        _follow(node.outputs[0], axes, _States(states, f"NT{several}H", sizes), first)
+    if len(node.outputs) > 1 and node.outputs[1].uses():
+        pairs = zip(found, _named(node), strict=True)
+        ends[node.outputs[1]] = [_last(node, value, direction) for value, direction in pairs]
+        _follow_ends(node.outputs[1], int(batched), ends)
+
+
+def _axes(node):
+    """Where batch, time and features are."""
+    return (0, 1, 2) if attribute(node, "layout", 0) == 1 else (1, 0, 2)
+
+
+def _named(node):
+    direction = attribute(node, "direction", "forward")
+    return ["forward", "reverse"] if direction == "bidirectional" else [direction]
+
+
+def _name(node):
+    """A path given by an exporter without the operator's name: "/rnn/GRU_1" is "rnn.1"."""
+    parts = [part for part in (node.name or "").split("/") if part]
+    if len(parts) < 2:
+        return node.op_type.lower()
+    number = parts[-1].removeprefix(node.op_type).strip("_")
+    return ".".join([*parts[:-1], *([number] if number else [])])
+
+
+def _directions(node):
+    """The parameters of each direction, checked."""
+    inputs = [*node.inputs, *(None,) * 8]
+    _refuse_variants(node, inputs)
+    gates, hidden = GATES[node.op_type], attribute(node, "hidden_size")
+    weight, recurrence, bias = (constant(value) for value in inputs[1:4])
+    if weight is None or recurrence is None or (inputs[3] is not None and bias is None):
+        raise StepforwardError(
+            f"the weight or bias of {describe(node)} is computed by the network",
+            "only constant weights can be adapted",
+        )
+    count = len(_named(node))
+    hidden = recurrence.shape[-1] if hidden is None else hidden
+    rows = gates * hidden
+    bias = np.zeros((count, 2 * rows), np.float32) if bias is None else bias
+    fits = weight.ndim == 3 and weight.shape[:2] == (count, rows) and bias.shape == (count, 2 * rows)
+    if not fits or recurrence.shape != (count, rows, hidden) or hidden < 1:
+        raise _damaged(node)
+    return [_Given(weight[d], recurrence[d], bias[d, :rows], bias[d, rows:]) for d in range(count)]
+
+
+def _refuse_variants(node, inputs):
+    functions = [name.lower() for name in attribute(node, "activations") or ()]
+    usual = [name.lower() for name in _USUAL[node.op_type]]
+    starts = inputs[5:7] if node.op_type == "LSTM" else inputs[5:6]
+    for what, found in (
+        ("has functions other than sigmoid and tanh", functions and functions != usual * len(_named(node))),
+        ("clips what its gates read", attribute(node, "clip") is not None),
+        ("joins the input and the forget gate", bool(attribute(node, "input_forget", 0))),
+        ("reads the length of each sample", inputs[4] is not None and not _is_whole(node, inputs[4])),
+        ("begins with a state that is not zero", any(not _is_zero(value) for value in starts)),
+        ("has peepholes", node.op_type == "LSTM" and not _is_zero(inputs[7])),
+        ("gives the cells", len(node.outputs) > 2 and bool(node.outputs[2].uses())),
+    ):
+        if found:
+            raise StepforwardError(
+                f"{describe(node)} {what}",
+                f"only a plain {node.op_type} is supported: sigmoid and tanh, the state zero before the first step, "
+                "all samples of one length",
+            )
+
+
+def _is_zero(value):
+    array = constant(value)
+    return value is None or (array is not None and not array.any())
+
+
+def _is_whole(node, value):
+    array = constant(value)
+    return array is not None and bool((array == dims(node.inputs[0], node)[_axes(node)[1]]).all())
+
+
+def _batch_first(node, first):
+    """What a node reads, with the batch first."""
+    x = present(node.inputs[0])
+    if attribute(node, "layout", 0) == 1:
+        return x
+    if x in first:
+        return first[x]
+    shape, source = dims(x, node), x
+    producer = x.producer()
+    if producer is not None and producer.op_type in _RESHAPES and dims(producer.inputs[0])[:2] == shape[:2]:
+        source = present(producer.inputs[0])
+        producer = source.producer()
+    if producer is not None and producer.op_type == "Transpose" and attribute(producer, "perm")[1] == 0:
+        time, _, *others = attribute(producer, "perm")
+        perm, source = [0, time, *others], present(producer.inputs[0])
+        if perm != sorted(perm):
+            turned = ir.node("Transpose", [source], {"perm": perm})
+            source = put_before(node, turned, [dims(source)[axis] for axis in perm])
+        return reshaped(node, source, [shape[1], shape[0], *shape[2:]])
+    raise StepforwardError(
+        f"{describe(node)} reads {x.name!r} with time as the first axis",
+        "give the network samples with the batch first: batch_first=True",
+    )
+
+
+def _projection(node, x, one, name, leading):
+    """What the inputs add to the gates in every step; one that an earlier layer computed stays that."""
+    rows = len(one.weight)
+    if _is_identity(one) and _is_layer(x):
+        return x
+    weight = add_initializer(node.graph, f"{name}.input.weight", np.ascontiguousarray(one.weight.T))
+    bias = add_initializer(node.graph, f"{name}.input.bias", one.bias)
+    product = put_before(node, ir.node("MatMul", [x, weight], name=f"{name}.input"), [*leading, rows])
+    return put_before(node, ir.node("Add", [product, bias], name=f"{name}.input_bias"), [*leading, rows])
+
+
+def _is_identity(one):
+    rows, columns = one.weight.shape
+    return rows == columns and not one.bias.any() and np.array_equal(one.weight, np.eye(rows))
+
+
+def _is_layer(value):
+    producer = value.producer()
+    while producer is not None and producer.op_type in (*_RESHAPES, "Transpose"):
+        value = present(producer.inputs[0])
+        producer = value.producer()
+    return (
+        producer is not None
+        and producer.op_type in ("Conv", "Gemm", "MatMul", "Add")
+        and len(value.uses()) == 1
+    )
+
+
+def _carrier(node, x, one, name, direction):
+    weight = add_initializer(node.graph, f"{name}.state.weight", one.recurrence)
+    bias = add_initializer(node.graph, f"{name}.state.bias", one.state_bias)
+    hidden = one.recurrence.shape[1]
+    own = {"hidden_size": hidden, "direction": direction}
+    if node.op_type == "GRU":
+        own["linear_before_reset"] = int(bool(attribute(node, "linear_before_reset", 0)))
+    made = ir.node(node.op_type, [x, weight, bias], own, domain=DOMAIN, name=name)
+    return put_before(node, made, [*dims(x)[:2], hidden])
+
+
+class _States(NamedTuple):
+    """A value with the batch first, the atoms that its elements are counted by, and their sizes."""
+
+    value: ir.Value
+    atoms: str
+    sizes: dict[str, int]
+
+
+def _follow(value, axes, states, first):
+    """Compute all that reads `value` from the states, up to where the batch is the first axis.
+
+    Args:
+        axes: the atoms of each axis of `value`; "" where its size is 1.
+    """
+    if axes[0] == "N":
+        give_result(value, _laid_out(value, "".join(axes), states))
+        return
+    if value.is_graph_output():
+        raise _time_first(present(value.producer()), value)
+    if axes in (["T", "N", "H"], ["T", "N", "DH"]):
+        first[value] = states.value
+    for use in list(value.uses()):
+        node = use.node
+        if node.op_type in GATES and use.idx == 0 and value in first:
+            continue  # it looks there
+        following, found = _after(node, axes, states)
+        if following is None:
+            raise _time_first(node, value)
+        _follow(node.outputs[0], following, found, first)
+
+
+def _after(node, axes, states):
+    """The atoms of each axis of what a node gives, and the states that it gives; None for one that is not followed."""
+    if node.op_type == "Transpose":
+        return [axes[axis] for axis in attribute(node, "perm")], states
+    if node.op_type in _RESHAPES:
+        return _regrouped(axes, states.sizes, dims(node.outputs[0], node)), states
+    single = node.op_type == "Gather" and _is_single(node.inputs[1])
+    if (single and axes[attribute(node, "axis", 0)] == "T") or (
+        node.op_type in _REDUCES and _over_time(node, axes)
+    ):
+        return [axis for axis in axes if axis != "T"], _without_time(node, states)
+    return None, states
+
+
+def _laid_out(value, wanted, states):
+    """The states in an order of atoms, as a value has them."""
+    node, found = present(value.producer()), states.value
+    if wanted != states.atoms:
+        found = reshaped(node, found, [states.sizes[atom] for atom in states.atoms])
+        turned = ir.node("Transpose", [found], {"perm": [states.atoms.index(atom) for atom in wanted]})
+        found = put_before(node, turned, [states.sizes[atom] for atom in wanted])
+    return reshaped(node, found, list(dims(value, node)))
+
+
+def _regrouped(axes, sizes, shape):
+    """The atoms of each axis of another shape, or None where an axis would end inside an atom."""
+    left, found = [*"".join(axes)], []
+    for size in shape:
+        mine = left.pop(0) if size == 1 and left and sizes[left[0]] == 1 else ""
+        while left and math.prod(sizes[atom] for atom in mine) < size:
+            mine += left.pop(0)
+        if math.prod(sizes[atom] for atom in mine) != size:
+            return None
+        found.append(mine)
+    return None if left else found
+
+
+def _is_single(value):
+    array = constant(value)
+    return array is not None and array.ndim == 0
+
+
+def _over_time(node, axes):
+    over = attribute(node, "axes")
+    if over is None:
+        over = constant((*node.inputs, None)[1])
+    return (
+        over is not None
+        and [axes[int(axis)] for axis in over] == ["T"]
+        and not attribute(node, "keepdims", 1)
+    )
+
+
+def _without_time(node, states):
+    """The states of one step, or what a reduction makes of all of them."""
+    if node.op_type == "Gather":
+        array, own = present(constant(node.inputs[1])) % states.sizes["T"], {"axis": 1}
+    else:
+        array, own = np.array([1], np.int64), {"keepdims": 0}
+    second = add_initializer(node.graph, f"{node.outputs[0].name}.steps", array)
+    made = ir.node(node.op_type, [states.value, second], own, name=node.name)
+    batch, _, width = dims(states.value)
+    return _States(put_before(node, made, [batch, width]), states.atoms.replace("T", ""), states.sizes)
+
+
+def _last(node, states, direction):
+    """The state (N, H) that a direction ends with."""
+    batch, time, hidden = dims(states)
+    at = np.array(0 if direction == "reverse" else time - 1, np.int64)
+    name = present(states.producer()).name
+    where = add_initializer(node.graph, f"{name}.end", at)
+    made = ir.node("Gather", [states, where], {"axis": 1}, name=f"{name}.last")
+    return put_before(node, made, [batch, hidden])
+
+
+def _follow_ends(value, axis, ends):
+    """Compute what reads last states, stacked along an axis.
+
+    Args:
+        ends: by value, the states (N, H) that it stacks, of all layers so far.
+    """
+    found = ends[value]
+    for use in list(value.uses()):
+        node, result = use.node, use.node.outputs[0]
+        along = attribute(node, "axis", 0) == axis
+        if node.op_type == "Gather" and along and _is_single(node.inputs[1]):
+            give_result(result, found[int(present(constant(node.inputs[1])))])
+        elif node.op_type == "Concat" and along and all(one in ends for one in node.inputs):
+            ends[result] = [one for part in node.inputs for one in ends[part]]
+            _follow_ends(result, axis, ends)
+        elif node.op_type in _RESHAPES and len(found) == 1:
+            give_result(result, reshaped(node, found[0], list(dims(result, node))))
+        elif node.op_type == "Transpose" and tuple(attribute(node, "perm")) == _TIME_FIRST and axis == 0:
+            batch, hidden = dims(found[0])
+            joined = ir.node("Concat", found, {"axis": 1}, name=node.name)
+            whole = put_before(node, joined, [batch, len(found) * hidden])
+            give_result(result, reshaped(node, whole, list(dims(result, node))))
+
+
+def _time_first(node, value):
+    return StepforwardError(
+        f"{describe(node)} reads the states {value.name!r} with time as the first axis",
+        "bring the batch to the front right after the recurrent layer: batch_first=True",
+    )
+
+
+def _damaged(node):
+    shapes = ", ".join(str(dims(value)) for value in node.inputs[1:4] if value is not None)
+    return StepforwardError(
+        f"the weights and biases of {describe(node)}, of shapes {shapes}, do not fit each other or its input",
+        "check that the model runs in ONNX Runtime on one sample, then export it again",
+    )
