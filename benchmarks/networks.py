@@ -3,9 +3,10 @@
     python benchmarks/networks.py                       # all of them; finished rows are kept
     python benchmarks/networks.py --only ViT-tiny DNN-S --again
 
-Trained networks are measured on the data of their task; of seeded ones the loss counts, on images or frames and with
-labels that the float network itself draws from its logits. The step is one of QZO-FF on `last:2`. Needs the data
-(STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch].
+Trained networks are measured on the data of their task. Of seeded ones the loss counts, on images or frames and with
+labels that the float network itself draws from its logits; they are brought to the state of trained ones before.
+The step is one of QZO-FF on `last:2`, with any labels. Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and
+the extra [torch].
 """
 
 import argparse
@@ -58,7 +59,8 @@ def images(part: str, count: int, side: int) -> tuple[NDArray[np.float32], NDArr
 
 def of_images(network: torch.nn.Module, side: int, count: int = 48) -> Sampled:
     """A seeded network on enlarged images."""
-    return Sampled(network, images("train", 16, side)[0], images("test", count, side)[0], None)
+    x = images("train", 32, side)[0]
+    return Sampled(settled(network, x), x, images("test", count, side)[0], None)
 
 
 def trained_on_cifar(network: torch.nn.Module) -> Sampled:
@@ -86,14 +88,27 @@ def sounds() -> Sampled:
 def spectra() -> Sampled:
     """AST with a third of its blocks on 1.3 s of random log-mel frames: all twelve take 86 million parameters."""
     x = np.random.default_rng(0).normal(0, 0.5, (12, 128, 128)).astype(np.float32)
-    return Sampled(transformers.seeded(transformers.Ast(depth=4)), x[:4], x[4:], None)
+    return Sampled(
+        settled(transformers.seeded(transformers.Ast(depth=4, classes=10)), x[:4]), x[:4], x[4:], None
+    )
 
 
-def spread(network: torch.nn.Module) -> torch.nn.Module:
-    """MobileNetV3's seeded logits are all alike: a last layer that tells samples apart, as a trained one does."""
+def encoded() -> Sampled:
+    """An encoder without a last layer: its 2,304 features as logits."""
+    network = encoders.encoder("miniimagenet_feature_encoder_5way_5shot", 3)
+    return Sampled(network, images("train", 32, 32)[0], images("test", 48, 32)[0], None)
+
+
+def settled(network: torch.nn.Module, x: NDArray[np.float32]) -> torch.nn.Module:
+    """As after a training: batch norms have seen these samples, and the last layer tells them apart (deviation 2)."""
+    samples, modules = torch.from_numpy(x), list(network.modules())
+    for module in modules:
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches: there is one
     with torch.no_grad():
-        x, last = torch.from_numpy(images("train", 16, 96)[0]), network.classifier[-1]
-        logits = network(x)
+        network.train()(samples)
+        logits = network.eval()(samples)
+        last = next(module for module in reversed(modules) if isinstance(module, torch.nn.Linear))
         gain = 2 / logits.std(dim=0).mean()
         last.weight.mul_(gain)
         last.bias.sub_(gain * logits.mean(dim=0) - (gain - 1) * last.bias)
@@ -107,11 +122,11 @@ NETWORKS: dict[str, Callable[[], Sampled]] = {
     "DNN-S": lambda: words(keywords.dnn_s(), keywords.front_end(640), keywords.CLASSES),
     "YAMNet-256": sounds,
     "KWT-1": lambda: words(kwt1.network(), kwt1.FRONT_END, kwt1.classes()),
-    "Conv4 encoder": lambda: of_images(encoders.encoder("miniimagenet_feature_encoder_5way_5shot", 3), 32),
-    "MobileNetV3-small": lambda: of_images(spread(mobilenets.seeded("v3")), 96),
-    "ResNet-12": lambda: of_images(residual.seeded(residual.ResNet12()), 84, 24),
-    "ResNet-18": lambda: of_images(residual.seeded(residual.ResNet18()), 96, 24),
-    "ViT-tiny": lambda: of_images(transformers.seeded(transformers.Deit()), 224, 16),
+    "Conv4 encoder": encoded,
+    "MobileNetV3-small": lambda: of_images(mobilenets.seeded("v3"), 96),
+    "ResNet-12": lambda: of_images(residual.seeded(residual.ResNet12(10)), 84),
+    "ResNet-18": lambda: of_images(residual.seeded(residual.ResNet18(10)), 96),
+    "ViT-tiny": lambda: of_images(transformers.seeded(transformers.Deit(classes=10)), 224, 24),
     "AST, 4 of 12 blocks": spectra,
 }
 
@@ -129,7 +144,8 @@ def measured(name: str, made: Sampled) -> dict:
     seconds = time.perf_counter() - start
     found = sf.evaluate(base, (made.x, y))
     memory = sf.inspect(base)
-    step = sf.adapt(base, (made.x[:16], y[:16]), train="last:2", steps=1, progress=False)
+    few = np.linspace(0, len(y) - 1, 16).astype(int)
+    step = sf.adapt(base, (made.x[few], np.arange(16) % 4), train="last:2", steps=1, progress=False)
     return {
         "network": name,
         "weights": "seeded" if made.y is None else "trained",

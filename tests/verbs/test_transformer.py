@@ -115,3 +115,34 @@ def test_it_is_adapted_and_replayed(model, labelled, bits, tmp_path):
 
 def test_backpropagation_goes_through_it(model, labelled):
     assert adapt(model, labelled, method="backprop", steps=3, batch=16, progress=False)["steps"] == 3
+
+
+@pytest.mark.parametrize("norm_first", [False, True], ids=["norms after", "norms before"])
+def test_encoder_layers_of_torch_itself(norm_first):
+    """nn.TransformerEncoderLayer, whose attention brings the tokens in front of the batch."""
+    torch = pytest.importorskip("torch")
+    from stepforward.sources.torch import from_torch
+
+    class Encoder(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            how = {"batch_first": True, "norm_first": norm_first, "activation": "gelu"}
+            self.layers = torch.nn.Sequential(
+                *(torch.nn.TransformerEncoderLayer(8, 2, 16, **how) for _ in range(2))
+            )
+            self.head = torch.nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head(self.layers(x).mean(1))
+
+    torch.manual_seed(0)
+    network, x = Encoder().eval(), np.random.default_rng(1).normal(size=(40, 6, 8)).astype(np.float32)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(x)).numpy()
+    program = lower(open_source(quantize(from_torch(network, x[:2]), x)).network())
+    kinds = [op.kind for op in program.ops]
+    assert (kinds.count("conv"), kinds.count("matmul"), kinds.count("layer_norm")) == (12, 4, 4)
+    logits = logits_of(CoreEngine(program), quantize_input(program, x))
+    assert np.array_equal(logits, logits_of(ReferenceEngine(program), quantize_input(program, x)))
+    real = logits * program.tensors[program.output].scale[0]
+    assert ((real - expected) ** 2).mean() < 1e-2 * ((expected - expected.mean(axis=0)) ** 2).mean()

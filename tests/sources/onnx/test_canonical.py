@@ -72,7 +72,7 @@ def test_the_argument_is_not_changed(exported):
         ("f = Reshape(x, s)\ny = Flatten(f)", "mixes the batch"),
         ("f = Reshape(x, u)\ny = Flatten(f)", "changes the number of elements"),
         ("y = MatMul(x, m)", r"not \(N, classes\)"),
-        ("f = Flatten(x)\nt = Transpose(f)\ny = MatMul(f, t)", "moves the batch"),
+        ("f = Flatten(x)\nt = Transpose(f)\ny = MatMul(f, t)", "mixes the samples of a batch"),
         ("c = Conv(x, w3)\ny = Flatten(c)", "do not fit its 2 input channels"),
     ],
 )

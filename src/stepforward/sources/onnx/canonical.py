@@ -8,6 +8,7 @@ from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import copy_model, is_quantized, present, remove_unused, replace_node
 from stepforward.graph.recurrent import add_functions
 from stepforward.sources.onnx.contract import check_contract, check_layers
+from stepforward.sources.onnx.passes.batch_in_front import batch_in_front
 from stepforward.sources.onnx.passes.block_moves import block_moves, join_orders, open_blocks
 from stepforward.sources.onnx.passes.constants_after_transpose import constants_after_transpose
 from stepforward.sources.onnx.passes.drop_softmax import drop_softmax
@@ -17,7 +18,7 @@ from stepforward.sources.onnx.passes.flatten_output import flatten_output
 from stepforward.sources.onnx.passes.fold_affine import fold_affine
 from stepforward.sources.onnx.passes.fold_constants import fold_constants
 from stepforward.sources.onnx.passes.global_pool import global_pool
-from stepforward.sources.onnx.passes.heads import batch_first, scalars_to_layers, unfold_batch
+from stepforward.sources.onnx.passes.heads import scalars_to_layers
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
 from stepforward.sources.onnx.passes.layer_norms import layer_norms
 from stepforward.sources.onnx.passes.lines_to_images import lines_to_images
@@ -86,8 +87,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     lines_to_images(graph)
     layer_norms(graph)
     remove_unused(graph)
-    unfold_batch(graph)
-    batch_first(graph)
+    batch_in_front(graph, batch)
     remove_unused(graph)
     global_pool(graph)
     open_blocks(graph)

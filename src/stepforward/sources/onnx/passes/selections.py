@@ -114,15 +114,6 @@ def _slice(node):
 
 def _gather(node):
     axis, where = attribute(node, "axis"), constant(node.inputs[1])
-    before = node.inputs[0].producer()
-    if (
-        axis == 0
-        and where is not None
-        and where.ndim == 1
-        and before is not None
-        and before.op_type == "Transpose"
-    ):
-        return [_before_transpose(node, before, where)]
     _length(node, axis)
     shape = dims(node.inputs[0], node)
     if where is None:
@@ -158,28 +149,10 @@ def _taken(node, value, axis, where):
 
 
 def _gather_nd(node):
-    """x[:, [2, 1, 0]] as some exporters write it: channels brought first, looked up there, and brought back."""
-    where, before = constant(node.inputs[1]), node.inputs[0].producer()
-    along_first = (
-        before is not None and before.op_type == "Transpose" and not attribute(node, "batch_dims", 0)
+    raise StepforwardError(
+        f"{describe(node)} looks up single numbers",
+        "select along one axis: x[:, [2, 1, 0]], a slice, or torch.index_select",
     )
-    if not along_first or where is None or where.ndim != 2 or where.shape[1] != 1:
-        raise StepforwardError(
-            f"{describe(node)} looks up single numbers",
-            "select along one axis: x[:, [2, 1, 0]], a slice, or torch.index_select",
-        )
-    return [_before_transpose(node, before, where[:, 0])]
-
-
-def _before_transpose(node, before, where):
-    """A selection along the first axis after a Transpose: select, then transpose."""
-    perm = attribute(before, "perm")
-    value = _taken(node, before.inputs[0], perm[0], where)
-    turned = ir.node("Transpose", [value], {"perm": perm})
-    turned.outputs[0].shape = ir.Shape([value.shape[axis] for axis in perm])
-    turned.outputs[0].dtype = value.dtype
-    node.graph.insert_before(node, turned)
-    return turned.outputs[0]
 
 
 def _expand(node):
