@@ -88,6 +88,11 @@ SUMMARY = {
     "forward against torch float32": ("forward_vs_torch_f32", 1),
     "forward against ONNX Runtime float32": ("forward_vs_ort_f32", 1),
     "forward against ONNX Runtime int8": ("forward_vs_ort_int8", 1),
+    "forward against OpenVINO float32": ("forward_vs_openvino_f32", 1),
+    "forward against OpenVINO int8": ("forward_vs_openvino_int8", 1),
+    "8-bit weights against OpenVINO int8": ("forward_8bit_vs_openvino_int8", 1),
+    "forward against LiteRT (XNNPACK) int8": ("forward_vs_litert_int8", 1),
+    "8-bit weights against LiteRT (XNNPACK) int8": ("forward_8bit_vs_litert_int8", 1),
     "a step against a torch backpropagation step": ("step_vs_backprop", 1),
     "a step against a MeZO step (float, torch)": ("step_vs_mezo", 1),
     "a step in forward passes; two are the least": ("step_vs_two_forwards", 2),
@@ -103,7 +108,13 @@ def summary(speed):
     ratios = {cell["network"]: cell["ratios"] for cell in cells if cell["threads"] == most}
     rows = []
     for what, (name, times) in SUMMARY.items():
-        figures = {network: f"{times * ratios[network][name]:.2f}" for network in SHOWN if network in ratios}
+        figures = {
+            network: f"{times * ratios[network][name]:.2f}"
+            for network in SHOWN
+            if name in ratios.get(network, ())
+        }
+        if not figures:  # a peer that was not installed
+            continue
         rows.append({"what": what, **dict.fromkeys(SHOWN, ""), **figures})
     return table(rows, {"what": "", **SHOWN})
 

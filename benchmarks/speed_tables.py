@@ -138,6 +138,11 @@ def comparison(result: dict) -> str:
         "forward_vs_ort_f32": "ORT f32",
         "forward_vs_ort_int8": "ORT int8",
         "forward_8bit_vs_ort_int8": "8-bit weights / ORT int8",
+        "forward_vs_openvino_f32": "OpenVINO f32",
+        "forward_vs_openvino_int8": "OpenVINO int8",
+        "forward_8bit_vs_openvino_int8": "8-bit weights / OpenVINO int8",
+        "forward_vs_litert_int8": "LiteRT int8",
+        "forward_8bit_vs_litert_int8": "8-bit weights / LiteRT int8",
         "step_vs_two_forwards": "step / two forwards",
         "step_vs_backprop": "step / backprop",
         "step_vs_backprop_channels_last": "channels last",
@@ -146,6 +151,8 @@ def comparison(result: dict) -> str:
         "one_direction_vs_backprop": "m = 1: step / backprop",
         "one_direction_vs_mezo": "m = 1: MeZO",
     }
+    measured = {key for cell in result["cells"] for key in cell["ratios"]}
+    figures = {key: heading for key, heading in figures.items() if key in measured}
     rows = [
         (
             *(cell[key] for key in ("network", "batch", "threads")),

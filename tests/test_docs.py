@@ -11,6 +11,7 @@ import stepforward
 
 ROOT = Path(__file__).parent.parent
 NEEDS_EXTRA = ("torch", "mezo", "networks", "ort", "peers", "workload", "split", "scaling", "quick", "full")
+NEEDS_EXTRA += ("openvino", "litert", "tflite_draft")
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(stepforward.__path__, "stepforward.")

@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime")
 from plain import plain
 
 from stepforward.bench.full import full
-from stepforward.bench.peers import PEERS
+from stepforward.bench.peers import PEERS, peers
 from stepforward.bench.quick import quick
 from stepforward.bench.save import save
 from stepforward.bench.training import training
@@ -39,7 +39,7 @@ def test_quick_gives_exactly_the_six_figures():
 
 def test_a_cell_has_every_peer(result):
     (cell,) = result["cells"]
-    assert set(cell["seconds"]) == set(PEERS)
+    assert set(cell["seconds"]) == set(peers()) >= set(PEERS)
     assert set(cell["ratios"]) >= FIGURES
     assert cell["macs_per_second"] == pytest.approx(416520 * cell["images_per_second"])
 

@@ -72,7 +72,7 @@ def test_what_is_asked_depends_on_the_batch(speed):
 
 
 def test_int8_is_told_and_not_judged(speed):
-    row = find(targets(speed), "int8")
+    row = find(targets(speed), "ONNX Runtime int8")
     assert (row.measured, row.met) == ("resnet20 0.50", None)
 
 
@@ -89,7 +89,7 @@ def test_shares_memory_and_heads_are_judged(speed):
 
 def test_what_was_not_measured_is_neither_met_nor_missed(speed):
     rows = targets({**speed, "cells": [], "kernel": []})
-    for words in ("torch float32", "1.05", "demo", "kernel", "M55", "ResNet-20 forward", "int8"):
+    for words in ("torch float32", "1.05", "demo", "kernel", "M55", "ResNet-20 forward", "Runtime int8"):
         row = find(rows, words)
         assert (row.measured, row.met) == ("not measured", None)
 
@@ -111,3 +111,16 @@ def test_devices_are_judged_by_their_largest_layers(speed):
     rows = targets(speed, None, {"runs": {"kernels": {**run, "builds": builds}}})
     assert (find(rows, "M4").measured, find(rows, "M4").met) == ("dense 3.00, 3x3 2.00", True)
     assert find(rows, "M55").met is False
+
+
+def test_a_peer_that_was_not_installed_is_not_measured(speed):
+    row = find(targets(speed), "OpenVINO float32")
+    assert (row.measured, row.met) == ("not measured", None)
+
+
+def test_openvino_in_8_bits_is_compared_with_our_8_bits(speed):
+    for cell in speed["cells"]:
+        cell["ratios"]["forward_8bit_vs_openvino_int8"] = 1.4
+        cell["seconds"] |= {"openvino_int8_forward": {"median": 0.03}, "core_8bit_forward": {"median": 0.02}}
+    row = find(targets(speed), "at least 1.5 times as fast as OpenVINO int8")
+    assert (row.measured, row.met, row.why) == ("resnet20 1.40", False, "")

@@ -8,7 +8,7 @@ from stepforward.bench.arithmetic import arithmetic, floor_seconds
 from stepforward.bench.footprint import footprint
 from stepforward.bench.kernel import kernel_shares
 from stepforward.bench.machine import describe, highest, rates
-from stepforward.bench.peers import PEERS
+from stepforward.bench.peers import absent, peers
 from stepforward.bench.ratios import ratios
 from stepforward.bench.scaling import by_directions, by_trainable
 from stepforward.bench.split import split_forward, split_step
@@ -50,6 +50,8 @@ def full(
         machine (with peak and copy rate), kernel (shares of peak), networks (counts, floors, splits, memory), cells
         (times and ratios), scaling.
     """
+    if missing := absent():
+        tell(missing)
     tell("peak of the multiplier")
     machine, measured = describe(), [rates(threads)]
     kernel = [row for count in threads for row in kernel_shares(count, KERNEL_SECONDS * min(1, seconds))]
@@ -85,7 +87,7 @@ def _floor(counts: dict, machine: dict, threads: int) -> dict:
 
 
 def _cell(work: Workload, batch: int, threads: int, seconds: float) -> dict:
-    calls = {peer: make(work, batch, threads) for peer, make in PEERS.items()}
+    calls = {peer: make(work, batch, threads) for peer, make in peers().items()}
     times = interleave(calls, seconds)
     forward = times["core_forward"].median
     return {

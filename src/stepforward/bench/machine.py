@@ -16,6 +16,9 @@ import numpy as np
 COPY_BYTES = 256 << 20
 COPY_TRIES = 5
 
+SOFTWARE = ("stepforward", "torch", "onnxruntime", "numpy", "openvino", "ai-edge-litert")
+"""Whose versions a result states, where they are installed."""
+
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -28,7 +31,7 @@ def describe() -> dict:
         "load_average": os.getloadavg()[0],
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
-        "software": {name: _version(name) for name in ("stepforward", "torch", "onnxruntime", "numpy")},
+        "software": {name: found for name in SOFTWARE if (found := _version(name)) is not None},
         "date": time.strftime("%Y-%m-%d"),
     }
 

@@ -2,7 +2,8 @@
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -79,6 +80,29 @@ def ort_int8(work: Workload, batch: int, threads: int) -> Call:
     return ort.forward(work.int8_model, work.x[:batch].numpy(), threads)
 
 
+def openvino_f32(work: Workload, batch: int, threads: int) -> Call:
+    """OpenVINO, float32."""
+    from stepforward.bench import openvino
+
+    return openvino.forward(work.float_model, work.x[:batch].numpy(), threads)
+
+
+def openvino_int8(work: Workload, batch: int, threads: int) -> Call:
+    """OpenVINO on the same quantized file as ONNX Runtime."""
+    from stepforward.bench import openvino
+
+    assert work.int8_model is not None, "prepare() was told to leave it out"
+    return openvino.forward(work.int8_model, work.x[:batch].numpy(), threads)
+
+
+def litert_int8(work: Workload, batch: int, threads: int) -> Call:
+    """LiteRT with XNNPACK, 8-bit weights and activations in our own scales."""
+    from stepforward.bench import litert
+
+    assert work.int8_network is not None, "prepare() was told to leave it out"
+    return litert.forward(work.int8_network, work.x_q[:batch], threads)
+
+
 def backprop_step(
     work: Workload, batch: int, threads: int, layout: torch.memory_format = torch.contiguous_format
 ) -> Call:
@@ -126,6 +150,34 @@ PEERS = {
 }
 """Name -> what makes the call for a workload, a batch size and a number of threads. torch has one number of threads per
 process: make and time the calls of one number before those of another."""
+
+Make = Callable[[Workload, int, int], Call]
+
+OPTIONAL: dict[str, tuple[Make, tuple[str, ...]]] = {
+    "openvino_f32_forward": (openvino_f32, ("openvino",)),
+    "openvino_int8_forward": (openvino_int8, ("openvino",)),
+    "litert_int8_forward": (litert_int8, ("ai_edge_litert", "tflite")),
+}
+"""Peers of the whole benchmark that the extra bench installs: what makes the call, and the modules it needs."""
+
+
+def peers() -> dict[str, Make]:
+    """All that are installed."""
+    return {**PEERS, **{name: make for name, (make, modules) in OPTIONAL.items() if not _missing(modules)}}
+
+
+def absent() -> str | None:
+    """What is not compared because a package is missing, and how to install it; None where nothing is."""
+    missing = sorted({module for _, modules in OPTIONAL.values() for module in _missing(modules)})
+    if not missing:
+        return None
+    names = [name.removesuffix("_forward") for name, (_, modules) in OPTIONAL.items() if _missing(modules)]
+    return f"not compared: {', '.join(names)} ({', '.join(missing)} not installed); pip install 'stepforward[bench]'"
+
+
+def _missing(modules: Sequence[str]) -> list[str]:
+    return [module for module in modules if find_spec(module) is None]
+
 
 QUICK = tuple(
     name for name in PEERS if not any(word in name for word in ("channels_last", "8bit", "one_direction"))

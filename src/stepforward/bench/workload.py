@@ -14,10 +14,12 @@ from stepforward.bench.ort import quantize_for_ort
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.memory import multiply_accumulates
+from stepforward.network.network import Network
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.open import open_source
 from stepforward.sources.qdq.write import quantize
+from stepforward.sources.source import Source
 from stepforward.sources.torch import from_torch
 
 CALIBRATION_SAMPLES = 32
@@ -33,6 +35,7 @@ class Workload:
         program_8bit: the same with 8-bit weights.
         float_model: ONNX file for ONNX Runtime in float32.
         int8_model: QDQ ONNX file as ONNX Runtime's own quantizer writes it; None if it was not asked for.
+        int8_network: 8-bit weights, activations and logits, for LiteRT; None if it was not asked for.
         x: float32 (n, C, H, W). y: labels.
         x_q: s8, in the program's input format.
     """
@@ -43,6 +46,7 @@ class Workload:
     program_8bit: Program
     float_model: Path
     int8_model: Path | None
+    int8_network: Network | None
     x: torch.Tensor
     x_q: NDArray[np.int8]
     y: torch.Tensor
@@ -81,7 +85,13 @@ def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
         program_8bit=program_8bit,
         float_model=float_model,
         int8_model=quantize_for_ort(float_model, calibration) if int8 else None,
+        int8_network=_int8(opened, calibration) if int8 else None,
         x=x[:count],
         x_q=quantize_input(program, x[:count].numpy()),
         y=torch.arange(count) % opened.outputs,
     )
+
+
+def _int8(opened: Source, calibration: NDArray[np.float32]) -> Network:
+    settings = QuantizationSettings.parse("8w8a", logits_bits=8)
+    return opened.quantized(settings, calibration).network()

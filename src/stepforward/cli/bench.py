@@ -49,7 +49,8 @@ def bench(
 ) -> Outcome:
     """Time forward passes and steps next to torch, ONNX Runtime, backpropagation and MeZO, in turn.
 
-    Needs the extras torch and ort. Close other programs first: every figure is a ratio of times from the same minutes,
+    Needs the extras torch and ort; with the extra bench also OpenVINO, float32 and int8, and LiteRT with XNNPACK, int8
+    (not with --quick). Close other programs first: every figure is a ratio of times from the same minutes,
     but a busy machine still favours whoever needs fewer threads.
 
     [bold]Example:[/bold] stepforward bench --quick

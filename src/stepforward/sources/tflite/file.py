@@ -24,7 +24,7 @@ _MOST = 1 << 16
 _MOST_VALUES = 1 << 24
 _DTYPES = {"INT8": np.int8, "UINT8": np.uint8, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32}
 
-_OPTIONS = {
+OPTIONS = {
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
     "AVERAGE_POOL_2D": (
         "Pool2DOptions",
@@ -49,7 +49,7 @@ _OPTIONS = {
     ),
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
 }  # fmt: skip
-_OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
+OPTIONS["MAX_POOL_2D"] = OPTIONS["AVERAGE_POOL_2D"]
 
 
 CONTROL_FLOW = ("IF", "WHILE", "CALL", "CALL_ONCE")
@@ -313,8 +313,8 @@ def _code(code: Any, codes: dict[int, str]) -> str:
 def _operator(tflite: ModuleType, operator: Any, number: int, codes: list[str]) -> Operator:
     code = codes[operator.OpcodeIndex()]
     options: dict[str, Any] = {}
-    if code in _OPTIONS:
-        kind, fields = _OPTIONS[code]
+    if code in OPTIONS:
+        kind, fields = OPTIONS[code]
         table, record = operator.BuiltinOptions(), getattr(tflite, kind)()
         if table is not None:
             _check(operator.BuiltinOptionsType() == getattr(tflite.BuiltinOptions, kind))
