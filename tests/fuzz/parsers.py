@@ -35,6 +35,7 @@ MODULES = {
     "result": "of_result",
     "npz": "of_npz",
     "csv": "of_csv",
+    "recording": "of_recording",
     "sound": "of_sound",
     "image": "of_image",
     "onnx": "of_onnx",

@@ -89,3 +89,31 @@ def test_adapted(files, tmp_path, method, bits):
         replayed = replay(tmp_path / "run" / "base.onnx", tmp_path / "run" / "journal")
         assert replayed["weights_sha256"] == result["weights_sha256"] == program.weights_sha256
         assert evaluate(tmp_path / "run" / "adapted.onnx", files / "data.npz")["count"] == 80
+
+
+def test_a_recording_needs_no_settings_where_its_columns_are_the_channels(files, tmp_path):
+    """`adapt model.onnx motion.csv`; what was assumed is a note, and travels with the adapted model."""
+    x = np.load(files / "data.npz")["x"].swapaxes(1, 2)
+    y = np.load(files / "data.npz")["y"]
+    rows = [
+        ",".join(map(str, row)) + f",motion{label}" for one, label in zip(x, y, strict=True) for row in one
+    ]
+    path = tmp_path / "motion.csv"
+    path.write_text("\n".join(["ax,ay,az,activity", *rows]) + "\n")
+    names = [f"motion{number}" for number in range(4)]
+    result = adapt(
+        files / "net.onnx",
+        path,
+        classes=names,
+        out=tmp_path / "run",
+        train="head",
+        steps=2,
+        batch=8,
+        progress=False,
+    )
+    assert any(
+        "windows of 20 rows that do not overlap, the columns ax, ay, az" in note for note in result["notes"]
+    )
+    measured = evaluate(tmp_path / "run" / "adapted.onnx", path)
+    assert measured["count"] == 80 and measured["class_names"] == names
+    assert len(predict(tmp_path / "run" / "adapted.onnx", path)) == 80

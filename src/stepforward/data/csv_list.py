@@ -1,17 +1,16 @@
 """Lists of files with their labels, as spreadsheets and scripts write them."""
 
-import csv
-import io
 import unicodedata
 from pathlib import Path, PureWindowsPath
 
+from stepforward.data.csv_rows import csv_rows
 from stepforward.data.files import LabelledFile
 from stepforward.data.names import same_spelling
 from stepforward.errors import StepforwardError
-from stepforward.files import read_file
 
-_PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "audio")
-_LABELS = ("label", "class", "class_name", "category", "target")
+PATHS = ("path", "filename", "file", "file_name", "filepath", "file_path", "image", "audio")
+LABELS = ("label", "class", "class_name", "category", "target", "activity")
+"""Usual names of columns, in lower case."""
 _SHOWN = 3
 
 
@@ -25,7 +24,7 @@ def list_csv(path: Path) -> list[LabelledFile]:
         StepforwardError: not text, a row without a path and a label (with its line), labels that are measurements,
             or missing files (how many, and the first).
     """
-    rows = _rows(path)
+    rows = csv_rows(path, "save it as UTF-8 text with rows of path,label")
     columns = _columns(rows[0][1]) if rows else None
     files = [_file(path, line, row, columns) for line, row in (rows[1:] if columns else rows)]
     missing = [file for file in files if not _is_file(file.path)]
@@ -44,30 +43,11 @@ def list_csv(path: Path) -> list[LabelledFile]:
     return files
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The rows that are not empty, with their line numbers."""
-    try:
-        content = read_file(path)
-        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-        first = text.lstrip().partition("\n")[0]
-        delimiter = next((mark for mark in ",;\t" if mark in first), ",")
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [
-            (reader.line_num, [field.strip() for field in row])
-            for row in reader
-            if any(field.strip() for field in row)
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise StepforwardError(
-            f"{path} cannot be read as a CSV ({error})", "save it as UTF-8 text with rows of path,label"
-        ) from error
-
-
 def _columns(row: list[str]) -> tuple[int, int] | None:
     """Where a header row has path and label; None for a row that is no header."""
     names = [field.lower() for field in row]
     path, label = (
-        next((names.index(name) for name in known if name in names), None) for known in (_PATHS, _LABELS)
+        next((names.index(name) for name in known if name in names), None) for known in (PATHS, LABELS)
     )
     return None if path is None or label is None else (path, label)
 

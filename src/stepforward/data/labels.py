@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stepforward.data.csv_list import list_csv
 from stepforward.data.listing import list_folder
+from stepforward.data.windows import labels_of_recording
 
 _IMAGES = {".bmp", ".gif", ".jpe", ".jpeg", ".jfif", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _SOUNDS = {".aac", ".aif", ".aiff", ".amr", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav", ".webm", ".wma"}
@@ -34,6 +35,8 @@ def labels_of(path: str | Path, settings: dict) -> list[str]:
         StepforwardError: the folder or the CSV cannot be used.
     """
     path = Path(path)
+    if settings["kind"] == "windows" and path.suffix.lower() == ".csv":
+        return labels_of_recording(path, settings)
     files = list_folder(path, settings).files if path.is_dir() else list_csv(path)
     return sorted({file.label for file in files})
 

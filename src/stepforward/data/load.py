@@ -16,6 +16,7 @@ from stepforward.data.listing import list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
 from stepforward.data.room import check_room
+from stepforward.data.windows import read_windows
 from stepforward.errors import StepforwardError
 
 Purpose = Literal["adapt", "test"]
@@ -35,6 +36,8 @@ def load(
     - a folder with one sub-folder per class, holding images or sounds as the model reads, in folders of their own
       if you like;
     - a `.csv` of `path,label` rows, paths relative to the CSV, label a class name, header optional;
+    - a `.csv` of a recording, for a model that reads windows of one (kind "windows"): a column for each channel, one
+      for the label, a row for each time step;
     - a `.npz` with `x` and `y` (class indices) and optionally `class_names`; x is float32 (N, C, H, W), the
       network's input itself, or uint8 images (N, H, W, C) for a model that reads images.
 
@@ -63,7 +66,10 @@ def load(
         notes = left_out(str(path), settings, listing.skipped, listing.unlabelled)
         dataset = _from_files(listing.files, path, settings, class_names, notes)
     elif path.suffix.lower() == ".csv":
-        dataset = _from_files(list_csv(path), path, settings, class_names, ())
+        if settings["kind"] == "windows":
+            dataset = read_windows(path, settings, class_names)
+        else:
+            dataset = _from_files(list_csv(path), path, settings, class_names, ())
     elif path.suffix.lower() == ".npz" and settings["kind"] == "function":
         raise StepforwardError(
             f"{path} holds arrays, and a preprocessing function reads files",

@@ -6,6 +6,8 @@
  "mean", "std", "floor"}                                                                   see audio.log_mel
 {"kind": "mfcc", "sample_rate", "samples", "window", "hop", "fft", "mels", "coefficients", "fmin", "fmax",
  "mean", "std", "floor"} and, where wanted, "peak": true                                   see mfcc.mfcc
+{"kind": "windows", "length", "stride", "columns": [..]} and, where wanted, "label", "group", "mean": [..],
+ "std": [..]                                                                               see windows.read_windows
 {"kind": "array"}                                                     samples are already the network's input
 
 Every kind takes "channels_last": true for a network that reads (H, W, C), and false for one that reads (C, H, W); left
@@ -16,6 +18,7 @@ A caller's own function (`function.function_settings`) is a kind too, which no m
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +36,19 @@ _COUNTS = {
     "image": ("height", "width", "channels"),
     "log_mel": ("sample_rate", "samples", "window", "hop", "fft", "mels"),
     "mfcc": ("sample_rate", "samples", "window", "hop", "fft", "mels", "coefficients"),
+    "windows": ("length", "stride"),
     "array": (),
 }
 _SPECTRUM = ("fmin", "fmax", "mean", "std", "floor")
-_NUMBERS = {"image": (), "log_mel": _SPECTRUM, "mfcc": _SPECTRUM, "array": ()}
-_LISTS = {"image": ("mean", "std"), "log_mel": (), "mfcc": (), "array": ()}
-_OPTIONAL = {"image": ("fit", "levels"), "log_mel": (), "mfcc": ("peak",), "array": ()}
+_NUMBERS = {"image": (), "log_mel": _SPECTRUM, "mfcc": _SPECTRUM, "windows": (), "array": ()}
+_LISTS = {"image": ("mean", "std"), "log_mel": (), "mfcc": (), "windows": (), "array": ()}
+_OPTIONAL = {
+    "image": ("fit", "levels"),
+    "log_mel": (),
+    "mfcc": ("peak",),
+    "windows": ("columns", "label", "group", "mean", "std"),
+    "array": (),
+}
 _LAYOUT = "channels_last"
 _SMALLEST = 1e-15  # of what divides; its inverse is the largest number: samples stay far inside float32
 _LARGEST = 2**25  # numbers in one intermediate array
@@ -91,7 +101,7 @@ def laid_out(settings: dict, shape: tuple[int, ...], last: bool) -> dict:
     >>> laid_out(settings, (8, 6, 3), False)["channels_last"], "channels_last" in laid_out(settings, (3, 8, 6), True)
     (True, False)
     """
-    if _LAYOUT in settings or settings["kind"] == "function" or len(shape) != 3:
+    if _LAYOUT in settings or settings["kind"] == "function" or len(shape) < 2:
         return settings
     made = input_shape(settings)
     if made is not None and made != shape:
@@ -122,6 +132,8 @@ def _channels_first(settings: dict) -> tuple[int, ...] | None:
         return settings["channels"], settings["height"], settings["width"]
     if settings["kind"] == "log_mel":
         return 1, settings["mels"], settings["samples"] // settings["hop"]
+    if settings["kind"] == "windows":
+        return len(settings["columns"]), settings["length"]
     if settings["kind"] == "mfcc":
         return 1, frames(settings), settings["coefficients"]
     return settings.get("shape")
@@ -149,6 +161,11 @@ def read(settings: dict, path: str | Path, remarks: list[str] | None = None) -> 
         return call_function(settings, path)
     if settings["kind"] in ("log_mel", "mfcc"):
         return read_sound(path, settings["sample_rate"], settings["samples"], remarks)
+    if settings["kind"] == "windows":
+        raise StepforwardError(
+            f"{path}: this model reads windows of a recording",
+            f"give a .csv with the columns {', '.join(settings['columns'][:20])} and a label for each row, or an .npz",
+        )
     raise StepforwardError(
         f"{path}: this model takes ready-made arrays and has no preprocessing for files",
         "give the samples as an .npz with x and y, write the preprocessing into the model (sf.set_preprocessing), "
@@ -215,6 +232,39 @@ def _log_mel_ranges(settings: dict) -> list[str]:
     return problems + _spectrum_ranges(settings)
 
 
+def _window_ranges(settings: dict) -> list[str]:
+    columns: Any = settings.get("columns")
+    if not _are_names(columns):
+        return [f"columns is {columns!r}, not a list of different names"]
+    problems = [
+        f"{key} is {settings[key]!r}, not the name of another column"
+        for key in ("label", "group")
+        if key in settings and (not isinstance(settings[key], str) or settings[key] in columns)
+    ]
+    for key in ("mean", "std"):
+        values = settings.get(key, [1.0] * len(columns))
+        if (
+            not isinstance(values, list | tuple)
+            or len(values) != len(columns)
+            or not all(map(_is_number, values))
+        ):
+            problems.append(f"{key} is {values!r}, not a list of one number per column")
+        elif key == "std" and min(values) < _SMALLEST:
+            problems.append(f"std is {values}; it divides and must be above 0")
+    if settings["length"] * len(columns) > _LARGEST:
+        problems.append("length and columns make windows beyond all memory")
+    return problems
+
+
+def _are_names(names: object) -> bool:
+    return (
+        isinstance(names, list | tuple)
+        and 0 < len(names) <= 2**16
+        and all(isinstance(name, str) for name in names)
+        and len(set(names)) == len(names)
+    )
+
+
 def _spectrum_ranges(settings: dict) -> list[str]:
     problems = []
     if not 0 <= settings["fmin"] < settings["fmax"] <= settings["sample_rate"] / 2:
@@ -234,6 +284,7 @@ _RANGES = {
     "image": _image_ranges,
     "log_mel": _log_mel_ranges,
     "mfcc": _mfcc_ranges,
+    "windows": _window_ranges,
     "array": lambda settings: [],
 }
 

@@ -14,6 +14,7 @@ import numpy as np
 from stepforward.data.function import Prepare, find_function, function_name, function_settings
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
 from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
+from stepforward.data.windows import is_recording, settings_for
 from stepforward.errors import StepforwardError
 from stepforward.run.given import Classes, Image, class_list, classes_text, image_settings, image_text
 from stepforward.sources.source import Source
@@ -52,7 +53,8 @@ def complete(
         if image is not None:
             raise StepforwardError("both image and preprocess are given", "give one of them")
         opened = replace(opened, prepare=find_function(preprocess))
-    settings = None if opened.prepare else _preprocessing(opened, data, image)
+    windows = None if opened.prepare or image is not None else _windows(opened, data)
+    settings = windows if windows or opened.prepare else _preprocessing(opened, data, image)
     layout = ""
     if not opened.prepare:
         settings, layout = _with_layout(opened, settings)
@@ -63,10 +65,12 @@ def complete(
     if names is not None and classes is None:
         notes.insert(
             0,
-            f"class names are the folders of {data} in sorted order: {_shown(names)}; "
-            "other order of the logits: --classes",
+            f"class names are the {'folders' if windows is None else 'labels'} of {data} in sorted order: "
+            f"{_shown(names)}; other order of the logits: --classes",
         )
-    if settings is not None and image is None and not opened.preprocessing:
+    if windows is not None:
+        notes.append(_assumed_windows(windows))
+    elif settings is not None and image is None and not opened.preprocessing:
         notes.append(_assumed_scaling(opened))
     completed = opened.with_words(names, settings, notes)
     return replace(completed, assumed=_remedy(completed, data) if notes and opened.is_float else "")
@@ -115,6 +119,27 @@ def given(
     if preprocess is not None:
         words["preprocess"] = function_name(preprocess)
     return words | ({"for_good": opened.assumed} if opened.assumed else {})
+
+
+def _windows(opened: Source, data: Any) -> dict | None:
+    """Settings for a recording where the model has none and reads as many channels; None for anything else."""
+    if opened.preprocessing or not isinstance(data, (str, Path)) or not is_recording(data):
+        return None
+    settings = settings_for(data, opened.input_shape)
+    if settings is None:
+        raise StepforwardError(
+            f"{opened.name} reads samples of shape {opened.input_shape}, and the recording {data} has other channels",
+            "name its channels with sf.set_preprocessing (docs/tutorial.md lists the settings of windows)",
+        )
+    return laid_out(check_preprocessing(settings), opened.input_shape, False)
+
+
+def _assumed_windows(settings: dict) -> str:
+    """What was assumed, for people."""
+    return (
+        f"the model does not say how it reads recordings: windows of {settings['length']} rows that do not overlap, "
+        f"the columns {_shown(settings['columns'])} as they are; otherwise: sf.set_preprocessing (docs/tutorial.md)"
+    )
 
 
 def _preprocessing(opened: Source, data: Any, image: Image | None) -> dict | None:
@@ -184,7 +209,7 @@ def _with_layout(opened: Source, settings: dict | None) -> tuple[dict | None, st
     """The settings to write, with the order of axes where the input's shape leaves it open, and a note about it."""
     known, shape = settings or own_settings(opened), opened.input_shape
     either = either_layout(known) or (
-        settings is not None and all(size in (1, 3) for size in (shape[0], shape[2]))
+        settings is not None and len(shape) == 3 and all(size in (1, 3) for size in (shape[0], shape[2]))
     )
     if not either or "channels_last" in (opened.preprocessing or {}):
         return settings, ""

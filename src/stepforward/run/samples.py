@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import check_samples
 from stepforward.data.arrays import read_samples as read_arrays
+from stepforward.data.windows import read_unlabelled
 from stepforward.errors import StepforwardError
 from stepforward.run.complete import own_settings, settings_of
 from stepforward.sources.source import Source
@@ -53,6 +54,8 @@ def _from_file(opened: Source, file: Path) -> tuple[NDArray[np.float32], list[st
     if file.suffix.lower() == ".npz" and opened.prepare is None:
         x = read_arrays(file, settings, opened.input_shape)
         return x, [f"{file}[{row}]" for row in range(len(x))]
+    if file.suffix.lower() == ".csv" and settings["kind"] == "windows":
+        return read_unlabelled(file, settings)
     return prep.apply(settings, prep.read(settings, file))[None], [str(file)]
 
 
