@@ -18,6 +18,10 @@ KINDS = [
     ("u8", "QDQ", True, {}),
     ("s8", "QDQ", True, {}),
     ("s8", "QDQ", True, {"ActivationSymmetric": True}),
+    ("s8", "QDQ", True, {"QuantizeBias": False}),
+    ("u8", "QDQ", True, {"AddQDQPairToWeight": True}),
+    ("s8", "QDQ", False, {"DedicatedQDQPair": True}),
+    ("u8", "QDQ", False, {"UseQDQContribOps": True}),
     ("u8", "QOperator", True, {}),
     ("s8", "QOperator", False, {}),
 ]

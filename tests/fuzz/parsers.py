@@ -40,5 +40,6 @@ MODULES = {
     "image": "of_image",
     "onnx": "of_onnx",
     "tflite": "of_tflite",
+    "ort": "of_ort",
     "graph": "of_graph",
 }

@@ -214,6 +214,57 @@ def test_a_bias_in_float32_is_rounded_as_the_runtime_does(tmp_path):
     assert array(other.model.proto, "b").dtype == np.float32
 
 
+def test_a_weight_in_float32_that_the_file_quantizes(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 6)).astype(np.float32)
+    constants = {"w": rng.normal(size=(6, 5)).astype(np.float32), "b": rng.normal(size=5).astype(np.float32)}
+    model = float_model([("Gemm", ["x", "w", "b"], "y", {})], (6,), constants)
+    quantized(model, x, tmp_path / "m.onnx", AddQDQPairToWeight=True)
+    opened = open_source(tmp_path / "m.onnx")
+    weight = opened.network().nodes[0].weight
+    drawn = rng.integers(-127, 128, weight.q.shape)
+    other = opened.with_weights({weight.name: drawn})
+    assert np.array_equal(other.network().nodes[0].weight.q, drawn)
+    assert array(other.model.proto, "w").dtype == np.float32
+    assert (
+        other.with_weights({weight.name: weight.q}).network().nodes[0].weight.q.tolist() == weight.q.tolist()
+    )
+
+
+def test_a_bias_of_several_layers_stays(tmp_path):
+    def node(*given, **more):
+        return helper.make_node(*given, **more)
+
+    values = {"s": np.float32(0.1), "z": np.int8(0), "w": np.ones((2, 2), np.int8), "ws": np.float32(0.5)}
+    values |= {"b": np.array([1, -1], np.float32), "t": np.float32(0.3)}
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["qr"]),
+        node("DequantizeLinear", ["w", "ws", "z"], ["wr"]),
+        node("Gemm", ["qr", "wr", "b"], ["a"], "first"),
+        node("QuantizeLinear", ["a", "t", "z"], ["aq"]),
+        node("DequantizeLinear", ["aq", "t", "z"], ["ar"]),
+        node("Gemm", ["ar", "wr", "b"], ["y"], "second"),
+        node("QuantizeLinear", ["y", "t", "z"], ["yq"]),
+        node("DequantizeLinear", ["yq", "t", "z"], ["yr"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])],
+        [helper.make_tensor_value_info("yr", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
+    )  # fmt: skip
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9),
+        tmp_path / "m.onnx",
+    )
+    opened = open_source(tmp_path / "m.onnx")
+    first, second = opened.network().nodes
+    assert first.weight is second.weight and not first.weight.frozen
+    assert first.bias.frozen and second.bias.frozen
+    assert [first.bias.q.tolist(), second.bias.q.tolist()] == [[20, -20], [7, -7]]
+    assert "b is the bias of several layers, and stays as it is" in opened.notes
+
+
 def test_a_file_of_no_use_is_another_reader_s(tmp_path):
     assert parse(b"DequantizeLinear and nothing else", "m") is None
     (tmp_path / "m.onnx").write_bytes(b"\x08QLinearConv\xff\xff")

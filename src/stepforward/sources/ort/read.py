@@ -93,6 +93,9 @@ def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.
     try:
         make_strict(proto)
         onnx.checker.check_model(proto, full_check=False)
+        ir.from_proto(proto)  # finds names that are not UTF-8, and what is written twice
+        for tensor in proto.graph.initializer:
+            onnx.numpy_helper.to_array(tensor)
     except Exception as error:  # the C++ library raises its own kinds
         lines = str(error).strip().splitlines()
         raise StepforwardError(
@@ -147,6 +150,7 @@ class _Reader:
         self.real: dict[ir.Value, str] = {}  # what dequantizes them
         self.pending: dict[ir.Value, Node] = {}  # operators whose result is not quantized yet
         self.tables: dict[ir.Value, _Table] = {}
+        self.again: dict[ir.Value, str] = {}  # of results that are quantized, the first name
 
     def take_or_say(self, node: ir.Node) -> None:
         """Read a node, or say why not; what reads the result of one that cannot be read is not said as well."""
@@ -192,6 +196,8 @@ class _Reader:
 
     def dequantize(self, node: ir.Node) -> None:
         value = present(node.inputs[0])
+        if node.outputs[0] in self.constants.known:
+            return  # a constant that the file quantizes
         if constant(value) is not None:
             self.constants.take(node)
             return
@@ -216,8 +222,12 @@ class _Reader:
             self.input = name
         elif value in self.tables or value in self.real:
             self.lookup(node, value, name, form)
+        elif value in self.again and self.formats[self.again[value]] == form:
+            self.written[result] = self.again[value]  # quantized twice, alike
+            return
         elif value in self.pending:
-            self.commit(self.pending.pop(value), name, form)
+            self.again[value] = name
+            self.commit(self.pending[value], name, form)
         else:
             raise UnreadableError("what it reads is not computed from 8-bit tensors")
         self.formats[name] = form
@@ -254,7 +264,10 @@ class _Reader:
         name = self.real.get(value)
         if name is None:
             if constant(value) is not None or value in self.constants.known:
-                raise UnreadableError(f"its input {value.name!r} is a constant")
+                raise UnreadableError(
+                    f"its input {value.name!r} is a constant (python -m onnxruntime.quantization.preprocess, before "
+                    "quantizing, makes one layer of a product and a sum)"
+                )
             raise UnreadableError(f"its input {value.name!r} is not quantized to 8 bits")
         return name
 

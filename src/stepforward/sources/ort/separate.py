@@ -81,7 +81,7 @@ class _Separated:
         elif node.op_type in _MOVES and inputs[0] in self.steps:
             self.move(node, inputs)
         else:
-            self.nodes.append(node)
+            self.nodes.append(_of_onnx(node))
 
     def read(self, node: onnx.NodeProto, name: str, scale: str, zero: str, axis: int = 1) -> str:
         """A DequantizeLinear before a node; returns what it writes."""
@@ -155,3 +155,13 @@ class _Separated:
             numpy_helper.from_array(product.reshape(()) if product.size == 1 else product, name)
         )
         return [self.read(node, bias, name, "", 0)]
+
+
+def _of_onnx(node: onnx.NodeProto) -> onnx.NodeProto:
+    """ONNX's own operator in the place of ONNX Runtime's of the same name."""
+    if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or not node.domain:
+        return node
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.domain = ""
+    return made

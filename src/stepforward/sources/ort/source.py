@@ -46,19 +46,23 @@ class OrtSource(KeptSource):
         Raises:
             StepforwardError: it is damaged, or holds what cannot be read.
         """
-        graph = ir.from_proto(file.proto)
-        names = get_class_names(graph)
         source = cls(
             name=name,
             model=file,
-            preprocessing=get_preprocessing(graph) or None,
-            class_names=tuple(names) if names else None,
+            preprocessing=None,
+            class_names=None,
             runtime=runtime or of_files(cls.suffix)[0],
-            said=tuple(get_notes(graph)),
             shape=shape,
         )
         assert source.reading is not None  # whatever is wrong with it is said now
-        return source
+        graph = ir.from_proto(file.proto)
+        names = get_class_names(graph)
+        return replace(
+            source,
+            preprocessing=get_preprocessing(graph) or None,
+            class_names=tuple(names) if names else None,
+            said=tuple(get_notes(graph)),
+        )
 
     def read(self) -> Reading:
         """The network in it."""
