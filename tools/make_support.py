@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from stepforward.arithmetic.rounding import NAMES
+from stepforward.arithmetic.rounding import NAMES, in_range
 from stepforward.engines.core import open_program
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
@@ -39,8 +39,8 @@ from stepforward.sources.tflite.read import NODES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "support.md"
-PAIRS = ((1, 0), (1 << 30, 32), (1 << 30, 32), (1 << 23, 23))
-"""A pair (mult, shift) of each rounding."""
+PAIRS = ((1, 0), (1 << 30, 32), (1 << 23, 23))
+"""Pairs (mult, shift), of which each rounding has one."""
 
 
 class Sample(NamedTuple):
@@ -52,7 +52,6 @@ class Sample(NamedTuple):
         shape, output: of the inputs and of the output.
         weight: stored shape, of an operator that has weights; the last attribute counts its outputs.
         outputs: rows of the weight.
-        pairs: (mult, shift) pairs by rounding; one where it is not said.
     """
 
     attributes: dict
@@ -61,23 +60,22 @@ class Sample(NamedTuple):
     output: tuple[int, ...] = (2, 2, 4)
     weight: tuple[int, ...] = ()
     outputs: int = 0
-    pairs: tuple[int, int, int, int] = (1, 1, 1, 1)
 
 
 SAMPLES = {
     "conv": Sample({}, weight=(4, 1, 1, 4), outputs=4),
     "depthwise": Sample({}, weight=(1, 1, 4), outputs=4),
     "fully_connected": Sample({}, shape=(4,), output=(3,), weight=(3, 4), outputs=3),
-    "add": Sample({}, inputs=2, pairs=(2, 3, 3, 3)),
+    "add": Sample({}, inputs=2),
     "rescale": Sample({}),
-    "max_pool": Sample({}, pairs=(0, 0, 0, 0)),
+    "max_pool": Sample({}),
     "average_pool": Sample({}),
-    "pad": Sample({}, pairs=(0, 0, 0, 0)),
-    "concat": Sample({"axis": 2}, inputs=2, output=(2, 2, 8), pairs=(2, 2, 2, 2)),
-    "transpose": Sample({"permutation": (0, 1, 2)}, pairs=(0, 0, 0, 0)),
-    "reshape": Sample({}, output=(16,), pairs=(0, 0, 0, 0)),
+    "pad": Sample({}),
+    "concat": Sample({"axis": 2}, inputs=2, output=(2, 2, 8)),
+    "transpose": Sample({"permutation": (0, 1, 2)}),
+    "reshape": Sample({}, output=(16,)),
     "multiply": Sample({}, inputs=2),
-    "lookup": Sample({}, pairs=(0, 0, 0, 0)),
+    "lookup": Sample({}),
     "layer_norm": Sample({}, shape=(2, 4), output=(2, 4), weight=(4,), outputs=4),
     "softmax": Sample({}),
     "matmul": Sample({}, inputs=2, shape=(1, 4, 4), output=(1, 4, 4)),
@@ -197,6 +195,7 @@ def _of_operator(code: int, kind: type[Operator]) -> tuple[str, ...]:
     weights = [w for w in ("s16", "s8", "s4") if kind.parametric and _opens(kind, plain, "s8", w)]
     writes = [y for y in bits if any(_opens(kind, _at(plain, 0, x), y) for x in bits)]
     roundings = [name for number, name in enumerate(NAMES) if _opens(kind, plain, "s8", rounding=number)]
+    rounds = not _opens(kind, plain, "s8", pairs=(0,))
     reads = [_bits(dtypes) for dtypes in given]
     return (
         f"`{kind.kind}`",
@@ -204,7 +203,7 @@ def _of_operator(code: int, kind: type[Operator]) -> tuple[str, ...]:
         reads[0] if len(set(reads)) == 1 else "; ".join(reads),
         _bits(weights) or "–",
         _bits(writes),
-        ", ".join(roundings) if sample.pairs[0] else "–",
+        ", ".join(roundings) if rounds else "–",
         "yes" if kind.kind in _packed() else "",
     )
 
@@ -231,16 +230,26 @@ def _packed() -> set[str]:
 
 
 def _opens(
-    kind: type[Operator], reads: tuple[str, ...], y: str, weight: str = "s16", rounding: int = 0
+    kind: type[Operator],
+    reads: tuple[str, ...],
+    y: str,
+    weight: str = "s16",
+    rounding: int = 0,
+    pairs: Sequence[int] = (1, 0, 2, 3),
 ) -> bool:
-    try:
-        open_program(_program(kind, reads, y, weight, rounding))
-    except StepforwardError:
-        return False
-    return True
+    """Whether the core opens the sample, with one of so many pairs."""
+    for count in pairs:
+        try:
+            open_program(_program(kind, reads, y, weight, rounding, count))
+        except StepforwardError:
+            continue
+        return True
+    return False
 
 
-def _program(kind: type[Operator], reads: tuple[str, ...], y: str, weight: str, rounding: int) -> Program:
+def _program(
+    kind: type[Operator], reads: tuple[str, ...], y: str, weight: str, rounding: int, pairs: int
+) -> Program:
     """The sample of an operator; a rescale gives each of its inputs the bits that are asked for."""
     sample = SAMPLES[kind.kind]
     parameters, content = [], b""
@@ -257,7 +266,8 @@ def _program(kind: type[Operator], reads: tuple[str, ...], y: str, weight: str, 
         what = Rescale(rescale=(PAIRS[0],), **_range(dtype))
         ops.append(Op(f"x{i}", what, (first,), first + len(activations) - 1))
     activations.append(Tensor("y", sample.output, y, (0.5,)))
-    common = {"rescale": (PAIRS[rounding],) * sample.pairs[rounding], "rounding": rounding, **_range(y)}
+    pair = next(pair for pair in PAIRS if in_range(*pair, rounding))
+    common = {"rescale": (pair,) * pairs, "rounding": rounding, **_range(y)}
     if kind.table_entries:
         common["tables"] = (0,) * kind.table_entries
     what = replace(kind(**sample.attributes), **common)
