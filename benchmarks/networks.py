@@ -119,6 +119,7 @@ NETWORKS: dict[str, Callable[[], Sampled]] = {
     "ResNet-20": lambda: trained_on_cifar(residual.of_cifar("resnet20-12fca82f", 3)),
     "ResNet-32": lambda: trained_on_cifar(residual.of_cifar("resnet32-d509ac18", 5)),
     "CNN-S": lambda: words(keywords.cnn_s(), keywords.front_end(320), keywords.CLASSES),
+    "CRNN-S": lambda: words(keywords.crnn_s(), keywords.front_end(320), keywords.CLASSES),
     "DNN-S": lambda: words(keywords.dnn_s(), keywords.front_end(640), keywords.CLASSES),
     "YAMNet-256": sounds,
     "KWT-1": lambda: words(kwt1.network(), kwt1.FRONT_END, kwt1.classes()),
