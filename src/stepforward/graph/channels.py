@@ -27,8 +27,10 @@ def channel_axis(graph: ir.Graph) -> int:
     if channels_last(graph):
         return 3
     source = graph.inputs[0]
-    turned = [tuple(attribute(node, "perm", ())) == _LINE_TO_FRONT for node in _readers(source)]
-    return 2 if source.shape is not None and len(source.shape) == 3 and turned and all(turned) else 1
+    if source.shape is None or len(source.shape) != 3:
+        return 1
+    turned = [_line_to_front(node, tuple(source.shape)[1:]) for node in _readers(source)]
+    return 2 if turned and all(turned) else 1
 
 
 def _readers(value: ir.Value) -> Iterator[ir.Node]:
@@ -38,6 +40,16 @@ def _readers(value: ir.Value) -> Iterator[ir.Node]:
             yield from _readers(use.node.outputs[0])
         else:
             yield use.node
+
+
+def _line_to_front(node: ir.Node, sample: tuple) -> bool:
+    """Whether a node brings the last axis of (N, T, C) to the front, or makes an image for one that does."""
+    if node.op_type != "Reshape":
+        return tuple(attribute(node, "perm", ())) == _LINE_TO_FRONT
+    result = node.outputs[0].shape
+    readers = [use.node for use in node.outputs[0].uses()]
+    to_front = [tuple(attribute(reader, "perm", ())) == _TO_FRONT for reader in readers]
+    return result is not None and tuple(result)[1:] == (1, *sample) and bool(to_front) and all(to_front)
 
 
 def _brings_to_front(node: ir.Node, sample: tuple) -> bool:

@@ -123,6 +123,15 @@ def test_what_is_read_of_the_states(kind, body, width, directions):
     assert kinds[kind.lower()] == directions
 
 
+def test_each_channel_of_samples_by_time_has_a_scale_of_its_own():
+    sizes = np.array([1, 1, 1, 400], np.float32)
+    more = weights()
+    body = f"{TURN}\nz, h = GRU<hidden_size=5>(t, w, r, b)\nf = Squeeze(h, none)"
+    canonical = canonicalize(network(body, **more | {"w": more["w"] / sizes}))
+    found = read_quantized(quantize(canonical, samples(network(body, **more), 40) * sizes))
+    assert found.axis == 2 and len(found.factor) == 4
+
+
 def test_layers_after_each_other_and_their_last_states():
     body = f"""{TURN}
     z1, h1 = GRU<hidden_size=5, direction="bidirectional">(t, w1, r1, b1)
