@@ -138,7 +138,6 @@ def layer_rows(name, count, folder):
             "sums": sums + [node.op_type for node in file.proto.graph.node].count("QLinearAdd"),
             "integers": sum(size for _, size in found.values()),
             "differ": sum(wrong for wrong, _ in found.values()),
-            "notes": list(open_source(folder / "m.onnx").notes),
         }
 
 

@@ -231,3 +231,24 @@ def test_sums_and_products(data):
     output = one.format("y", min(float(np.float32(data.draw(scales) * 4)), LARGEST))
     file = one.file(kind, [*x, *a], output, (3, 5, 6))
     assert one.check(file) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_means_of_windows(data):
+    """Where scales are powers of two: float32 is exact then, and half of the halves show where the zero point is."""
+    one = Operator(data)
+    power = st.integers(1, 7).map(lambda n: 2.0**-n)
+    kernel, included = data.draw(st.sampled_from([(2, 2), (1, 4), (2, 4)])), data.draw(st.booleans())
+    stride = data.draw(st.integers(1, 2))
+    pads = [data.draw(st.integers(0, kernel[i % 2] - 1)) for i in range(4)] if included else [0] * 4
+    x = one.input("x", (3, 8, 7), scale=data.draw(power))
+    sizes = [(n + pads[i] + pads[i + 2] - kernel[i]) // stride + 1 for i, n in enumerate((8, 7))]
+    attributes = {
+        "kernel_shape": kernel,
+        "strides": [stride] * 2,
+        "pads": pads,
+        "count_include_pad": int(included),
+    }
+    file = one.file("AveragePool", [x], one.format("y", data.draw(power)), (3, *sizes), **attributes)
+    assert one.check(file) == 0

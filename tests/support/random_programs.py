@@ -419,13 +419,13 @@ def in_some_rounding(draw, programs):
         return program
     tensors, ops = list(program.tensors), []
     for op in program.ops:
-        joins = op.kind in ("add", "multiply")
+        joins = op.kind in ("add", "multiply", "average_pool")
         if (
             rounding in (INSIDE, INSIDE_BYTES)
             and joins
             and not any(tensors[i].dtype == "s16" for i in op.inputs)
         ):
-            count = 2 if op.kind == "add" else 1
+            count = {"add": 2, "multiply": 1}.get(op.kind, len(op.what.rescale))
             rescale = tuple(
                 (draw(st.integers(2**23, 2**24 - 1)), draw(st.integers(16, 36))) for _ in range(count)
             )

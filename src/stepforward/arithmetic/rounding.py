@@ -5,6 +5,7 @@ are defined in integers, and a pair (mult, shift) means `mult / 2^shift` in each
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -102,17 +103,19 @@ def float_sum(
     return _even(_float32(a * one + _float32(b * other + rest)), np.asarray(shift, np.int64))
 
 
-def float_product(product: Int, zero_point: int, pair: tuple[int, int]) -> Int:
-    """`product*mult/2^shift + zero_point` as float32 arithmetic adds, half to even; |product| < 2^17.
+def float_product(acc: Int, zero_point: int, mult: Any, shift: Any) -> Int:
+    """`acc*mult/2^shift + zero_point` as float32 arithmetic adds, half to even.
 
-    >>> int(float_product(np.int64(3), 10, (1 << 23, 24)))
+    Args:
+        acc: exact products or sums, below 2^31.
+        zero_point: of the result.
+        mult, shift: one pair, or broadcastable to `acc`.
+
+    >>> int(float_product(np.int64(3), 10, 1 << 23, 24))
     12
     """
-    mult, shift = pair
-    return _even(
-        _float32(_float32(product * mult) + (np.asarray(zero_point, np.int64) << shift)),
-        np.asarray(shift, np.int64),
-    )
+    zero, right = np.asarray(zero_point, np.int64), np.asarray(shift, np.int64)
+    return _even(_float32(_float32(_float32(acc) * mult) + (zero << right)), right)
 
 
 def in_range(mult: int, shift: int, rounding: int) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
-from stepforward.arithmetic.rounding import TWICE
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.lowering.multipliers import (
     bound,
@@ -18,6 +17,7 @@ from stepforward.lowering.multipliers import (
     of_layer,
     of_mean,
     of_means,
+    of_windows,
 )
 from stepforward.lowering.order import Move, Order, moves, natural
 from stepforward.network.network import LARGEST_LOGITS_SCALE, Format, Network, Node, Parameter
@@ -402,7 +402,8 @@ class _Lowering:
         elif self.network.runtime is None:
             rescaling = of_means(x.scale, form.scale, counts)
         else:
-            rescaling = {"rescale": (), "rounding": TWICE}  # the mean of the integers
+            unsigned = a.get("unsigned", False)
+            rescaling = of_windows(self.network.runtime, x.scale, form.scale, counts, unsigned)
         lo, hi = self.bounds(node, form)
         what = AveragePool(**window, count_padding=counted, **rescaling, lo=lo, hi=hi)
         self.emit(what, node, [self.read(node.inputs[0])], self.result(node, form))

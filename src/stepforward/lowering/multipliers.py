@@ -88,6 +88,14 @@ def of_means(x: float, y: float, counts: Iterable[int]) -> Rescaling:
     return {"rescale": tuple(quantize_multiplier(x / (n * y)) for n in counts), "rounding": CONTRACT}
 
 
+def of_windows(runtime: str, x: float, y: float, counts: Iterable[int], unsigned: bool) -> Rescaling:
+    """Of windows that count so many values, as a runtime takes their means; `unsigned` as of `of_join`."""
+    if not RUNTIMES[runtime].inside:
+        return {"rescale": (), "rounding": TWICE}  # the mean of the integers
+    ratios = [(x, 1.0, float(np.float32(y) * np.float32(n))) for n in counts]
+    return {"rescale": _pairs(FLOAT, ratios)["rescale"], "rounding": INSIDE_BYTES if unsigned else INSIDE}
+
+
 def bound(runtime: str | None, value: float, form: Format) -> int:
     """The integer of a real bound, not yet held to the type's range."""
     if runtime is None:

@@ -71,7 +71,7 @@ class Node:
             LayerNormalization: epsilon; GRU and LSTM: direction, GRU: linear_before_reset;
             Lookup: values (float64 (256,): of the function, for the input's integers from -128 on);
             Pad: pads (all begins, then all ends, batch counted), value (float);
-            Add, Mul: unsigned where the runtime computes them on bytes, not on int8;
+            Add, Mul, AveragePool: unsigned where the runtime computes them on bytes, not on int8;
             Reshape: channels_last where the elements are counted (H, W, C), not (C, H, W). Others: empty.
         weight, bias: of Conv, Gemm, LayerNormalization, GRU and LSTM, else None.
         clip: real bounds (lo, hi) of a fused (or, for "Clip", its own) Relu or Clip; None where unbounded.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stepforward.arithmetic.rounding import rescale
+from stepforward.arithmetic.rounding import INSIDE, INSIDE_BYTES, base, float_product, rescale
 from stepforward.operators.window import Window
 
 
@@ -37,4 +37,8 @@ class AveragePool(Window):
             return np.clip(mean, self.lo, self.hi)
         mult, shift = self.pairs()
         which = count - 1 if len(mult) > 1 else np.zeros_like(count)
+        if self.rounding in (INSIDE, INSIDE_BYTES):
+            low = base(self.rounding)
+            value = float_product(acc, y.zero_point + low, mult[which], shift[which])
+            return np.clip(value - low, self.lo, self.hi)
         return self.put(rescale(acc, mult[which], shift[which], self.rounding), y)

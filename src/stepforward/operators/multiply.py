@@ -30,5 +30,5 @@ class Multiply(Join):
         a, b = (values - t.zero_point for values, t in zip(x, formats, strict=True))
         if self.rounding in (INSIDE, INSIDE_BYTES):
             low = base(self.rounding)
-            return clamp(float_product(a * b, y.zero_point + low, self.rescale[0]) - low, self.lo, self.hi)
+            return clamp(float_product(a * b, y.zero_point + low, *self.rescale[0]) - low, self.lo, self.hi)
         return self.finish(a * b, y)

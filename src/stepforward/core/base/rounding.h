@@ -43,6 +43,16 @@ SFI_INLINE int32_t sfi_put(int64_t value, int32_t zero_point, int32_t lo, int32_
     return v < lo ? lo : v > hi ? hi : (int32_t)v;
 }
 
+/* Outputs of a product or a sum below 2^31, with the zero point inside, which is below 2^16 * 2^44. */
+SFI_INLINE int32_t sfi_finished_inside(int64_t acc, const int32_t* pair, int32_t rounding, int32_t zero_point,
+                                       int32_t lo, int32_t hi)
+{
+    const int32_t base = sfi_base(rounding);
+    const int64_t zero = (int64_t)(zero_point + base) * ((int64_t)1 << pair[1]);
+    const int64_t sum = sfi_to_float32(sfi_to_float32(sfi_to_float32(acc) * pair[0]) + zero);
+    return sfi_put(sfi_even(sum, pair[1]), -base, lo, hi);
+}
+
 /* Outputs of any sum, by any rounding but the contract's. */
 SFI_INLINE int32_t sfi_finished_otherwise(int64_t acc, int32_t mult, int32_t shift, int32_t rounding,
                                           int32_t zero_point, int32_t lo, int32_t hi)

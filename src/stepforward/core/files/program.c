@@ -275,7 +275,7 @@ static sf_status check_op(const sf_program* p, uint32_t position)
     const sfi_operator* known = sfi_operator_of(op->kind);
     if (known == NULL || (rounding != SFI_CONTRACT && !known->rounds))
         return SF_UNSUPPORTED;
-    if (sfi_is_inside(rounding) && op->kind != SFI_ADD && op->kind != SFI_MULTIPLY)
+    if (sfi_is_inside(rounding) && op->kind != SFI_ADD && op->kind != SFI_MULTIPLY && op->kind != SFI_AVERAGE_POOL)
         return SF_UNSUPPORTED;
     return announced(p, rounding) && kind_announced(p, op) ? known->check(p, op) : SF_BAD_OPERATOR;
 }

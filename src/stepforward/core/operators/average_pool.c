@@ -40,6 +40,8 @@ SFI_INLINE int32_t output(const sfi_call* call, int32_t sum, int32_t samples, in
                        mean = samples > 0 ? twice / (2 * (uint32_t)samples) : 0;
         return sfi_clamp(sum < 0 ? -(int32_t)mean : (int32_t)mean, op->lo, op->hi);
     }
+    if (sfi_is_inside(sfi_rounding(op)))
+        return sfi_finished_inside(sum - zeros, pair, sfi_rounding(op), call->out->zero_point, op->lo, op->hi);
     return sfi_finished(sum - zeros, pair[0], pair[1], sfi_rounding(op), call->out->zero_point, op->lo, op->hi);
 }
 
@@ -102,7 +104,8 @@ static int fits(const sf_op* op, const sfi_window* w, const sf_tensor* in, const
     if (!sfi_window_fits(w, in, out) || in->dims[2] != out->dims[2])
         return 0;
     if (op->rescale_count == 0)
-        return sfi_rounding(op) != SFI_CONTRACT && in->zero_point == out->zero_point && in->dtype == out->dtype;
+        return sfi_rounding(op) != SFI_CONTRACT && !sfi_is_inside(sfi_rounding(op)) &&
+               in->zero_point == out->zero_point && in->dtype == out->dtype;
     if (op->rescale_count == 1)
         return 1;
     return op->rescale_count == w->kernel_h * w->kernel_w && w->dilation_h == 1 && w->dilation_w == 1 &&

@@ -26,33 +26,24 @@ static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, siz
         sfi_store(y, dtype, i, sfi_requantize((a[i] - zero_a) * (b[i] - zero_b), mult, shift, zero, lo, hi));
 }
 
-/* The zero point inside: |A*B*mult| < 2^16 * 2^24, and the zero point is below 2^8 * 2^44. */
-static void multiply_inside(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count, const int32_t* pair)
-{
-    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
-    const int32_t base = sfi_base(sfi_rounding(call->op));
-    const int64_t zero = (int64_t)(call->out->zero_point + base) * ((int64_t)1 << pair[1]);
-    for (size_t i = 0; i < count; i++) {
-        const int64_t product = (int64_t)((a[i] - zero_a) * (b[i] - zero_b)) * pair[0];
-        const int64_t sum = sfi_to_float32(sfi_to_float32(product) + zero);
-        sfi_store(call->y, call->out->dtype, i, sfi_put(sfi_even(sum, pair[1]), -base, call->op->lo, call->op->hi));
-    }
-}
-
 /* By another rounding. */
 static void multiply_rounded(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
     const sf_program* p = call->pass->program;
     const int32_t* pair = sfi_rescale_pair(p, call->op, 0);
     const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(p, call->op, 1)->zero_point;
-    if (sfi_is_inside(sfi_rounding(call->op))) {
-        multiply_inside(call, a, b, count, pair);
+    const int32_t rounding = sfi_rounding(call->op), zero = call->out->zero_point;
+    if (sfi_is_inside(rounding)) {
+        for (size_t i = 0; i < count; i++)
+            sfi_store(call->y, call->out->dtype, i,
+                      sfi_finished_inside((a[i] - zero_a) * (b[i] - zero_b), pair, rounding, zero, call->op->lo,
+                                          call->op->hi));
         return;
     }
     for (size_t i = 0; i < count; i++)
-        sfi_store(call->y, call->out->dtype, i,
-                  sfi_put(sfi_rounded((a[i] - zero_a) * (b[i] - zero_b), pair, sfi_rounding(call->op)),
-                          call->out->zero_point, call->op->lo, call->op->hi));
+        sfi_store(
+            call->y, call->out->dtype, i,
+            sfi_put(sfi_rounded((a[i] - zero_a) * (b[i] - zero_b), pair, rounding), zero, call->op->lo, call->op->hi));
 }
 
 static void run(const sfi_call* call)

@@ -42,9 +42,10 @@ class Floats:
             self.note("layer", node)
         return all(self.sides(node))
 
-    def average(self, node: ir.Node) -> None:
-        """A mean over windows."""
+    def average(self, node: ir.Node) -> bool:
+        """A mean over windows; returns whether the runtime has both tensors as bytes."""
         self.note("mean", node)
+        return all(self.sides(node))
 
     def mean(self, node: ir.Node) -> None:
         """A mean that is never fused."""

@@ -450,8 +450,8 @@ class _Reader:
         included = attribute(node, "count_include_pad", 0)
         if attribute(node, "ceil_mode", 0) and any(attributes["pads"]):
             raise UnreadableError("its ceil_mode enlarges its output")
-        self.floats.average(node)
-        self.add(node, "AveragePool", (name,), {**attributes, "count_include_pad": included})
+        more = {"count_include_pad": included, "unsigned": self.floats.average(node)}
+        self.add(node, "AveragePool", (name,), attributes | more)
 
     def global_pool(self, node: ir.Node) -> None:
         name = self.activation(node)
