@@ -20,3 +20,4 @@
     run kernels
     run long
     run tokens
+    run recurrent

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from kernel_network import LONG_SHAPE, SHAPE, kernel_network, long_network
 from numpy.typing import NDArray
 from small_network import samples, small_network
+from step_network import STEP_SHAPE, step_network
 from token_network import TOKEN_SHAPE, token_network
 
 import stepforward
@@ -212,6 +213,15 @@ def tokens_run(steps: int = 200) -> Run:
     )
 
 
+def recurrent_run(steps: int = 200) -> Run:
+    """A GRU and an LSTM."""
+    program = step_network()
+    settings = replace(ONE_DIRECTION, steps=steps)
+    return _run(
+        program, range(program.parameter_count), settings, *(part[:4] for part in samples(STEP_SHAPE))
+    )
+
+
 def write(folder: Path, runs: Mapping[str, Run]) -> None:
     """Write the files of every run under `folder`, as `inputs.S` and `stream_inputs.S` name them."""
     for name, run in runs.items():
@@ -229,4 +239,4 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
 
 if __name__ == "__main__":
     large = {"digits": digits_run(), "defaults": defaults_run(), "kernels": kernels_run(), "long": long_run()}
-    write(Path(sys.argv[1]), {**small_runs(), **large, "tokens": tokens_run()})
+    write(Path(sys.argv[1]), {**small_runs(), **large, "tokens": tokens_run(), "recurrent": recurrent_run()})

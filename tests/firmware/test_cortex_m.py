@@ -56,6 +56,7 @@ CASES = [
     ),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
     *(("tokens", 10, M4), ("tokens", 3, M4_PLAIN), ("tokens", 3, M55)),
+    *(("recurrent", 10, M4), ("recurrent", 3, M4_PLAIN), ("recurrent", 3, M55)),
     *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
 ]
 """A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium."""
@@ -69,6 +70,7 @@ def run_of(name):
         "kernels": make_inputs.kernels_run,
         "long": make_inputs.long_run,
         "tokens": make_inputs.tokens_run,
+        "recurrent": make_inputs.recurrent_run,
     }
     return large[name]() if name in large else make_inputs.small_runs()[name]
 
