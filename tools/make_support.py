@@ -149,7 +149,7 @@ Refused by the name of the node, or where they cannot be rewritten, each with wh
 
 ## Runtimes
 
-What `--runtime` of a TensorFlow Lite file names: its program computes the integers of that runtime.
+What `--runtime` of an int8 file of another tool names: its program computes the integers of that runtime.
 
 {runtimes}
 """
