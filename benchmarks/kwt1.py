@@ -25,7 +25,7 @@ from zoo import kwt1
 
 CALIBRATE, ADAPT, TEST = slice(0, 10), slice(10, 20), slice(20, 70)
 """Clips of each class: 120 calibrate, 120 adapt, 600 test."""
-NOISE = {"white noise, 0 dB": noisy(0.0, 0.0), "pink noise, 0 dB": noisy(1.0, 0.0)}
+NOISE = {"white noise, -5 dB": noisy(0.0, -5.0)}
 SETS = ("head", "last:2", "all")
 GRADIENT = {"steps": 200, "evaluate_every": 10}
 RATES = {"head": (3e-3, 3e-2), "last:2": (1e-3, 1e-2), "all": (1e-4, 1e-3)}

@@ -25,7 +25,7 @@ from stepforward.operators.lookup import Lookup
 from stepforward.operators.lstm import Lstm
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.rescale import Rescale
-from stepforward.operators.softmax import Softmax
+from stepforward.operators.softmax import Softmax, packed
 from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
@@ -279,12 +279,23 @@ def widened(draw, x, name="wide"):
     return tensor, Op(name, Rescale(rescale=pairs(draw, 1, 8), lo=-32768, hi=32767), (0,), 1)
 
 
+def masks(draw, shape):
+    """No mask, or one with as many rows as the tensor or a part of them; each reads something."""
+    if draw(st.booleans()):
+        return ()
+    rows = draw(st.sampled_from([1, *shape[-2:-1], math.prod(shape[:-1])]))
+    share = draw(st.sampled_from([0.1, 0.7]))
+    read = np.random.default_rng(draw(st.integers(0, 99))).random((rows, shape[-1])) < share
+    read[np.arange(rows), np.arange(rows) % shape[-1]] = True
+    return packed(read)
+
+
 @st.composite
 def softmax_programs(draw):
     shape, dtype = rows(draw), draw(st.sampled_from(["s8", "s16"]))
     x, y = activation(draw, "x", shape), activation(draw, "y", shape, dtype)
     bits = draw(st.sampled_from([8, 15, 15, 0, 3]))
-    what = Softmax(bits=bits, rescale=pairs(draw, 1, 4), **clip(draw, dtype))
+    what = Softmax(bits=bits, mask=masks(draw, shape), rescale=pairs(draw, 1, 4), **clip(draw, dtype))
     return plan_arena(Program((x, y), (Op("softmax", what, (0,), 1),), 0, 1, 0, b""))
 
 

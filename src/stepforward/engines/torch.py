@@ -201,6 +201,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     ),
     **dict.fromkeys(GATES, _recurrent),
     "Softmax": lambda node, x: F.softmax(x, dim=-1),
+    "Where": lambda node, read, x, fill: torch.where(read, x, fill),
     "MatMul": lambda node, a, b: a @ b,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,

@@ -144,6 +144,10 @@ def _layer_norm(node, x, weight, bias):
     return (centred / deviation * weight + bias).astype(np.float32)
 
 
+def _where(node, read, x, fill):
+    return np.where(read, x, fill)
+
+
 def _softmax(node, x):
     powers = np.exp(x.astype(np.float64) - x.max(axis=-1, keepdims=True))
     return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
@@ -161,6 +165,7 @@ _OPERATORS: dict[str, Callable[..., np.ndarray]] = {
     "Clip": _clip,
     "LayerNormalization": _layer_norm,
     "Softmax": _softmax,
+    "Where": _where,
     **dict.fromkeys(GATES, run_recurrent),
     "MatMul": _matmul,
     "Sub": lambda node, a, b: a - b,

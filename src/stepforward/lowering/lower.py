@@ -37,7 +37,7 @@ from stepforward.operators.pad import Pad
 from stepforward.operators.recurrent import GATE_SCALE, SHOWN_SCALE, STATE_SCALE, Recurrent
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
-from stepforward.operators.softmax import Softmax
+from stepforward.operators.softmax import Softmax, packed
 from stepforward.operators.table import JOINS
 from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
@@ -301,7 +301,9 @@ class _Lowering:
         x, order = self.rows(node.inputs[0])
         lo, hi = _range(form)
         bits = round(-math.log2(form.scale))
-        what = Softmax(bits=bits, rescale=(loss_rescale(self.activations[x].scale[0]),), lo=lo, hi=hi)
+        mask = packed(node.attributes["mask"]) if "mask" in node.attributes else ()
+        pair = loss_rescale(self.activations[x].scale[0])
+        what = Softmax(bits=bits, mask=mask, rescale=(pair,), lo=lo, hi=hi)
         self.emit(what, node, [x], self.result_like(node, form, x, order))
 
     def rows(self, name: str) -> tuple[int, Order]:

@@ -69,6 +69,7 @@ class Node:
             of a pool, the pads at the end are enlarged instead);
             Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
             LayerNormalization: epsilon; GRU and LSTM: direction, GRU: linear_before_reset;
+            Softmax: mask, where there is one: bool (rows, columns), what is read, for so many rows again and again;
             Lookup: values (float64 (256,): of the function, for the input's integers from -128 on);
             Pad: pads (all begins, then all ends, batch counted), value (float);
             Add, Mul, AveragePool: unsigned where the runtime computes them on bytes, not on int8;

@@ -1,5 +1,6 @@
 """Softmax over the last axis."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,18 +19,44 @@ class Softmax(Operator):
 
     Attributes:
         bits: probabilities are counted in steps of 2^-bits.
+        mask: which entries are read, if not all: the bits of `packed`, of some rows, that rows take one after the
+            other; others have probability 0.
     """
 
     kind = "softmax"
 
     bits: int = 8
+    mask: tuple[int, ...] = ()
 
     def run(self, x, formats, y, parameters=()):
         """The definition."""
         (pair,) = self.rescale
-        powers = exp2_negative(multiply(x[0].max(axis=-1, keepdims=True) - x[0], *pair))
+        read = self._read(x[0].shape)
+        top = np.where(read, x[0], -(2**31)).max(axis=-1, keepdims=True)
+        powers = np.where(read, exp2_negative(multiply(np.where(read, top - x[0], 0), *pair)), 0)
         total = powers.sum(axis=-1, keepdims=True)
         k = top_bit(total)
         shift = 31 + k - self.bits
         value = shift_right(powers * reciprocal(61, total >> (k - 30)), np.minimum(shift, 62))
         return clamp(np.where(shift > 62, 0, value) + y.zero_point, self.lo, self.hi)
+
+    def _read(self, shape):
+        """Which entries of a batch of this shape are read."""
+        if not self.mask:
+            return np.bool_(True)
+        columns = shape[-1]
+        bits = np.array(self.mask, "<i4").reshape(-1, -(-columns // 32)).view(np.uint8)
+        rows = np.unpackbits(bits, axis=1, bitorder="little")[:, :columns].astype(bool)
+        sample = shape[1:]
+        return np.broadcast_to(rows, (math.prod(sample) // rows.size, *rows.shape)).reshape(1, *sample)
+
+
+def packed(read: np.ndarray) -> tuple[int, ...]:
+    """The words of a mask, bool (rows, columns): of each row 32 entries in a word, the first in the lowest bit.
+
+    >>> packed(np.array([[True, False, True]]))
+    (5,)
+    """
+    words = np.zeros((len(read), -(-read.shape[1] // 32) * 32), bool)
+    words[:, : read.shape[1]] = read
+    return tuple(np.packbits(words, axis=1, bitorder="little").view("<i4").reshape(-1).tolist())

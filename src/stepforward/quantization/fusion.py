@@ -47,6 +47,6 @@ def storing_nodes(graph: ir.Graph) -> list[ir.Node]:
     return [
         node
         for node in graph
-        if not (functions.inside(node) or is_input_scaling(node))
+        if not (functions.inside(node) or is_input_scaling(node) or node.op_type == "Where")
         and (node in functions.last or fused_clip(node) is None)
     ]

@@ -202,3 +202,78 @@ def test_what_the_core_has_no_rows_for_is_refused(body, match):
     model = parse(f"{TOKENS}\n{body}\n{HEAD % 's'}", "N,2,4,6", **sizes, **weights)
     with pytest.raises(StepforwardError, match=match):
         canonicalize(model)
+
+
+CAUSAL = np.tri(6, dtype=bool)
+MASKS = {
+    "added": ("s1 = Add(s, m0)", {"m0": np.where(CAUSAL, 0, -np.inf).astype(np.float32)}),
+    "added, finite": (
+        "s1 = Add(m0, s)",
+        {"m0": np.where(CAUSAL, 0, np.float32(-1e9)).astype(np.float32)[None]},
+    ),
+    "filled": ("s1 = Where(hidden, low, s)", {"hidden": ~CAUSAL, "low": np.array(-np.inf, np.float32)}),
+    "kept": ("s1 = Where(seen, s, low)", {"seen": CAUSAL, "low": np.array(-np.inf, np.float32)}),
+    "of two": (
+        "s0 = Add(s, m0)\ns1 = Where(hidden, low, s0)",
+        {
+            "m0": np.where(CAUSAL, 0, -np.inf).astype(np.float32),
+            "hidden": np.arange(6) == 4,
+            "low": np.array(-np.inf, np.float32),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("mask", "constants"), MASKS.values(), ids=MASKS)
+def test_constant_masks_are_part_of_the_softmax(mask, constants):
+    body = f"k = Transpose<perm=[0,2,1]>(t)\ns = MatMul(t, k)\n{mask}\na = Softmax<axis=-1>(s1)\nz = MatMul(a, t)"
+    model = parse(f"{TOKENS}\n{body}\n{HEAD % 'z'}", "N,2,4,6", **SIZES, **constants)
+    x = samples(model, 24)
+    expected, canonical = run_ort(model, x), canonicalize(model)
+    onnx.checker.check_model(ir.to_proto(canonical), full_check=True)
+    np.testing.assert_allclose(run(canonical.graph, x), expected, rtol=1e-4, atol=1e-5)
+    quantized = quantize(canonical, x)
+    program = lower(read_quantized(quantized))
+    (softmax,) = [op.what for op in program.ops if op.kind == "softmax"]
+    assert len(softmax.mask) == 6
+    assert Counter(op.kind for op in program.ops)["add"] == 0
+    q = quantize_input(program, x)
+    logits = logits_of(ReferenceEngine(program), q)
+    assert np.array_equal(logits_of(CoreEngine(program), q), logits)
+    assert (
+        np.abs(logits * program.tensors[program.output].scale[0] - expected).max()
+        < 0.05 * np.abs(expected).max()
+    )
+    np.testing.assert_allclose(
+        run_ort(quantized, x), run(canonical.graph, x), atol=0.05 * np.abs(expected).max()
+    )
+
+
+def test_what_torch_puts_after_a_masked_softmax_is_dropped():
+    body = """s1 = Where(seen, t, low)
+    a = Softmax<axis=-1>(s1)
+    none = IsNaN(a)
+    z = Where(none, zero, a)"""
+    seen = np.ones((6, 8), bool)
+    seen[:, 1] = False
+    low = {"low": np.array(-np.inf, np.float32), "zero": np.array(0, np.float32)}
+    canonical = canonicalize(parse(f"{TOKENS}\n{body}\n{HEAD % 'z'}", "N,2,4,6", **SIZES, seen=seen, **low))
+    assert Counter(node.op_type for node in canonical.graph)["Where"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "match"),
+    [
+        ("z = Where(seen, t, low)", r"Where node 'z' chooses among values"),
+        ("c = Greater(t, low)\nz = Where(c, t, low)", r"Greater node .*, Where node"),
+        ("s = Where(nothing, t, low)\nz = Softmax<axis=-1>(s)", r"mask of Softmax node .* reads nothing"),
+    ],
+)
+def test_what_is_no_mask_is_refused(body, match):
+    given = {
+        "seen": np.ones((6, 8), bool),
+        "nothing": np.zeros((6, 8), bool),
+        "low": np.array(-1e9, np.float32),
+    }
+    with pytest.raises(StepforwardError, match=match):
+        canonicalize(parse(f"{TOKENS}\n{body}\n{HEAD % 'z'}", "N,2,4,6", **SIZES, **given))

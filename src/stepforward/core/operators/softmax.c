@@ -48,6 +48,37 @@ static int8_t largest(const int8_t* x, size_t count)
     return top;
 }
 
+/* The words of the row of a mask that a row reads by, or NULL. */
+static const int32_t* mask_of(const sfi_call* call, size_t count, size_t number)
+{
+    const size_t words = (count + 31) / 32, all = (size_t)call->op->attribute_count - 1;
+    return all == 0 ? NULL
+                    : call->pass->program->constants + call->op->attributes_first + 1 + number % (all / words) * words;
+}
+
+SFI_INLINE int is_read(const int32_t* mask, size_t j) { return (int)((uint32_t)mask[j / 32] >> (j % 32) & 1u); }
+
+/* A row of which a mask says what is read. */
+static void masked_row(const sfi_call* call, const uint32_t* powers, const int32_t* mask, const int8_t* x, size_t count,
+                       size_t at)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    int32_t top = -128;
+    for (size_t j = 0; j < count; j++)
+        top = is_read(mask, j) && x[j] > top ? x[j] : top;
+    uint64_t sum = 0;
+    for (size_t j = 0; j < count; j++)
+        if (is_read(mask, j))
+            sum += powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
+    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
+    for (size_t j = 0; j < count; j++) {
+        uint32_t power = 0;
+        if (is_read(mask, j))
+            power = powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
+        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power));
+    }
+}
+
 /* powers: of every distance, or NULL. */
 SFI_CLONES
 static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
@@ -76,15 +107,41 @@ static void run(const sfi_call* call)
         powers[i] = power_of(sfi_rescale_pair(call->pass->program, call->op, 0), i);
     known = powers;
 #endif
-    for (size_t at = 0; at < (size_t)call->n * (size_t)call->in->elements; at += count)
-        row(call, known, x + at, count, at);
+    for (size_t at = 0; at < (size_t)call->n * (size_t)call->in->elements; at += count) {
+        const int32_t* mask = mask_of(call, count, at / count);
+        if (mask == NULL)
+            row(call, known, x + at, count, at);
+        else
+            masked_row(call, known, mask, x + at, count, at);
+    }
+}
+
+/* Whole rows, as many as fit into a sample once or more often; each reads something, and nothing past its end. */
+static int mask_fits(const sf_program* p, const sf_op* op)
+{
+    const sf_tensor* in = sfi_input(p, op, 0);
+    const int32_t columns = in->dims[in->rank - 1], words = (columns + 31) / 32, all = op->attribute_count - 1;
+    if (all == 0)
+        return 1;
+    if (all % words != 0 || in->elements / columns % (all / words) != 0)
+        return 0;
+    for (int32_t at = 0; at < all; at += words) {
+        uint32_t any = 0;
+        for (int32_t i = 0; i < words; i++)
+            any |= (uint32_t)sfi_attribute(p, op, 1 + at + i);
+        const uint32_t last = (uint32_t)sfi_attribute(p, op, at + words);
+        if (any == 0 || (columns % 32 != 0 && last >> (columns % 32) != 0))
+            return 0;
+    }
+    return 1;
 }
 
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor* in = sfi_input(p, op, 0);
-    return sfi_checked(sfi_is_bare(op, 1, 1) && sfi_same_shape(in, sfi_output(p, op)) && op->rescale_count == 1 &&
-                           sfi_within(sfi_attribute(p, op, 0), 0, 15),
+    return sfi_checked(op->attribute_count >= 1 && sfi_is_bare(op, 1, op->attribute_count) &&
+                           sfi_same_shape(in, sfi_output(p, op)) && op->rescale_count == 1 &&
+                           sfi_within(sfi_attribute(p, op, 0), 0, 15) && mask_fits(p, op),
                        sfi_reads_bytes(p, op) && in->dims[in->rank - 1] <= MOST_COLUMNS);
 }
 

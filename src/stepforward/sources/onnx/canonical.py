@@ -22,6 +22,7 @@ from stepforward.sources.onnx.passes.heads import scalars_to_layers
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
 from stepforward.sources.onnx.passes.layer_norms import layer_norms
 from stepforward.sources.onnx.passes.lines_to_images import lines_to_images
+from stepforward.sources.onnx.passes.masks import masks
 from stepforward.sources.onnx.passes.matmul_to_gemm import matmul_to_gemm
 from stepforward.sources.onnx.passes.merge_pad import merge_pad
 from stepforward.sources.onnx.passes.name_everything import name_everything
@@ -86,6 +87,8 @@ def canonicalize(model: ir.Model) -> ir.Model:
     add_functions(model)
     lines_to_images(graph)
     layer_norms(graph)
+    remove_unused(graph)
+    masks(graph)
     remove_unused(graph)
     batch_in_front(graph, batch)
     remove_unused(graph)

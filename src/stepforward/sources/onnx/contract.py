@@ -7,7 +7,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
-from stepforward.graph.nodes import attribute, constant, describe, dims, present
+from stepforward.graph.nodes import attribute, constant, describe, dims, present, sole_consumer
 from stepforward.graph.pointwise import Functions
 from stepforward.graph.recurrent import GATES, is_recurrent
 from stepforward.operators.layer_norm import MOST_CHANNELS
@@ -71,7 +71,9 @@ def check_contract(graph: ir.Graph, batch: int) -> None:
                 "give it one computed operand, and scalars as the others",
             )
         activations = node.inputs if node.op_type in (*JOINS, "Concat", "MatMul") else node.inputs[:1]
-        if any(constant(value) is not None for value in activations):
+        if node.op_type == "Where":
+            _check_mask(node)
+        elif any(constant(value) is not None for value in activations):
             raise StepforwardError(
                 f"{describe(node)} joins a tensor with a constant",
                 "only tensors computed from the input can be joined",
@@ -108,6 +110,20 @@ def _check_rows(node, shape):
         raise StepforwardError(
             f"{describe(node)} has rows of {shape[-1]:,}; up to {_MOST_COLUMNS[node.op_type]:,} can be computed",
             "export the model with the sizes it runs at",
+        )
+
+
+def _check_mask(node):
+    reader = sole_consumer(node.outputs[0])
+    if (
+        reader is None
+        or reader.op_type != "Softmax"
+        or any(constant(node.inputs[at]) is None for at in (0, 2))
+    ):
+        raise StepforwardError(
+            f"{describe(node)} chooses among values",
+            "only constant masks of the scores that a softmax reads are supported; use Relu, Clip or max pooling "
+            "where the network chooses by value",
         )
 
 

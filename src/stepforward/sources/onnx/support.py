@@ -15,7 +15,7 @@ CANONICAL = (
     *dict.fromkeys((*JOINS, *FUNCTIONS)),
     *("Conv", "Gemm", "MaxPool", "AveragePool", "GlobalAveragePool"),
     *("Pad", "Concat", "Reshape", "Flatten", "Transpose"),
-    *("LayerNormalization", "MatMul", "Softmax"),
+    *("LayerNormalization", "MatMul", "Softmax", "Where"),
     *GATES,
 )
 """Operators of the canonical graph."""
@@ -36,6 +36,7 @@ REWRITTEN = {
     ),
     *(
         "Identity",
+        "IsNaN",
         "MatMul",
         "Max",
         "Min",
@@ -186,7 +187,17 @@ def _reason(node, computed, known):
         return _remedy(node)
     if operator in _OVER_CLASSES and _ends(node):
         return None
+    if operator in ("Where", "IsNaN"):
+        return None if _masks(node, computed) else _remedy(node)
     return None if operator in CANONICAL or operator in REWRITTEN else _remedy(node)
+
+
+def _masks(node, computed):
+    """Whether it may belong to the mask of a softmax."""
+    if node.op_type == "IsNaN":
+        return all(use.node.op_type == "Where" for use in node.outputs[0].uses())
+    guard = node.inputs[0].producer()
+    return node.inputs[0] not in computed or (guard is not None and guard.op_type == "IsNaN")
 
 
 def _ends(node):

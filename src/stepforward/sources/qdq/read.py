@@ -73,6 +73,7 @@ class _Reader:
         self.activations = {}
         self.functions = {}
         self.pending = {}
+        self.masks: dict = {}
         self.written = {}
         self.formats = {}
         self.nodes = []
@@ -145,13 +146,21 @@ class _Reader:
                 raise damaged(f"{describe(node)} follows {before.name!r} without a format in between")
             self.pending[result] = replace(before, clip=clip)
             return
+        if node.op_type == "Where":
+            self.masks[result] = node.inputs[1], {"mask": _mask(node)}
+            return
         count = len(node.inputs) if node.op_type in (*JOINS, "Concat", "MatMul") else 1
-        inputs = tuple(self._activation(node, value) for value in node.inputs[:count])
+        mask: dict = {}
+        if node.op_type == "Softmax" and source in self.masks:
+            source, mask = self.masks[source]
+        inputs = tuple(self._activation(node, value) for value in (source, *node.inputs[1:count]))
         weight = bias = None
         if node.op_type in PARAMETRIC:
             weight, bias = (self.parameters.get(value) for value in node.inputs[1:3])
             _check_parameters(node, weight, bias, self.formats[inputs[0]])
-        self.pending[result] = Node(node.op_type, node.name, inputs, "", _attributes(node), weight, bias)
+        self.pending[result] = Node(
+            node.op_type, node.name, inputs, "", _attributes(node) | mask, weight, bias
+        )
 
     def write(self, node):
         value, result = node.inputs[0], node.outputs[0]
@@ -190,6 +199,21 @@ class _Reader:
         if name is None:
             raise damaged(f"{describe(node)} reads {getattr(value, 'name', None)!r}, which is not quantized")
         return name
+
+
+def _mask(node):
+    """Which entries of how many rows a softmax reads: (rows, columns), no more rows than differ."""
+    read, fill = (constant(node.inputs[at]) for at in (0, 2))
+    shape = dims(node.inputs[1], node)
+    try:
+        rows = np.broadcast_to(present(read), (1, *shape[1:])).reshape(-1, *shape[-2:])
+    except ValueError:
+        raise damaged(f"the mask of {describe(node)} does not fit what it masks") from None
+    if present(read).dtype != np.bool_ or fill is None or fill.size != 1 or float(fill.reshape(())) > -1e4:
+        raise damaged(f"{describe(node)} is no mask")
+    if not rows.any(axis=-1).all():
+        raise damaged(f"a row of the mask {describe(node)} reads nothing")
+    return rows[0] if (rows == rows[:1]).all() else rows.reshape(-1, shape[-1])
 
 
 def _steps(form):
