@@ -45,7 +45,6 @@ class Row(NamedTuple):
         decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
         unsaid: of a setting younger than the first journals: what a journal means that does not say it.
         by_engine: defaults for methods by what they need of an engine, where the field itself has none.
-        by_train: defaults for some words that say what may move, in place of those.
         searched: with relative sizes 0, the default there, has a search find it; this is what a plan takes without one.
         default: said in the help instead of the default.
         flags: options of the command, where they are not --name.
@@ -60,7 +59,6 @@ class Row(NamedTuple):
     decides: bool = False
     unsaid: Any = None
     by_engine: Mapping[str, Any] = MappingProxyType({})
-    by_train: Mapping[str, Any] = MappingProxyType({})
     searched: float | None = None
     default: str | None = None
     flags: tuple[str, ...] = ()
@@ -217,14 +215,12 @@ class Settings:
         unsaid="none",
     )
     directions: int = _row(
-        None,
+        16,
         "Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over its share of "
-        "the batch. More: more votes from the same passes, each on fewer samples; best where few numbers move.",
+        "the batch. More: more votes from the same passes, each on fewer samples.",
         "m",
         **_between(1, 255, "give a number from 1 to 255"),
         decides=True,
-        by_engine={INTEGERS: 16, GRADIENTS: 16},
-        by_train={"bias": 64},
     )
     share_batch: bool = _row(
         True,
@@ -473,7 +469,7 @@ class Settings:
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:
-                given = 0.0 if searching and row.searched else self._default(row)
+                given = 0.0 if searching and row.searched else row.by_engine.get(_engine_of(self.method))
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
         if not searching:
@@ -544,9 +540,6 @@ class Settings:
         """Steps that move the weights together."""
         form, number = _low_bits(self.low_bits) or ("", 0)
         return number if form == "accumulate" else 1
-
-    def _default(self, row: Row) -> Any:
-        return row.by_train.get(self.train, row.by_engine.get(_engine_of(self.method)))
 
     @property
     def bias_factors(self) -> tuple[float, ...]:
@@ -681,5 +674,4 @@ def default_text(name: str) -> str | None:
         return row.default
     values = [value if isinstance(value, str) else f"{value:g}" for value in row.by_engine.values()]
     said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
-    said += "".join(f"; {train} {value:g}" for train, value in row.by_train.items())
     return said if row.searched is None else f"{said}; relative sizes: searched"
