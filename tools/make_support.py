@@ -100,6 +100,8 @@ GRAPHS = {
     "Transpose": "a = Transpose<perm=[0,1,3,2]>(x) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "LayerNormalization": "a = LayerNormalization(x, six, six) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "Softmax": "a = Softmax(x) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
+    "Softmax, of a constant mask": "m = Where(seen, x, low) a = Softmax(m) f = Flatten(a) "
+    "y = Gemm<transB=1>(f, w72, c)",
     "MatMul": "t = Relu(x) a = MatMul(x, t) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "Add": "m = MaxPool<kernel_shape=[1,1]>(x) t = Relu(m) a = Add(x, t) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
     "Mul": "m = MaxPool<kernel_shape=[1,1]>(x) t = Relu(m) a = Mul(x, t) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
@@ -286,7 +288,7 @@ def _range(dtype: str) -> dict[str, int]:
 def _origins() -> Iterator[tuple[str, ...]]:
     from stepforward.engines.torch import OPERATORS as IN_TORCH
 
-    known = {name.partition(",")[0] for name in GRAPHS} | set(FUNCTIONS)
+    known = {name.partition(",")[0] for name in GRAPHS} | set(FUNCTIONS) | {"Where"}  # of a softmax's mask
     assert set(CANONICAL) <= known, f"GRAPHS needs a network with {set(CANONICAL) - known}"
     for name, body in GRAPHS.items():
         node = name.partition(",")[0]
@@ -322,6 +324,7 @@ def _network(body: str) -> Network:
     weights |= {"wg": rng[:216].reshape(1, 6, 36), "rg": rng[:12].reshape(1, 6, 2), "none": np.array([0])}
     weights |= {"wl": rng[:288].reshape(1, 8, 36), "rl": rng[:16].reshape(1, 8, 2)}
     weights |= {"six": rng[:6], "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "to": np.array([0, 2, 36])}
+    weights |= {"seen": np.tri(6, dtype=bool), "low": np.float32(-np.inf)}
     used = {name: array for name, array in weights.items() if re.search(rf"\b{name}\b", body)}
     text = f'<ir_version: 10, opset_import: ["": 21]> net (float[N,2,6,6] x) => (float[N,3] y) {{ {body} }}'
     model = onnx.parser.parse_model(text)
