@@ -117,7 +117,8 @@ def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.
     fix_batch(model)
     inputs[0].dtype = given  # floats, or 8-bit integers
     infer_shapes(model)
-    fold_constants(graph, kept=("QuantizeLinear", "DequantizeLinear"))
+    if not any(node.op_type in _DYNAMIC for node in graph):  # refused, whatever its constants are
+        fold_constants(graph, kept=("QuantizeLinear", "DequantizeLinear"))
     return model, fused
 
 
@@ -130,6 +131,9 @@ def _lift(graph: ir.Graph) -> None:
         node.outputs[0].replace_all_uses_with(value)
         graph.remove(node, safe=True)
         graph.register_initializer(value)
+
+
+_DYNAMIC = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
 
 
 class _Reader:
@@ -545,7 +549,7 @@ def _both(
 
 
 def _why_not(node: ir.Node) -> str:
-    if node.op_type in ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"):
+    if node.op_type in _DYNAMIC:
         return (
             "dynamic quantization: activations have no scales of their own (quantize_static gives them some)"
         )
