@@ -19,20 +19,22 @@ def joint(program: Program, position: int) -> int | None:
 
 def before(program: Program, position: int) -> Program:
     """The operators up to `position`; the output is the joint. Parameters and their numbers stay as they are."""
-    first = replace(program, ops=program.ops[:position], output=_joint(program, position))
-    return plan_arena(_with_its_own_tensors(first))
+    return _first(program, position, _joint(program, position))
 
 
 def up_to(program: Program, position: int) -> Program:
     """The operators up to the one at `position`, whose output is the program's."""
-    first = replace(program, ops=program.ops[: position + 1], output=program.ops[position].output)
-    return plan_arena(_with_its_own_tensors(first))
+    return _first(program, position + 1, program.ops[position].output)
 
 
 def after(program: Program, position: int) -> Program:
     """The operators from `position` on; the input is the joint. Parameters and their numbers stay as they are."""
     second = replace(program, ops=program.ops[position:], input=_joint(program, position))
     return plan_arena(_with_its_own_tensors(second))
+
+
+def _first(program: Program, count: int, output: int) -> Program:
+    return plan_arena(_with_its_own_tensors(replace(program, ops=program.ops[:count], output=output)))
 
 
 def _joint(program: Program, position: int) -> int:

@@ -22,6 +22,9 @@ from stepforward.report.units import (
 )
 from stepforward.report.verdict import verdict
 from stepforward.run.result import RunResult
+from stepforward.run.saliency import Saliency
+from stepforward.run.search import Found
+from stepforward.run.tried import Tried
 
 Row = tuple[str, str | Text, str]
 """A name, a figure and what it means."""
@@ -44,10 +47,10 @@ def adaptation(result: RunResult) -> RenderableType:
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
         *_first_stage(result),
-        *_ranges(result),
-        *_head_start(result),
-        *_saliency(result),
-        *_search(result),
+        *_told("ranges", result.ranges),
+        *_told("head start", result.head_start),
+        *_told("mask", result.saliency),
+        *_told("search", result.search),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
         ("forward passes", show_count(result.forward_passes), "samples sent through the network"),
@@ -100,23 +103,9 @@ def _first_stage(result: RunResult) -> list[Row]:
     return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]
 
 
-def _ranges(result: RunResult) -> list[Row]:
-    found = result.ranges
-    return [("ranges", show_count(found.forward_passes), found.told)] if found else []
-
-
-def _head_start(result: RunResult) -> list[Row]:
-    start = result.head_start
-    return [("head start", show_count(start.forward_passes), start.told)] if start else []
-
-
-def _saliency(result: RunResult) -> list[Row]:
-    found = result.saliency
-    return [("mask", show_count(found.forward_passes), found.told)] if found else []
-
-
-def _search(result: RunResult) -> list[Row]:
-    return [("search", show_count(result.search.forward_passes), result.search.told)] if result.search else []
+def _told(label: str, before: Tried | Saliency | Found | None) -> list[Row]:
+    """Something that was done before the first step, and what it cost."""
+    return [(label, show_count(before.forward_passes), before.told)] if before else []
 
 
 def _speed(result: RunResult) -> str:

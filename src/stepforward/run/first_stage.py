@@ -123,10 +123,11 @@ def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, p
 def _refined(begun: Begun, settings: Settings, recorded: Journal | None, path: Path | None) -> Begun:
     """With finer steps where samples use less than half of a range."""
     prepared, opened = begun.prepared, begun.prepared.opened
-    if opened.is_float or not opened.refinable:
+    most = {} if opened.is_float else opened.refinable
+    if not most:
         return begun
     program, held = lower(opened.network()), prepared.validation
-    finer = found(opened, program, quantize_input(program, prepared.train.x), settings.threads)
+    finer = found(most, program, quantize_input(program, prepared.train.x), settings.threads)
     changed, told = program, None
     if finer:
         named = {program.tensors[index].name: times for index, times in finer.items()}
@@ -144,10 +145,7 @@ def _refined(begun: Begun, settings: Settings, recorded: Journal | None, path: P
         if not told.helped:
             finer = {}
     if recorded is not None and recorded.ranges != finer and (recorded.ranges or recorded.evaluations):
-        raise StepforwardError(
-            f"{path} is damaged: its finer steps are not those that these samples lead to",
-            "restore it from a copy, or start a new run",
-        )
+        raise _damaged(path, "its finer steps are not those that these samples lead to")
     if not finer:
         return replace(begun, ranges=told)
     return replace(
@@ -167,7 +165,8 @@ def _check_same(constants: tuple[MatchedSite, ...], recorded: Journal, path: Pat
         for of in (recorded.matching, constants)
     )
     if there != (now if whole else now[: len(there)]):
-        raise StepforwardError(
-            f"{path} is damaged: its matching is not the one that these samples lead to",
-            "restore it from a copy, or start a new run",
-        )
+        raise _damaged(path, "its matching is not the one that these samples lead to")
+
+
+def _damaged(path: Path | None, why: str) -> StepforwardError:
+    return StepforwardError(f"{path} is damaged: {why}", "restore it from a copy, or start a new run")

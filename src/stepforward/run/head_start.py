@@ -18,7 +18,7 @@ from stepforward.program.cut import before
 from stepforward.program.last_layer import MOST_WIDER, Layer, layer_of, not_linear, with_layer
 from stepforward.program.model import Program
 from stepforward.program.weights import unpack_all
-from stepforward.run.tried import in_one_line
+from stepforward.run.tried import Tried
 from stepforward.scores import Score, class_weights, score
 from stepforward.settings import Settings
 from stepforward.sources.source import Source
@@ -38,34 +38,6 @@ MOST_INPUTS = 256
 _MOST_BIAS = 2**30
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeadStart:
-    """What people read of the start.
-
-    Attributes:
-        kept: what the last layer was made of, or "base: " and why it was not.
-        loss_before, loss_after: of held-out samples, mean nats at `temperature`; None where nothing was tried.
-        accuracy_before, accuracy_after: of them.
-        forward_passes: samples sent through the network.
-        temperature: at which losses are measured, that of what chooses the weights.
-    """
-
-    kept: str
-    loss_before: float | None = None
-    loss_after: float | None = None
-    accuracy_before: float | None = None
-    accuracy_after: float | None = None
-    forward_passes: int = 0
-    temperature: float = 1.0
-
-    @property
-    def told(self) -> str:
-        """One line for people."""
-        return in_one_line(
-            self.kept, self.loss_before, self.loss_after, self.forward_passes, self.temperature
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Started:
     """Where the steps begin.
@@ -80,7 +52,7 @@ class Started:
     program: Program
     base: Program
     layer: Layer | None = None
-    told: HeadStart | None = None
+    told: Tried | None = None
 
 
 def start_head(
@@ -100,7 +72,7 @@ def start_head(
         return Started(program, program)
     why = _obstacle(program, moving, samples["train"][1])
     if why is not None:
-        return Started(program, program, told=HeadStart(kept=f"base: {why}"))
+        return Started(program, program, told=Tried(kept=f"base: {why}"))
     (x, y), (held_x, held_y) = (
         (_inputs(program, samples[part][0], settings), samples[part][1]) for part in ("train", "validation")
     )
@@ -116,23 +88,15 @@ def start_head(
             loss, found = rest, (name, layer, changed, tried)
     passes = len(y) + len(held_y)
     if found is None:
-        told = HeadStart(
+        told = Tried(
             kept="base: no start helped on held-out samples",
             forward_passes=passes,
             temperature=settings.judging_temperature,
         )
         return Started(program, program, told=told)
     name, layer, changed, tried = found
-    told = HeadStart(
-        kept=name,
-        loss_before=first.nats,
-        loss_after=tried.nats,
-        accuracy_before=first.accuracy,
-        accuracy_after=tried.accuracy,
-        forward_passes=passes,
-        temperature=settings.judging_temperature,
-    )
-    return Started(changed, program, layer, told)
+    told = Tried(kept=name, forward_passes=passes, temperature=settings.judging_temperature)
+    return Started(changed, program, layer, told.scored(first, tried))
 
 
 def recorded_layer(program: Program, recorded: Journal, source: str) -> Program:

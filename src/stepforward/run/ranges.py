@@ -13,7 +13,7 @@ from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
 from stepforward.program.cut import after, joint, up_to
 from stepforward.program.model import Program
-from stepforward.run.tried import in_one_line
+from stepforward.run.tried import Tried
 from stepforward.scores import Score
 from stepforward.sources.source import Source
 
@@ -26,29 +26,17 @@ _TOGETHER = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranges:
-    """What people read of finer steps.
+class Ranges(Tried):
+    """What people read of finer steps: `FINER`, or why the base was kept.
 
     Attributes:
-        kept: "finer steps", or "base: " and why not.
         halvings: name of an activation -> how often its steps were halved; what was tried where the base is kept.
-        loss_before, loss_after: of held-out samples, mean nats at `temperature`; None where nothing was tried.
-        accuracy_before, accuracy_after: of them.
         least_correct: held-out samples, each as often as it counts, that the base classifies correctly; 0 where it is
             kept.
-        forward_passes: samples sent through the network, each as a whole.
-        temperature: at which losses are measured, that of what chooses the weights.
     """
 
-    kept: str
     halvings: Mapping[str, int]
-    loss_before: float | None = None
-    loss_after: float | None = None
-    accuracy_before: float | None = None
-    accuracy_after: float | None = None
     least_correct: int = 0
-    forward_passes: int = 0
-    temperature: float = 1.0
 
     @property
     def helped(self) -> bool:
@@ -58,13 +46,8 @@ class Ranges:
     @property
     def told(self) -> str:
         """One line for people."""
-        tried = f"{self.kept} of {len(self.halvings)} activations"
-        return in_one_line(
-            tried if self.helped else self.kept,
-            self.loss_before,
-            self.loss_after,
-            self.forward_passes,
-            self.temperature,
+        return self._in_one_line(
+            f"{self.kept} of {len(self.halvings)} activations" if self.helped else self.kept
         )
 
 
@@ -92,21 +75,20 @@ def of_scores(
     return Ranges(
         kept="base: finer steps did not help on held-out samples" if worse else FINER,
         halvings=halvings,
-        loss_before=before.nats,
-        loss_after=after.nats,
-        accuracy_before=before.accuracy,
-        accuracy_after=after.accuracy,
         least_correct=0 if worse else correct,
         forward_passes=passes,
         temperature=temperature,
-    )
+    ).scored(before, after)
 
 
-def found(opened: Source, program: Program, x: NDArray[np.int8], threads: int | None) -> dict[int, int]:
+def found(
+    most: Mapping[str, int], program: Program, x: NDArray[np.int8], threads: int | None
+) -> dict[int, int]:
     """How often the steps of each activation can be halved with all samples in range, where that is at least once.
 
     Args:
-        opened: the model, and `program` what it is lowered to.
+        most: activations of the model that may have finer steps, and how often they may be halved.
+        program: what the model is lowered to.
         x: samples in the program's input format; at most `MOST_SAMPLES` of them are looked at.
         threads: of the C core. Changes nothing.
 
@@ -114,7 +96,6 @@ def found(opened: Source, program: Program, x: NDArray[np.int8], threads: int | 
         Number of a tensor of the program -> halvings.
     """
     x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
-    most = opened.refinable
     wanted = {index for index, tensor in enumerate(program.tensors) if most.get(tensor.name)}
     seen: dict[int, tuple[int, int]] = {}
     for at in range(0, len(x), _TOGETHER):
@@ -133,15 +114,13 @@ def _extremes(
 ) -> dict[int, tuple[int, int]]:
     """The least and the largest integer of activations. Where a single one joins what lies before an operator with
     what follows, samples go on from there."""
-    seen = {program.input: x} if program.input in wanted else {}
-    rest, ops = program, list(range(len(program.ops)))
-    found = {index: (int(own.min()), int(own.max())) for index, own in seen.items()}
+    found = {program.input: (int(x.min()), int(x.max()))} if program.input in wanted else {}
     names = {tensor.name: index for index, tensor in enumerate(program.tensors)}
-    while ops:
-        for position, _ in enumerate(ops):
-            tensor = rest.tensors[rest.ops[position].output]
-            index, place = names[tensor.name], joint(rest, position + 1)
-            joins = place is not None and rest.tensors[place].name == tensor.name
+    rest = program
+    while True:
+        for position, op in enumerate(rest.ops):
+            tensor, place = rest.tensors[op.output], joint(rest, position + 1)
+            index, joins = names[tensor.name], place == op.output
             if index not in wanted and not joins:
                 continue
             (out,) = CoreEngine(up_to(rest, position), threads=threads).outputs(Batch.of(x))
@@ -149,11 +128,10 @@ def _extremes(
                 found[index] = int(out.min()), int(out.max())
             if joins:
                 x = out.astype(np.int8).reshape(-1, *tensor.shape)
-                rest, ops = after(rest, position + 1), ops[position + 1 :]
+                rest = after(rest, position + 1)
                 break
         else:
-            break
-    return found
+            return found
 
 
 def refined(

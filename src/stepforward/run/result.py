@@ -8,12 +8,12 @@ from typing import Any, cast
 from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
-from stepforward.run.head_start import HeadStart
 from stepforward.run.ranges import Ranges
 from stepforward.run.saliency import Saliency
 from stepforward.run.search import Found
 from stepforward.run.stage import Stage
 from stepforward.run.training import CurveRow
+from stepforward.run.tried import Tried
 
 OPTIONAL: Mapping[str, bool] = {"optional": True}
 """Metadata of a field that `result.json` has only where it is not None."""
@@ -125,7 +125,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     search: Found | None = field(default=None, metadata=OPTIONAL)
     first_stage: Stage | None = field(default=None, metadata=OPTIONAL)
     ranges: Ranges | None = field(default=None, metadata=OPTIONAL)
-    head_start: HeadStart | None = field(default=None, metadata=OPTIONAL)
+    head_start: Tried | None = field(default=None, metadata=OPTIONAL)
     saliency: Saliency | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)

@@ -200,26 +200,28 @@ def test_bytes_of_weights_are_signed_integers_and_128(files, tmp_path):
     assert array(other.model.proto, "w1_quantized").dtype == np.uint8
 
 
-def test_a_bias_in_float32_is_rounded_as_the_runtime_does(tmp_path):
+def one_layer(path, **how):
+    """A fully connected layer as `quantize_static` writes it; returns its bias and the generator that drew it."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 6)).astype(np.float32)
     constants = {"w": rng.normal(size=(6, 5)).astype(np.float32), "b": rng.normal(size=5).astype(np.float32)}
     model = float_model([("Gemm", ["x", "w", "b"], "y", {})], (6,), constants)
-    quantized(model, x, tmp_path / "m.onnx", QuantizeBias=False)
+    quantized(model, x, path, **how)
+    return constants["b"], rng
+
+
+def test_a_bias_in_float32_is_rounded_as_the_runtime_does(tmp_path):
+    given, _ = one_layer(tmp_path / "m.onnx", QuantizeBias=False)
     opened = open_source(tmp_path / "m.onnx")
     bias = opened.network().nodes[0].bias
-    assert np.allclose(bias.q * np.array(bias.scale), constants["b"], atol=max(bias.scale))
+    assert np.allclose(bias.q * np.array(bias.scale), given, atol=max(bias.scale))
     other = opened.with_weights({bias.name: bias.q + 7})
     assert np.array_equal(other.network().nodes[0].bias.q, bias.q + 7)
     assert array(other.model.proto, "b").dtype == np.float32
 
 
 def test_a_weight_in_float32_that_the_file_quantizes(tmp_path):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(20, 6)).astype(np.float32)
-    constants = {"w": rng.normal(size=(6, 5)).astype(np.float32), "b": rng.normal(size=5).astype(np.float32)}
-    model = float_model([("Gemm", ["x", "w", "b"], "y", {})], (6,), constants)
-    quantized(model, x, tmp_path / "m.onnx", AddQDQPairToWeight=True)
+    _, rng = one_layer(tmp_path / "m.onnx", AddQDQPairToWeight=True)
     opened = open_source(tmp_path / "m.onnx")
     weight = opened.network().nodes[0].weight
     drawn = rng.integers(-127, 128, weight.q.shape)

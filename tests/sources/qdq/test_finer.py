@@ -56,7 +56,7 @@ def finer(canonical, model):
     opened = open_source(model)
     program = lower(opened.network())
     x = quantize_input(program, SMALL * samples(canonical, 20))
-    halvings = {program.tensors[i].name: times for i, times in found(opened, program, x, 1).items()}
+    halvings = {program.tensors[i].name: times for i, times in found(opened.refinable, program, x, 1).items()}
     return halvings, with_finer_steps(model, halvings)
 
 
@@ -66,7 +66,7 @@ def test_samples_that_use_a_fifth_halve_steps_once_or_twice(finer, canonical):
     assert not {"max_pool", "flatten", "y"} & set(halvings)  # the format of another, and the logits
     opened = open_source(changed)
     program = lower(opened.network())
-    assert found(opened, program, quantize_input(program, SMALL * samples(canonical, 20)), 1) == {}
+    assert found(opened.refinable, program, quantize_input(program, SMALL * samples(canonical, 20)), 1) == {}
 
 
 def test_the_float_network_stays_and_the_integers_come_nearer(finer, canonical, model):
