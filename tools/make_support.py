@@ -81,6 +81,7 @@ SAMPLES = {
     "matmul": Sample({}, inputs=2, shape=(1, 4, 4), output=(1, 4, 4)),
     "gru": Sample({}, shape=(1, 6), output=(1, 2), weight=(6, 2), outputs=6),
     "lstm": Sample({}, shape=(1, 8), output=(1, 2), weight=(8, 2), outputs=8),
+    "rnn": Sample({}, shape=(1, 2), output=(1, 2), weight=(2, 2), outputs=2),
 }
 """By kind. A new operator gets its line here."""
 
@@ -109,6 +110,8 @@ GRAPHS = {
     "GRU": "r = Reshape(x, to) t = Transpose<perm=[1,0,2]>(r) a, h = GRU<hidden_size=2>(t, wg, rg) "
     "f = Squeeze(h, none) y = Gemm<transB=1>(f, w2, c)",
     "LSTM": "r = Reshape(x, to) t = Transpose<perm=[1,0,2]>(r) a, h = LSTM<hidden_size=2>(t, wl, rl) "
+    "f = Squeeze(h, none) y = Gemm<transB=1>(f, w2, c)",
+    "RNN": "r = Reshape(x, to) t = Transpose<perm=[1,0,2]>(r) a, h = RNN<hidden_size=2>(t, wr, rr) "
     "f = Squeeze(h, none) y = Gemm<transB=1>(f, w2, c)",
     "Lookup": "a = Sigmoid(x) f = Flatten(a) y = Gemm<transB=1>(f, w72, c)",
 }
@@ -323,6 +326,7 @@ def _network(body: str) -> Network:
     }
     weights |= {"wg": rng[:216].reshape(1, 6, 36), "rg": rng[:12].reshape(1, 6, 2), "none": np.array([0])}
     weights |= {"wl": rng[:288].reshape(1, 8, 36), "rl": rng[:16].reshape(1, 8, 2)}
+    weights |= {"wr": rng[:72].reshape(1, 2, 36), "rr": rng[:4].reshape(1, 2, 2)}
     weights |= {"six": rng[:6], "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "to": np.array([0, 2, 36])}
     weights |= {"seen": np.tri(6, dtype=bool), "low": np.float32(-np.inf)}
     used = {name: array for name, array in weights.items() if re.search(rf"\b{name}\b", body)}

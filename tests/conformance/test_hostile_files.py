@@ -115,7 +115,7 @@ def every_operator():
     at = net.conv(at, "s16", 6, (3, 3), padding=(1, 1, 1, 1), groups=3)
     at = net.depthwise(at, "s8")
     joins = [join.kind for join in JOINS.values()]
-    rows = ("softmax", "layer_norm", "matmul", "gru", "lstm")
+    rows = ("softmax", "layer_norm", "matmul", "gru", "lstm", "rnn")
     for kind in (
         "pad",
         *joins,

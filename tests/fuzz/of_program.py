@@ -45,12 +45,21 @@ def _attention() -> list[bytes]:
 
 
 def _recurrent() -> list[bytes]:
-    """A GRU, and an LSTM of both directions over its states."""
+    """A GRU, an RNN, and an LSTM of both directions over its states."""
     text = """<ir_version: 10, opset_import: ["": 21]> net (float[N,5,3] x) => (float[N,M] y) {
     t = Transpose<perm=[1,0,2]>(x)  z, h = GRU<hidden_size=4>(t, w, r)  q = Squeeze(z, one)
-    z2, h2 = LSTM<hidden_size=2, direction="bidirectional">(q, w2, r2)  p = Transpose<perm=[1,0,2]>(h2)
+    z3, h3 = RNN<hidden_size=4, activations=["Relu"]>(q, w3, r3)  q3 = Squeeze(z3, one)
+    z2, h2 = LSTM<hidden_size=2, direction="bidirectional">(q3, w2, r2)  p = Transpose<perm=[1,0,2]>(h2)
     f = Flatten(p)  y = Gemm<transB=1>(f, u) }"""
-    shapes = {"w": (1, 12, 3), "r": (1, 12, 4), "w2": (2, 8, 4), "r2": (2, 8, 2), "u": (3, 4)}
+    shapes = {
+        "w": (1, 12, 3),
+        "r": (1, 12, 4),
+        "w2": (2, 8, 4),
+        "r2": (2, 8, 2),
+        "w3": (1, 4, 4),
+        "r3": (1, 4, 4),
+        "u": (3, 4),
+    }
     draw = np.random.default_rng(1).uniform
     weights = {name: draw(-1, 1, shape).astype(np.float32) for name, shape in shapes.items()}
     return [_program(text, weights | {"one": np.array([1])}, (20, 5, 3))]

@@ -1,4 +1,4 @@
-"""GRU and LSTM, by their definitions, against the real numbers they stand for."""
+"""GRU, LSTM and RNN, by their definitions, against the real numbers they stand for."""
 
 from dataclasses import replace
 
@@ -12,7 +12,9 @@ from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.operators.gru import Gru
 from stepforward.operators.lstm import Lstm
+from stepforward.operators.recurrent import OPEN_STATE
 from stepforward.operators.rescale import Rescale
+from stepforward.operators.rnn import Rnn
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
@@ -58,20 +60,32 @@ def real_lstm(x, weight, bias):
     return np.array(found)
 
 
+def real_rnn(x, weight, bias, relu=False):
+    """(steps, samples, H) of x (steps, samples, H)."""
+    h, found = np.zeros(x.shape[1:]), []
+    for now in x:
+        total = now + h @ weight.T + bias
+        h = np.maximum(total, 0) if relu else np.tanh(total)
+        found.append(h)
+    return np.array(found)
+
+
 @pytest.mark.parametrize("dtype", ["s8", "s16"])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("kind", ["after", "before", "lstm"])
+@pytest.mark.parametrize("kind", ["after", "before", "lstm", "tanh"])
 def test_sixty_steps_stay_close_to_real_numbers(kind, reverse, dtype):
     rng = np.random.default_rng(5)
-    hidden, steps, gates = 32, 60, 4 if kind == "lstm" else 3
+    hidden, steps, gates = 32, 60, {"lstm": 4, "tanh": 1}.get(kind, 3)
     weight = rng.integers(-32767, 32768, (gates * hidden, hidden))
     scale_w, scale_y = 0.4 / 32767, 2.0**-7 if dtype == "s8" else 2.0**-15
     bias = rng.integers(-10000, 10001, gates * hidden)
     x = rng.integers(-8192, 8193, (6, steps, gates * hidden))
     pair = quantize_multiplier(2.0**-7 * scale_w * 2**12)
-    own = {"cell": 2} if kind == "lstm" else {"reset_after": kind == "after"}
+    what, own = {"lstm": (Lstm, {"cell": 2}), "tanh": (Rnn, {})}.get(
+        kind, (Gru, {"reset_after": kind == "after"})
+    )
     lo = -128 if dtype == "s8" else -32768
-    what = (Lstm if kind == "lstm" else Gru)(
+    what = what(
         rescale=(pair,),
         reverse=reverse,
         output_rescale=quantize_multiplier(2.0**-15 / scale_y),
@@ -84,14 +98,39 @@ def test_sixty_steps_stay_close_to_real_numbers(kind, reverse, dtype):
     real_x = (x / 2**12).swapaxes(0, 1)
     real_x = real_x[::-1] if reverse else real_x
     parameters = weight * scale_w, bias * scale_w / 2**7
-    real = (
-        real_lstm(real_x, *parameters) if kind == "lstm" else real_gru(real_x, *parameters, kind == "after")
+    real = {"lstm": real_lstm, "tanh": real_rnn}.get(kind, real_gru)(
+        real_x, *parameters, *([kind == "after"] if gates == 3 else [])
     )
     expected = (real[::-1] if reverse else real).swapaxes(0, 1)
     noise = 10 * np.log10((expected**2).mean() / ((found - expected) ** 2).mean())
     assert noise > (35 if dtype == "s8" else 45)
     late = ((found - expected) ** 2)[:, 0 if reverse else -1]
     assert late.mean() < 4 * ((found - expected) ** 2).mean()  # errors do not grow
+
+
+@pytest.mark.parametrize("dtype", ["s8", "s16"])
+@pytest.mark.parametrize("step", [2.0**-13, 0.003])
+def test_states_of_a_relu_have_the_steps_of_what_is_read(step, dtype):
+    rng = np.random.default_rng(5)
+    hidden, steps = 32, 60
+    weight, scale_w = rng.integers(-32767, 32768, (hidden, hidden)), 0.25 / 32767
+    bias, x = rng.integers(-1000, 1001, hidden), rng.integers(-8192, 8193, (6, steps, hidden))
+    scale_y = step * (256 if dtype == "s8" else 1)
+    lo = -128 if dtype == "s8" else -32768
+    what = Rnn(
+        relu=True,
+        rescale=(quantize_multiplier(OPEN_STATE * scale_w),),
+        output_rescale=quantize_multiplier(step / scale_y),
+        lo=lo,
+        hi=-lo - 1,
+    )
+    y = Tensor("y", (steps, hidden), dtype, (scale_y,))
+    found = what.run([x], [Tensor("x", x.shape[1:], "s16", (step,))], y, (weight, bias)) * scale_y
+    parameters = weight * scale_w, bias * scale_w * OPEN_STATE * step
+    expected = real_rnn((x * step).swapaxes(0, 1), *parameters, relu=True).swapaxes(0, 1)
+    assert 10000 * step < expected.max() < 32767 * step
+    noise = 10 * np.log10((expected**2).mean() / ((found - expected) ** 2).mean())
+    assert noise > (30 if dtype == "s8" else 35)
 
 
 def test_long_rows_of_extreme_weights_are_summed_exactly():

@@ -315,7 +315,7 @@ class Builder:
         if kind == "matmul":
             fields = {"rescale": self.pairs(1, 20), "transposed": True, **self.clip("s8")}
             return self.op("matmul", [at, at], self.add((*x.shape[:-1], x.shape[-2])), **fields)
-        if kind in ("gru", "lstm"):
+        if kind in ("gru", "lstm", "rnn"):
             return self.recurrent(at, BY_KIND[kind])
         if kind == "reshape":
             return self.op("reshape", [at], self.add((x.elements,), like=x))

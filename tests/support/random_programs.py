@@ -25,6 +25,7 @@ from stepforward.operators.lookup import Lookup
 from stepforward.operators.lstm import Lstm
 from stepforward.operators.matmul import MatMul
 from stepforward.operators.rescale import Rescale
+from stepforward.operators.rnn import Rnn
 from stepforward.operators.softmax import Softmax, packed
 from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.operators.transpose import Transpose
@@ -360,7 +361,7 @@ def wide_sum_programs(draw):
 @st.composite
 def recurrent_programs(draw):
     """A layer of either kind over the input as s16; hidden sizes below, at and above those of vectors, odd and even."""
-    kind = draw(st.sampled_from([Gru, Lstm]))
+    kind = draw(st.sampled_from([Gru, Lstm, Rnn]))
     hidden, steps = (
         draw(st.sampled_from([1, 2, 3, 8, 17])),
         draw(st.sampled_from([(1,), (5,), (1, 3)])),
@@ -371,7 +372,11 @@ def recurrent_programs(draw):
     wide, first = widened(draw, x)
     dtype = draw(st.sampled_from(["s8", "s16"]))
     y = activation(draw, "y", (*steps, hidden), dtype)
-    own = {"reset_after": draw(st.booleans())} if kind is Gru else {"cell": draw(st.integers(0, 8))}
+    own = {
+        Gru: {"reset_after": draw(st.booleans())},
+        Lstm: {"cell": draw(st.integers(0, 8))},
+        Rnn: {"relu": draw(st.booleans())},
+    }[kind]
     shown = draw(st.sampled_from([(1, 0), (1, 8), (32768, 15), (40000, 20), (65535, 23)]))
     what = kind(
         rescale=rescale, reverse=draw(st.booleans()), output_rescale=shown, **own, **clip(draw, dtype)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import PARAMETRIC, attribute, constant, copy_model
-from stepforward.graph.recurrent import GATES
+from stepforward.graph.recurrent import GATES, is_rectified
 from stepforward.operators.table import JOINS
 
 try:
@@ -177,6 +177,8 @@ def _recurrent(node, x, weight, bias):
             put, show, keep, new = (x[:, t] + added).chunk(4, dim=1)
             cells = torch.sigmoid(keep) * cells + torch.sigmoid(put) * torch.tanh(new)
             state = torch.sigmoid(show) * torch.tanh(cells)
+        elif node.op_type == "RNN":
+            state = (F.relu if is_rectified(node) else torch.tanh)(x[:, t] + added)
         else:
             state = _gru(node, x[:, t].chunk(3, dim=1), state, added.chunk(3, dim=1), weight, bias)
         found.append(state)

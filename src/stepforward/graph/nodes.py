@@ -14,7 +14,7 @@ from stepforward.graph.metadata import BITS
 MOST_ELEMENTS = 2**28
 """Of one tensor of one sample, as in the core."""
 
-PARAMETRIC = ("Conv", "Gemm", "LayerNormalization", "GRU", "LSTM")
+PARAMETRIC = ("Conv", "Gemm", "LayerNormalization", "GRU", "LSTM", "RNN")
 """Operators whose second and third operands are a weight and a bias."""
 
 Part = TypeVar("Part")
@@ -189,7 +189,9 @@ def is_non_negative(value: ir.Value | None) -> bool:
     node = present(value).producer()
     if node is None:
         return False
-    if node.op_type in ("Relu", "Softmax"):
+    if node.op_type in ("Relu", "Softmax") or (
+        node.op_type == "RNN" and "Relu" in attribute(node, "activations", ())
+    ):
         return True
     if node.op_type == "Clip":
         lower = constant(node.inputs[1]) if len(node.inputs) > 1 else None

@@ -1,4 +1,4 @@
-"""GRU and LSTM in a canonical graph: nodes of a domain of their own, each with its meaning in ONNX's operators.
+"""GRU, LSTM and RNN in a canonical graph: nodes of a domain of their own, each with its meaning in ONNX's operators.
 
 ONNX's own operators count time before the batch and hold a projection of their inputs and several directions. A node
 here has one direction, counts the batch first, and reads a projection that another node computed: x (N, T, G*H), the
@@ -15,13 +15,15 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from stepforward.graph.nodes import attribute
+from stepforward.operators.recurrent import OPEN_STATE, STATE_SCALE
 
 DOMAIN = "stepforward"
-GATES = {"GRU": 3, "LSTM": 4}
+GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
 
 _ATTRIBUTES = {
     "GRU": {"hidden_size": "int", "direction": "string", "linear_before_reset": "int"},
     "LSTM": {"hidden_size": "int", "direction": "string"},
+    "RNN": {"hidden_size": "int", "direction": "string", "activations": "strings"},
 }
 
 _BODY = """<domain: "stepforward", opset_import: ["": 21]>
@@ -58,6 +60,16 @@ def is_recurrent(node: ir.Node) -> bool:
     return node.domain == DOMAIN and node.op_type in GATES
 
 
+def is_rectified(node: ir.Node) -> bool:
+    """Whether the states of one of these are what a ReLU gives, which nothing bounds."""
+    return node.op_type == "RNN" and "Relu" in attribute(node, "activations")
+
+
+def state_step(node: ir.Node, step: float) -> float:
+    """One step of the states as the weights of one of these read them, if it reads its inputs in steps of `step`."""
+    return step * OPEN_STATE if is_rectified(node) else STATE_SCALE
+
+
 def add_functions(model: ir.Model) -> None:
     """Write what such nodes of a model compute into it, and drop all other functions."""
     used = sorted({node.op_type for node in model.graph if is_recurrent(node)})
@@ -81,6 +93,9 @@ def run_recurrent(node: ir.Node, x: NDArray, weight: NDArray, bias: NDArray) -> 
             put, show, keep, new = np.split(steps[t] + state @ weight.T + bias, 4, axis=1)
             cells = _sigmoid(keep) * cells + _sigmoid(put) * np.tanh(new)
             state = _sigmoid(show) * np.tanh(cells)
+        elif node.op_type == "RNN":
+            total = steps[t] + state @ weight.T + bias
+            state = np.maximum(total, 0) if is_rectified(node) else np.tanh(total)
         else:
             state = _gru(steps[t], state, weight, bias, bool(attribute(node, "linear_before_reset", 0)))
         found[t] = state

@@ -34,9 +34,10 @@ from stepforward.operators.matmul import MatMul
 from stepforward.operators.max_pool import MaxPool
 from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
-from stepforward.operators.recurrent import GATE_SCALE, SHOWN_SCALE, STATE_SCALE, Recurrent
+from stepforward.operators.recurrent import OPEN_STATE, SHOWN_SCALE, STATE_SCALE, Recurrent
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
+from stepforward.operators.rnn import Rnn
 from stepforward.operators.softmax import Softmax, packed
 from stepforward.operators.table import JOINS
 from stepforward.operators.transpose import Transpose
@@ -201,6 +202,7 @@ class _Lowering:
             "LayerNormalization": self.layer_norm,
             "GRU": self.recurrent,
             "LSTM": self.recurrent,
+            "RNN": self.recurrent,
             "Softmax": self.softmax,
             "MatMul": self.matmul,
             "Lookup": self.lookup,
@@ -276,21 +278,24 @@ class _Lowering:
         self.emit(what, node, [x], self.result_like(node, form, x, order), weight, bias)
 
     def recurrent(self, node: Node, form: Format) -> None:
-        kind: type[Recurrent] = Gru if node.op_type == "GRU" else Lstm
-        own: dict[str, Any] = (
-            {"reset_after": bool(node.attributes["linear_before_reset"])} if kind is Gru else {}
-        )
+        kind = _RECURRENT[node.op_type]
         x, _ = self.rows(node.inputs[0])
+        step, read, shown = self.activations[x].scale[0], STATE_SCALE, SHOWN_SCALE
+        own: dict[str, Any] = {}
+        if kind is Gru:
+            own = {"reset_after": bool(node.attributes["linear_before_reset"])}
+        elif kind is Rnn and "Relu" in node.attributes["activations"]:
+            read, shown, own = OPEN_STATE * step, step, {"relu": True}
         weight, bias = (self.parameter(parameter, kind.kind) for parameter in node.parameters)
         shape = (*self.activations[x].shape[:-1], form.shape[-1])
         made = self.activation(node.output, form, shape)
         self.laid[node.output] = [_Laid(made, Order.of(form.shape, (0, 1)))]
-        pairs = [quantize_multiplier(STATE_SCALE * scale / GATE_SCALE) for scale in node.parameters[0].scale]
+        pairs = [quantize_multiplier(read * scale / step) for scale in node.parameters[0].scale]
         lo, hi = self.bounds(node, form)
         what = kind(
             rescale=tuple(pairs),
             reverse=node.attributes["direction"] == "reverse",
-            output_rescale=quantize_multiplier(SHOWN_SCALE / form.scale),
+            output_rescale=quantize_multiplier(shown / form.scale),
             **own,
             lo=lo,
             hi=hi,
@@ -461,6 +466,9 @@ class _Lowering:
             return
         x, order = laid[0]
         self.change(node, form, x, self.result_like(node, form, x, order))
+
+
+_RECURRENT: dict[str, type[Recurrent]] = {"GRU": Gru, "LSTM": Lstm, "RNN": Rnn}
 
 
 def _stored(index: int, form: Format) -> _Laid:

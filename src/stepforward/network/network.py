@@ -33,8 +33,8 @@ class Format:
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """One weight or bias, outputs first: Conv (O, I/groups, KH, KW), Gemm (O, I), layer norm (O,), GRU and
-    LSTM (gates * H, H), bias (O,).
+    """One weight or bias, outputs first: Conv (O, I/groups, KH, KW), Gemm (O, I), layer norm (O,), GRU, LSTM
+    and RNN (gates * H, H), bias (O,).
 
     Attributes:
         name: its name in the file, e.g. "conv1.weight".
@@ -58,8 +58,8 @@ class Node:
     Attributes:
         op_type: "Conv", "Gemm", "Clip" (a ReLU or clip that could not be fused), "Add", "Mul", "Lookup" (any function
             of one value of 8 bits), "LayerNormalization" and "Softmax" (over the last axis), "MatMul" (of two
-            tensors), "GRU" and "LSTM" (of what a node before them computed for every step), "MaxPool", "AveragePool",
-            "GlobalAveragePool", "Pad", "Concat", "Reshape", "Flatten" or "Transpose".
+            tensors), "GRU", "LSTM" and "RNN" (of what a node before them computed for every step), "MaxPool",
+            "AveragePool", "GlobalAveragePool", "Pad", "Concat", "Reshape", "Flatten" or "Transpose".
         inputs: names of the activations it reads; keys of `Network.formats`.
         output: name of the activation it writes, after the fused Relu or Clip.
         attributes: as Python values, every default filled in:
@@ -68,13 +68,14 @@ class Node:
             AveragePool: kernel_shape, strides, pads, count_include_pad (where ceil_mode enlarged the output
             of a pool, the pads at the end are enlarged instead);
             Concat: axis (>= 1, batch counted); Transpose: perm (batch counted, perm[0] = 0); Flatten: axis;
-            LayerNormalization: epsilon; GRU and LSTM: direction, GRU: linear_before_reset;
+            LayerNormalization: epsilon; GRU, LSTM and RNN: direction, GRU: linear_before_reset, RNN: activations
+            ("Tanh" or "Relu", one);
             Softmax: mask, where there is one: bool (rows, columns), what is read, for so many rows again and again;
             Lookup: values (float64 (256,): of the function, for the input's integers from -128 on);
             Pad: pads (all begins, then all ends, batch counted), value (float);
             Add, Mul, AveragePool: unsigned where the runtime computes them on bytes, not on int8;
             Reshape: channels_last where the elements are counted (H, W, C), not (C, H, W). Others: empty.
-        weight, bias: of Conv, Gemm, LayerNormalization, GRU and LSTM, else None.
+        weight, bias: of Conv, Gemm, LayerNormalization, GRU, LSTM and RNN, else None.
         clip: real bounds (lo, hi) of a fused (or, for "Clip", its own) Relu or Clip; None where unbounded.
     """
 

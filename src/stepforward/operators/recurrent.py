@@ -21,6 +21,9 @@ STATE_SCALE = 2.0**-7
 SHOWN_SCALE = 2.0**-15
 """One step of a state as it is."""
 
+OPEN_STATE = 256
+"""Steps of the inputs in one step of a state that nothing bounds, as weights read it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(Operator):

@@ -18,6 +18,7 @@ from stepforward.operators.operator import Operator
 from stepforward.operators.pad import Pad
 from stepforward.operators.rescale import Rescale
 from stepforward.operators.reshape import Reshape
+from stepforward.operators.rnn import Rnn
 from stepforward.operators.softmax import Softmax
 from stepforward.operators.transpose import Transpose
 
@@ -40,6 +41,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     MatMul,
     Gru,
     Lstm,
+    Rnn,
 )
 
 JOINS = {operator.name: operator for operator in OPERATORS if issubclass(operator, Join)}

@@ -10,10 +10,10 @@ import onnx_ir as ir
 from stepforward.graph.channels import channel_axis
 from stepforward.graph.nodes import attribute, constant, is_non_negative, present
 from stepforward.graph.pointwise import Functions
-from stepforward.graph.recurrent import is_recurrent
+from stepforward.graph.recurrent import is_rectified, is_recurrent, state_step
 from stepforward.network.network import LARGEST_LOGITS_SCALE
 from stepforward.operators.layer_norm import deviation_scale
-from stepforward.operators.recurrent import GATE_SCALE, STATE_SCALE
+from stepforward.operators.recurrent import GATE_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
 from stepforward.quantization.formats import QuantizationSettings
@@ -90,7 +90,8 @@ def choose(
         elif node.op_type == "LayerNormalization":
             parameters |= _norm_parameters(node, settings)
         elif is_recurrent(node):
-            parameters |= _own_parameters(node, STATE_SCALE, settings)
+            step = state_step(node, float(activations[present(node.inputs[0]).name].scale))
+            parameters |= _own_parameters(node, step, settings)
     for readers in layers.values():
         parameters |= _parameters(readers, activations, settings)
     return Chosen(activations, parameters, notes)
@@ -105,7 +106,7 @@ def _activations(graph, seen, settings):
     for node in storing_nodes(graph):
         value = node.outputs[0]
         if value.name in gates and node.op_type not in FORMAT_OF_INPUT:
-            points[value.name] = Point(np.float32(GATE_SCALE), 0, 16, value.name)
+            points[value.name] = _gate_point(value.name, gates[value.name], seen)
             continue
         if node.op_type == "Softmax":
             points[value.name] = _probabilities(value.name, value.name in wide, settings)
@@ -141,6 +142,13 @@ def _logits_point(name, magnitude):
     """16 bits, with as much room to grow as the integer loss has."""
     most = LARGEST_LOGITS_SCALE * 32767
     return _point(name, max(magnitude, min(magnitude * LOGITS_HEADROOM, most)), 16, False)
+
+
+def _gate_point(name, node, seen):
+    """What a recurrent node reads: in the steps of its gates or, where nothing bounds its states, in theirs."""
+    if is_rectified(node):
+        return _point(name, max(seen[name][1], seen[node.outputs[0].name][1]), 16, False)
+    return Point(np.float32(GATE_SCALE), 0, 16, name)
 
 
 def _probabilities(name, wide, settings):

@@ -48,13 +48,13 @@ def wide_values(graph: ir.Graph, asked: Sequence[str] = ()) -> set[str]:
     return found | _asked(graph, asked)
 
 
-def gate_values(graph: ir.Graph) -> set[str]:
-    """Names of the values that gates of recurrent nodes are computed from, with what moves them."""
-    found: set[str] = set()
+def gate_values(graph: ir.Graph) -> dict[str, ir.Node]:
+    """The values that gates of recurrent nodes are computed from, with what moves them: name -> node."""
+    found: dict[str, ir.Node] = {}
     for node in graph:
         value = node.inputs[0] if is_recurrent(node) else None
         while value is not None:
-            found.add(present(value.name))
+            found[present(value.name)] = node
             producer = value.producer()
             value = producer.inputs[0] if producer is not None and producer.op_type in _MOVES else None
     return found

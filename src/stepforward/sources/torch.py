@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.sources.onnx.file import check_interface
+from stepforward.sources.torch_rnn import translations
 
 OPSET = 21
 
@@ -41,6 +42,7 @@ def from_torch(module, example_input) -> ir.Model:
                 dynamic_shapes=({0: torch.export.Dim.AUTO},),
                 optimize=False,  # it would merge equal parameters and drop zero biases
                 verbose=False,
+                custom_translation_table=translations(),
             )
     except Exception as error:  # the exporter wraps whatever the module's forward raises
         raise StepforwardError(

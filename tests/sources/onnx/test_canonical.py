@@ -65,7 +65,7 @@ def test_the_argument_is_not_changed(exported):
     ("body", "message"),
     [
         ("c = Hardmax(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)", "Hardmax node 'c' is not supported"),
-        ("c = RNN<hidden_size=3>(x, w, w)\ny = Flatten(c)", "RNN node .* is not supported"),
+        ("c = LRN<size=3>(x)\ny = Flatten(c)", "LRN node .* is not supported"),
         ("y = Relu(x)", r"not \(N, classes\)"),
         ("y = Identity(x)", "is its input"),
         ("y = Identity(w)", "does not depend on its input"),

@@ -1,4 +1,4 @@
-"""GRU and LSTM as exporters write them: the same function, one operator for each direction, the same integers."""
+"""GRU, LSTM and RNN as exporters write them: the same function, one operator for each direction, the same integers."""
 
 import io
 import warnings
@@ -28,7 +28,7 @@ HEAD = "y = Gemm<transB=1>(f, u, d)"
 
 def weights(kind="GRU", directions=1, hidden=5, features=4, layer=""):
     """Of a layer, as ONNX has them."""
-    rows = {"GRU": 3, "LSTM": 4}[kind] * hidden
+    rows = {"GRU": 3, "LSTM": 4, "RNN": 1}[kind] * hidden
     rng = np.random.default_rng(rows + directions + features)
     shapes = {"w": (rows, features), "r": (rows, hidden), "b": (2 * rows,)}
     return {
@@ -57,8 +57,8 @@ def held(model, shape_of_kinds=None):
         run(to_float(quantized).graph, x), expected, atol=0.01 * np.abs(expected).max()
     )
     again = canonicalize(to_float(quantized))  # the same graph, also after functions were inlined
-    assert [node.op_type for node in again.graph if node.op_type in ("GRU", "LSTM", "Conv")] == [
-        node.op_type for node in canonical.graph if node.op_type in ("GRU", "LSTM", "Conv")
+    assert [node.op_type for node in again.graph if node.op_type in ("GRU", "LSTM", "RNN", "Conv")] == [
+        node.op_type for node in canonical.graph if node.op_type in ("GRU", "LSTM", "RNN", "Conv")
     ]
     return canonical, Counter(op.kind for op in program.ops)
 
@@ -115,6 +115,15 @@ def test_both_resets_of_a_gru(reset):
             f = ReduceMax<keepdims=0>(v, one)""",
             *(10, 2),
         ),
+        ("RNN", "z, h = RNN<hidden_size=5>(t, w, r, b)\ns = Squeeze(z, one)\n" + LAST, 5, 1),
+        ("RNN", 'z, h = RNN<hidden_size=5, activations=["Relu"]>(t, w, r, b)\nf = Squeeze(h, none)', 5, 1),
+        (
+            "RNN",
+            """z, h = RNN<hidden_size=5, direction="bidirectional", activations=["Relu", "Tanh"]>(t, w, r, b)
+            v = Transpose<perm=[1, 0, 2]>(h)
+            f = Flatten(v)""",
+            *(10, 2),
+        ),
     ],
 )
 def test_what_is_read_of_the_states(kind, body, width, directions):
@@ -147,7 +156,7 @@ def test_layers_after_each_other_and_their_last_states():
     assert (kinds["gru"], kinds["conv"]) == (3, 3)  # nothing reads one of the second layer's directions
 
 
-@pytest.mark.parametrize(("kind", "older"), [("GRU", True), ("LSTM", False)])
+@pytest.mark.parametrize(("kind", "older"), [("GRU", True), ("LSTM", False), ("tanh", False), ("relu", True)])
 def test_as_torch_exports_it(kind, older):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
@@ -155,7 +164,11 @@ def test_as_torch_exports_it(kind, older):
     class Layers(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.layers = getattr(torch.nn, kind)(4, 6, num_layers=2, bidirectional=True, batch_first=True)
+            more = {"num_layers": 2, "bidirectional": True, "batch_first": True}
+            if kind in ("tanh", "relu"):
+                self.layers = torch.nn.RNN(4, 6, nonlinearity=kind, **more)
+            else:
+                self.layers = getattr(torch.nn, kind)(4, 6, **more)
             self.head = torch.nn.Linear(12, 3)
 
         def forward(self, x):
@@ -174,7 +187,7 @@ def test_as_torch_exports_it(kind, older):
     else:
         model = from_torch(module, example.numpy())
     canonical, kinds = held(model)
-    assert kinds[kind.lower()] == 4
+    assert kinds["rnn" if kind in ("tanh", "relu") else kind.lower()] == 4
     from stepforward.engines.torch import TorchEngine
 
     x = samples(model, 8)
@@ -206,7 +219,10 @@ def test_as_torch_exports_it(kind, older):
             "f = ReduceMax<keepdims=0>(v, none)",
             "time as the first axis",
         ),
-        (f"{TURN}\nz, h = RNN<hidden_size=5>(t, w5, r5)\nf = Squeeze(h, none)", "use a GRU or an LSTM"),
+        (
+            f'{TURN}\nz, h = RNN<hidden_size=5, activations=["Sigmoid"]>(t, w5, r5)\nf = Squeeze(h, none)',
+            "functions other than tanh and ReLU",
+        ),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(body, message):

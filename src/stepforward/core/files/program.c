@@ -234,7 +234,7 @@ static int kind_announced(const sf_program* p, const sf_op* op)
 {
     uint32_t needs = op->kind == SFI_MATMUL                                  ? PRODUCTS
                      : op->kind == SFI_SOFTMAX || op->kind == SFI_LAYER_NORM ? ROWS
-                     : op->kind == SFI_GRU || op->kind == SFI_LSTM           ? RECURRENT
+                     : op->kind >= SFI_GRU && op->kind <= SFI_RNN            ? RECURRENT
                                                                              : 0;
     if ((op->kind == SFI_ADD || op->kind == SFI_MATMUL) && !sfi_reads_bytes(p, op))
         needs |= WIDE_INPUTS;

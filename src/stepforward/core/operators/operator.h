@@ -44,6 +44,7 @@ enum {
     SFI_MATMUL,
     SFI_GRU,
     SFI_LSTM,
+    SFI_RNN,
     SFI_KINDS /* one more than the last */
 };
 
@@ -51,7 +52,7 @@ enum {
 
 extern const sfi_operator sfi_conv, sfi_depthwise, sfi_fully_connected, sfi_add, sfi_rescale, sfi_max_pool,
     sfi_average_pool, sfi_pad, sfi_concat, sfi_transpose, sfi_reshape, sfi_multiply, sfi_lookup, sfi_layer_norm,
-    sfi_softmax, sfi_matmul, sfi_gru, sfi_lstm;
+    sfi_softmax, sfi_matmul, sfi_gru, sfi_lstm, sfi_rnn;
 
 /* The operator of a kind, or NULL if this core was linked without it. A firmware may link a shorter table
  * (firmware/README.md). */

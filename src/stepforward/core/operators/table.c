@@ -21,6 +21,7 @@ static const sfi_operator* const table[] = {
     [SFI_MATMUL] = &sfi_matmul,
     [SFI_GRU] = &sfi_gru,
     [SFI_LSTM] = &sfi_lstm,
+    [SFI_RNN] = &sfi_rnn,
 };
 
 const sfi_operator* sfi_operator_of(int32_t kind) { return kind > 0 && kind < SFI_KINDS ? table[kind] : NULL; }

@@ -231,10 +231,10 @@ REFUSED = {
         *("GroupNormalization", "InstanceNormalization", "LRN", "LpNormalization"),
         *("MeanVarianceNormalization", "RMSNormalization"),
     ),
-    "use a GRU or an LSTM, or convolutions over time": ("RNN",),
     "read its states with the batch first, all or single ones of them, or the last: states[:, -1], h[-1]": (
         "GRU",
         "LSTM",
+        "RNN",
     ),
     "only a LogSoftmax over the classes at the end is supported (it is dropped), not one inside": (
         *("Hardmax", "LogSoftmax"),

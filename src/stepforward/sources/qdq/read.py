@@ -18,10 +18,10 @@ from stepforward.graph.nodes import (
     is_quantized,
     present,
 )
-from stepforward.graph.recurrent import GATES, is_recurrent
+from stepforward.graph.recurrent import GATES, is_rectified, is_recurrent, state_step
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
 from stepforward.operators.layer_norm import deviation_scale
-from stepforward.operators.recurrent import GATE_SCALE, STATE_SCALE
+from stepforward.operators.recurrent import GATE_SCALE
 from stepforward.operators.table import JOINS
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
@@ -244,9 +244,11 @@ def _check_parameters(node, weight, bias, source):
     if weight is None or bias is None or weight.dtype == "s32" or bias.dtype != "s32":
         raise damaged(f"the weight or bias of {describe(node)} is not an integer initialiser")
     is_norm = node.op_type == "LayerNormalization"
-    step = (
-        deviation_scale(source.shape[-1]) if is_norm else STATE_SCALE if is_recurrent(node) else source.scale
-    )
+    step = source.scale
+    if is_norm:
+        step = deviation_scale(source.shape[-1])
+    elif is_recurrent(node):
+        step = state_step(node, source.scale)
     expected = bias_scale(step, np.array(weight.scale))
     group = attribute(node, "group", 1)
     if is_norm and weight.q.shape != source.shape[-1:]:
@@ -254,7 +256,8 @@ def _check_parameters(node, weight, bias, source):
     if is_recurrent(node):
         gates = GATES[node.op_type]
         fits = weight.q.ndim == 2 and weight.q.shape == (source.shape[-1], source.shape[-1] // gates)
-        if not fits or len(source.shape) != 2 or _steps(source) != (GATE_SCALE, 0, "s16"):
+        gate_scale = source.scale if is_rectified(node) else GATE_SCALE
+        if not fits or len(source.shape) != 2 or _steps(source) != (gate_scale, 0, "s16"):
             raise damaged(f"{describe(node)} does not fit what it reads")
     elif not is_norm and (weight.q.shape[1] * group != source.shape[0] or len(weight.q) % group):
         raise damaged(f"weight {weight.name!r} does not fit the {source.shape[0]} channels it reads")
@@ -308,6 +311,7 @@ _ATTRIBUTES = {
     "LayerNormalization": ("epsilon",),
     "GRU": ("direction", "linear_before_reset"),
     "LSTM": ("direction",),
+    "RNN": ("direction", "activations"),
 }
 
 

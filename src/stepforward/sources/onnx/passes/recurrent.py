@@ -1,4 +1,4 @@
-"""GRU and LSTM with the batch first: a layer over all steps, then a node for each direction carries the state."""
+"""GRU, LSTM and RNN with the batch first: a layer over all steps, then a node for each direction carries the state."""
 
 import math
 from typing import NamedTuple
@@ -23,15 +23,16 @@ from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
 _TIME_FIRST = (1, 0, 2)
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum")
-_USUAL = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
+_USUAL = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"]}
+_FUNCTIONS = {"GRU": "sigmoid and tanh", "LSTM": "sigmoid and tanh", "RNN": "tanh and ReLU"}
 
 
 def recurrent(graph: ir.Graph) -> None:
-    """Rewrite every GRU and LSTM of ONNX, and what its readers do to bring the batch to the front.
+    """Rewrite every GRU, LSTM and RNN of ONNX, and what its readers do to bring the batch to the front.
 
     Raises:
-        StepforwardError: a state that does not begin at zero, lengths, peepholes, other functions than sigmoid and
-            tanh, computed weights, the cells read, or states that are used with time as the first axis.
+        StepforwardError: a state that does not begin at zero, lengths, peepholes, other functions than usual ones,
+            computed weights, the cells read, or states that are used with time as the first axis.
     """
     first: dict[ir.Value, ir.Value] = {}  # by value with time first, the same with the batch first
     ends: dict[ir.Value, list[ir.Value]] = {}
@@ -55,12 +56,12 @@ def _rewrite(node, first, ends):
     batch, time, features = (dims(node.inputs[0], node)[axis] for axis in _axes(node))
     x = _batch_first(node, first)
     found = []
-    for direction, one in zip(_named(node), given, strict=True):
+    for number, (direction, one) in enumerate(zip(_named(node), given, strict=True)):
         if one.weight.shape[1] != features:
             raise _damaged(node)
         label = f"{name}.reverse" if direction == "reverse" else name
         added = _projection(node, x, one, label, [batch, time])
-        found.append(_carrier(node, added, one, label, direction))
+        found.append(_carrier(node, added, one, label, direction, number))
     hidden = given[0].recurrence.shape[1]
     states = found[0]
     if len(found) > 1:
@@ -118,11 +119,11 @@ def _directions(node):
 
 
 def _refuse_variants(node, inputs):
-    functions = [name.lower() for name in attribute(node, "activations") or ()]
-    usual = [name.lower() for name in _USUAL[node.op_type]]
+    functions, usual = _functions(node), _USUAL[node.op_type] * len(_named(node))
+    known = functions == usual if node.op_type != "RNN" else set(functions) <= {"Tanh", "Relu"}
     starts = inputs[5:7] if node.op_type == "LSTM" else inputs[5:6]
     for what, found in (
-        ("has functions other than sigmoid and tanh", functions and functions != usual * len(_named(node))),
+        (f"has functions other than {_FUNCTIONS[node.op_type]}", not known or len(functions) != len(usual)),
         ("clips what its gates read", attribute(node, "clip") is not None),
         ("joins the input and the forget gate", bool(attribute(node, "input_forget", 0))),
         ("reads the length of each sample", inputs[4] is not None and not _is_whole(node, inputs[4])),
@@ -133,9 +134,16 @@ def _refuse_variants(node, inputs):
         if found:
             raise StepforwardError(
                 f"{describe(node)} {what}",
-                f"only a plain {node.op_type} is supported: sigmoid and tanh, the state zero before the first step, "
-                "all samples of one length",
+                f"only a plain {node.op_type} is supported: {_FUNCTIONS[node.op_type]}, the state zero "
+                "before the first step, all samples of one length",
             )
+
+
+def _functions(node):
+    """Of all gates of all directions, as ONNX spells them."""
+    return [name.capitalize() for name in attribute(node, "activations") or ()] or _USUAL[node.op_type] * len(
+        _named(node)
+    )
 
 
 def _is_zero(value):
@@ -201,13 +209,15 @@ def _is_layer(value):
     )
 
 
-def _carrier(node, x, one, name, direction):
+def _carrier(node, x, one, name, direction, number):
     weight = add_initializer(node.graph, f"{name}.state.weight", one.recurrence)
     bias = add_initializer(node.graph, f"{name}.state.bias", one.state_bias)
     hidden = one.recurrence.shape[1]
     own = {"hidden_size": hidden, "direction": direction}
     if node.op_type == "GRU":
         own["linear_before_reset"] = int(bool(attribute(node, "linear_before_reset", 0)))
+    if node.op_type == "RNN":
+        own["activations"] = [_functions(node)[number]]
     made = ir.node(node.op_type, [x, weight, bias], own, domain=DOMAIN, name=name)
     return put_before(node, made, [*dims(x)[:2], hidden])
 
