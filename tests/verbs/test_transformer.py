@@ -13,11 +13,16 @@ from onnx_graphs import run_ort
 
 from stepforward.core.checks import refusal
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import logits_of
+from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
+from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.moving.select import select
+from stepforward.plan.make import for_training, training_arena
 from stepforward.program import fileformat
+from stepforward.run.prefix import run_prefix
+from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.inspect import inspect
@@ -111,6 +116,31 @@ def test_it_is_adapted_and_replayed(model, labelled, bits, tmp_path):
     assert replayed["weights_sha256"] == result["weights_sha256"] == program.weights_sha256
     found = inspect(tmp_path / "run" / "adapted.onnx", train="all")
     assert found["scratch_bytes_training"] > 0
+
+
+def test_a_layer_is_chosen_together_with_the_norm_after_it(model, labelled):
+    program = lower(open_source(quantize(model, labelled[0])).network())
+    chosen = {program.tensors[index].name for index in select(program, "last:3")}
+    kinds = [op.kind for op in program.ops if program.tensors[op.weight].name in chosen and op.parameters]
+    assert kinds == ["conv", "conv", "layer_norm", "fully_connected"]
+    assert len(select(program, "head")) == 2
+
+
+def test_what_lies_before_a_residual_block_runs_once_where_its_second_layer_moves(model, labelled):
+    x, y = labelled
+    program = lower(open_source(quantize(model, x)).network())
+    samples = {"train": (quantize_input(program, x[:8]), y[:8].astype(np.int32))}
+    trained, plan = for_training(program, select(program, "last:2"), Settings(steps=2, batch=8, directions=2))
+    reached = run_prefix(trained, plan, samples, Settings())
+    assert 0 < reached.position < plan.first_op
+    ends = []
+    for part, rest, left in (
+        (samples, trained, plan),
+        (reached.samples, reached.program(trained), reached.plan(plan)),
+    ):
+        engine, batch = CoreEngine(training_arena(rest, left), left), Batch.of(*part["train"])
+        ends.append((list(qzo_ff(engine, lambda _, b=batch: b, range(2), 2, True)), engine.snapshot()))
+    assert ends[0] == ends[1]
 
 
 def test_backpropagation_goes_through_it(model, labelled):

@@ -35,4 +35,12 @@ def _of_last(program: Program, count: int) -> set[int]:
 
 
 def _layers(program: Program) -> list[tuple[int, ...]]:
-    return [op.parameters for op in program.ops if op.parameters]
+    """Parameters of each layer. A layer norm belongs to the layer before it, as a batch norm does that is folded into
+    one: alone it scales what the next layer weighs anyway."""
+    found: list[tuple[int, ...]] = []
+    for op in program.ops:
+        if op.kind == "layer_norm" and found:
+            found[-1] += op.parameters
+        elif op.parameters:
+            found.append(op.parameters)
+    return found

@@ -96,7 +96,7 @@ def run_adaptation(
                 most_steps=max(steps, learner.settings.most_steps),
                 lr=learner.settings.lr,
                 validation_count=int(counts.sum()),
-                least_correct=begun.ranges.least_correct if begun.ranges else 0,
+                least_correct=begun.ranges.least_correct if begun.ranges else None,
                 nats=learner.nats,
                 evaluate_every=every,
                 patience=settings.patience,

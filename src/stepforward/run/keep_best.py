@@ -17,6 +17,7 @@ class Best(NamedTuple):
         return loss < self.loss and correct >= self.base_correct
 
 
-def start(correct: int, loss: float, snapshot: Any, least: int = 0) -> Best:
-    """The weights that the steps begin with are the first candidate; `least` is what others reached before them."""
-    return Best(0, correct, loss, snapshot, max(correct, least))
+def start(correct: int, loss: float, snapshot: Any, given: int | None = None) -> Best:
+    """The weights that the steps begin with are the first candidate; `given` is what the given ones reached, where that
+    is another model."""
+    return Best(0, correct, loss, snapshot, correct if given is None else given)

@@ -61,14 +61,21 @@ def run_prefix(
         samples: quantized inputs and labels, by part.
         settings: of the run; its `memory` and `threads` count.
     """
-    place = joint(program, plan.first_op)
+    position = _furthest(program, plan.first_op)
+    place = joint(program, position)
     count = sum(len(y) for _, y in samples.values())
     if place is None or settings.memory != "fast" or count * program.tensors[place].bytes > MOST_BYTES:
         return Prefix(0, samples)
-    engine = CoreEngine(before(program, plan.first_op), threads=settings.threads)
+    engine = CoreEngine(before(program, position), threads=settings.threads)
     shape = program.tensors[place].shape
     reached = {name: (_outputs(engine, x, shape), y) for name, (x, y) in samples.items()}
-    return Prefix(plan.first_op, reached, sum(x.nbytes for x, _ in reached.values()))
+    return Prefix(position, reached, sum(x.nbytes for x, _ in reached.values()))
+
+
+def _furthest(program: Program, first_op: int) -> int:
+    """The last position up to the first operator that moves where one activation joins both parts; 0 if there is none.
+    The first operator itself often is no such place: inside a residual block a second activation passes it by."""
+    return next((at for at in range(first_op, 0, -1) if joint(program, at) is not None), 0)
 
 
 def _outputs(engine: CoreEngine, x: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.int8]:

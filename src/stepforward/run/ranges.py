@@ -31,12 +31,12 @@ class Ranges(Tried):
 
     Attributes:
         halvings: name of an activation -> how often its steps were halved; what was tried where the base is kept.
-        least_correct: held-out samples, each as often as it counts, that the base classifies correctly; 0 where it is
-            kept.
+        least_correct: held-out samples, each as often as it counts, that the base classifies correctly; None where it
+            is kept.
     """
 
     halvings: Mapping[str, int]
-    least_correct: int = 0
+    least_correct: int | None = None
 
     @property
     def helped(self) -> bool:
@@ -75,7 +75,7 @@ def of_scores(
     return Ranges(
         kept="base: finer steps did not help on held-out samples" if worse else FINER,
         halvings=halvings,
-        least_correct=0 if worse else correct,
+        least_correct=None if worse else correct,
         forward_passes=passes,
         temperature=temperature,
     ).scored(before, after)

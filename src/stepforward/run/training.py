@@ -63,7 +63,7 @@ class Rules:
     most_steps: int
     lr: float
     validation_count: int
-    least_correct: int = 0
+    least_correct: int | None = None
     nats: float
     evaluate_every: int
     patience: int | None

@@ -20,21 +20,22 @@ typedef struct parameters {
     const int32_t* beta;
 } parameters;
 
+/* On a host a row as words comes first. */
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,
                      int plain)
 {
     (void)kernels;
-    (void)row_tile;
     const sf_tensor* gamma = program->tensors + op->weight;
-    const uint64_t channels = (uint64_t)gamma->elements;
-    return plain && gamma->dtype == SF_S16 ? 0 : channels * (sizeof(int32_t) + sizeof(int16_t));
+    const uint64_t channels = (uint64_t)gamma->elements, words = sfi_for_device(row_tile) ? 0 : channels;
+    return words * sizeof(int32_t) +
+           (plain && gamma->dtype == SF_S16 ? 0 : channels * (sizeof(int32_t) + sizeof(int16_t)));
 }
 
 static parameters stage(const sfi_call* call, uint32_t channels)
 {
     const uint32_t weight = (uint32_t)call->op->weight, bias = (uint32_t)call->op->bias;
     parameters p = {sfi_stored_s16(call->pass, weight, 0), sfi_stored_s32(call->pass, bias, 0)};
-    int32_t* beta = (int32_t*)call->work;
+    int32_t* beta = (int32_t*)call->work + (sfi_for_device(call->row_tile) ? 0 : channels);
     if (p.beta == NULL) {
         sfi_stage_s32(call->pass, bias, 0, channels, beta);
         p.beta = beta;
@@ -69,7 +70,6 @@ static moments moments_of(const sfi_call* call, int64_t total, int64_t squares, 
 }
 
 /* |count*x - total| < 2^31 and the inverse is at most 2^31.5; |z*gamma + beta| < 2^32. */
-SFI_CLONES
 static void finish(const sfi_call* call, const parameters* p, const moments* m, size_t at, int32_t count)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
@@ -84,19 +84,110 @@ static void finish(const sfi_call* call, const parameters* p, const moments* m, 
     }
 }
 
+#if __STDC_HOSTED__
+/* Whether one pair serves all channels, z*gamma + beta fits into int32, and so does what the pair makes of it. */
+static int is_narrow(const sfi_call* call, const parameters* p, int32_t count)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    int narrow = call->op->rescale_count == 1 && pair[1] >= 17;
+    for (int32_t j = 0; j < count; j++)
+        narrow &= p->beta[j] >= -(1 << 30) && p->beta[j] < 1 << 30;
+    return narrow;
+}
+
+/* (v * factor + 2^(shift-1)) >> shift in 64-bit lanes that have neither a signed product nor a signed shift: v + 2^31
+ * is positive, 2^63 keeps the sum so, and both are taken back. |v * factor| < 2^62.5, the result fits into int32. */
+typedef struct scaling {
+    uint64_t offset;
+    uint32_t factor, back, shift;
+} scaling;
+
+static scaling scaling_of(uint32_t factor, uint32_t shift)
+{
+    const uint64_t top = (uint64_t)1 << 63;
+    const scaling s = {((uint64_t)1 << (shift - 1)) + top - ((uint64_t)factor << 31), factor, (uint32_t)(top >> shift),
+                       shift};
+    return s;
+}
+
+SFI_INLINE int32_t scaled(const scaling* s, int32_t v)
+{
+    const uint64_t product = (uint64_t)((uint32_t)v + 0x80000000u) * s->factor;
+    return (int32_t)((uint32_t)((product + s->offset) >> s->shift) - s->back);
+}
+
+SFI_CLONES
+static void load_row(const sfi_call* call, size_t at, int32_t count, int32_t* restrict x, int64_t* total,
+                     int64_t* squares)
+{
+    if (call->in->dtype == SF_S16)
+        for (int32_t j = 0; j < count; j++)
+            x[j] = ((const int16_t*)call->x)[at + (size_t)j];
+    else
+        for (int32_t j = 0; j < count; j++)
+            x[j] = ((const int8_t*)call->x)[at + (size_t)j];
+    int32_t sum = 0; /* at most 32767 of 2^15 */
+    int64_t all = 0;
+    for (int32_t j = 0; j < count; j++) {
+        sum += x[j];
+        all += x[j] * x[j];
+    }
+    *total = sum;
+    *squares = all;
+}
+
+SFI_CLONES
+static void finish_narrow(const sfi_call* call, const parameters* p, const moments* m, size_t at, int32_t count,
+                          int32_t* restrict x)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi, total = (int32_t)m->total;
+    const int16_t* restrict gamma = p->gamma;
+    const int32_t* restrict beta = p->beta;
+    const scaling to_z = scaling_of(m->inverse, m->shift), to_y = scaling_of((uint32_t)pair[0], (uint32_t)pair[1]);
+    for (int32_t j = 0; j < count; j++)
+        x[j] = scaled(&to_z, count * x[j] - total);
+    for (int32_t j = 0; j < count; j++)
+        x[j] = scaled(&to_y, sfi_clamp(x[j], -32768, 32767) * gamma[j] + beta[j]);
+    if (call->out->dtype == SF_S16)
+        for (int32_t j = 0; j < count; j++)
+            ((int16_t*)call->y)[at + (size_t)j] = (int16_t)sfi_clamp(x[j] + zero, lo, hi);
+    else
+        for (int32_t j = 0; j < count; j++)
+            ((int8_t*)call->y)[at + (size_t)j] = (int8_t)sfi_clamp(x[j] + zero, lo, hi);
+}
+#endif
+
+static void sum_row(const sfi_call* call, size_t at, int32_t count, int64_t* total, int64_t* squares)
+{
+    for (int32_t j = 0; j < count; j++) {
+        const int32_t x = sfi_load(call->x, call->in->dtype, at + (size_t)j);
+        *total += x;
+        *squares += x * x;
+    }
+}
+
 static void run(const sfi_call* call)
 {
     const int32_t count = call->in->dims[call->in->rank - 1];
     const parameters p = stage(call, (uint32_t)count);
     const size_t rows = (size_t)call->n * (size_t)call->in->elements / (size_t)count;
+#if __STDC_HOSTED__
+    int32_t* words = (int32_t*)call->work;
+    const int narrow = !sfi_for_device(call->row_tile) && is_narrow(call, &p, count);
+#endif
     for (size_t row = 0; row < rows; row++) {
         const size_t at = row * (size_t)count;
         int64_t total = 0, squares = 0;
-        for (int32_t j = 0; j < count; j++) {
-            const int32_t x = sfi_load(call->x, call->in->dtype, at + (size_t)j);
-            total += x;
-            squares += x * x;
+#if __STDC_HOSTED__
+        if (narrow) {
+            load_row(call, at, count, words, &total, &squares);
+            const moments m = moments_of(call, total, squares, count);
+            finish_narrow(call, &p, &m, at, count, words);
+            continue;
         }
+#endif
+        sum_row(call, at, count, &total, &squares);
         const moments m = moments_of(call, total, squares, count);
         finish(call, &p, &m, at, count);
     }

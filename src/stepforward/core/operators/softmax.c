@@ -79,21 +79,57 @@ static void masked_row(const sfi_call* call, const uint32_t* powers, const int32
     }
 }
 
-/* powers: of every distance, or NULL. */
+/* A row that reads everything. powers: of every distance, on hosts. */
+#if __STDC_HOSTED__
+#define TOGETHER 64u
+
+/* `count` <= TOGETHER quotients in 64-bit lanes. */
+SFI_INLINE void divide(const sfi_call* call, const divisor* d, const uint32_t* restrict power, size_t count, size_t at)
+{
+    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
+    const uint64_t half = d->half;
+    const uint32_t inverse = d->inverse, shift = d->shift;
+    int32_t p[TOGETHER];
+    for (size_t j = 0; j < count; j++)
+        p[j] = sfi_clamp((int32_t)(((uint64_t)power[j] * inverse + half) >> shift) + zero, lo, hi);
+    if (call->out->dtype == SF_S16)
+        for (size_t j = 0; j < count; j++)
+            ((int16_t*)call->y)[at + j] = (int16_t)p[j];
+    else
+        for (size_t j = 0; j < count; j++)
+            ((int8_t*)call->y)[at + j] = (int8_t)p[j];
+}
+
 SFI_CLONES
+static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
+{
+    const int32_t top = largest(x, count);
+    uint64_t sum = 0;
+    for (size_t j = 0; j < count; j++)
+        sum += powers[top - x[j]];
+    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
+    for (size_t first = 0; first < count; first += TOGETHER) {
+        const size_t some = count - first < TOGETHER ? count - first : TOGETHER;
+        uint32_t own[TOGETHER];
+        for (size_t j = 0; j < some; j++)
+            own[j] = d.shift > 62 ? 0 : powers[top - x[first + j]];
+        divide(call, &d, own, some, at + first);
+    }
+}
+#else
 static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t top = largest(x, count);
     uint64_t sum = 0;
+    (void)powers;
     for (size_t j = 0; j < count; j++)
-        sum += powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
+        sum += power_of(pair, (uint32_t)(top - x[j]));
     const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
-    for (size_t j = 0; j < count; j++) {
-        const uint32_t power = powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
-        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power));
-    }
+    for (size_t j = 0; j < count; j++)
+        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power_of(pair, (uint32_t)(top - x[j]))));
 }
+#endif
 
 /* Hosts look powers up; a device's stack is short, and few of its rows are longer than the table. */
 static void run(const sfi_call* call)
