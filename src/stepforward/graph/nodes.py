@@ -17,6 +17,9 @@ MOST_ELEMENTS = 2**28
 PARAMETRIC = ("Conv", "Gemm", "LayerNormalization", "GRU", "LSTM", "RNN")
 """Operators whose second and third operands are a weight and a bias."""
 
+FIXED = ".fixed"
+"""Before ".weight" and ".bias" in the names of parameters that are no part of what a network learns."""
+
 Part = TypeVar("Part")
 
 

@@ -185,10 +185,10 @@ def test_tokens_positions_and_a_scale_for_each_channel():
 @pytest.mark.parametrize(
     ("body", "match"),
     [
-        ("s = Softmax<axis=1>(t)", r"Softmax node .* works along axis 1 of a tensor of shape"),
+        ("s = Softmax<axis=0>(t)", r"Softmax node .* works along axis 0 of a tensor of shape"),
         (
-            "s = LayerNormalization<axis=1>(t, g2, h2)",
-            r"LayerNormalization node .* norms a tensor .* from axis 1 on",
+            "s = LayerNormalization<axis=0>(t, g2, h2)",
+            r"LayerNormalization node .* norms a tensor .* from axis 0 on",
         ),
         (
             "w = Reshape(t, four)\ns = MatMul(x, w)",

@@ -8,6 +8,7 @@ from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import copy_model, is_quantized, present, remove_unused, replace_node
 from stepforward.graph.recurrent import add_functions
 from stepforward.sources.onnx.contract import check_contract, check_layers
+from stepforward.sources.onnx.passes.attention import attention
 from stepforward.sources.onnx.passes.batch_in_front import batch_in_front
 from stepforward.sources.onnx.passes.block_moves import block_moves, join_orders, open_blocks
 from stepforward.sources.onnx.passes.constants_after_transpose import constants_after_transpose
@@ -18,6 +19,7 @@ from stepforward.sources.onnx.passes.flatten_output import flatten_output
 from stepforward.sources.onnx.passes.fold_affine import fold_affine
 from stepforward.sources.onnx.passes.fold_constants import fold_constants
 from stepforward.sources.onnx.passes.global_pool import global_pool
+from stepforward.sources.onnx.passes.group_norms import group_norms
 from stepforward.sources.onnx.passes.heads import scalars_to_layers
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
 from stepforward.sources.onnx.passes.layer_norms import layer_norms
@@ -30,12 +32,15 @@ from stepforward.sources.onnx.passes.normalize_clip import normalize_clip
 from stepforward.sources.onnx.passes.normalize_reshape import normalize_reshape
 from stepforward.sources.onnx.passes.old_softmax import old_softmax
 from stepforward.sources.onnx.passes.one_value import one_value
+from stepforward.sources.onnx.passes.other_norms import other_norms
 from stepforward.sources.onnx.passes.picks import picks
 from stepforward.sources.onnx.passes.positions import positions
 from stepforward.sources.onnx.passes.positive_axes import positive_axes
 from stepforward.sources.onnx.passes.recurrent import recurrent
 from stepforward.sources.onnx.passes.remove_noops import remove_noops
+from stepforward.sources.onnx.passes.rms_norms import rms_norms
 from stepforward.sources.onnx.passes.selections import selections
+from stepforward.sources.onnx.passes.spelled_out import spelled_out
 from stepforward.sources.onnx.passes.strided_slice import strided_slice
 from stepforward.sources.onnx.passes.tie import tie
 from stepforward.sources.onnx.passes.to_float32 import to_float32
@@ -72,6 +77,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
         )
     refuse_unsupported(graph)
     notes = to_float32(graph)
+    group_norms(graph)
     batch = fix_batch(model)
     infer_shapes(model)
     while fold_constants(graph):
@@ -85,8 +91,15 @@ def canonicalize(model: ir.Model) -> ir.Model:
     normalize_clip(graph)
     recurrent(graph)
     add_functions(model)
+    attention(graph)
+    spelled_out(graph)
+    other_norms(graph)
+    remove_unused(graph)
+    infer_shapes(model)
+    positive_axes(graph)
     lines_to_images(graph)
     layer_norms(graph)
+    rms_norms(graph)
     remove_unused(graph)
     masks(graph)
     remove_unused(graph)

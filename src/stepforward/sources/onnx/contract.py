@@ -104,7 +104,7 @@ def _check_rows(node, shape):
     elif node.op_type == "Softmax" and attribute(node, "axis", -1) % len(shape) != len(shape) - 1:
         raise StepforwardError(
             f"{describe(node)} works along axis {attribute(node, 'axis', -1)} of a tensor of shape {shape}",
-            "only softmax over the last axis is supported",
+            "take it over another axis than the batch",
         )
     if shape[-1] > _MOST_COLUMNS[node.op_type]:
         raise StepforwardError(

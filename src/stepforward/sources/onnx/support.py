@@ -52,10 +52,12 @@ REWRITTEN = {
         "Squeeze",
     ),
     *("Split", "Sub", "Sum", "Swish", "Tile", "Unsqueeze"),
+    *("Attention", "GroupNormalization", "InstanceNormalization", "LpNormalization", "RMSNormalization"),
+    *("ReduceL1", "ReduceL2", "ReduceMin", "ReduceSumSquare", "SequenceAt", "SplitToSequence"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
 
-_TWO_COMPUTED = {"Gemm", "Max", "Min", "PRelu", "Pow"}
+_TWO_COMPUTED = {"Gemm", "PRelu", "Pow"}
 """Operators of which one operand must be constant."""
 
 _OVER_CLASSES = {"LogSoftmax"}
@@ -227,10 +229,8 @@ _DOMAINS = {
 }
 
 REFUSED = {
-    "train with BatchNorm, which is folded into the layer before it": (
-        *("GroupNormalization", "InstanceNormalization", "LRN", "LpNormalization"),
-        *("MeanVarianceNormalization", "RMSNormalization"),
-    ),
+    "train with BatchNorm, which is folded into the layer before it": ("LRN", "MeanVarianceNormalization"),
+    "norm other axes than the batch, by magnitudes or squares": ("LpNormalization", "RMSNormalization"),
     "read its states with the batch first, all or single ones of them, or the last: states[:, -1], h[-1]": (
         "GRU",
         "LSTM",
@@ -239,10 +239,7 @@ REFUSED = {
     "only a LogSoftmax over the classes at the end is supported (it is dropped), not one inside": (
         *("Hardmax", "LogSoftmax"),
     ),
-    "export with an opset below 23, which writes attention as MatMul and Softmax": (
-        "Attention",
-        "RotaryEmbedding",
-    ),
+    "export with an opset below 23, which writes it as products and sums": ("RotaryEmbedding",),
     "write the sum of products as a MatMul": ("Einsum",),
     "upsampling is not supported: give a classifier, and resize images in the preprocessing": (
         *("ConvTranspose", "GridSample", "MaxUnpool", "Resize", "Upsample"),
@@ -263,8 +260,7 @@ REFUSED = {
         *("SplitToSequence", "ConcatFromSequence"),
     ),
     "use AdaptiveAvgPool2d(1) or x.mean((2, 3)); other reductions are not supported": (
-        *("CumSum", "LpPool", "GlobalLpPool", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp"),
-        *("ReduceMin", "ReduceProd", "ReduceSumSquare"),
+        *("CumSum", "LpPool", "GlobalLpPool", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd"),
     ),
     "random numbers belong to training: export with model.eval()": tuple(sorted(RANDOM)),
     "compute spectra of the input in the preprocessing (kind log_mel)": ("DFT", "STFT", "MelWeightMatrix"),

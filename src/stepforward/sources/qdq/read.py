@@ -9,6 +9,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS, evaluate, scalar
 from stepforward.graph.nodes import (
+    FIXED,
     PARAMETRIC,
     attribute,
     constant,
@@ -236,7 +237,8 @@ def _parameter(node):
         raise damaged(f"the scale of {value.name!r} is not positive, or not one per output")
     if q.size and np.abs(q).max() > Q_MAX[dtype]:
         raise damaged(f"weight {value.name!r} exceeds +-{Q_MAX[dtype]}")
-    return Parameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)))
+    fixed = f"{FIXED}." in value.name
+    return Parameter(value.name, q, dtype, tuple(float(s) for s in scale.reshape(-1)), fixed)
 
 
 def _check_parameters(node, weight, bias, source):

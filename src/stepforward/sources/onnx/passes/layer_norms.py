@@ -29,10 +29,15 @@ def layer_norms(graph: ir.Graph) -> None:
     """
     for node in list(graph):
         if node.graph is not None and node.op_type == "Sub" and _fuse(node):
-            graph.opset_imports[""] = max(_FIRST, graph.opset_imports.get("", _FIRST))
+            bring_layer_norms(graph)
     for node in list(graph):
         if node.op_type == "LayerNormalization":
             _normalize(node)
+
+
+def bring_layer_norms(graph: ir.Graph) -> None:
+    """Let a graph of an older opset have them."""
+    graph.opset_imports[""] = max(_FIRST, graph.opset_imports.get("", _FIRST))
 
 
 def _fuse(centred):
@@ -54,7 +59,7 @@ def _fuse(centred):
     if epsilon is None or epsilon.size != 1 or variance is None:
         return False
     square = variance.inputs[0].producer()
-    if not _is_mean(variance, variance.inputs[0]) or not _is_square(square, deviation):
+    if not _is_mean(variance, variance.inputs[0]) or not is_square(square, deviation):
         return False
     channels, graph = dims(x, centred)[-1], centred.graph
     norm = replace_node(
@@ -62,12 +67,12 @@ def _fuse(centred):
     )
     for index, kind, neutral in ((1, "Mul", np.ones), (2, "Add", np.zeros)):
         reader = sole_consumer(norm.outputs[0])
-        found = _operand(reader, kind, norm.outputs[0], channels)
+        found = operand_of_channels(reader, kind, norm.outputs[0], channels)
         name = f"{norm.name or 'norm'}.{('weight', 'bias')[index - 1]}"
         if reader is None or found is None:
             set_constant(norm, index, neutral(channels).astype(np.float32), name)
             continue
-        values, name = present(constant(found)).reshape(-1), found.name
+        values, name = present(constant(found)).reshape(-1), present(found.name)
         merged = replace_node(reader, "LayerNormalization", list(norm.inputs), dict(norm.attributes))
         graph.remove(norm, safe=True)
         norm = merged
@@ -92,7 +97,8 @@ def _is_mean(node, source):
     )
 
 
-def _is_square(node, value):
+def is_square(node: ir.Node | None, value: ir.Value | None) -> bool:
+    """Whether a node is the square of a value."""
     if node is None or node.inputs[0] is not value:
         return False
     if node.op_type == "Mul":
@@ -101,7 +107,7 @@ def _is_square(node, value):
     return power is not None and power.size == 1 and float(power.reshape(())) == 2.0
 
 
-def _operand(node, kind, value, channels):
+def operand_of_channels(node: ir.Node | None, kind: str, value: ir.Value, channels: int) -> ir.Value | None:
     """The constant with one number for each channel that a node of a kind joins a value with, or None."""
     if node is None or node.op_type != kind:
         return None

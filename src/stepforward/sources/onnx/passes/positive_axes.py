@@ -9,7 +9,7 @@ from stepforward.graph.nodes import attribute, constant, describe, dims, set_att
 _AXIS = {"Concat": None, "Flatten": 1, "Gather": 0, "LogSoftmax": -1, "Softmax": -1, "Split": 0}
 """Operators with an attribute `axis`, and its default."""
 
-_AXES = {"Pad": 3, "ReduceMax": 1, "ReduceMean": 1, "Slice": 3}
+_AXES = {"Pad": 3, "ReduceMax": 1, "ReduceMean": 1, "ReduceSum": 1, "Slice": 3}
 """Operators with several axes, and which input holds them; an attribute `axes` in opsets before 18."""
 
 
