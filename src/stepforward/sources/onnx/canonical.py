@@ -47,6 +47,7 @@ from stepforward.sources.onnx.passes.to_float32 import to_float32
 from stepforward.sources.onnx.passes.token_layers import token_layers
 from stepforward.sources.onnx.passes.two_logits import drop_sigmoid, two_logits
 from stepforward.sources.onnx.passes.unshare import unshare
+from stepforward.sources.onnx.passes.upsampling import upsampling
 from stepforward.sources.onnx.shapes import fix_batch, free_batch, infer_shapes
 from stepforward.sources.onnx.support import CANONICAL, refuse_unsupported
 
@@ -94,6 +95,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     attention(graph)
     spelled_out(graph)
     other_norms(graph)
+    upsampling(graph)
     remove_unused(graph)
     infer_shapes(model)
     positive_axes(graph)

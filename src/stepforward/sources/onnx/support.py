@@ -52,7 +52,16 @@ REWRITTEN = {
         "Squeeze",
     ),
     *("Split", "Sub", "Sum", "Swish", "Tile", "Unsqueeze"),
-    *("Attention", "GroupNormalization", "InstanceNormalization", "LpNormalization", "RMSNormalization"),
+    *(
+        "Attention",
+        "ConvTranspose",
+        "Resize",
+        "Upsample",
+        "GroupNormalization",
+        "InstanceNormalization",
+        "LpNormalization",
+        "RMSNormalization",
+    ),
     *("ReduceL1", "ReduceL2", "ReduceMin", "ReduceSumSquare", "SequenceAt", "SplitToSequence"),
 }
 """Operators that a pass rewrites in canonical ones, where their operands allow it."""
@@ -241,8 +250,8 @@ REFUSED = {
     ),
     "export with an opset below 23, which writes it as products and sums": ("RotaryEmbedding",),
     "write the sum of products as a MatMul": ("Einsum",),
-    "upsampling is not supported: give a classifier, and resize images in the preprocessing": (
-        *("ConvTranspose", "GridSample", "MaxUnpool", "Resize", "Upsample"),
+    "resize by constant factors, or give a classifier and sample images in the preprocessing": (
+        *("GridSample", "MaxUnpool"),
     ),
     "cut detection post-processing off; stepforward adapts classifiers": (
         *("MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"),
