@@ -97,9 +97,9 @@ class Settings:
 
     train: str = _row(
         "all",
-        "What may move: all, head (the last layer), last:k (the last k layers), bias, or name patterns such as "
-        "'layer3.*' separated by commas. Less moves, faster steps: layers before the first that moves run once per "
-        "batch.",
+        "What may move: all, head (the last layer), last:k (the last k layers, norms with the layer before them), "
+        "bias, or name patterns such as 'layer3.*' separated by commas. Less moves, faster steps: layers before the "
+        "first that moves run once per batch.",
         "SET",
         basic=True,
     )

@@ -9,7 +9,7 @@ import onnx_ir as ir
 import torch
 from numpy.typing import NDArray
 
-from stepforward.bench.networks import build, samples
+from stepforward.bench.networks import NETWORKS, build, samples
 from stepforward.bench.ort import quantize_for_ort
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
@@ -68,7 +68,18 @@ def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
     Raises:
         StepforwardError: an extra is missing.
     """
-    module, x = build(name), samples(name, max(count, CALIBRATION_SAMPLES))
+    return of_module(name, build(name), samples(name, max(count, CALIBRATION_SAMPLES)), folder, count, int8)
+
+
+def of_module(
+    name: str, module: torch.nn.Module, x: torch.Tensor, folder: Path, count: int, int8: bool = True
+) -> Workload:
+    """The same of any module; the first `CALIBRATION_SAMPLES` of `x` give it its ranges. LiteRT's writer
+    knows the networks of the benchmark alone; others have no `int8_network`.
+
+    Raises:
+        StepforwardError: an extra is missing.
+    """
     calibration = x[:CALIBRATION_SAMPLES].numpy()
     exported = from_torch(module, calibration[:2])
     float_model = folder / f"{name}.onnx"
@@ -85,7 +96,7 @@ def prepare(name: str, folder: Path, count: int, int8: bool = True) -> Workload:
         program_8bit=program_8bit,
         float_model=float_model,
         int8_model=quantize_for_ort(float_model, calibration) if int8 else None,
-        int8_network=_int8(opened, calibration) if int8 else None,
+        int8_network=_int8(opened, calibration) if int8 and name in NETWORKS else None,
         x=x[:count],
         x_q=quantize_input(program, x[:count].numpy()),
         y=torch.arange(count) % opened.outputs,
