@@ -17,12 +17,18 @@ from stepforward.engines.protocol import Batch, Snapshot, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
 from stepforward.operators.fully_connected import FullyConnected
+from stepforward.operators.table import BY_KIND
 from stepforward.plan.make import plan_training
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
 
 PART = CYCLE // 24
+WITHOUT = {
+    *("conv", "depthwise", "fully_connected", "reshape", "concat"),
+    *("pad", "max_pool", "average_pool", "transpose"),
+}
+"""Kinds that the networks of every operator have at certain places, or in the order of images."""
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
@@ -66,6 +72,23 @@ def trained_alike(program, **settings):
     expected = run(cases[0], ReferenceEngine(program, plan))
     for case in cases:
         assert run(case, case.core()) == expected, case.memory
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_networks_of_every_operator_train_to_the_same_bits(seed):
+    """Each kind once, in random order, between a convolution and the logits."""
+    rng = np.random.default_rng(seed)
+    net = Builder(rng)
+    dtype = ("s16", "s8", "s4")[seed % 3]
+    at = net.depthwise(net.conv(net.input((3, 5, 2)), dtype, 4, (1, 1)), dtype)
+    pools, others = ["pad", "max_pool", "average_pool", "transpose"], sorted({*BY_KIND} - WITHOUT)
+    for kind in rng.permutation([*pools, *others]):
+        at = net.between(at, str(kind))
+    for kind in ("reshape", "concat"):
+        at = net.between(at, kind)
+    program = net.program(net.dense(at, dtype, 3, last=True))
+    assert {op.kind for op in program.ops} == {*BY_KIND}
+    trained_alike(program, directions=2, share_batch=bool(seed % 2), epsilon=0.05, lr=0.05)
 
 
 @pytest.mark.parametrize("dtype", ["s16", "s8", "s4"])
