@@ -72,7 +72,7 @@ def layer_row(title: str, samples: int) -> dict:
 
 
 def adapt_row(title: str, train: str, name: str = "tflm") -> dict:
-    """Accuracy before and after on other images, and how many the runtime with the returned file classifies correctly."""
+    """Accuracy before and after on other images, and how many the runtime classifies correctly by the returned file."""
     x, y = images("train", 300)
     test_x, test_y = images("test", 600)
     with tempfile.TemporaryDirectory() as folder:
