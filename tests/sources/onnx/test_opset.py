@@ -96,10 +96,8 @@ def test_opsets_before_the_oldest_are_refused(tmp_path):
 
 
 def test_unsupported_operators_of_an_old_file_are_named(tmp_path):
-    model = parse(
-        "c = Upsample(x, k)\ng = GlobalAveragePool(c)\ny = Flatten(g)", opset=9, k=np.ones(4, np.float32)
-    )
-    assert "Upsample node 'c' is not supported" in refusal(model, tmp_path / "a.onnx").what
+    model = parse("c = LRN<size=3>(x)\ng = GlobalAveragePool(c)\ny = Flatten(g)", opset=9)
+    assert "LRN node 'c' is not supported" in refusal(model, tmp_path / "a.onnx").what
 
 
 def test_a_quantized_file_of_an_old_opset_is_not_converted(tmp_path):
