@@ -15,7 +15,7 @@ from stepforward.graph.nodes import (
     present,
     replace_node,
 )
-from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
+from stepforward.sources.onnx.passes.token_layers import put_node, reshaped
 
 
 def attention(graph: ir.Graph) -> None:
@@ -31,13 +31,13 @@ def attention(graph: ir.Graph) -> None:
 
 def _rewrite(node):
     query, key, value, mask, *past = [*node.inputs, *(None,) * 6][:6]
-    for what, found in (
+    for what, refused in (
         ("carries keys and values from call to call", any(part is not None for part in past)),
         ("gives more than its result", any(result.uses() for result in node.outputs[1:])),
         ("caps its scores", bool(attribute(node, "softcap", 0.0))),
         ("reads a mask that the network computes", mask is not None and constant(mask) is None),
     ):
-        if found:
+        if refused:
             raise StepforwardError(
                 f"{describe(node)} {what}",
                 "only attention of whole samples is supported: softmax(q k^T * scale + constant mask) v",
@@ -55,21 +55,21 @@ def _rewrite(node):
             "only as many heads of keys and values as of queries are supported: repeat them in the weights",
         )
     scale = attribute(node, "scale") or 1 / math.sqrt(size)
-    turned = _before(node, "Transpose", [heads[1]], [batch, count, size, columns], perm=[0, 1, 3, 2])
+    turned = put_node(node, "Transpose", [heads[1]], [batch, count, size, columns], perm=[0, 1, 3, 2])
     scores = [batch, count, rows, columns]
     name = node.outputs[0].name
     factor = add_initializer(node.graph, f"{name}.scale", np.array(scale, np.float32))
-    found = _before(node, "MatMul", [heads[0], turned], scores)
-    found = _before(node, "Mul", [found, factor], scores)
+    found = put_node(node, "MatMul", [heads[0], turned], scores)
+    found = put_node(node, "Mul", [found, factor], scores)
     added = _mask(node, mask, rows, columns)
     if added is not None:
-        found = _before(node, "Add", [found, add_initializer(node.graph, f"{name}.mask", added)], scores)
-    found = _before(node, "Softmax", [found], scores, axis=-1)
+        found = put_node(node, "Add", [found, add_initializer(node.graph, f"{name}.mask", added)], scores)
+    found = put_node(node, "Softmax", [found], scores, axis=-1)
     if not flat:
         replace_node(node, "MatMul", [found, heads[2]])
         return
-    found = _before(node, "MatMul", [found, heads[2]], [batch, count, rows, width])
-    found = _before(node, "Transpose", [found], [batch, rows, count, width], perm=[0, 2, 1, 3])
+    found = put_node(node, "MatMul", [found, heads[2]], [batch, count, rows, width])
+    found = put_node(node, "Transpose", [found], [batch, rows, count, width], perm=[0, 2, 1, 3])
     shape = add_initializer(node.graph, f"{name}.shape", np.array([0, rows, count * width], np.int64))
     replace_node(node, "Reshape", [found, shape])
 
@@ -83,7 +83,7 @@ def _heads(node, value, count):
             "check that the model runs in ONNX Runtime on one sample, then export it again",
         )
     parts = reshaped(node, present(value), [batch, time, count, width // count])
-    return _before(node, "Transpose", [parts], [batch, count, time, width // count], perm=[0, 2, 1, 3])
+    return put_node(node, "Transpose", [parts], [batch, count, time, width // count], perm=[0, 2, 1, 3])
 
 
 def _mask(node, mask, rows, columns):
@@ -97,7 +97,3 @@ def _mask(node, mask, rows, columns):
             np.where(given, np.float32(0), np.float32(-np.inf)) if given.dtype == bool else given
         )
     return added.astype(np.float32) if added.any() else None
-
-
-def _before(node, kind, inputs, shape, **attributes):
-    return put_before(node, ir.node(kind, inputs, attributes), list(shape))

@@ -61,7 +61,7 @@ def _of_channels(node):
         array = _one_each(node, value, channels)
         if (array != neutral).any():
             name = present(value).name
-            each = add_initializer(node.graph, f"{name}", array.reshape(channels, *[1] * (len(shape) - 2)))
+            each = add_initializer(node.graph, name, array.reshape(channels, *[1] * (len(shape) - 2)))
             found = put_before(node, ir.node(kind, [found, each]), shape)
     give_result(node.outputs[0], found)
     node.graph.remove(node, safe=True)

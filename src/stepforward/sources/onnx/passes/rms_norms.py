@@ -17,7 +17,7 @@ from stepforward.graph.nodes import (
     sole_consumer,
 )
 from stepforward.sources.onnx.passes.layer_norms import bring_layer_norms, is_square, operand_of_channels
-from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
+from stepforward.sources.onnx.passes.token_layers import bounds, put_before, put_node, reshaped
 
 
 def rms_norms(graph: ir.Graph) -> None:
@@ -93,19 +93,12 @@ def _rewrite(node, x, axis, epsilon, weight):
     flat = [*shape[:axis], length]
     whole = [*shape[:axis], 2 * length]
     parts = reshaped(node, x, flat)
-    both = _before(node, "Concat", [parts, _before(node, "Neg", [parts], flat)], whole, axis=len(flat) - 1)
+    both = put_node(node, "Concat", [parts, put_node(node, "Neg", [parts], flat)], whole, axis=len(flat) - 1)
     doubled = np.concatenate([array.reshape(-1)] * 2).astype(np.float32)
     scale = add_initializer(graph, f"{own}.weight", doubled)
     none = add_initializer(graph, f"{own}.bias", np.zeros(2 * length, np.float32))
     norm = ir.node("LayerNormalization", [both, scale, none], {"axis": -1, "epsilon": epsilon}, name=name)
-    bounds = [
-        add_initializer(graph, f"{name}.{kind}", np.array([value], np.int64))
-        for kind, value in (("starts", 0), ("ends", length), ("axes", len(flat) - 1))
-    ]
-    half = _before(node, "Slice", [put_before(node, norm, whole), *bounds], flat)
+    normed = put_before(node, norm, whole)
+    half = put_node(node, "Slice", [normed, *bounds(node, len(flat) - 1, 0, length)], flat)
     give_result(node.outputs[0], reshaped(node, half, shape))
     graph.remove(node, safe=True)
-
-
-def _before(node, kind, inputs, shape, **attributes):
-    return put_before(node, ir.node(kind, inputs, attributes), list(shape))

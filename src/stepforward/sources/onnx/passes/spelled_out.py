@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.graph.nodes import add_initializer, attribute, constant, dims, present, replace_node
-from stepforward.sources.onnx.passes.token_layers import put_before
+from stepforward.sources.onnx.passes.token_layers import bounds, put_node
 
 
 def spelled_out(graph: ir.Graph) -> None:
@@ -25,8 +25,8 @@ def _softmax(node):
     perm = list(range(len(shape)))
     perm[axis], perm[last] = last, axis
     turned = [shape[i] for i in perm]
-    x = _before(node, "Transpose", [node.inputs[0]], turned, perm=perm)
-    replace_node(node, "Transpose", [_before(node, "Softmax", [x], turned, axis=-1)], {"perm": perm})
+    x = put_node(node, "Transpose", [node.inputs[0]], turned, perm=perm)
+    replace_node(node, "Transpose", [put_node(node, "Softmax", [x], turned, axis=-1)], {"perm": perm})
 
 
 def _larger(node):
@@ -35,14 +35,14 @@ def _larger(node):
         return
     a, b = (present(value) for value in node.inputs)
     is_max, shape = node.op_type == "Max", dims(node.outputs[0], node)
-    difference = _before(node, "Sub", [a, b] if is_max else [b, a], shape)
-    more = _before(node, "Relu", [difference], shape)
+    difference = put_node(node, "Sub", [a, b] if is_max else [b, a], shape)
+    more = put_node(node, "Relu", [difference], shape)
     replace_node(node, "Add" if is_max else "Sub", [b, more])
 
 
 def _minimum(node):
-    x = _before(node, "Neg", [node.inputs[0]], dims(node.inputs[0], node))
-    reduced = _before(node, "ReduceMax", [x, *node.inputs[1:]], dims(node.outputs[0], node), **_values(node))
+    x = put_node(node, "Neg", [node.inputs[0]], dims(node.inputs[0], node))
+    reduced = put_node(node, "ReduceMax", [x, *node.inputs[1:]], dims(node.outputs[0], node), **_values(node))
     replace_node(node, "Neg", [reduced])
 
 
@@ -56,14 +56,14 @@ def _sum_of(kind):
         if kind != "ReduceL2":
             replace_node(node, "ReduceSum", inputs, own)
             return
-        replace_node(node, "Sqrt", [_before(node, "ReduceSum", inputs, shape, **own)])
+        replace_node(node, "Sqrt", [put_node(node, "ReduceSum", inputs, shape, **own)])
 
     return rewrite
 
 
 def _each(node, x, kind):
     shape = dims(x, node)
-    return _before(node, "Abs", [x], shape) if kind == "ReduceL1" else _before(node, "Mul", [x, x], shape)
+    return put_node(node, "Abs", [x], shape) if kind == "ReduceL1" else put_node(node, "Mul", [x, x], shape)
 
 
 def _axes(node):
@@ -83,8 +83,8 @@ def _lp_normalization(node):
     reduced = [size if i != axis else 1 for i, size in enumerate(shape)]
     axes = add_initializer(present(node.graph), f"{node.outputs[0].name}.axes", np.array([axis], np.int64))
     each = _each(node, x, "ReduceL1" if power == 1 else "ReduceL2")
-    size = _before(node, "ReduceSum", [each, axes], reduced, keepdims=1)
-    replace_node(node, "Div", [x, size if power == 1 else _before(node, "Sqrt", [size], reduced)])
+    size = put_node(node, "ReduceSum", [each, axes], reduced, keepdims=1)
+    replace_node(node, "Div", [x, size if power == 1 else put_node(node, "Sqrt", [size], reduced)])
 
 
 def _part(node):
@@ -101,21 +101,14 @@ def _part(node):
         whole, rest = divmod(shape[axis], int(sizes))
         sizes = np.array([int(sizes)] * whole + [rest] * (rest > 0))
     number = int(at) % len(sizes)
-    begin, size, graph, name = int(sizes[:number].sum()), int(sizes[number]), node.graph, node.outputs[0].name
+    begin, size = int(sizes[:number].sum()), int(sizes[number])
     squeezed = given is None and not attribute(split, "keepdims", 1)
-    bounds = [
-        add_initializer(graph, f"{name}.{kind}", np.array([value], np.int64))
-        for kind, value in (("starts", begin), ("ends", begin + size), ("axes", axis))
-    ]
+    own = bounds(node, axis, begin, begin + size)
     if not squeezed:
-        replace_node(node, "Slice", [x, *bounds])
+        replace_node(node, "Slice", [x, *own])
         return
-    part = _before(node, "Slice", [x, *bounds], [1 if i == axis else n for i, n in enumerate(shape)])
-    replace_node(node, "Squeeze", [part, bounds[2]])
-
-
-def _before(node, kind, inputs, shape, **attributes):
-    return put_before(node, ir.node(kind, inputs, attributes), list(shape))
+    part = put_node(node, "Slice", [x, *own], [1 if i == axis else n for i, n in enumerate(shape)])
+    replace_node(node, "Squeeze", [part, own[2]])
 
 
 def _values(node):

@@ -1,6 +1,7 @@
 """A matrix product at every position is a 1 x 1 convolution of an image whose channels are the last axis."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,3 +89,20 @@ def put_before(node: ir.Node, made: ir.Node, shape: list) -> ir.Value:
     made.outputs[0].shape, made.outputs[0].dtype = ir.Shape(shape), ir.DataType.FLOAT
     present(node.graph).insert_before(node, made)
     return made.outputs[0]
+
+
+def put_node(
+    node: ir.Node, kind: str, inputs: Sequence[ir.Value | None], shape: Sequence, **attributes: Any
+) -> ir.Value:
+    """The result of a new node of a kind, put before another one."""
+    return put_before(node, ir.node(kind, inputs, attributes), list(shape))
+
+
+def bounds(node: ir.Node, axis: int, begin: int, end: int) -> list[ir.Value]:
+    """The starts, ends and axes of a Slice of `begin` to `end` along one axis, named after a node."""
+    graph, name = present(node.graph), node.outputs[0].name
+    numbers = {"starts": begin, "ends": end, "axes": axis}
+    return [
+        add_initializer(graph, f"{name}.{kind}", np.array([number], np.int64))
+        for kind, number in numbers.items()
+    ]

@@ -20,7 +20,7 @@ from stepforward.graph.nodes import (
     give_result,
     present,
 )
-from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
+from stepforward.sources.onnx.passes.token_layers import bounds, put_node, reshaped
 
 
 def upsampling(graph: ir.Graph) -> None:
@@ -60,7 +60,7 @@ def _resize(node):
         turn = list(range(len(shape)))
         turn[axis], turn[-1] = turn[-1], turn[axis]
         value = _turned(node, value, turn)
-        value = _before(node, "MatMul", [value, weight], [*dims(value)[:-1], after[axis]])
+        value = put_node(node, "MatMul", [value, weight], [*dims(value)[:-1], after[axis]])
         value = _turned(node, value, turn)
     _replace(node, value)
 
@@ -100,7 +100,7 @@ def _copies(node, value, axis, factor):
     flat = [shape[0], math.prod(shape[1 : axis + 1]), 1, math.prod(shape[axis + 1 :])]
     parts = reshaped(node, value, flat)
     flat[2] = factor
-    many = _before(node, "Concat", [parts] * factor, flat, axis=2)
+    many = put_node(node, "Concat", [parts] * factor, flat, axis=2)
     shape[axis] *= factor
     return reshaped(node, many, shape)
 
@@ -156,20 +156,18 @@ def _transposed(node):
     split = np.flip(split, axis=tuple(3 + 2 * axis for axis in range(axes)))
     order = [0, 2, *(4 + 2 * axis for axis in range(axes)), 1, *(3 + 2 * axis for axis in range(axes))]
     flat = np.ascontiguousarray(split.transpose(order)).reshape(-1, before[1] // group, *taps)
-    graph, name = present(node.graph), present(node.inputs[1]).name
+    graph, name = present(node.graph), f"{present(node.inputs[1]).name}".removesuffix(".weight")
     biases = np.zeros(outputs, np.float32) if bias is None else bias
     operands = [
-        add_initializer(graph, f"{name}".removesuffix(".weight") + ".phases.weight", flat),
-        add_initializer(
-            graph, f"{name}".removesuffix(".weight") + ".phases.bias", np.repeat(biases, s**axes)
-        ),
+        add_initializer(graph, f"{name}.phases.weight", flat),
+        add_initializer(graph, f"{name}.phases.bias", np.repeat(biases, s**axes)),
     ]
     places = [b - a + 1 for a, b in zip(first, last, strict=True)]
     own = {"kernel_shape": taps, "pads": conv_pads, "group": group, "strides": [1] * axes}
-    value = _before(node, "Conv", [x, *operands], [before[0], len(flat), *places], **own)
+    value = put_node(node, "Conv", [x, *operands], [before[0], len(flat), *places], **own)
     whole = [before[0], outputs, *(place * s for place in places)]
     if axes == 2 and s > 1:
-        value = _before(node, "DepthToSpace", [value], whole, blocksize=s, mode="CRD")
+        value = put_node(node, "DepthToSpace", [value], whole, blocksize=s, mode="CRD")
     elif s > 1:
         parts = reshaped(node, value, [before[0], outputs, s, places[0]])
         value = reshaped(node, _turned(node, parts, [0, 1, 3, 2]), whole)
@@ -177,12 +175,9 @@ def _transposed(node):
         skipped = pads[axis] - first[axis] * s
         if whole[2 + axis] == after[2 + axis]:
             continue
-        bounds = [
-            add_initializer(graph, f"{node.outputs[0].name}.{kind}{axis}", np.array([number], np.int64))
-            for kind, number in (("starts", skipped), ("ends", skipped + after[2 + axis]), ("axes", 2 + axis))
-        ]
         whole[2 + axis] = after[2 + axis]
-        value = _before(node, "Slice", [value, *bounds], whole)
+        ends = bounds(node, 2 + axis, skipped, skipped + after[2 + axis])
+        value = put_node(node, "Slice", [value, *ends], whole)
     _replace(node, value)
 
 
@@ -195,8 +190,4 @@ def _turned(node, value, perm):
     if perm == sorted(perm):
         return value
     shape = dims(value, node)
-    return _before(node, "Transpose", [value], [shape[axis] for axis in perm], perm=perm)
-
-
-def _before(node, kind, inputs, shape, **attributes):
-    return put_before(node, ir.node(kind, inputs, attributes), list(shape))
+    return put_node(node, "Transpose", [value], [shape[axis] for axis in perm], perm=perm)
