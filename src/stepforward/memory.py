@@ -18,6 +18,7 @@ _STATE = {
     "tail": "sums of the exact tail",
     "guide": "guide of the directions",
     "squares": "mean squares of Adam",
+    "curvature": "sums of curved votes",
 }
 
 

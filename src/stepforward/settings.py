@@ -12,6 +12,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.curvature import MOST_DIRECTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.network.runtimes import RUNTIMES
@@ -31,7 +32,7 @@ MASKS = ("magnitude", "random", "threshold", "saliency")
 HEAD_STARTS = ("none", "means", "ridge", "auto")
 OPTIMIZERS = ("sgd", "adam")
 TAILS = ("auto", "exact", "votes")
-VOTES = ("sign", "graded")
+VOTES = ("sign", "graded", "curved")
 
 
 class Row(NamedTuple):
@@ -500,6 +501,8 @@ class Settings:
                 f"low_bits = {self.low_bits!r} with guide = {self.guide:g}",
                 "give guide 0: a guide follows every step, and these move the weights together",
             )
+        if self.votes == "curved":
+            self._check_curved()
         if self.bias_factors and self.sizes == "absolute":
             raise StepforwardError(
                 f"bias_sizes = {self.bias_sizes!r} with sizes = {self.sizes!r}",
@@ -512,6 +515,26 @@ class Settings:
             )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
+
+    def _check_curved(self) -> None:
+        """Refuse what curved votes do not go with."""
+        plain: dict[str, Any] = {"momentum": 0.0, "optimizer": "sgd", "guide": 0.0, "sharpness": 0}
+        for name, value in plain.items():
+            need(getattr(self, name) == value, name, getattr(self, name), f"give {value}, or votes other than curved")
+        need(self.accumulate == 1, "low_bits", self.low_bits, "give another, or votes other than curved")
+        need(
+            self.directions <= MOST_DIRECTIONS,
+            "directions",
+            self.directions,
+            f"give at most {MOST_DIRECTIONS}, or votes other than curved",
+        )
+
+    def passes(self, samples: int) -> int:
+        """Forward passes of one step, of so many samples that train."""
+        batch = min(self.batch, samples)
+        if self.votes == "curved":
+            return (1 + self.directions) * batch
+        return 2 * batch * (1 if self.share_batch else self.directions)
 
     @property
     def formats(self) -> QuantizationSettings:

@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 21  # SF_INTERFACE
+INTERFACE = 22  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -82,6 +82,11 @@ class PlanHandle(ctypes.Structure):
                 "decay",
                 "squares_first",
                 "squares_bytes",
+                "curve_mult",
+                "curve_shift",
+                "curve_classes",
+                "curve_first",
+                "curve_bytes",
             )
         ],
         *[(name, c_void_p) for name in ("masks", "mask_words")],
@@ -181,6 +186,13 @@ _SIGNATURES = {
     "sf_logits": (c_int, (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, c_uint32, c_void_p)),
     "sf_losses_threaded": (c_int, _LOSSES),
     "sf_gather_threaded": (c_int, _LOSSES),
+    "sf_curve_threaded": (
+        c_int,
+        (
+            *(_PROGRAM, _PLAN, c_void_p, c_void_p, _SCRATCH, c_void_p, POINTER(Packs)),
+            *(c_void_p, c_void_p, c_uint32, c_uint32, POINTER(c_int64), c_void_p, POINTER(c_int8)),
+        ),
+    ),
     "sf_logits_threaded": (
         c_int,
         (_PROGRAM, _PLAN, c_void_p, _SCRATCH, c_void_p, POINTER(Packs), c_void_p, c_uint32, c_void_p),

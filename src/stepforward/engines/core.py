@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.curvature import MOST_SAMPLES
 from stepforward.arithmetic.directions import ASCENT
 from stepforward.core.bindings import (
     BAD_LABEL,
@@ -126,11 +127,8 @@ class CoreEngine:
         records = (TrialRecord * len(trials))(*(TrialRecord(*_record(trial, len(x))) for trial in trials))
         sums = (ctypes.c_int64 * len(trials))()
         rows = sum(record.rows for record in records)
-        if gather and self.plan.tail and rows > (most := most_rows_of(self.program, self.plan.tail)):
-            raise StepforwardError(
-                f"a step of this plan gathers at most {most} samples, not {rows}",
-                "make a plan for this batch size",
-            )
+        if gather:
+            self._check_room(rows)
         with self._alone:
             status = (self._core.sf_gather_threaded if gather else self._core.sf_losses_threaded)(
                 *(self._handle, self._plan_handle, *self._addresses, self.scratch_for(rows)),
@@ -141,6 +139,45 @@ class CoreEngine:
             raise self._bad_label(y)
         check(status, "computing losses")
         return list(sums)
+
+    def curved(self, step: int, batch: Batch) -> tuple[list[int], tuple[int, ...]]:
+        """Losses of the weights as they are and along each direction, and the curved votes of a step.
+
+        Raises:
+            StepforwardError: samples or labels have a wrong shape, type or label; the plan's votes are others; there
+                are more samples than its sums, or those of its tail, have room for.
+        """
+        x = self._inputs(batch.x)
+        y = self._labels(batch.y, len(x))
+        if self.plan is None or self.plan.curve is None:
+            raise StepforwardError("this plan has no curved votes", "make one with votes = curved")
+        count = 1 + self.plan.directions
+        if len(x) > MOST_SAMPLES:
+            raise StepforwardError(
+                f"a step of curved votes takes at most {MOST_SAMPLES} samples, not {len(x)}",
+                "use a smaller batch",
+            )
+        self._check_room(count * len(x))
+        sums, found = (ctypes.c_int64 * count)(), (ctypes.c_int8 * self.plan.directions)()
+        logits = np.empty(count * len(x) * self._handle.classes, dtype=np.int32)
+        with self._alone:
+            status = self._core.sf_curve_threaded(
+                *(self._handle, self._plan_handle, *self._addresses, self.scratch_for(count * len(x))),
+                *(self._crew, self._packs_or_none, _address(x), _address(y), len(x)),
+                *(step, sums, logits.ctypes.data, found),
+            )
+        if status == BAD_LABEL:
+            raise self._bad_label(y)
+        check(status, "voting")
+        return list(sums), tuple(found)
+
+    def _check_room(self, rows: int) -> None:
+        tail = self.plan.tail if self.plan else None
+        if tail and rows > (most := most_rows_of(self.program, tail)):
+            raise StepforwardError(
+                f"a step of this plan gathers at most {most} samples, not {rows}",
+                "make a plan for this batch size",
+            )
 
     def votes(self, losses: Sequence[int]) -> tuple[int, ...]:
         """The votes of a step from the losses on either side of its directions; their scale moves.

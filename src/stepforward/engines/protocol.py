@@ -129,6 +129,16 @@ class Engine(Protocol):
         """
         ...
 
+    def curved(self, step: int, batch: Batch) -> tuple[list[int], tuple[int, ...]]:
+        """The losses of the weights as they are and along each direction of a step, and its curved votes (contract,
+        section 8). A tail gathers from all of them.
+
+        Args:
+            step: number of the step.
+            batch: as `losses` takes it; every direction is tried on all of its samples.
+        """
+        ...
+
     def update(self, step: int, votes: Sequence[int]) -> None:
         """Move the trainable weights by one step: along the directions of `step` (contract, section 8), and the plan's
         tail by the gradient that was gathered (section 10)."""

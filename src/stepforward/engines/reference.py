@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic import fractions, step
+from stepforward.arithmetic import curvature, fractions, step
 from stepforward.arithmetic import penultimate as before_last
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import cross_entropy
@@ -13,6 +13,7 @@ from stepforward.arithmetic.masks import kept
 from stepforward.arithmetic.tail import Sums, errors, gradients
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
+from stepforward.methods.trials import upward
 from stepforward.errors import StepforwardError
 from stepforward.plan.model import Penultimate, Tail, Trainable, TrainingPlan, fraction_bytes
 from stepforward.plan.tail import most_rows_of
@@ -38,6 +39,7 @@ class ReferenceEngine:
         self._fractions: dict[int, Int] = {}
         self.vote_scale = 0
         self._held: list[tuple[int, ...]] = []
+        self._seen: list[Int] = []
         self._read_state(b"")
 
     def losses(self, step: int, batch: Batch, trials: Sequence[Trial], gather: bool = False) -> list[int]:
@@ -54,16 +56,32 @@ class ReferenceEngine:
             )
         cut, pair = self.plan.first_op, (self.plan.objective.mult, self.plan.objective.shift)
         known = run(program, program.ops[:cut], self._weights, {program.input: x})
-        totals = []
+        totals, self._seen = [], []
         for trial in trials:
             rows = {tensor: value[trial.rows] for tensor, value in known.items()}
             values = run(program, program.ops[cut:], self._moved(step, trial.moves), rows)
             y = batch.y[trial.rows]
             found = values[program.output].reshape(len(y), -1)
             totals.append(int(cross_entropy(found, y, *pair).sum()))
+            self._seen.append(found)
             if gather and self.plan.tail:
                 self._gather(self.plan.tail, values, errors(found, y, *pair, self.plan.tail.bits))
         return totals
+
+    def curved(self, step: int, batch: Batch) -> tuple[list[int], tuple[int, ...]]:
+        """Losses of the weights as they are and along each direction, and the curved votes of a step.
+
+        Raises:
+            StepforwardError: the plan's votes are others.
+        """
+        if self.plan is None or self.plan.curve is None:
+            raise StepforwardError("this plan has no curved votes", "make one with votes = curved")
+        found = self.losses(step, batch, upward(self.plan.directions), gather=True)
+        plain, *moved = self._seen
+        pair = self.plan.objective.mult, self.plan.objective.shift
+        curvatures, slopes = curvature.sums(plain, np.stack(moved), np.asarray(batch.y), *pair)
+        curve = self.plan.curve
+        return found, curvature.votes(curvatures, slopes, curve.mult, curve.shift - curvature.UNITS)
 
     def _gather(self, tail: Tail, values: dict[int, Int], found: Int) -> None:
         most = most_rows_of(self.program, tail)
@@ -204,6 +222,7 @@ class ReferenceEngine:
             ),
             "held votes": np.array(self._held, dtype=np.int8).tobytes(),
             "tail": b"",
+            "curvature": b"",
             "squares": b"".join(s.astype("<u4").tobytes() for s in self._squares.values()),
             "guide": b"".join(
                 shape.guide.astype(np.int8).tobytes()

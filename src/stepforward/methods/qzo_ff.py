@@ -7,6 +7,7 @@ from stepforward.engines.protocol import Batch, Engine
 from stepforward.methods.probes import probe
 from stepforward.methods.protocol import Estimate, Estimator, Method, stateless
 from stepforward.methods.votes import VOTES
+from stepforward.scores import NATS
 from stepforward.settings import Settings
 
 
@@ -27,9 +28,14 @@ def method(settings: Settings) -> Method[Engine, Sequence[int]]:
 
 
 def sign_spsa(directions: int, share_batch: bool) -> Estimator[Engine, Sequence[int]]:
-    """Votes: on which side of the weights the loss is larger, along each of m directions; or by how much, if graded."""
+    """Votes: on which side of the weights the loss is larger, along each of m directions; or by how much, if graded; or how far to
+    go, if curved."""
 
     def step(state: Any, engine: Engine, number: int, batch: Batch) -> tuple[Any, Estimate[Sequence[int]]]:
+        if engine.plan is not None and engine.plan.curve is not None:
+            sums, curved = engine.curved(number, batch)
+            passes = len(sums) * len(batch)
+            return state, Estimate(curved, sum(sums) * NATS / passes, passes, tuple(sums))
         found = probe(engine, number, batch, directions, share_batch)
         votes = engine.votes(found.sums)
         return state, Estimate(votes, found.nats, found.forward_passes, found.sums, engine.vote_scale)

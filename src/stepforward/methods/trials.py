@@ -1,7 +1,7 @@
 """The trials of a step: which way the weights are moved, and on which samples of the batch."""
 
 from stepforward.arithmetic.directions import ASCENT
-from stepforward.engines.protocol import Move, Trial
+from stepforward.engines.protocol import PLAIN, Move, Trial
 
 
 def both_sides(samples: int, directions: int, share_batch: bool, ascent: int = 0) -> list[Trial]:
@@ -17,6 +17,17 @@ def both_sides(samples: int, directions: int, share_batch: bool, ascent: int = 0
     rows = shares(samples, directions) if share_batch else [slice(None)] * directions
     uphill = (Move(ASCENT, ascent),) if ascent else ()
     return [Trial((Move(i, side), *uphill), rows[i]) for i in range(directions) for side in (+1, -1)]
+
+
+def upward(directions: int) -> list[Trial]:
+    """The weights as they are, and up along every direction, on all samples.
+
+    >>> for trial in upward(2): print(*trial)
+    () slice(None, None, None)
+    (Move(direction=0, amount=1),) slice(None, None, None)
+    (Move(direction=1, amount=1),) slice(None, None, None)
+    """
+    return [PLAIN, *(Trial((Move(i, +1),)) for i in range(directions))]
 
 
 def uphill_sides(samples: int, directions: int, share_batch: bool) -> list[Trial]:

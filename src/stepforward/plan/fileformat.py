@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from stepforward.plan.model import (
     MASK_FORMS,
     OBJECTIVES,
     STATE_PARTS,
+    Curve,
     Mask,
     Objective,
     Penultimate,
@@ -192,13 +193,19 @@ def _read_state(words: Sequence[int]) -> dict[str, Any]:
 
 
 def _votes(plan: TrainingPlan) -> list[int]:
-    return [VOTES.index(plan.votes)]
+    return [VOTES.index(plan.votes), *(astuple(plan.curve) if plan.curve else ())]
 
 
 def _read_votes(words: Sequence[int]) -> dict[str, Any]:
-    (kind,) = words
+    kind, *curve = words
     _check(kind > 0)
-    return {"votes": _named(VOTES, kind)}
+    found: dict[str, Any] = {"votes": _named(VOTES, kind)}
+    if found["votes"] == "curved":
+        mult, shift, classes = curve
+        _check(mult <= 65535 and shift <= 47)
+        return found | {"curve": Curve(mult, shift, classes)}
+    _check(not curve)
+    return found
 
 
 def _low_bits(plan: TrainingPlan) -> list[int]:

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stepforward.arithmetic.adam import ONE as ONE_DEVIATION
+from stepforward.arithmetic.curvature import ONE as WHOLE
+from stepforward.arithmetic.curvature import UNITS
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
 from stepforward.arithmetic.votes import MOST, ONE
 from stepforward.errors import StepforwardError
 from stepforward.plan.masks import plan_masks
-from stepforward.plan.model import Objective, Trainable, TrainingPlan
+from stepforward.plan.model import Curve, Objective, Trainable, TrainingPlan
 from stepforward.plan.sizes import quantum
 from stepforward.plan.tail import plan_tail, tail_trainable
 from stepforward.program.arena import plan_arena
@@ -76,10 +78,11 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         z_rescale=quantize_multiplier(DELTA_Z),
         trainable=tuple(entries),
         elements=element,
-        share_batch=settings.share_batch,
+        share_batch=settings.share_batch and settings.votes != "curved",
         accumulate=settings.accumulate,
         tail=tail,
         votes=settings.votes,
+        curve=_curve(program, settings) if settings.votes == "curved" else None,
         guide=_guide(settings),
         sharpness=settings.sharpness,
         decay=DECAY if settings.optimizer == "adam" else 0,
@@ -157,12 +160,21 @@ def _guide(settings: Settings) -> tuple[int, int] | None:
     return (round(share * 32768), round(math.sqrt(1 - share * share) * 32768)) if share else None
 
 
+def _curve(program: Program, settings: Settings) -> Curve:
+    """What curved votes need of a program: a step of its logits, in shares of epsilon."""
+    output = program.tensors[program.output]
+    ratio = WHOLE * settings.temperature / output.scale[0] / 2**UNITS
+    return Curve(*quantize_multiplier(ratio), output.elements)
+
+
 def _share(settings: Settings, bits: int) -> float:
     """What the sum of votes times z is divided by: directions, fractions of momentum, levels of a vote. Adam's moves
     are in units of a deviation, and sum up over the steps that momentum remembers.
     """
     if settings.optimizer == "adam":
         return ONE_DEVIATION * DELTA_Z / (1 - settings.momentum)
+    if settings.votes == "curved":
+        return WHOLE
     return settings.directions * 2**bits * (ONE if settings.votes == "graded" else 1)
 
 

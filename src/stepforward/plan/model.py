@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from stepforward.arithmetic.curvature import ONE as WHOLE
+from stepforward.arithmetic.curvature import state_bytes as curve_bytes
 from stepforward.arithmetic.votes import ONE
 
 
@@ -84,6 +86,7 @@ STATE_PARTS = {
     "guide": 6,
     "matching": 7,
     "squares": 8,
+    "curvature": 9,
 }
 """What a state may hold, in this order, and how a file says so."""
 
@@ -135,6 +138,24 @@ class Tail:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Of curved votes (contract, section 8).
+
+    Attributes:
+        mult, shift: of a logit's step, in shares of epsilon and of 2^16.
+        classes: of the program.
+    """
+
+    mult: int
+    shift: int
+    classes: int
+
+    def state_bytes(self, directions: int) -> int:
+        """Of the sums of a step, which leaves them at zero."""
+        return curve_bytes(directions, self.classes)
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """Settings reduced to integers for one program; docs/file-formats.md has the fields.
 
@@ -175,6 +196,7 @@ class TrainingPlan:
         return self.trainable[-self.tail.tensors].first_element if self.tail else self.elements
 
     votes: str = "sign"
+    curve: Curve | None = None
     guide: tuple[int, int] | None = None
     sharpness: int = 0
     decay: int = 0
@@ -190,6 +212,7 @@ class TrainingPlan:
             "tail": self.tail.state_bytes(self.elements - self.voted_elements) if self.tail else 0,
             "guide": self.voted_elements if self.guide else 0,
             "squares": 4 * self.voted_elements if self.decay else 0,
+            "curvature": self.curve.state_bytes(self.directions) if self.curve else 0,
         }
         parts, at = [], 0
         for kind in STATE_PARTS:
@@ -200,8 +223,8 @@ class TrainingPlan:
 
     @property
     def vote_one(self) -> int:
-        """What a vote of one deviation is, or a sign."""
-        return ONE if self.votes == "graded" else 1
+        """What a vote of one deviation is, or a sign, or one that goes as far as its direction was tried."""
+        return {"sign": 1, "graded": ONE, "curved": WHOLE}[self.votes]
 
     @property
     def state_bytes(self) -> int:

@@ -56,7 +56,7 @@ def measured(
     if settings.lr or settings.sizes == "absolute" or len(own) < 2 or any(t.dtype != "s32" for t in own):
         return plain, 0
     x, y = samples
-    most = int(SHARE * 2 * settings.steps * min(settings.batch, len(y)) / (2 * len(own)))
+    most = int(SHARE * settings.steps * settings.passes(len(y)) / (2 * len(own)))
     count = min(most, len(y), MOST)
     if count < FEWEST:
         return plain, 0
@@ -81,7 +81,7 @@ def _slope(
     """Root mean square of the slopes of the losses of single samples along directions of one tensor."""
     count = len(samples)
     alone = replace(
-        settings, directions=count, epsilon=EPSILON, lr=1e-6, tail="votes", sparsity=0.0, guide=0.0
+        settings, directions=count, epsilon=EPSILON, lr=1e-6, votes="sign", tail="votes", sparsity=0.0, guide=0.0
     )
     alone = fitting(program, [index], alone)
     prepared, plan = for_training(program, [index], alone)

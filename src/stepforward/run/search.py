@@ -28,6 +28,9 @@ OF_BIASES = 4
 EPSILON_OF_BIASES = 0.15
 """The usual epsilon there, in place of a twentieth: about a quantum of an output, next to which rounding is small."""
 
+OF_A_SOLUTION = 0.5
+"""How far a step of curved votes goes at first, which are lengths already."""
+
 SHARE = 0.05
 """Of the forward passes of the run, at most."""
 
@@ -110,7 +113,7 @@ def search(
     if not for_training(program, trainable, usual)[1].voted:
         return usual, None
     x, y = samples
-    budget = (SHARE * 2 * settings.steps * min(settings.batch, len(y)) - spent) / _MOST_TRIES
+    budget = (SHARE * settings.steps * settings.passes(len(y)) - spent) / _MOST_TRIES
     count = min(len(y), MOST_SAMPLES)
     directions = max(_LEAST_DIRECTIONS, min(MOST_DIRECTIONS, int(budget / count - 1) // 2))
     count = max(1, min(count, int(budget / (2 * directions + 1))))
@@ -126,6 +129,8 @@ def search(
         epsilon /= 2
     # where few probes say little of the curvature, what it may well be
     lr = settings.lr or rate(settings, max(seen.curvature, 2 * seen.error) / tried.epsilon**2)
+    if settings.votes == "curved" and not settings.lr:
+        lr = OF_A_SOLUTION * tried.epsilon
     found = fitting(program, trainable, replace(settings, epsilon=tried.epsilon, lr=lr))
     return found, Found(
         epsilon=found.epsilon,

@@ -9,12 +9,23 @@
 #include "operators/operator.h"
 #include "random/mask.h"
 #include "stepforward.h"
+#include "train/curvature.h"
 
 #define HEADER_BYTES 20u
 #define SECTION_BYTES 12u /* kind, version, bytes of what follows */
 
 /* Parts of the state. */
-enum { MOMENTUM = 1, VOTE_SCALE = 2, FRACTIONS = 3, HELD_VOTES = 4, TAIL = 5, GUIDE = 6, MATCHED = 7, SQUARES = 8 };
+enum {
+    MOMENTUM = 1,
+    VOTE_SCALE = 2,
+    FRACTIONS = 3,
+    HELD_VOTES = 4,
+    TAIL = 5,
+    GUIDE = 6,
+    MATCHED = 7,
+    SQUARES = 8,
+    CURVES = 9
+};
 
 #define TAIL_HEAD_BYTES 4u   /* of the tail's part before its sums */
 #define BEFORE_HEAD_BYTES 8u /* what divides the gradient of the layer before it */
@@ -124,6 +135,9 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
         } else if (kind == SQUARES) {
             plan->squares_first = first;
             plan->squares_bytes = bytes;
+        } else if (kind == CURVES) {
+            plan->curve_first = first;
+            plan->curve_bytes = bytes;
         } else if (kind == MATCHED) {
             plan->match_first = first;
             plan->match_bytes = bytes;
@@ -139,9 +153,15 @@ static sf_status read_state(sf_plan* plan, const uint8_t* at, uint32_t count)
 
 static sf_status read_votes(sf_plan* plan, const uint8_t* at, uint32_t count)
 {
-    if (count != 1 || sfi_word(at) != SF_GRADED)
+    const uint32_t kind = count > 0 ? sfi_word(at) : SF_SIGN;
+    if (!(kind == SF_GRADED && count == 1) && !(kind == SF_CURVED && count == 4))
         return SF_BAD_PLAN;
-    plan->votes = SF_GRADED;
+    plan->votes = kind;
+    if (kind == SF_CURVED) {
+        plan->curve_classes = sfi_word(at + 12);
+        plan->curve_mult = sfi_word(at + 4);
+        plan->curve_shift = sfi_word(at + 8);
+    }
     return SF_OK;
 }
 
@@ -353,6 +373,15 @@ static int numbers_fit(const sf_plan* plan)
            plan->share_batch <= 1;
 }
 
+/* Curved votes are those of a whole batch, and move the weights as they are. */
+static int curve_fits(const sf_plan* plan, uint32_t classes)
+{
+    return plan->votes != SF_CURVED ||
+           (plan->directions <= SFI_MOST_CURVED && plan->curve_mult <= 65535 && plan->curve_shift <= 47 &&
+            plan->curve_classes == classes && plan->share_batch == 0 && plan->beta == 0 && plan->decay == 0 && plan->accumulate <= 1 &&
+            plan->guide_share == 0 && plan->sharpness == 0);
+}
+
 static int scaler_fits(const sf_plan* plan, const sf_scaler* s)
 {
     const uint32_t most = plan->perturbation == SF_PAPER ? (uint32_t)1 << 24 : 65535;
@@ -376,7 +405,8 @@ static int part_fits(uint32_t first, uint32_t bytes, uint64_t wanted, uint64_t* 
 }
 
 /* elements: of all trainable tensors, and of those that votes move. */
-static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, uint64_t fractions_bytes)
+static int state_fits(const sf_plan* plan, uint32_t classes, uint64_t elements, uint64_t voted,
+                      uint64_t fractions_bytes)
 {
     const uint64_t tail = plan->voted_count < plan->trainable_count
                               ? TAIL_HEAD_BYTES + 4 * (elements - voted) + 8 * (uint64_t)plan->tail_inputs
@@ -391,6 +421,8 @@ static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, ui
            part_fits(plan->tail_first, plan->tail_bytes, tail + before, &end) &&
            part_fits(plan->guide_first, plan->guide_bytes, plan->guide_share > 0 ? voted : 0, &end) &&
            part_fits(plan->squares_first, plan->squares_bytes, plan->decay > 0 ? 4 * voted : 0, &end) &&
+           part_fits(plan->curve_first, plan->curve_bytes,
+                     plan->votes == SF_CURVED ? sfi_curve_bytes(plan->directions, classes) : 0, &end) &&
            end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
 }
 
@@ -481,7 +513,7 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         return SF_BAD_PLAN;
     if (!masks_fit(plan, program))
         return SF_PLAN_MISMATCH;
-    if (!state_fits(plan, elements, voted, fractions))
+    if (!curve_fits(plan, program->classes) || !state_fits(plan, program->classes, elements, voted, fractions))
         return SF_BAD_PLAN;
     return sfi_tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;
 }

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 21u
+#define SF_INTERFACE 22u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */
@@ -157,7 +157,7 @@ enum { SF_NORMAL = 0, SF_RADEMACHER = 1, SF_BINOMIAL = 2 };
 enum { SF_EXACT = 0, SF_PAPER = 1 };
 enum { SF_NEAREST = 0, SF_FLOOR = 1, SF_STOCHASTIC = 2 };
 enum { SF_CONSTANT = 0, SF_LINEAR = 1, SF_COSINE = 2 };
-enum { SF_SIGN = 0, SF_GRADED = 1 };
+enum { SF_SIGN = 0, SF_GRADED = 1, SF_CURVED = 2 };
 
 /* One trainable tensor record, as it lies in the file. */
 typedef struct sf_trainable {
@@ -219,7 +219,7 @@ typedef struct sf_plan {
     uint32_t accumulate; /* steps whose votes move the weights together; 0 and 1: every step moves them */
     uint32_t held_first; /* byte of the state where the votes of such steps are held, accumulate * directions of them */
     uint32_t held_bytes;
-    uint32_t votes;       /* SF_SIGN or SF_GRADED */
+    uint32_t votes;       /* SF_SIGN, SF_GRADED or SF_CURVED */
     uint32_t scale_first; /* byte of the state where a little-endian uint64 is that graded votes are measured by */
     uint32_t scale_bytes;
     uint32_t voted_count; /* trainable tensors that votes move; those after them are the tail's, which moves by its
@@ -241,6 +241,11 @@ typedef struct sf_plan {
     uint32_t decay;         /* of the mean squares that Adam divides by, 1 .. 16; 0: moves are not divided */
     uint32_t squares_first; /* byte of the state where they begin, a uint32 for each element that votes move */
     uint32_t squares_bytes;
+    uint32_t curve_mult; /* of curved votes: what a logit's step is, in shares of epsilon */
+    uint32_t curve_shift;
+    uint32_t curve_classes;
+    uint32_t curve_first; /* byte of the state where they add up */
+    uint32_t curve_bytes;
     const sf_mask* masks; /* of each tensor that votes move, or NULL: all of it moves */
     const uint32_t* mask_words;
     uint32_t mask_count;
@@ -339,8 +344,8 @@ void sf_halfwords(uint64_t seed, uint32_t step, uint32_t direction, uint32_t ten
 /* Learning-rate schedule in Q15 (0 .. 32768) at one step. */
 uint32_t sf_rate(const sf_plan* plan, uint32_t step);
 
-/* The votes of one step, votes[plan->directions], from its losses on either side of each direction, + before -:
- * losses[2 * plan->directions]. state as below; the scale of graded votes moves. */
+/* The votes of one step, votes[plan->directions], signs or graded, from its losses on either side of each direction, +
+ * before -: losses[2 * plan->directions]. state as below; the scale of graded votes moves. */
 sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8_t* votes);
 
 /* Move the trainable weights by one step: votes[plan->directions].

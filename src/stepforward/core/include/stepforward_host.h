@@ -69,6 +69,12 @@ sf_status sf_gather_threaded(const sf_program* program, const sf_plan* plan, con
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
                              const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
                              int64_t* losses);
+/* The same for a plan with curved votes: every sample with the weights as they are, and along each direction; then the
+ * votes. losses[1 + plan->directions]; logits: working memory, (1 + plan->directions) * n * classes. n <= 16384. */
+sf_status sf_curve_threaded(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                            const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                            const int32_t* labels, uint32_t n, uint32_t step, int64_t* losses, int32_t* logits,
+                            int8_t* votes);
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,
                              const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x, uint32_t n,
                              int32_t* logits);

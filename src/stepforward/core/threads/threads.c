@@ -14,6 +14,7 @@
 #include "threads/crew.h"
 #include "threads/kept_z.h"
 #include "threads/turns.h"
+#include "train/curvature.h"
 #include "train/forward.h"
 
 #define AT_ONCE 64u /* trials of a group: their losses lie on the stack of a thread */
@@ -28,12 +29,13 @@ typedef struct job {
     sfi_pass pass; /* of plain weights */
     const int8_t* x;
     const int32_t* labels;
+    uint32_t rows; /* samples */
     uint32_t step;
     const sf_trial* trials;
     uint32_t count;
-    int64_t* losses; /* NULL: logits are wanted */
-    sfi_tail* tail;  /* NULL: no gradient is wanted */
-    int32_t* logits;
+    int64_t* losses;           /* NULL: logits are wanted */
+    sfi_tail* tail;            /* NULL: no gradient is wanted */
+    int32_t* logits;           /* wanted alone, or of all trials on all samples where losses are wanted too */
     sf_packs* packs;           /* NULL: packed on the way */
     const sf_scratch* scratch; /* of thread 0; the others' follow */
     size_t need, slice;        /* bytes: of a pass, and of a thread */
@@ -225,6 +227,10 @@ static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const 
     sfi_packed packed = j->packed;
     if (packed.suffix != NULL)
         packed.suffix += (first_copy(j, group) + first - first_trial(j, group)) * packed.step;
+    sfi_seen seen = {j->logits, (size_t)j->rows * j->pass.program->classes};
+    if (j->logits != NULL)
+        seen.logits +=
+            first * seen.step + (size_t)(s->x - j->x) / j->pass.program->input_bytes * j->pass.program->classes;
     for (uint32_t i = 0; i < count; i++)
         moves[i] = move_of(j, first + i);
     if (j->tail != NULL) {
@@ -232,7 +238,7 @@ static void run_losses(job* j, const sf_scratch* scratch, uint32_t group, const 
         tail.rows = 0;
     }
     sfi_block_losses(&j->pass, scratch, s->x, s->labels, s->count, moves, count, &packed,
-                     j->tail != NULL ? &tail : NULL, part);
+                     j->tail != NULL ? &tail : NULL, part, j->logits != NULL ? &seen : NULL);
     pthread_mutex_lock(&j->turns.lock);
     if (j->tail != NULL)
         j->tail->rows += tail.rows;
@@ -414,7 +420,7 @@ static uint64_t rows_of(const sf_trial* trials, uint32_t count)
 static sf_status losses_of(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
                            void* gathered, const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
                            const int32_t* labels, uint32_t n, uint32_t step, const sf_trial* trials, uint32_t count,
-                           int64_t* losses)
+                           int64_t* losses, int32_t* logits)
 {
     const sfi_kernels kernels = sfi_choose();
     const sfi_pass pass = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
@@ -435,6 +441,8 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
     j.packs = packs;
     j.x = x;
     j.labels = labels;
+    j.rows = n;
+    j.logits = logits;
     j.step = step;
     j.trials = trials;
     j.count = count;
@@ -452,7 +460,7 @@ sf_status sf_losses_threaded(const sf_program* program, const sf_plan* plan, con
                              int64_t* losses)
 {
     return losses_of(program, plan, weights, state, NULL, scratch, crew, packs, x, labels, n, step, trials, count,
-                     losses);
+                     losses, NULL);
 }
 
 sf_status sf_gather_threaded(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
@@ -461,7 +469,34 @@ sf_status sf_gather_threaded(const sf_program* program, const sf_plan* plan, con
                              int64_t* losses)
 {
     return losses_of(program, plan, weights, state, state, scratch, crew, packs, x, labels, n, step, trials, count,
-                     losses);
+                     losses, NULL);
+}
+
+sf_status sf_curve_threaded(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
+                            const sf_scratch* scratch, sf_crew* crew, sf_packs* packs, const int8_t* x,
+                            const int32_t* labels, uint32_t n, uint32_t step, int64_t* losses, int32_t* logits,
+                            int8_t* votes)
+{
+    if (plan == NULL || program == NULL || plan->votes != SF_CURVED || state == NULL || logits == NULL ||
+        votes == NULL || n > SFI_MOST_CURVED_ROWS)
+        return SF_BAD_ARGUMENT;
+    sf_trial trials[1 + SFI_MOST_CURVED];
+    const uint32_t count = 1 + plan->directions;
+    for (uint32_t i = 0; i < count; i++) {
+        const sf_trial trial = {i > 0 ? i - 1 : 0, i > 0, 0, 0, 1, n};
+        trials[i] = trial;
+    }
+    const sf_status status = losses_of(program, plan, weights, state, state, scratch, crew, packs, x, labels, n, step,
+                                       trials, count, losses, logits);
+    if (status != SF_OK)
+        return status;
+    const sfi_curve sums = sfi_curve_of(plan, state);
+    for (uint32_t s = 0; s < n; s++)
+        sfi_curve_add(plan, &sums, logits + (size_t)s * program->classes, (size_t)n * program->classes,
+                      program->classes, (uint32_t)labels[s]);
+    sfi_curve_votes(plan, &sums, votes);
+    sfi_curve_clear(plan, state);
+    return SF_OK;
 }
 
 sf_status sf_logits_threaded(const sf_program* program, const sf_plan* plan, const void* weights,

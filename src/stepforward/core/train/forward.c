@@ -257,7 +257,7 @@ static void gather(const sfi_pass* plain, sfi_tail* tail, const sf_scratch* scra
 
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
-                      sfi_tail* tail, int64_t* losses)
+                      sfi_tail* tail, int64_t* losses, const sfi_seen* seen)
 {
     const sf_program* program = plain->program;
     sfi_pass pass = *plain;
@@ -269,6 +269,8 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
         const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
         losses[j] += block_loss(program, plain->plan, data, labels, n);
+        for (size_t i = 0; seen != NULL && i < (size_t)n * program->classes; i++)
+            seen->logits[j * seen->step + i] = sfi_load(data, program->tensors[program->output].dtype, i);
         if (tail != NULL)
             gather(plain, tail, scratch, x, labels, n);
     }
@@ -302,7 +304,8 @@ static sf_status check_perturbations(const sf_perturbation* perturbations, uint3
 /* gathered: NULL, or the state, to which the samples add the tail's gradient. */
 static sf_status losses_of(const sf_program* program, const sf_plan* plan, const void* weights, const void* state,
                            void* gathered, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
-                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+                           uint32_t n, const sf_perturbation* perturbations, uint32_t count, int64_t* losses,
+                           const sfi_seen* seen)
 {
     const sfi_kernels kernels = sfi_choose();
     const sfi_pass plain = {&kernels, program, plan, (const uint8_t*)weights, (const uint8_t*)state, NULL,
@@ -325,7 +328,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
     for (uint32_t at = 0, size; at < n; at += size) {
         size = sfi_min_u32(scratch->block, n - at);
         sfi_block_losses(&plain, scratch, x + (size_t)at * program->input_bytes, labels + at, size, perturbations,
-                         count, &on_the_way, gathers ? &tail : NULL, losses);
+                         count, &on_the_way, gathers ? &tail : NULL, losses, seen);
     }
     if (gathers)
         sfi_tail_note(plan, &tail, gathered);
@@ -336,12 +339,12 @@ sf_status sf_losses(const sf_program* program, const sf_plan* plan, const void* 
                     const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
 {
-    return losses_of(program, plan, weights, state, NULL, scratch, x, labels, n, perturbations, count, losses);
+    return losses_of(program, plan, weights, state, NULL, scratch, x, labels, n, perturbations, count, losses, NULL);
 }
 
 sf_status sfi_gather(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
                      const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses)
+                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses, const sfi_seen* seen)
 {
-    return losses_of(program, plan, weights, state, state, scratch, x, labels, n, perturbations, count, losses);
+    return losses_of(program, plan, weights, state, state, scratch, x, labels, n, perturbations, count, losses, seen);
 }

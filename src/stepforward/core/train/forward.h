@@ -21,21 +21,27 @@ typedef struct sfi_packed {
     size_t step; /* from one probe to the next */
 } sfi_packed;
 
+/* Where the logits of a block go, those of each perturbation `step` numbers after those of the one before it. */
+typedef struct sfi_seen {
+    int32_t* logits;
+    size_t step;
+} sfi_seen;
+
 /* What sf_losses() and sf_logits() ask of their arguments besides the size of the scratch, and what they do with one
- * block. tail: NULL, or what its samples add to. */
+ * block. tail: NULL, or what its samples add to. seen: NULL, or where its logits go. */
 sf_status sfi_check_losses(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                            uint32_t n, const int64_t* losses);
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits);
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,
                       uint32_t n, const sf_perturbation* perturbations, uint32_t count, const sfi_packed* packed,
-                      sfi_tail* tail, int64_t* losses);
+                      sfi_tail* tail, int64_t* losses, const sfi_seen* seen);
 void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, uint32_t n,
                       const sfi_packed* packed, int32_t* logits);
 
-/* sf_losses(); the samples also add to the gradient of the plan's tail, if it has one. */
+/* sf_losses(); the samples also add to the gradient of the plan's tail, if it has one. seen: NULL, or of one block. */
 sf_status sfi_gather(const sf_program* program, const sf_plan* plan, const void* weights, void* state,
                      const sf_scratch* scratch, const int8_t* x, const int32_t* labels, uint32_t n,
-                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses);
+                     const sf_perturbation* perturbations, uint32_t count, int64_t* losses, const sfi_seen* seen);
 
 /* sf_scratch_bytes() with kernels that are chosen. */
 size_t sfi_scratch_need(const sfi_kernels* kernels, const sf_program* program, uint32_t block, uint32_t row_tile);

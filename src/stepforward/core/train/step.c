@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "stepforward.h"
+#include "train/curvature.h"
 #include "train/forward.h"
 #include "train/tail.h"
 #include "train/votes.h"
@@ -15,14 +16,15 @@ static sf_status losses_of(sf_trainer* t, const int8_t* x, const int32_t* labels
                            uint32_t stride, const sf_perturbation* probes, uint32_t count, int64_t* losses)
 {
     if (stride == 1)
-        return sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, count, losses);
+        return sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch, x, labels, n, probes, count, losses,
+                          NULL);
     sf_status status = SF_OK;
     int64_t one[2]; /* a share belongs to one direction */
     sfi_fill(losses, 0, count * sizeof *losses);
     for (uint64_t j = from; status == SF_OK && j < n; j += stride) {
         const int8_t* sample = x + (size_t)j * t->program->input_bytes;
         status = sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch, sample, labels + j, 1, probes,
-                            count, one);
+                            count, one, NULL);
         for (uint32_t i = 0; status == SF_OK && i < count; i++)
             losses[i] += one[i];
     }
@@ -75,11 +77,42 @@ static sf_status climb(sf_trainer* t, const int8_t* x, const int32_t* labels, ui
     return status;
 }
 
+/* Curved votes: every sample along every direction, so that its logits can be compared. */
+static sf_status curve(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+{
+    const uint32_t classes = t->program->classes, trials = 1 + t->plan->directions;
+    const sfi_curve sums = sfi_curve_of(t->plan, t->state);
+    sf_status status = n <= SFI_MOST_CURVED_ROWS ? SF_OK : SF_BAD_ARGUMENT;
+    for (uint32_t s = 0; status == SF_OK && s < n; s++) {
+        sf_perturbation probes[2 * TOGETHER];
+        int64_t losses[2 * TOGETHER];
+        for (uint32_t at = 0, count; status == SF_OK && at < trials; at += count) {
+            count = sfi_min_u32(2 * TOGETHER, trials - at);
+            for (uint32_t i = 0; i < count; i++) {
+                const uint32_t up = at + i > 0;
+                const sf_perturbation probe = {t->step, up ? at + i - 1 : 0, (int32_t)up, 0};
+                probes[i] = probe;
+            }
+            const sfi_seen seen = {sums.logits + (size_t)at * classes, classes};
+            status = sfi_gather(t->program, t->plan, t->weights, t->state, &t->scratch,
+                                x + (size_t)s * t->program->input_bytes, labels + s, 1, probes, count, losses, &seen);
+        }
+        if (status == SF_OK)
+            sfi_curve_add(t->plan, &sums, sums.logits, classes, classes, (uint32_t)labels[s]);
+    }
+    if (status == SF_OK)
+        sfi_curve_votes(t->plan, &sums, t->votes);
+    sfi_curve_clear(t->plan, t->state);
+    return status;
+}
+
 static sf_status ask(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n, sfi_voting* voting)
 {
     const uint32_t m = t->plan->directions, share = t->plan->share_batch;
     if (t->plan->voted_count == 0)
         return gather(t, x, labels, n);
+    if (t->plan->votes == SF_CURVED)
+        return curve(t, x, labels, n);
     int32_t ascent = 0;
     if (t->plan->sharpness > 0) {
         const sf_status status = climb(t, x, labels, n, &ascent);
