@@ -11,8 +11,8 @@ from numbers import Integral, Real
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from stepforward.arithmetic.curvature import MOST_DIRECTIONS, MOST_SAMPLES
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
-from stepforward.arithmetic.curvature import MOST_DIRECTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.network.runtimes import RUNTIMES
@@ -46,6 +46,7 @@ class Row(NamedTuple):
         decides: it decides bits of the weights on a device: a journal records it, a plan is made from it.
         unsaid: of a setting younger than the first journals: what a journal means that does not say it.
         by_engine: defaults for methods by what they need of an engine, where the field itself has none.
+        curved: the default with curved votes, in place of those.
         searched: with relative sizes 0, the default there, has a search find it; this is what a plan takes without one.
         default: said in the help instead of the default.
         flags: options of the command, where they are not --name.
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     decides: bool = False
     unsaid: Any = None
     by_engine: Mapping[str, Any] = MappingProxyType({})
+    curved: Any = None
     searched: float | None = None
     default: str | None = None
     flags: tuple[str, ...] = ()
@@ -111,6 +113,7 @@ class Settings:
         **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
         decides=True,
         by_engine={INTEGERS: 1000, GRADIENTS: 400},
+        curved=240,
         basic=True,
     )
     most_steps: int = _row(
@@ -120,6 +123,7 @@ class Settings:
         "N",
         **_from(0),
         by_engine={INTEGERS: 4000, GRADIENTS: 0},
+        curved=960,
     )
     balance: bool = _row(
         False,
@@ -216,12 +220,15 @@ class Settings:
         unsaid="none",
     )
     directions: int = _row(
-        16,
+        None,
         "Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over its share of "
-        "the batch. More: more votes from the same passes, each on fewer samples.",
+        "the batch. More: more votes from the same passes, each on fewer "
+        "samples. With curved votes at most 32, each on the whole batch, once.",
         "m",
         **_between(1, 255, "give a number from 1 to 255"),
         decides=True,
+        by_engine={INTEGERS: 16, GRADIENTS: 16},
+        curved=32,
     )
     share_batch: bool = _row(
         True,
@@ -232,21 +239,27 @@ class Settings:
         unsaid=False,
     )
     votes: str = _row(
-        "graded",
-        "What the two losses of a direction say. sign: which is larger; graded: by how much as well, in eighths of the "
-        "running deviation and at most three of it, for 8 bits of journal a direction.",
+        None,
+        "What is said of each direction. sign: on which side the loss is larger; graded: by how much as well, in "
+        "eighths of the running deviation and at most three of it, for 6 bits of journal a direction; curved: how far "
+        "to go, by what all directions of the step together do to the logits (Gauss-Newton among them), for 8 bits. "
+        "Curved votes learn fastest where few numbers move, such as biases.",
         "NAME",
         choices=VOTES,
         decides=True,
+        by_engine={INTEGERS: "graded", GRADIENTS: "graded"},
+        default="curved with --train bias where the other settings allow it, else graded",
         unsaid="sign",
     )
     temperature: float = _row(
-        2.0,
+        None,
         "Of the training loss of qzo-ff: logits are divided by it. Above 1, samples that are right already still "
         "count, which is steadier with few samples; 1 is the cross-entropy itself.",
         "T",
         **_between(1 / 64, 64, "give a number from 1/64 to 64; 1 is the cross-entropy itself"),
         decides=True,
+        by_engine={INTEGERS: 2.0, GRADIENTS: 2.0},
+        curved=1.0,
         unsaid=1.0,
     )
     sizes: str = _row(
@@ -300,6 +313,7 @@ class Settings:
         "B",
         **_from(1),
         by_engine={INTEGERS: 128, GRADIENTS: 32},
+        curved=32,
     )
     seed: int = _row(
         0,
@@ -467,10 +481,12 @@ class Settings:
         if self.most_steps is None and (self.steps or self.minutes is not None):
             object.__setattr__(self, "most_steps", 0)
         searching = self.sizes != "absolute" and METHODS[self.method].needs == INTEGERS
+        if self.votes is None:
+            object.__setattr__(self, "votes", self._usual_votes(searching))
         for name, row in TABLE.items():
             given = getattr(self, name)
             if given is None:
-                given = 0.0 if searching and row.searched else row.by_engine.get(_engine_of(self.method))
+                given = 0.0 if searching and row.searched else self._usual(row)
             unmeasured = name == "steps" and self.minutes is not None
             object.__setattr__(self, name, 0 if unmeasured else _plain(name, given))
         if not searching:
@@ -516,17 +532,40 @@ class Settings:
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
 
+    def _usual_votes(self, searching: bool) -> str:
+        """Curved where biases alone move, if no other setting is in their way."""
+        curved = (
+            self.train == "bias"
+            and searching
+            and not (self.momentum or self.guide or self.sharpness or self.accumulate > 1)
+            and self.optimizer == "sgd"
+            and (self.directions or 1) <= MOST_DIRECTIONS
+        )
+        return "curved" if curved else "graded"
+
+    def _usual(self, row: Row) -> Any:
+        curved = row.curved is not None and self.votes == "curved" and METHODS[self.method].needs == INTEGERS
+        return row.curved if curved else row.by_engine.get(_engine_of(self.method))
+
     def _check_curved(self) -> None:
         """Refuse what curved votes do not go with."""
         plain: dict[str, Any] = {"momentum": 0.0, "optimizer": "sgd", "guide": 0.0, "sharpness": 0}
         for name, value in plain.items():
-            need(getattr(self, name) == value, name, getattr(self, name), f"give {value}, or votes other than curved")
+            need(
+                getattr(self, name) == value,
+                name,
+                getattr(self, name),
+                f"give {value}, or votes other than curved",
+            )
         need(self.accumulate == 1, "low_bits", self.low_bits, "give another, or votes other than curved")
         need(
             self.directions <= MOST_DIRECTIONS,
             "directions",
             self.directions,
             f"give at most {MOST_DIRECTIONS}, or votes other than curved",
+        )
+        need(
+            self.batch <= MOST_SAMPLES, "batch", self.batch, f"give at most {MOST_SAMPLES} with curved votes"
         )
 
     def passes(self, samples: int) -> int:
@@ -693,8 +732,9 @@ def takes_settings(function: Callable) -> Callable:
 def default_text(name: str) -> str | None:
     """The default as a person reads it, where the default of the field does not say it."""
     row = TABLE[name]
-    if not row.by_engine:
+    if row.default is not None or not row.by_engine:
         return row.default
     values = [value if isinstance(value, str) else f"{value:g}" for value in row.by_engine.values()]
     said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
+    said += f"; curved votes {row.curved:g}" if row.curved is not None else ""
     return said if row.searched is None else f"{said}; relative sizes: searched"

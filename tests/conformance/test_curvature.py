@@ -24,7 +24,7 @@ def plan_of(program, chosen=range(8), **changes):
 @pytest.mark.parametrize("directions", [1, 5, 16, 32])
 def test_curved_votes_train_to_the_same_bits(dtype, directions):
     program = small.small_program(dtype, per_channel=dtype != "s16")
-    far = {"epsilon": 0.5, "lr": 1.0} if dtype == "s4" else {}
+    far = {"epsilon": 0.5, "lr": 4.0} if dtype == "s4" else {}
     assert trained(program, plan_of(program, directions=directions, **far), steps=3) != program.weights
 
 

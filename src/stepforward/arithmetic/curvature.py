@@ -1,4 +1,4 @@
-"""Curved votes: how far to go along each direction of a step, by what all of them do to the logits (contract, section 8).
+"""Curved votes: how far to go along each direction, by what all of a step do to the logits (contract, section 8).
 
 Gauss-Newton within the directions of one step: the logits' first differences along the directions give the gradient and
 the curvature of the loss there, in which the best move is the solution of one small system.
@@ -50,7 +50,9 @@ def sums(
     about = change - mean
     weighed = shares * about
     m = len(moved)
-    curvatures = np.array([[int((weighed[i] * about[j]).sum()) for j in range(m)] for i in range(m)], dtype=np.int64)
+    curvatures = np.array(
+        [[int((weighed[i] * about[j]).sum()) for j in range(m)] for i in range(m)], dtype=np.int64
+    )
     return curvatures, (found * change).sum(axis=(1, 2))
 
 

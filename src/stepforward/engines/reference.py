@@ -13,8 +13,8 @@ from stepforward.arithmetic.masks import kept
 from stepforward.arithmetic.tail import Sums, errors, gradients
 from stepforward.arithmetic.votes import votes as votes_of
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
-from stepforward.methods.trials import upward
 from stepforward.errors import StepforwardError
+from stepforward.methods.trials import upward
 from stepforward.plan.model import Penultimate, Tail, Trainable, TrainingPlan, fraction_bytes
 from stepforward.plan.tail import most_rows_of
 from stepforward.program.model import Program

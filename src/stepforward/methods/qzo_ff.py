@@ -28,8 +28,8 @@ def method(settings: Settings) -> Method[Engine, Sequence[int]]:
 
 
 def sign_spsa(directions: int, share_batch: bool) -> Estimator[Engine, Sequence[int]]:
-    """Votes: on which side of the weights the loss is larger, along each of m directions; or by how much, if graded; or how far to
-    go, if curved."""
+    """Votes: on which side of the weights the loss is larger, along each of m directions; or by how much, if graded; or
+    how far to go, if curved."""
 
     def step(state: Any, engine: Engine, number: int, batch: Batch) -> tuple[Any, Estimate[Sequence[int]]]:
         if engine.plan is not None and engine.plan.curve is not None:

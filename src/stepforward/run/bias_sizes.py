@@ -81,7 +81,14 @@ def _slope(
     """Root mean square of the slopes of the losses of single samples along directions of one tensor."""
     count = len(samples)
     alone = replace(
-        settings, directions=count, epsilon=EPSILON, lr=1e-6, votes="sign", tail="votes", sparsity=0.0, guide=0.0
+        settings,
+        directions=count,
+        epsilon=EPSILON,
+        lr=1e-6,
+        votes="sign",
+        tail="votes",
+        sparsity=0.0,
+        guide=0.0,
     )
     alone = fitting(program, [index], alone)
     prepared, plan = for_training(program, [index], alone)
