@@ -68,8 +68,6 @@ def votes(curvatures: Int, slopes: Int, mult: int, shift: int) -> tuple[int, ...
     """
     m = len(slopes)
     own = [int(curvatures[i][i]) for i in range(m)]
-    if max(own) == 0:
-        return (0,) * m
     damping = (sum(curvature // m for curvature in own) >> DAMPING) + 1
     # damped pivots are below 2^24, so that products with ratios of 20 fraction bits stay in 63 bits
     less = max(0, (max(own) + damping).bit_length() - _PIVOT_BITS)

@@ -166,19 +166,16 @@ void sfi_curve_votes(const sf_plan* plan, const sfi_curve* curve, int8_t* votes)
         total += own / m;
         largest = own > largest ? own : largest;
     }
-    sfi_fill(votes, 0, m);
-    if (largest > 0) {
-        const int64_t damping = (total >> DAMPING) + 1;
-        const uint32_t bits = bits_of(largest + damping), less = bits > PIVOT_BITS ? bits - PIVOT_BITS : 0;
-        for (uint32_t i = 0; i < m; i++)
-            eliminate(plan, curve, i, damping, less);
-        for (uint32_t i = m; i-- > 0;) {
-            int64_t after = 0;
-            for (uint32_t j = i + 1; j < m; j++)
-                after += curve->curvatures[row(j) + i] * curve->slopes[j];
-            const int64_t own = quotient(curve->slopes[i] * ((int64_t)1 << VOTE_BITS), curve->curvatures[row(i) + i]);
-            curve->slopes[i] = within(own - (after >> RATIO_BITS), FARTHEST);
-        }
-        shorten(curve->slopes, m, votes);
+    const int64_t damping = (total >> DAMPING) + 1;
+    const uint32_t bits = bits_of(largest + damping), less = bits > PIVOT_BITS ? bits - PIVOT_BITS : 0;
+    for (uint32_t i = 0; i < m; i++)
+        eliminate(plan, curve, i, damping, less);
+    for (uint32_t i = m; i-- > 0;) {
+        int64_t after = 0;
+        for (uint32_t j = i + 1; j < m; j++)
+            after += curve->curvatures[row(j) + i] * curve->slopes[j];
+        const int64_t own = quotient(curve->slopes[i] * ((int64_t)1 << VOTE_BITS), curve->curvatures[row(i) + i]);
+        curve->slopes[i] = within(own - (after >> RATIO_BITS), FARTHEST);
     }
+    shorten(curve->slopes, m, votes);
 }
