@@ -3,8 +3,8 @@
     python benchmarks/networks.py                       # all of them; finished rows are kept
     python benchmarks/networks.py --only ViT-tiny DNN-S --again
 
-Trained networks are measured on the data of their task. Of seeded ones the loss counts, on images or frames and with
-labels that the float network itself draws from its logits; they are brought to the state of trained ones before.
+Trained networks are measured on the data of their task. Of seeded ones the loss counts, on images or frames: the mean
+over all labels, each as probable as the float network says; they are brought to the state of trained ones before.
 The step is one of QZO-FF on `last:2`, with any labels. Needs the data (STEPFORWARD_DATA, see docs/benchmarks.md) and
 the extra [torch].
 """
@@ -26,6 +26,11 @@ from torch.nn import functional as F
 
 import stepforward as sf
 from stepforward.data.mfcc import mfcc
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
+from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
+from stepforward.sources.open import open_source
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(ROOT / "examples"))
@@ -37,7 +42,7 @@ MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 
 
 class Sampled(NamedTuple):
-    """A float network and samples; `y` is None where the network itself draws the labels."""
+    """A float network and samples; `y` is None where the network itself says how probable each label is."""
 
     network: torch.nn.Module
     calibration: NDArray[np.float32]
@@ -136,26 +141,26 @@ def measured(name: str, made: Sampled) -> dict:
     """One row."""
     logits = _logits(made.network, made.x)
     answers = logits.argmax(1)
-    drawn = torch.multinomial(logits.softmax(1), 1, generator=torch.Generator().manual_seed(0))[:, 0]
-    y = drawn.numpy() if made.y is None else made.y
-    loss = float(F.cross_entropy(logits, torch.from_numpy(y)))
+    wanted = logits.softmax(1) if made.y is None else torch.from_numpy(made.y)
+    loss = float(F.cross_entropy(logits, wanted))
     exported = sf.from_torch(made.network, made.calibration[:2])
     start = time.perf_counter()
     base = sf.quantize(exported, made.calibration)
     seconds = time.perf_counter() - start
-    found = sf.evaluate(base, (made.x, y))
+    found, wide = _integers(base, made.x)
     memory = sf.inspect(base)
-    few = np.linspace(0, len(y) - 1, 16).astype(int)
+    few = np.linspace(0, len(made.x) - 1, 16).astype(int)
     step = sf.adapt(base, (made.x[few], np.arange(16) % 4), train="last:2", steps=1, progress=False)
     return {
         "network": name,
         "weights": "seeded" if made.y is None else "trained",
         "parameters": sum(parameter.numel() for parameter in made.network.parameters()),
-        "float_accuracy": None if made.y is None else float((answers.numpy() == y).mean()),
-        "accuracy": None if made.y is None else found["accuracy"],
+        "float_accuracy": None if made.y is None else float((answers.numpy() == made.y).mean()),
+        "accuracy": None if made.y is None else float((found.argmax(1).numpy() == made.y).mean()),
         "float_loss": loss,
-        "loss": found["loss"],
-        "samples": len(y),
+        "loss": float(F.cross_entropy(found, wanted)),
+        "wide_input": wide,
+        "samples": len(made.x),
         "quantize_seconds": seconds,
         "memory": {key: value for key, value in memory.items() if isinstance(value, int)},
         "moved": step["settings"]["train"],
@@ -165,6 +170,14 @@ def measured(name: str, made: Sampled) -> dict:
 def _logits(network: torch.nn.Module, x: NDArray[np.float32]) -> torch.Tensor:
     with torch.no_grad():
         return torch.cat([network(part) for part in torch.from_numpy(x).split(16)])
+
+
+def _integers(base: object, x: NDArray[np.float32]) -> tuple[torch.Tensor, bool]:
+    """The logits of the program that devices run, as real numbers, and whether its input has 16 bits."""
+    program = lower(open_source(base).network())
+    source, output = (program.tensors[index] for index in (program.input, program.output))
+    q = logits_of(CoreEngine(program), quantize_input(program, x)).astype(np.float64)
+    return torch.from_numpy((q - output.zero_point) * output.scale[0]).float(), source.dtype == "s16"
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ from stepforward.errors import StepforwardError
 from stepforward.network.runtimes import RUNTIMES
 from stepforward.program.layout import LOGICAL_OF, STORED_OF
 from stepforward.program.model import Program
+from stepforward.program.weights import activation_type
 
 
-def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8]:
+def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.integer]:
     """Samples in the network's input format.
 
     Args:
@@ -21,10 +22,10 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
             metadata say `channels_last`.
 
     Returns:
-        s8, stored order, shape (n, H, W, C): `round(x / scale) + zero_point`, half to even as in ONNX QuantizeLinear,
-        or half away from zero where its metadata name a runtime that does so; saturated. Where they have
-        `input_scaling`, `(x - offset) * factor` takes the place of x, one float32 offset and factor per channel: along
-        axis 1, or along its `axis`.
+        s8 or s16, stored order, shape (n, H, W, C): `round(x / scale) + zero_point`, half to even as in ONNX
+        QuantizeLinear, or half away from zero where its metadata name a runtime that does so; saturated. Where they
+        have `input_scaling`, `(x - offset) * factor` takes the place of x, one float32 offset and factor per channel:
+        along axis 1, or along its `axis`.
 
     Raises:
         StepforwardError: wrong shape, NaN or Inf, or an `input_scaling` that does not fit the input.
@@ -41,12 +42,13 @@ def quantize_input(program: Program, x: NDArray[np.floating]) -> NDArray[np.int8
     if not finite.all():
         raise StepforwardError(f"sample {int(np.argmin(finite))} holds NaN or Inf", "remove or repair it")
     order, nearest = (0, *(axis + 1 for axis in stored)), _nearest(program)
-    integers, first = np.empty((len(x), *tensor.shape), np.int8), 0
+    integers, first = np.empty((len(x), *tensor.shape), activation_type(tensor)), 0
+    range_of = np.iinfo(integers.dtype)
     for block in rows_of(x).blocks():
         with np.errstate(over="ignore"):  # what leaves float32's range saturates as Inf does in ONNX
             scaled = _scale_channels(program.metadata.get("input_scaling") or {}, block.astype(np.float32))
             q = nearest(scaled / np.float32(tensor.scale[0])) + tensor.zero_point
-        integers[first : first + len(block)] = np.clip(q, -128, 127).transpose(order)
+        integers[first : first + len(block)] = np.clip(q, range_of.min, range_of.max).transpose(order)
         first += len(block)
     return integers
 

@@ -16,7 +16,7 @@ from stepforward.arithmetic.distributions import DISTRIBUTIONS
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.network.runtimes import RUNTIMES
-from stepforward.quantization.formats import QuantizationSettings, names
+from stepforward.quantization.formats import AUTO, QuantizationSettings, names
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
@@ -148,9 +148,10 @@ class Settings:
         choices=CALIBRATIONS,
     )
     wide: str = _row(
-        "",
+        AUTO,
         "For a float model: activations that get 16 bits in place of 8, by name or pattern, separated by commas, "
-        "such as 'add_3,blocks.*'. inspect --sensitivity says which gain from it.",
+        "such as 'auto,add_3,blocks.*'; auto: those that gain from it by a rule. inspect --sensitivity says what "
+        "each costs.",
         "NAMES",
     )
     minutes: float | None = _row(

@@ -31,7 +31,7 @@ from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.operators.transpose import Transpose
 from stepforward.program.arena import plan_arena
 from stepforward.program.model import Op, Program, Tensor
-from stepforward.program.weights import pack
+from stepforward.program.weights import activation_type, pack
 
 LIMITS = {"s8": (-128, 127), "s16": (-32768, 32767)}
 
@@ -71,6 +71,15 @@ def pairs(draw, count, center, spread=3):
     return tuple(
         (mult, min(max(shift, 0), 47)) for mult, shift in draw(st.lists(kind, min_size=count, max_size=count))
     )
+
+
+def wide_input(draw, what, shift):
+    """An input of 16 bits in place of one of 8: what reads it shifts so much further."""
+    x, rescale = what
+    if not draw(st.sampled_from([False, False, True])):
+        return x, rescale
+    pairs_ = tuple((mult, min(by + shift, 47)) for mult, by in rescale)
+    return replace(x, dtype="s16", zero_point=0), pairs_
 
 
 def activation(draw, name, shape, dtype="s8"):
@@ -136,6 +145,7 @@ def conv_programs(draw):
     tensors, blob, rescale = parameters(draw, (rows, *kernel, group_in), rows, "divide", taps, taps)
     dtype = draw(st.sampled_from(["s8", "s8", "s16"]))
     x = activation(draw, "x", (height, width, groups * group_in))
+    x, rescale = wide_input(draw, (x, rescale), 8)
     y = activation(draw, "y", (out_h, out_w, rows), dtype)
     more = {"rescale": rescale, "groups": groups, **window, **clip(draw, dtype)}
     return finish(draw, tensors, blob, [x, y], kind="conv", inputs=(0,), **more)
@@ -192,7 +202,8 @@ def fully_connected_programs(draw):
     rows, length = draw(st.sampled_from([1, 4, 10, 16, 37])), math.prod(shape)
     tensors, blob, rescale = parameters(draw, (rows, length), rows, "divide", length, length)
     dtype = draw(st.sampled_from(["s8", "s16"]))
-    activations = [activation(draw, "x", shape), activation(draw, "y", (rows,), dtype)]
+    x, rescale = wide_input(draw, (activation(draw, "x", shape), rescale), 8)
+    activations = [x, activation(draw, "y", (rows,), dtype)]
     more = {"rescale": rescale, **clip(draw, dtype)}
     return finish(draw, tensors, blob, activations, kind="fully_connected", inputs=(0,), **more)
 
@@ -476,7 +487,8 @@ def other_pair(mult, shift, rounding):
 
 def inputs(program, n, rng):
     """n random samples, extreme values more often than by chance, and labels."""
-    shape = (n, *program.tensors[program.input].shape)
-    x = rng.integers(-128, 128, shape)
-    x = np.where(rng.random(shape) < 0.2, rng.choice([-128, 127], shape), x).astype(np.int8)
+    tensor = program.tensors[program.input]
+    shape, (lo, hi) = (n, *tensor.shape), LIMITS[tensor.dtype]
+    x = rng.integers(lo, hi + 1, shape)
+    x = np.where(rng.random(shape) < 0.2, rng.choice([lo, hi], shape), x).astype(activation_type(tensor))
     return x, rng.integers(0, program.tensors[program.output].elements, n).astype(np.int32)

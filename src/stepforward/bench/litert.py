@@ -15,7 +15,7 @@ _ACTIVATIONS = {(None, None): 0, (0.0, None): 1, (-1.0, 1.0): 2, (0.0, 6.0): 3}
 _SAME, _VALID = 0, 1
 
 
-def forward(network: Network, x: NDArray[np.int8], threads: int) -> Callable[[], NDArray[np.int8]]:
+def forward(network: Network, x: NDArray[np.integer], threads: int) -> Callable[[], NDArray[np.int8]]:
     """A call that runs an int8 network on integers in its input's format, (N, H, W, C)."""
     interpreter = Interpreter(model_content=as_file(network, len(x)), num_threads=threads)
     interpreter.allocate_tensors()

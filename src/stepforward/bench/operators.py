@@ -11,7 +11,7 @@ from stepforward.engines.core import CoreEngine, aligned_bytes, open_program
 from stepforward.program.model import Program
 
 
-def operator_runner(program: Program, x: NDArray[np.int8]) -> tuple[Callable[[int, int], None], int]:
+def operator_runner(program: Program, x: NDArray[np.integer]) -> tuple[Callable[[int, int], None], int]:
     """What runs operators `first` to `last - 1` on the activations that those before them left.
 
     Returns:

@@ -48,7 +48,7 @@ class Workload:
     int8_model: Path | None
     int8_network: Network | None
     x: torch.Tensor
-    x_q: NDArray[np.int8]
+    x_q: NDArray[np.integer]
     y: torch.Tensor
 
     @property

@@ -84,7 +84,8 @@ def inspect(
             preprocess=preprocess,
             input_shape=input_shape,
         )
-    given = {"--data": data, "--report": report, "--image": image, "--classes": classes, "--wide": wide}
+    asked = None if wide == Settings.wide else wide
+    given = {"--data": data, "--report": report, "--image": image, "--classes": classes, "--wide": asked}
     unused = next((name for name, value in given.items() if value), None)
     if unused is not None:
         raise StepforwardError(f"{unused} is for --sensitivity", "add --sensitivity, or leave it out")

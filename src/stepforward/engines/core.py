@@ -32,6 +32,7 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.plan.tail import most_rows_of
 from stepforward.program.fileformat import to_bytes
 from stepforward.program.model import Program
+from stepforward.program.weights import activation_type
 
 MAX_THREADS = 64
 
@@ -286,12 +287,13 @@ class CoreEngine:
             self._scratches[block] = scratch
         return self._scratches[block]
 
-    def _inputs(self, x: NDArray[np.int8]) -> NDArray[np.int8]:
-        shape = self.program.tensors[self.program.input].shape
+    def _inputs(self, x: NDArray[np.integer]) -> NDArray[np.integer]:
+        tensor = self.program.tensors[self.program.input]
+        shape, wanted = tensor.shape, activation_type(tensor)
         x = np.asarray(x)
-        if x.dtype != np.int8 or x.shape[1:] != shape or x.ndim != len(shape) + 1:
+        if x.dtype != wanted or x.shape[1:] != shape or x.ndim != len(shape) + 1:
             raise StepforwardError(
-                f"the program takes int8 samples of shape (n, {', '.join(map(str, shape))}), "
+                f"the program takes {wanted} samples of shape (n, {', '.join(map(str, shape))}), "
                 f"not {x.dtype} of shape {x.shape}",
                 "bring the samples into the program's input format first",
             )

@@ -13,6 +13,7 @@ from stepforward.engines.weights import WeightStore, aligned_bytes
 from stepforward.journal import STEPS_PER_RECORD, settings_text
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program
+from stepforward.program.weights import activation_type
 
 
 class DeviceLoop:
@@ -38,6 +39,7 @@ class DeviceLoop:
         self.plan = plan
         self._core = library()
         self._program, self._program_file = open_program(program)
+        self._input_type = activation_type(program.tensors[program.input])
         self._plan, self._plan_file = open_plan(self._program, plan)
         self._weights = WeightStore(program, self._program, self._program_file, plan, self._plan)
         self._state = aligned_bytes(plan.state_bytes)
@@ -71,7 +73,7 @@ class DeviceLoop:
 
     def step(self, batch: Batch) -> tuple[int, ...]:
         """One step on the samples of a batch; returns its votes."""
-        x = np.ascontiguousarray(batch.x, dtype=np.int8)
+        x = np.ascontiguousarray(batch.x, dtype=self._input_type)
         y = np.ascontiguousarray(batch.y, dtype=np.int32)
         status = self._core.sf_train_step(self._trainer, x.ctypes.data, y.ctypes.data, len(x))
         check(status, "taking a step")
@@ -79,7 +81,7 @@ class DeviceLoop:
 
     def outputs(self, batch: Batch) -> tuple[NDArray[np.int32], ...]:
         """Integer logits, shape (n, classes), in the memory of a device that only runs the network."""
-        x = np.ascontiguousarray(batch.x, dtype=np.int8)
+        x = np.ascontiguousarray(batch.x, dtype=self._input_type)
         memory = aligned_bytes(self._core.sf_inference_bytes(self._program, 1))
         scratch = Scratch(memory.ctypes.data, memory.size, 1, DEVICE_ROWS)
         result = np.empty((len(x), self._program.classes), dtype=np.int32)

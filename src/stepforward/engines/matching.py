@@ -14,6 +14,7 @@ from stepforward.errors import StepforwardError
 from stepforward.journal import settings_text
 from stepforward.plan.matching import MatchingPlan
 from stepforward.program.model import Program
+from stepforward.program.weights import activation_type
 
 
 class MatchingEngine:
@@ -31,6 +32,7 @@ class MatchingEngine:
         self.program, self.plan = program, plan
         self._core = library()
         self._program, self._program_file = open_program(program)
+        self._input_type = activation_type(program.tensors[program.input])
         self._plan, self._plan_file = open_plan(self._program, plan)
         self._state = aligned_bytes(plan.state_bytes)
         self._memory = aligned_bytes(self._core.sf_match_bytes(self._program))
@@ -71,7 +73,7 @@ class MatchingEngine:
             batch: samples in the program's input format.
             counted: whether every sample adds to the sums.
         """
-        x = np.ascontiguousarray(batch.x, dtype=np.int8)
+        x = np.ascontiguousarray(batch.x, dtype=self._input_type)
         result = np.empty((len(x), self._program.classes), dtype=np.int32)
         status = self._core.sf_match_logits(
             *(self._program, self._plan, self._state.ctypes.data, self._scratch),
@@ -85,7 +87,7 @@ class MatchingEngine:
         status = self._core.sf_match_refresh(self._program, self._plan, self._state.ctypes.data)
         check(status, "matching")
 
-    def follow(self, x: NDArray[np.int8]) -> NDArray[np.int32]:
+    def follow(self, x: NDArray[np.integer]) -> NDArray[np.int32]:
         """Logits of a stream, (n, classes): every sample is seen with what those before it led to, then counted."""
         found = []
         for sample in x:

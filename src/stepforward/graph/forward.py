@@ -29,8 +29,16 @@ def run(graph: ir.Graph, x: np.ndarray, observe: Observer | None = None, block: 
     return np.concatenate(parts)
 
 
-def _run_block(graph, x, observe):
-    values = {graph.inputs[0].name: x}
+def run_rounded(
+    graph: ir.Graph, x: np.ndarray, rounded: Callable[[str, np.ndarray], np.ndarray], block: int = 8
+) -> np.ndarray:
+    """Logits where every value is what `rounded` makes of it, by its name; the graph's input among them."""
+    parts = [_run_block(graph, x[at : at + block], None, rounded) for at in range(0, len(x), block)]
+    return np.concatenate(parts)
+
+
+def _run_block(graph, x, observe, rounded=None):
+    values = {graph.inputs[0].name: x if rounded is None else rounded(graph.inputs[0].name, x)}
     remaining = {value.name: len(value.uses()) for node in graph for value in node.outputs}
     if observe is not None:
         observe(graph.inputs[0].name, x)
@@ -40,6 +48,8 @@ def _run_block(graph, x, observe):
             for value in node.inputs
         ]
         result = _OPERATORS[node.op_type](node, *arrays)
+        if rounded is not None:
+            result = rounded(node.outputs[0].name, result)
         values[node.outputs[0].name] = result
         if observe is not None:
             observe(node.outputs[0].name, result)

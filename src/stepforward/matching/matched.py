@@ -52,7 +52,7 @@ class Found(NamedTuple):
 def match(
     program: Program,
     references: Mapping[str, Reference],
-    x: NDArray[np.int8],
+    x: NDArray[np.integer],
     threads: int | None = None,
     strength: int = WHOLE,
 ) -> list[Found]:
@@ -83,7 +83,7 @@ def match(
 
 
 def remaining(
-    program: Program, found: Sequence[Found], x: NDArray[np.int8], threads: int | None = None
+    program: Program, found: Sequence[Found], x: NDArray[np.integer], threads: int | None = None
 ) -> tuple[int, int]:
     """How far other samples are from the references, without and with what was found: a gate compares the two.
 

@@ -42,7 +42,7 @@ class Sampled(NamedTuple):
 
 
 def site_sums(
-    program: Program, site: Site, mean: Int, shift: Int, x: NDArray[np.int8], threads: int | None = None
+    program: Program, site: Site, mean: Int, shift: Int, x: NDArray[np.integer], threads: int | None = None
 ) -> Sampled:
     """Sums over every sample's accumulators, less `mean` and in units of 2^shift.
 
@@ -64,7 +64,7 @@ def site_sums(
     return Sampled(np.concatenate(first), np.concatenate(second))
 
 
-def references(program: Program, x: NDArray[np.int8], threads: int | None = None) -> dict[str, Reference]:
+def references(program: Program, x: NDArray[np.integer], threads: int | None = None) -> dict[str, Reference]:
     """What every site's accumulators are on clean data, by the name of its operator.
 
     Args:
@@ -87,7 +87,7 @@ def references(program: Program, x: NDArray[np.int8], threads: int | None = None
 def _reference(
     program: Program,
     site: Site,
-    x: NDArray[np.int8],
+    x: NDArray[np.integer],
     seen: NDArray[np.integer],
     part: float,
     threads: int | None,

@@ -52,7 +52,7 @@ class Online:
         self.constants: dict[str, Constants] = {}
         self._sums: dict[str, Sums] = {}
 
-    def see(self, x: NDArray[np.int8]) -> None:
+    def see(self, x: NDArray[np.integer]) -> None:
         """Add samples in the base's input format, (n, *shape of the input): every site sees what the ones before it
         give with constants made again from these very samples."""
         running = self.program
@@ -61,7 +61,7 @@ class Online:
             running = self._refreshed(running, site, reference)
         self.program = running
 
-    def _add(self, site: Site, reference: Reference, running: Program, x: NDArray[np.int8]) -> None:
+    def _add(self, site: Site, reference: Reference, running: Program, x: NDArray[np.integer]) -> None:
         zero = np.zeros(site.channels, dtype=np.int64)
         known = self._sums.get(site.name, Sums(0, zero, zero))
         while (known.samples + len(x) + PRIOR) * site.positions > MOST and known.samples:

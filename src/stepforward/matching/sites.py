@@ -33,8 +33,8 @@ def sites(program: Program) -> list[Site]:
     """The operators with weights of their own, in order, but for the one that computes the logits.
 
     Bringing back the statistics of the logits would take away what they say, where a user's samples hold other shares
-    of the classes; a weight that several operators read has one scale for all; and an operator that rounds as another
-    runtime does keeps that runtime's scales.
+    of the classes; a weight that several operators read has one scale for all; an operator that rounds as another
+    runtime does keeps that runtime's scales; and sums of inputs of 16 bits leave the 32 bits that means are kept in.
     """
     readers = Counter(index for op in program.ops for index in op.parameters)
     last = max((i for i, op in enumerate(program.ops) if op.parameters), default=-1)
@@ -45,6 +45,7 @@ def sites(program: Program) -> list[Site]:
         and i != last
         and op.what.rounding == CONTRACT
         and op.kind in ("conv", "depthwise", "fully_connected")
+        and program.tensors[op.inputs[0]].dtype == "s8"
         if all(readers[index] == 1 for index in op.parameters)
         for channels in (program.tensors[op.bias].elements,)
     ]

@@ -38,7 +38,7 @@ class Stream:
         self._constants: dict[str, Constants] = {}
         self._seen: dict[str, Seen] = {site.name: nothing(site.channels) for site, _ in self._sites}
 
-    def outputs(self, x: NDArray[np.int8], counted: bool = False) -> NDArray[np.int64]:
+    def outputs(self, x: NDArray[np.integer], counted: bool = False) -> NDArray[np.int64]:
         """Logits, (n, classes), with the present constants; counted: every sample adds to the sums."""
         for sample in x if counted else ():
             for site, reference in self._sites:

@@ -96,7 +96,8 @@ def _features(program: Program) -> int:
         FLOAT_ROUNDING: roundings & {FLOAT, INSIDE, INSIDE_BYTES},
         DIMENSIONS: any(len(t.shape) > 4 for t in program.tensors),
         WIDE_INPUTS: any(
-            op.kind in ("add", "matmul") and any(program.tensors[i].dtype == "s16" for i in op.inputs)
+            op.kind in ("add", "matmul", "conv", "fully_connected")
+            and any(program.tensors[i].dtype == "s16" for i in op.inputs)
             for op in program.ops
         ),
         PRODUCTS: any(op.kind == "matmul" for op in program.ops),

@@ -24,6 +24,8 @@ def not_linear(program: Program) -> str | None:
     plain = op.kind == "fully_connected" or (op.kind == "conv" and not any(op.what.padding))  # type: ignore[attr-defined]
     if not (whole and plain and (op.what.lo, op.what.hi) == _LIMITS[y.dtype]):
         return f"the network ends with {op.name} ({op.kind}), which is no linear layer"
+    if x.dtype != "s8":
+        return f"{op.name} reads {x.dtype[1:]} bits, and its exact gradient 8"
     if any({op.weight, op.bias} & set(other.parameters) for other in program.ops[:-1]):
         return f"{op.name} shares its weights with another layer"
     return None

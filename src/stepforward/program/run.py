@@ -28,7 +28,7 @@ def run(
     return values
 
 
-def logits(program: Program, weights: Mapping[int, Int], x: NDArray[np.int8]) -> Int:
-    """Integer logits of a batch of s8 inputs, shape (n, classes)."""
+def logits(program: Program, weights: Mapping[int, Int], x: NDArray[np.integer]) -> Int:
+    """Integer logits of a batch of inputs, shape (n, classes)."""
     values = run(program, program.ops, weights, {program.input: x.astype(np.int64)})
     return values[program.output].reshape(len(x), -1)

@@ -10,6 +10,11 @@ from stepforward.program.model import Program, Tensor
 _NUMPY = {"s8": "<i1", "s16": "<i2", "s32": "<i4"}
 
 
+def activation_type(tensor: Tensor) -> np.dtype:
+    """How NumPy holds an activation, such as the samples that a program reads."""
+    return np.dtype(_NUMPY[tensor.dtype])
+
+
 def pack(tensor: Tensor, q: NDArray[np.integer]) -> bytes:
     """Integers of one parameter, in stored order, as bytes; s4 two per byte, low nibble first."""
     flat = np.asarray(q).reshape(-1)

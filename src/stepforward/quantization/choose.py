@@ -1,7 +1,7 @@
 """A format for every tensor of a canonical float graph, and the integers of its parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,25 +16,17 @@ from stepforward.operators.layer_norm import deviation_scale
 from stepforward.operators.recurrent import GATE_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
 from stepforward.quantization.even_input import even_input
-from stepforward.quantization.formats import QuantizationSettings
+from stepforward.quantization.formats import AUTO, QuantizationSettings
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
 from stepforward.quantization.parameters import LOGITS_GROWTH, NORM_GROWTH, quantize_bias, quantize_weight
+from stepforward.quantization.point import Point
 from stepforward.quantization.wide import gate_values, wide_values
+from stepforward.quantization.wide_auto import gaining
 from stepforward.quantization.winograd import suits_winograd
 
 LOGITS_HEADROOM = 2.0
 """16-bit logits reach this many times beyond calibration: they grow while a network adapts."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """Format of one activation; `owner` is the first activation that has it, where several share one."""
-
-    scale: np.float32
-    zero_point: int
-    bits: int
-    owner: str
 
 
 class Integers(NamedTuple):
@@ -63,7 +55,8 @@ def choose(
     """Choose a format for every tensor from the ranges that samples show.
 
     Samples far outside the range of all others (`outliers.far_out`) take no part, and a note says so.
-    Where the input's channels, along any axis, are of very different size, each gets a scale of its own (`even_input`).
+    Where the input's channels, along any axis, are of very different size, each gets a scale of its own (`even_input`);
+    where 8 bits would still cost too much, it has 16, or all that can (`wide_auto`).
 
     Args:
         graph: canonical float graph; `even_input` changes it.
@@ -82,6 +75,12 @@ def choose(
         notes.append(left_out(found, names))
     even_input(graph, x, axis)
     activations = _activations(graph, calibrate(graph, x, settings), settings)
+    if AUTO in settings.wide:
+        gains, why = gaining(graph, x, activations)
+        if gains is not None:
+            settings = replace(settings, wide=(*settings.wide, gains))
+            activations = _activations(graph, calibrate(graph, x, settings), settings)
+            notes.append(why)
     parameters: dict[str, Integers] = {}
     layers: dict[ir.Value, list[ir.Node]] = {}
     for node in graph:
@@ -101,8 +100,9 @@ def _activations(graph, seen, settings):
     """A format for every quantized value; operators that only move integers hand their input's on."""
     source = first_value(graph)
     non_negative = seen[source.name][0] >= 0 and not settings.symmetric
-    points = {source.name: _point(source.name, seen[source.name][1], 8, non_negative)}
     functions, wide, gates = Functions(graph), wide_values(graph, settings.wide), gate_values(graph)
+    bits = 16 if source.name in wide else 8
+    points = {source.name: _point(source.name, seen[source.name][1], bits, non_negative and bits == 8)}
     for node in storing_nodes(graph):
         value = node.outputs[0]
         if value.name in gates and node.op_type not in FORMAT_OF_INPUT:
@@ -192,7 +192,9 @@ def _parameters(layers, activations, settings):
     needed = biases[0]  # in steps of the first input
     for bias, scale_x in zip(biases[1:], scales[1:], strict=True):
         needed = np.maximum(np.abs(needed), np.abs(bias) * (scales[0] / scale_x))
-    tiles = any(_suits_winograd(layer, weight) for layer in layers)
+    tiles = any(
+        _suits_winograd(layer, weight) and activations[layer.inputs[0].name].bits == 8 for layer in layers
+    )
     last = any(layer.outputs[0].is_graph_output() for layer in layers)
     q, scale = quantize_weight(
         weight, needed, scales[0], settings, kernel_sums=tiles, growth=LOGITS_GROWTH if last else 1

@@ -7,6 +7,7 @@ from stepforward.errors import StepforwardError
 
 WEIGHT_BITS = (16, 8, 4)
 METHODS = ("minmax", "percentile", "mse")
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class QuantizationSettings:
         per_channel: one weight scale per output channel; None: for 8 and 4 bits, not for 16.
         method: range of an activation: "minmax", "percentile" of the magnitudes, or "mse" (least squared error).
         percentile: of the magnitudes, for that method.
-        wide: names of activations that get 16 bits, or patterns (`quantization.wide`).
+        wide: names of activations that get 16 bits, or patterns (`quantization.wide`); among them `AUTO` for those
+            that gain from it on the calibration data (`quantization.wide_auto`).
         symmetric: zero point 0 everywhere; otherwise tensors that are never negative use all 256 steps.
 
     >>> str(QuantizationSettings.parse("8w8a"))

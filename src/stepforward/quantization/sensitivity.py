@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from stepforward.graph.forward import rerun, values_of
 from stepforward.graph.nodes import PARAMETRIC, present
-from stepforward.quantization.choose import Integers, Point
+from stepforward.quantization.choose import Integers
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, quantized_values
-from stepforward.quantization.wide import why_narrow
+from stepforward.quantization.point import Point, as_stored
+from stepforward.quantization.wide import why_narrow, why_read_narrow
 
 _MOST_BYTES = 2**28
 """Of the values of one block of samples."""
@@ -53,8 +54,9 @@ def tensors(
                 bits = parameters[weight].bits
                 found.append(_tensor(weight, layer, "weights", bits, "weights have the bits of --bits"))
         if value is first_value(graph):
-            why = "the network's input has 8 bits"
-            found.append(_tensor(name, None, "activation", activations[name].bits, why))
+            bits = activations[name].bits
+            why = None if bits == 16 else why_read_narrow(value)
+            found.append(_tensor(name, None, "activation", bits, why))
         elif node is not None and node.op_type not in FORMAT_OF_INPUT and activations[name].owner == name:
             bits = activations[name].bits
             found.append(_tensor(name, layer, "activation", bits, None if bits == 16 else why_narrow(node)))
@@ -113,14 +115,6 @@ def _blocks(graph: ir.Graph, x: np.ndarray) -> Iterator[np.ndarray]:
     bytes_of_one = sum(array.nbytes for array in values_of(graph, x[:1]).values())
     block = max(1, min(32, _MOST_BYTES // bytes_of_one))
     return (x[start : start + block] for start in range(0, len(x), block))
-
-
-def as_stored(values: NDArray[np.float32], point: Point) -> NDArray[np.float32]:
-    """Real values as integers of a format hold them."""
-    most = 2 ** (point.bits - 1)
-    q = np.floor(values.astype(np.float64) / float(point.scale) + 0.5) + point.zero_point
-    q = np.clip(q, -most, most - 1)
-    return ((q - point.zero_point) * float(point.scale)).astype(np.float32)
 
 
 def real(integers: Integers) -> NDArray[np.float32]:

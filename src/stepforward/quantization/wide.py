@@ -2,7 +2,8 @@
 what the user asks for.
 
 Measured on transformers: these two alone bring the logits from 16 to 32 dB above the noise of 8 bits, and all others
-together 2 dB more. Convolutions, tables and pools read 8 bits, so nothing that one of these reads is wide.
+together 2 dB more. Depthwise convolutions, tables, pools and the layer of the logits read 8 bits, so nothing that one
+of these reads is wide.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,15 +13,19 @@ from typing import Any
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import describe, present
+from stepforward.graph.nodes import attribute, constant, describe, present
 from stepforward.graph.pointwise import Functions
 from stepforward.graph.recurrent import is_recurrent
-from stepforward.quantization.fusion import FORMAT_OF_INPUT, storing_nodes
+from stepforward.quantization.formats import AUTO
+from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 
 _MOVES = ("Pad", "Reshape", "Flatten", "Transpose")
 _WRITERS = ("Add", "Conv", "Gemm", "LayerNormalization", "MatMul")
-_READS = {"Add": 2, "LayerNormalization": 1, "MatMul": 1}
+_READS = {"Add": 2, "LayerNormalization": 1, "MatMul": 1, "Conv": 1, "Gemm": 1}
 """Operators that read 16 bits, and how many of their operands, the first ones, may have them."""
+
+_MOST_PRODUCTS = 1 << 15
+"""Of numbers of 16 bits, in one sum."""
 
 
 def wide_values(graph: ir.Graph, asked: Sequence[str] = ()) -> set[str]:
@@ -62,15 +67,21 @@ def gate_values(graph: ir.Graph) -> dict[str, ir.Node]:
 
 def why_narrow(node: ir.Node) -> str | None:
     """Why the result of a node that stores one cannot have 16 bits; None where it can."""
-    value = node.outputs[0]
     if node.op_type in FORMAT_OF_INPUT:
         return f"{describe(node)} moves integers as they are"
+    return why_read_narrow(node.outputs[0])
+
+
+def why_read_narrow(value: ir.Value) -> str | None:
+    """Why what reads a value, also after moves, needs 8 bits; None where it reads 16."""
     for use in _uses(value):
         if use is None:
             continue
         reader = use.node
         if use.idx >= _READS.get(reader.op_type, 0):
             return f"{describe(reader)} reads 8 bits"
+        if reader.op_type in ("Conv", "Gemm") and (why := _why_not_words(reader)) is not None:
+            return f"{describe(reader)} reads 8 bits: {why}"
         if (
             reader.op_type == "Add"
             and len({tuple(present(operand.shape))[1:] for operand in reader.inputs}) > 1
@@ -79,19 +90,34 @@ def why_narrow(node: ir.Node) -> str | None:
     return None
 
 
+def _why_not_words(layer: ir.Node) -> str | None:
+    weight = present(constant(layer.inputs[1]))
+    if layer.op_type == "Conv" and weight.shape[1] == 1 and attribute(layer, "group") > 1:
+        return "it is depthwise"
+    clip = fused_clip(layer)
+    if (layer if clip is None else clip).outputs[0].is_graph_output():
+        return "it computes the logits, and moves by its exact gradient"
+    if weight[0].size > _MOST_PRODUCTS:
+        return f"its sums have more than {_MOST_PRODUCTS} products"
+    return None
+
+
 def _asked(graph: ir.Graph, patterns: Sequence[str]) -> set[str]:
     found: set[str] = set()
-    nodes = storing_nodes(graph) if patterns else []
+    patterns = [pattern for pattern in patterns if pattern != AUTO]
+    source = first_value(graph)
+    candidates = [((source.name, graph.inputs[0].name), source, why_read_narrow(source))] if patterns else []
+    for node in storing_nodes(graph) if patterns else []:
+        value = node.outputs[0]
+        candidates.append(((value.name, node.name), value, why_narrow(node)))
     for pattern in patterns:
         matched = [
-            node
-            for node in nodes
-            if any(fnmatchcase(str(name), pattern) for name in (node.outputs[0].name, node.name))
+            (value, why)
+            for names, value, why in candidates
+            if any(fnmatchcase(str(name), pattern) for name in names)
         ]
-        reasons = [why_narrow(node) for node in matched]
-        able = {
-            present(node.outputs[0].name) for node, why in zip(matched, reasons, strict=True) if why is None
-        }
+        reasons = [why for _, why in matched]
+        able = {present(value.name) for value, why in matched if why is None}
         exact = not set("*?[") & set(pattern)
         if not matched:
             raise StepforwardError(
@@ -102,7 +128,8 @@ def _asked(graph: ir.Graph, patterns: Sequence[str]) -> set[str]:
         if why is not None and (exact or not able):
             raise StepforwardError(
                 f"--wide {pattern!r} cannot have 16 bits: {why}",
-                "leave it out; sums, layer norms and the first operand of a MatMul read 16 bits, and so may a caller",
+                "leave it out; convolutions, fully connected layers, sums, layer norms and the first operand of a "
+                "MatMul read 16 bits, and so may a caller",
             )
         found |= able
     return found

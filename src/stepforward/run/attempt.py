@@ -73,8 +73,8 @@ class Attempt(NamedTuple):
 def attempt(
     program: Program,
     references: Mapping[str, Reference],
-    x: NDArray[np.int8],
-    held_x: NDArray[np.int8],
+    x: NDArray[np.integer],
+    held_x: NDArray[np.integer],
     held_y: NDArray[np.integer] | None,
     threads: int | None,
     balance: bool = False,
@@ -118,7 +118,7 @@ def attempt(
 
 
 def both_scores(
-    program: Program, changed: Program, x: NDArray[np.int8], y: NDArray[np.integer], threads: int | None
+    program: Program, changed: Program, x: NDArray[np.integer], y: NDArray[np.integer], threads: int | None
 ) -> tuple[Score, Score]:
     """How samples do before and after."""
     return score_of(program, x, y, threads), score_of(changed, x, y, threads)
@@ -126,7 +126,7 @@ def both_scores(
 
 def score_of(
     program: Program,
-    x: NDArray[np.int8],
+    x: NDArray[np.integer],
     y: NDArray[np.integer],
     threads: int | None,
     temperature: float = 1.0,

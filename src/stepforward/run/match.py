@@ -229,7 +229,7 @@ def _bits(tried: Attempt, place: int) -> float | None:
     return None if tried.information is None else tried.information[place] / 65536
 
 
-def _header(program: Program, x: NDArray[np.int8], settings: Settings) -> dict[str, Any]:
+def _header(program: Program, x: NDArray[np.integer], settings: Settings) -> dict[str, Any]:
     """Everything that decides the constants."""
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes())
     return {

@@ -78,7 +78,7 @@ def _furthest(program: Program, first_op: int) -> int:
     return next((at for at in range(first_op, 0, -1) if joint(program, at) is not None), 0)
 
 
-def _outputs(engine: CoreEngine, x: NDArray[np.int8], shape: tuple[int, ...]) -> NDArray[np.int8]:
+def _outputs(engine: CoreEngine, x: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int8]:
     found = np.empty((len(x), *shape), dtype=np.int8)
     for at in range(0, len(x), _TOGETHER):
         (some,) = engine.outputs(Batch.of(x[at : at + _TOGETHER]))

@@ -82,7 +82,7 @@ def of_scores(
 
 
 def found(
-    most: Mapping[str, int], program: Program, x: NDArray[np.int8], threads: int | None
+    most: Mapping[str, int], program: Program, x: NDArray[np.integer], threads: int | None
 ) -> dict[int, int]:
     """How often the steps of each activation can be halved with all samples in range, where that is at least once.
 
@@ -110,7 +110,7 @@ def found(
 
 
 def _extremes(
-    program: Program, x: NDArray[np.int8], wanted: set[int], threads: int | None
+    program: Program, x: NDArray[np.integer], wanted: set[int], threads: int | None
 ) -> dict[int, tuple[int, int]]:
     """The least and the largest integer of activations. Where a single one joins what lies before an operator with
     what follows, samples go on from there."""

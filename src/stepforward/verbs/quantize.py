@@ -17,7 +17,7 @@ from stepforward.matching.measure import MOST_SAMPLES, references
 from stepforward.matching.words import to_words
 from stepforward.program import fileformat
 from stepforward.program.model import Program
-from stepforward.quantization.formats import QuantizationSettings, names
+from stepforward.quantization.formats import AUTO, QuantizationSettings, names
 from stepforward.run.complete import complete
 from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
@@ -48,7 +48,7 @@ def quantize(
     *,
     bits: str = "16w8a",
     calibration: str = "minmax",
-    wide: str = "",
+    wide: str = AUTO,
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,
@@ -64,7 +64,8 @@ def quantize(
         data: samples that cover what the network will see: folder, `.npz`, CSV, `Dataset`, or a float32 array.
         bits: of weights and activations, such as "16w8a" or "8w8a".
         calibration: "minmax", "percentile" or "mse".
-        wide: activations that get 16 bits in place of 8, by name or pattern, with commas in between.
+        wide: activations that get 16 bits in place of 8, by name or pattern, with commas in between; `auto` stands for
+            the input, or all that can, where 8 bits cost too much.
         symmetric: zero points of 0 everywhere, as in the paper.
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         preprocess: a function that reads files, as of `adapt`.
@@ -104,7 +105,7 @@ def quantize_measured(
     *,
     bits: str = "16w8a",
     calibration: str = "minmax",
-    wide: str = "",
+    wide: str = AUTO,
     symmetric: bool = False,
     classes: Classes | None = None,
     image: Image | None = None,

@@ -18,7 +18,7 @@ from stepforward.graph.nodes import copy_model
 from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.quantization.choose import Integers, Point, choose
-from stepforward.quantization.formats import QuantizationSettings, names
+from stepforward.quantization.formats import AUTO, QuantizationSettings, names
 from stepforward.quantization.fusion import quantized_values
 from stepforward.quantization.sensitivity import Tensor, alone, tensors
 from stepforward.run.complete import complete
@@ -99,7 +99,7 @@ def sensitivity(
     *,
     bits: str = "16w8a",
     calibration: str = "minmax",
-    wide: str = "",
+    wide: str = AUTO,
     classes: Classes | None = None,
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
@@ -127,7 +127,7 @@ def sensitivity(
     if samples < 1:
         raise StepforwardError(f"samples = {samples}", "give one or more")
     source = open_source(model, input_shape)
-    if not source.is_float and ((bits, calibration) != ("16w8a", "minmax") or wide):
+    if not source.is_float and ((bits, calibration) != ("16w8a", "minmax") or wide not in ("", AUTO)):
         raise StepforwardError(
             f"{source.name} is quantized already ({source.bits})",
             "leave out bits, calibration and wide, or give the float model",

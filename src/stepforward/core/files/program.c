@@ -145,7 +145,7 @@ static sf_status check_tensor(const sf_program* p, uint32_t index)
     if (!sfi_fits_type(t, t->zero_point))
         return SF_BAD_TENSOR;
     if (index == p->input)
-        return t->offset != -1 ? SF_BAD_TENSOR : t->dtype != SF_S8 ? SF_UNSUPPORTED : SF_OK;
+        return t->offset != -1 ? SF_BAD_TENSOR : t->dtype == SF_S16 && t->zero_point != 0 ? SF_UNSUPPORTED : SF_OK;
     return t->offset >= 0 && t->offset % 8 == 0 && (int64_t)t->offset + t->bytes <= (int64_t)p->arena_bytes
                ? SF_OK
                : SF_BAD_TENSOR;

@@ -24,7 +24,7 @@ static int last_fits(const sf_plan* plan, const sf_program* program)
     if (op->kind != SFI_FULLY_CONNECTED && op->kind != SFI_CONV)
         return 0;
     const sf_tensor *x = sfi_input(program, op, 0), *y = sfi_output(program, op);
-    if ((int64_t)x->elements * y->elements != program->tensors[op->weight].elements ||
+    if (x->dtype != SF_S8 || (int64_t)x->elements * y->elements != program->tensors[op->weight].elements ||
         sfi_output_index(program, op) != (int32_t)program->output)
         return 0;
     if (op->kind == SFI_CONV) {

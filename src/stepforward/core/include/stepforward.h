@@ -137,7 +137,7 @@ typedef struct sf_program {
     uint32_t arena_bytes; /* activations of one sample */
     uint32_t cut;         /* leading operators that no perturbation touches */
     uint32_t classes;     /* elements of the output tensor */
-    uint32_t input_bytes; /* bytes of one sample, s8 */
+    uint32_t input_bytes; /* bytes of one sample: s8, or s16 at an even address */
     uint32_t unknown;     /* 0, or after SF_UNKNOWN the lowest bit of the features that this code does not know */
 } sf_program;
 

@@ -53,3 +53,9 @@ int sfi_reads_bytes(const sf_program* p, const sf_op* op)
             return 0;
     return 1;
 }
+
+int sfi_reads_words(const sf_program* p, const sf_op* op, int64_t length)
+{
+    const sf_tensor* in = sfi_input(p, op, 0);
+    return in->dtype == SF_S16 ? in->zero_point == 0 && length <= SFI_MAX_WORDS : sfi_reads_bytes(p, op);
+}

@@ -8,6 +8,7 @@
 #include "stepforward.h"
 
 #define SFI_MAX_LENGTH ((int64_t)1 << 22) /* products of one sum: |acc| < 2^22 * 2^15 * 2^8 + 2^31 < 2^46 */
+#define SFI_MAX_WORDS ((int64_t)1 << 15)  /* the same of inputs of 16 bits: |acc| < 2^15 * 2^15 * 2^15 + 2^31 < 2^46 */
 
 SFI_INLINE int sfi_within(int64_t v, int64_t lo, int64_t hi) { return v >= lo && v <= hi; }
 
@@ -41,5 +42,8 @@ int sfi_parameters_fit(const sf_program* p, const sf_op* op, int64_t rows, int64
 
 /* Whether all inputs are s8. */
 int sfi_reads_bytes(const sf_program* p, const sf_op* op);
+
+/* The same, or whether the one input is s16 with zero point 0, and sums of `length` products stay inside 46 bits. */
+int sfi_reads_words(const sf_program* p, const sf_op* op, int64_t length);
 
 #endif

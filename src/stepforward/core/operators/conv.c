@@ -20,7 +20,10 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
-    return sfi_checked(sfi_has_parameters(op, SFI_WINDOW_WORDS + 1) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    if (!sfi_has_parameters(op, SFI_WINDOW_WORDS + 1) || !fits(p, op, in, out))
+        return SF_BAD_OPERATOR;
+    const sf_tensor* weight = p->tensors + op->weight;
+    return sfi_checked(1, sfi_reads_words(p, op, weight->elements / weight->dims[0]));
 }
 
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,

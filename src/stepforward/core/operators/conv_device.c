@@ -16,6 +16,8 @@ typedef struct geometry {
     int32_t in_h, in_w, in_c, zero;
     int32_t group_in; /* channels of a patch */
     int32_t joined;   /* the taps of a kernel row lie side by side in the input */
+    int words;        /* inputs have 16 bits */
+    size_t pixel;     /* bytes of all channels of an input position */
     size_t line;      /* bytes of an input row */
 } geometry;
 
@@ -32,8 +34,9 @@ SFI_INLINE void gather_row(const geometry* g, const sfi_widening* inside, const 
     const size_t c = inside->out_step;
     if (h->first > 0)
         sfi_fill(out, 0, (size_t)h->first * c * sizeof *out);
-    sfi_widen_runs(inside, line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->w->dilation_w) * g->in_c,
-                   out + (size_t)h->first * c);
+    sfi_take_runs(inside, g->words,
+                  line + ((ptrdiff_t)h->origin + h->first * (ptrdiff_t)g->w->dilation_w) * (ptrdiff_t)g->pixel,
+                  out + (size_t)h->first * c);
     if (h->last < g->w->kernel_w)
         sfi_fill(out + (size_t)h->last * c, 0, (size_t)(g->w->kernel_w - h->last) * c * sizeof *out);
 }
@@ -43,7 +46,7 @@ static sfi_widening inside_of(const geometry* g, const span* h, size_t channels)
 {
     const uint32_t taps = (uint32_t)(h->last - h->first);
     const int joined = g->joined && channels == (size_t)g->in_c;
-    const sfi_widening inside = {(size_t)g->w->dilation_w * (size_t)g->in_c, channels, joined ? 1 : taps,
+    const sfi_widening inside = {(size_t)g->w->dilation_w * g->pixel, channels, joined ? 1 : taps,
                                  joined ? taps * (uint32_t)channels : (uint32_t)channels, g->zero};
     return inside;
 }
@@ -68,17 +71,17 @@ static void run_windows(const sfi_call* call, const geometry* g, const sfi_devic
 {
     const sfi_window* w = g->w;
     const size_t out_c = (size_t)call->out->dims[2], c = (size_t)g->group_in;
-    const ptrdiff_t step = (ptrdiff_t)w->stride_w * g->in_c;
+    const ptrdiff_t step = (ptrdiff_t)w->stride_w * (ptrdiff_t)g->pixel;
     const sfi_widening whole = {(size_t)w->dilation_h * g->line, (size_t)w->kernel_w * c, (uint32_t)w->kernel_h,
                                 (uint32_t)w->kernel_w * (uint32_t)c, g->zero};
     for (int32_t oy = 0; oy < call->out->dims[0]; oy++) {
         span v = {oy * w->stride_h - w->pad_top, 0, 0}, h = {-w->pad_left, 0, 0};
         sfi_taps(v.origin, w->dilation_h, w->kernel_h, g->in_h, &v.first, &v.last);
         const int32_t inside = g->joined && v.last - v.first == w->kernel_h ? g->in_w - w->kernel_w : -1;
-        ptrdiff_t from = v.origin * (ptrdiff_t)g->line + h.origin * (ptrdiff_t)g->in_c;
+        ptrdiff_t from = v.origin * (ptrdiff_t)g->line + h.origin * (ptrdiff_t)g->pixel;
         for (int32_t ox = 0; ox < call->out->dims[1]; ox++, at += out_c, h.origin += w->stride_w, from += step) {
             if (h.origin >= 0 && h.origin <= inside) {
-                sfi_widen_runs(&whole, x + from, tile->patch);
+                sfi_take_runs(&whole, g->words, x + from, tile->patch);
             } else {
                 sfi_taps(h.origin, w->dilation_w, w->kernel_w, g->in_w, &h.first, &h.last);
                 gather(g, x, &v, &h, tile->patch);
@@ -94,8 +97,8 @@ static void run_points(const sfi_call* call, const geometry* g, const sfi_device
     const size_t positions = (size_t)g->in_h * (size_t)g->in_w, in_c = (size_t)g->in_c,
                  out_c = (size_t)call->out->dims[2];
     const sfi_widening one = {0, 0, 1, (uint32_t)in_c, g->zero};
-    for (size_t p = 0; p < positions; p++, x += in_c, at += out_c) {
-        sfi_widen_runs(&one, x, tile->patch);
+    for (size_t p = 0; p < positions; p++, x += g->pixel, at += out_c) {
+        sfi_take_runs(&one, g->words, x, tile->patch);
         sfi_device_tile_multiply(tile, call->y, at);
     }
 }
@@ -107,9 +110,9 @@ static void run_rows(const sfi_call* call, const geometry* g, const sfi_device_t
     const sfi_window* w = g->w;
     const int points = w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 &&
                        g->group_in == g->in_c && (w->pad_top | w->pad_left | w->pad_bottom | w->pad_right) == 0;
-    const int8_t* x = (const int8_t*)call->x + channel;
+    const int8_t* x = (const int8_t*)call->x + (g->words ? 2 * channel : channel);
     size_t at = first_row;
-    for (uint32_t s = 0; s < call->n; s++, x += call->in->elements, at += (size_t)call->out->elements)
+    for (uint32_t s = 0; s < call->n; s++, x += call->in->bytes, at += (size_t)call->out->elements)
         (points ? run_points : run_windows)(call, g, tile, x, at);
     sfi_counts_close(&tile->rows, call, first_row, fresh, tile->count);
 }
@@ -137,13 +140,17 @@ static void add_piece(const geometry* g, const sfi_device_tile* tile, const sf_t
         span h = {-w->pad_left, 0, 0};
         for (int32_t ox = 0; ox < out->dims[1]; ox++, h.origin += w->stride_w) {
             if (h.origin >= 0 && h.origin < room) {
-                sfi_widen_runs(&whole, line + (size_t)h.origin * (size_t)g->in_c, tile->patch);
+                sfi_take_runs(&whole, g->words, line + (size_t)h.origin * g->pixel, tile->patch);
             } else {
                 sfi_taps(h.origin, w->dilation_w, w->kernel_w, g->in_w, &h.first, &h.last);
                 if (h.first == h.last)
                     continue;
                 const sfi_widening inside = inside_of(g, &h, p->count);
                 gather_row(g, &inside, line, &h, tile->patch);
+            }
+            if (g->words) {
+                sfi_dot_rows_words(tile->words, tile->stride, tile->patch, tile->stride, sums[ox]);
+                continue;
             }
             if (tile->stride > SFI_BLOCK) {
                 sfi_dot_rows_wide(tile->words, tile->stride, tile->patch, tile->stride, sums[ox]);
@@ -173,7 +180,7 @@ static void run_pieces(const sfi_call* call, const geometry* g, sfi_device_tile*
                                          (uint32_t)w->kernel_w, c};
             sfi_device_tile_stage_columns(tile, call, first_row, count, &columns);
             tile->patch[tile->stride - 1] = 0; /* stays so where the number of columns is odd */
-            add_piece(g, tile, call->out, &p, x + p.first, sums);
+            add_piece(g, tile, call->out, &p, x + (g->words ? 2 * p.first : p.first), sums);
         }
     for (size_t i = 0; i < positions; i++)
         sfi_rows_finish_wide(&tile->rows, sums[i], count, call->y, at + i * (size_t)call->out->dims[2]);
@@ -214,6 +221,7 @@ void sfi_conv_device(const sfi_call* call)
     const uint32_t groups = sfi_groups(call->pass->program, call->op), rows = (uint32_t)out->dims[2] / groups;
     const size_t positions = (size_t)out->dims[0] * (size_t)out->dims[1];
     const int32_t group_in = in->dims[2] / (int32_t)groups;
+    const size_t pixel = (size_t)in->dims[2] * (in->dtype == SF_S16 ? 2 : 1);
     const geometry g = {w,
                         in->dims[0],
                         in->dims[1],
@@ -221,12 +229,15 @@ void sfi_conv_device(const sfi_call* call)
                         in->zero_point,
                         group_in,
                         groups == 1 && w->dilation_w == 1,
-                        (size_t)in->dims[1] * (size_t)in->dims[2]};
+                        in->dtype == SF_S16,
+                        pixel,
+                        (size_t)in->dims[1] * pixel};
     const uint32_t length = (uint32_t)(w->kernel_h * w->kernel_w * group_in);
     const int in_place = sfi_device_in_place(call, rows, length);
     sfi_device_tile tile;
     if ((in_place ? sfi_device_patch_bytes(length) : sfi_device_tile_bytes(length)) <= call->work_bytes) {
         sfi_device_tile_open(&tile, call->work, length);
+        tile.words_in = g.words;
         for (uint32_t group = 0, count; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
                 const uint32_t first = sfi_device_group(group * rows, r, rows, in_place, &count);
@@ -245,8 +256,8 @@ void sfi_conv_device(const sfi_call* call)
         for (uint32_t group = 0; group < groups; group++)
             for (uint32_t r = 0; r < rows; r += SF_DEVICE_ROWS) {
                 const uint32_t first = sfi_device_group(group * rows, r, rows, 0, &count);
-                const int8_t* x =
-                    (const int8_t*)call->x + (size_t)s * (size_t)in->elements + (size_t)group * (size_t)group_in;
+                const int8_t* x = (const int8_t*)call->x + (size_t)s * (size_t)in->bytes +
+                                  (size_t)group * (size_t)group_in * (g.words ? 2 : 1);
                 run_pieces(call, &g, &tile, channels, first, count, x, (size_t)s * (size_t)out->elements + first, sums);
             }
 }

@@ -15,7 +15,7 @@ static int fits(const sf_program* p, const sf_op* op, const sf_tensor* in, const
 static sf_status check(const sf_program* p, const sf_op* op)
 {
     const sf_tensor *in = sfi_input(p, op, 0), *out = sfi_output(p, op);
-    return sfi_checked(sfi_has_parameters(op, 0) && fits(p, op, in, out), sfi_reads_bytes(p, op));
+    return sfi_checked(sfi_has_parameters(op, 0) && fits(p, op, in, out), sfi_reads_words(p, op, in->elements));
 }
 
 static uint64_t work(const sfi_kernels* kernels, const sf_program* program, const sf_op* op, uint32_t row_tile,

@@ -19,6 +19,7 @@
 typedef struct sample {
     const sfi_call* call;
     const int8_t* x;
+    int words; /* inputs have 16 bits */
     size_t at; /* its first output */
     uint32_t rows, length;
 } sample;
@@ -36,7 +37,13 @@ uint64_t sfi_fully_connected_device_bytes(const sf_program* program, const sf_op
 static void widen(const sample* s, uint32_t first, uint32_t count, int16_t* out)
 {
     const sfi_widening run = {0, 0, 1, count, s->call->in->zero_point};
-    sfi_widen_runs(&run, s->x + first, out);
+    sfi_take_runs(&run, s->words, s->x + (s->words ? 2 * (size_t)first : first), out);
+}
+
+static void add_products(const sample* s, const int16_t* w, size_t stride, const int16_t* x, uint32_t count,
+                         int64_t* sum)
+{
+    (s->words ? sfi_dot_rows_words : sfi_dot_rows_wide)(w, stride, x, count, sum);
 }
 
 /* Scales of four rows from first_row on; 1 if their rounding terms leave room in 32 bits (see below). */
@@ -75,7 +82,7 @@ static void run_stored(const sample* s, sfi_rows* rows, const int16_t* w, const 
         if (call->op->rescale_count != 1)
             fits = take_scales(rows, call, first);
         rows->bias = (int32_t*)(uintptr_t)(bias + first); /* only read from here on */
-        if (s->length <= SFI_BLOCK) {
+        if (s->length <= SFI_BLOCK && !s->words) {
             int32_t acc[SF_DEVICE_ROWS];
             sfi_dot_rows(words, s->length, x, s->length, acc);
             if (fits && are_small(acc, rows->bias)) {
@@ -83,7 +90,7 @@ static void run_stored(const sample* s, sfi_rows* rows, const int16_t* w, const 
                 continue;
             }
         }
-        sfi_rows_multiply_wide(rows, words, s->length, x, s->length, SF_DEVICE_ROWS, call->y, s->at + first);
+        sfi_rows_multiply_wide(rows, words, s->length, x, s->length, SF_DEVICE_ROWS, s->words, call->y, s->at + first);
     }
 }
 
@@ -106,7 +113,7 @@ static void run_stored_pieces(const sample* s, sfi_rows* rows, const int16_t* w,
             widen(s, k, count, x);
             for (uint32_t i = r; i < end; i += SF_DEVICE_ROWS) {
                 const size_t first = sfi_device_group(0, i, s->rows, 1, &unused);
-                sfi_dot_rows_wide(w + first * s->length + k, s->length, x, count, sums[(i - r) / SF_DEVICE_ROWS]);
+                add_products(s, w + first * s->length + k, s->length, x, count, sums[(i - r) / SF_DEVICE_ROWS]);
             }
         }
         for (uint32_t i = r; i < end; i += SF_DEVICE_ROWS) {
@@ -138,7 +145,7 @@ static void run_columns(const sample* s)
             if (size % 2 == 1)
                 tile.patch[size] = 0;
             sfi_device_tile_stage_columns(&tile, call, r, count, &columns);
-            sfi_dot_rows_wide(tile.words, tile.stride, tile.patch, tile.stride, sum);
+            add_products(s, tile.words, tile.stride, tile.patch, tile.stride, sum);
         }
         sfi_rows_finish_wide(&tile.rows, sum, count, call->y, s->at + r);
         sfi_counts_close(&tile.rows, call, r, 0, count);
@@ -158,6 +165,7 @@ static void run(const sample* s)
         return;
     }
     sfi_device_tile_open(&tile, call->work, fits ? s->length : 0);
+    tile.words_in = s->words;
     if (fits)
         widen(s, 0, s->length, tile.patch);
     if (in_place && bias != NULL) {
@@ -184,7 +192,8 @@ static void run(const sample* s)
 
 void sfi_fully_connected_device(const sfi_call* call)
 {
-    sample s = {call, (const int8_t*)call->x, 0, (uint32_t)call->out->elements, (uint32_t)call->in->elements};
-    for (uint32_t i = 0; i < call->n; i++, s.x += s.length, s.at += s.rows)
+    sample s = {call, (const int8_t*)call->x,        call->in->dtype == SF_S16,
+                0,    (uint32_t)call->out->elements, (uint32_t)call->in->elements};
+    for (uint32_t i = 0; i < call->n; i++, s.x += call->in->bytes, s.at += s.rows)
         run(&s);
 }

@@ -76,7 +76,8 @@ static sf_status check_pointers(const sfi_pass* pass, const sf_scratch* scratch,
     const void* weights = pass->weights;
     if (pass->program == NULL || weights == NULL || scratch == NULL || scratch->memory == NULL || x == NULL)
         return SF_BAD_ARGUMENT;
-    if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0)
+    const uintptr_t words = pass->program->tensors[pass->program->input].dtype == SF_S16;
+    if (((uintptr_t)weights & 3u) != 0 || ((uintptr_t)scratch->memory & 7u) != 0 || ((uintptr_t)x & words) != 0)
         return SF_MISALIGNED;
     return SF_OK;
 }

@@ -26,6 +26,17 @@ typedef struct sfi_widening {
 } sfi_widening;
 void sfi_widen_runs(const sfi_widening* how, const int8_t* x, int16_t* out);
 
+/* The same of words of 16 bits, which are as they should be; x_step counts bytes there, too. */
+void sfi_copy_runs(const sfi_widening* how, const int8_t* x, int16_t* out);
+
+SFI_INLINE void sfi_take_runs(const sfi_widening* how, int words, const int8_t* x, int16_t* out)
+{
+    if (words)
+        sfi_copy_runs(how, x, out);
+    else
+        sfi_widen_runs(how, x, out);
+}
+
 /* sfi_requantize(), for any accumulator of the contract. Helium's SQRSHRL is its rounding shift, on a pair of
  * registers: |acc*mult| < 2^62, so it never saturates. */
 SFI_INLINE int32_t sfi_requantize_wide(int64_t acc, int32_t mult, int32_t shift, int32_t zero_point, int32_t lo,
@@ -76,6 +87,7 @@ typedef struct sfi_device_tile {
     uint32_t length;      /* columns */
     uint32_t stride;      /* the next even number; what lies between is zero */
     uint32_t count;       /* rows in use */
+    int words_in;         /* the patch holds inputs of 16 bits */
 } sfi_device_tile;
 
 /* Bytes of a tile of `length` columns, and of one that only reads weights in place. */
@@ -118,9 +130,12 @@ void sfi_device_tile_stage_columns(sfi_device_tile* tile, const sfi_call* call, 
 /* sum[r] += the dot product of row r, stride columns from w on, with x. count is even. */
 void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS]);
 
+/* The same with any words for x: two products are enough to leave 32 bits. */
+void sfi_dot_rows_words(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS]);
+
 /* `count` outputs to y[at ..] in 64 bits: four rows, stride columns apart, times x, both of `length`. Apart from the
  * case of 32 bits, which so saves none of the registers that this one needs. */
 void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length,
-                            uint32_t count, void* y, size_t at);
+                            uint32_t count, int words_in, void* y, size_t at);
 
 #endif

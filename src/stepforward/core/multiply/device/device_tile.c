@@ -29,6 +29,7 @@ void sfi_device_tile_open(sfi_device_tile* tile, void* memory, uint32_t length)
     tile->length = length;
     tile->stride = (length + 1) / 2 * 2;
     tile->rows.counts = NULL;
+    tile->words_in = 0;
     tile->patch = (int16_t*)(void*)sfi_rows_carve(&tile->rows, (uint8_t*)memory, SF_DEVICE_ROWS);
     tile->staged = tile->patch + tile->stride;
     sfi_fill(tile->patch, 0, tile->stride * sizeof *tile->patch);
@@ -124,7 +125,7 @@ void sfi_device_tile_stage(sfi_device_tile* tile, const sfi_call* call, uint32_t
         stage(tile, call, first_row, count);
         tile->words = tile->staged;
     }
-    if (uses <= FEW_USES) {
+    if (uses <= FEW_USES || tile->words_in) {
         sfi_device_rows_open(&tile->rows, call, first_row, count);
         return;
     }
@@ -150,8 +151,8 @@ void sfi_device_tile_multiply(const sfi_device_tile* tile, void* y, size_t at)
         if (tile->rows.counts != NULL && tile->rows.counts->narrow)
             multiply_counted(tile, y, at);
         else
-            sfi_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count, y,
-                                   at);
+            sfi_rows_multiply_wide(&tile->rows, tile->words, tile->stride, tile->patch, tile->stride, tile->count,
+                                   tile->words_in, y, at);
         return;
     }
     int32_t acc[SF_DEVICE_ROWS];
@@ -170,11 +171,24 @@ void sfi_dot_rows_wide(const int16_t* w, size_t stride, const int16_t* x, uint32
     }
 }
 
+void sfi_dot_rows_words(const int16_t* w, size_t stride, const int16_t* x, uint32_t count, int64_t sum[SF_DEVICE_ROWS])
+{
+    for (uint32_t r = 0; r < SF_DEVICE_ROWS; r++, w += stride)
+        for (uint32_t k = 0; k < count; k++)
+            sum[r] += (int64_t)w[k] * x[k];
+}
+
+void sfi_copy_runs(const sfi_widening* how, const int8_t* x, int16_t* out)
+{
+    for (uint32_t run = 0; run < how->runs; run++)
+        sfi_copy(out + run * how->out_step, x + run * how->x_step, how->count * sizeof *out);
+}
+
 void sfi_rows_multiply_wide(const sfi_rows* rows, const int16_t* w, size_t stride, const int16_t* x, uint32_t length,
-                            uint32_t count, void* y, size_t at)
+                            uint32_t count, int words_in, void* y, size_t at)
 {
     int64_t sum[SF_DEVICE_ROWS] = {0};
-    sfi_dot_rows_wide(w, stride, x, length, sum);
+    (words_in ? sfi_dot_rows_words : sfi_dot_rows_wide)(w, stride, x, length, sum);
     sfi_rows_finish_wide(rows, sum, count, y, at);
 }
 

@@ -29,15 +29,17 @@ static uint32_t suits_winograd(const sfi_bands* g, uint32_t rows)
 }
 
 /* Patches must begin with a word of the band. */
-void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows)
+void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
+                      uint32_t rows)
 {
     g->bytes = g->flip = 0;
-    if (weight->dtype != SF_S16) {
+    g->size = in->dtype == SF_S16 ? 2 : 1;
+    if (weight->dtype != SF_S16 && g->size == 1) {
         const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
         g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SFI_BYTE_PRODUCTS;
         g->flip = kernels->byte_flip;
     }
-    g->winograd = !g->bytes && suits_winograd(g, rows);
+    g->winograd = !g->bytes && g->size == 1 && suits_winograd(g, rows);
 }
 
 static uint32_t segments(const sfi_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
@@ -71,11 +73,16 @@ static uint32_t band_rows(const sfi_bands* g)
 
 /* The band, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
  * and with Winograd's tiles the position that would follow the last. */
-static uint64_t band_bytes(const sfi_bands* g)
+static uint64_t one_band_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
     return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
 }
+
+static uint64_t band_bytes(const sfi_bands* g) { return g->size * one_band_bytes(g); }
+
+/* Words from a place in the band of high bytes to the same place in that of low bytes. */
+static size_t to_low(const sfi_bands* g) { return (size_t)one_band_bytes(g) / sizeof(int16_t); }
 
 uint64_t sfi_bands_bytes(const sfi_bands* g, uint32_t row_tile, uint32_t rows)
 {
@@ -83,10 +90,22 @@ uint64_t sfi_bands_bytes(const sfi_bands* g, uint32_t row_tile, uint32_t rows)
     return sfi_host_tile_bytes(row_tile, &of) + band_bytes(g) + SFI_GAP;
 }
 
+/* x = 256 * high + low, -128 <= high < 128, 0 <= low < 256. */
+SFI_INLINE void put_words(const sfi_bands* g, const int16_t* x, size_t count, int16_t* band)
+{
+    int16_t* low = band + to_low(g);
+    for (size_t i = 0; i < count; i++) {
+        band[i] = (int16_t)(x[i] >> 8);
+        low[i] = (int16_t)(x[i] & 255);
+    }
+}
+
 /* `count` elements of the input into the band from word `at` on. */
 SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, int16_t* band)
 {
-    if (!g->bytes)
+    if (g->size == 2)
+        put_words(g, (const int16_t*)(const void*)x, count, band);
+    else if (!g->bytes)
         sfi_widen(x, (int32_t)count, g->zero, band);
     else if (g->flip == 0)
         sfi_copy(band, x, count);
@@ -102,6 +121,8 @@ SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* band)
         sfi_fill(band, (int32_t)((uint8_t)g->zero ^ g->flip), count);
     else
         sfi_fill(band, 0, count * sizeof *band);
+    if (g->size == 2)
+        sfi_fill(band + to_low(g), 0, count * sizeof *band);
 }
 
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
@@ -115,7 +136,7 @@ SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
         put(g, line, (size_t)inside * c, out + left * column);
     else
         for (uint32_t i = 0; i < inside; i++)
-            put(g, line + (size_t)i * g->in_c, c, out + (left + i) * column);
+            put(g, line + (size_t)i * g->in_c * g->size, c, out + (left + i) * column);
     put_padding(g, (size_t)(g->width - left - inside) * c, out + (left + inside) * column);
 }
 
@@ -132,11 +153,11 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
         put_padding(g, (size_t)(first - top) * line, band);
     band += (size_t)(first - top) * step;
     if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
-        put(g, x + (size_t)first * from, (size_t)(last - first) * from, band);
+        put(g, x + (size_t)first * from * g->size, (size_t)(last - first) * from, band);
         band += (size_t)(last - first) * step;
     } else {
         for (int64_t y = first; y < last; y++, band += step)
-            put_line(g, x + (size_t)y * from, band);
+            put_line(g, x + (size_t)y * from * g->size, band);
     }
     if (last < end)
         put_padding(g, (size_t)(end - last) * line, band);
@@ -188,6 +209,7 @@ static int16_t* open_tile(sfi_host_tile* tile, const sfi_bands* g, const sfi_cal
     const sfi_host_shape of = shape(g, rows);
     uint8_t* end = sfi_host_tile_open(tile, call->pass->kernels, call->work,
                                       tile_rows(call->row_tile, call->packed != NULL, rows), &of);
+    tile->low = g->size == 2 ? to_low(g) : 0;
     for (uint32_t s = 0; s < segments(g); s++)
         tile->offsets[s] = g->joined
                                ? s * g->dilation_h * line
@@ -225,9 +247,9 @@ static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile*
                         const stretch* rows, uint32_t out_c)
 {
     const uint32_t most = band_rows(g);
-    const int8_t* x = (const int8_t*)call->x + (size_t)rows->group * g->group_in;
+    const int8_t* x = (const int8_t*)call->x + (size_t)rows->group * g->group_in * g->size;
     size_t at = 0;
-    for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c)
+    for (uint32_t s = 0; s < g->samples; s++, x += (size_t)g->in_h * g->in_w * g->in_c * g->size)
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
             some = sfi_min_u32(most, g->out_h - oy);

@@ -16,6 +16,7 @@ typedef struct sfi_bands {
     uint32_t bytes;    /* 8-bit weights meet a band of bytes, two to a word of it, instead of s16 */
     uint32_t flip;     /* of bytes: the band holds x ^ flip */
     uint32_t winograd; /* output rows come in twos, and tiles of four outputs take their products together */
+    uint32_t size;     /* bytes of an input: 1, or 2, whose high and low bytes fill two bands, one after the other */
     int32_t zero;
 } sfi_bands;
 
@@ -23,7 +24,8 @@ typedef struct sfi_bands {
 void sfi_bands_rows_only(sfi_bands* bands, uint32_t rows, uint32_t length);
 
 /* The last to be filled in: what the words of the band are, and whether tiles are Winograd's. rows: of one group. */
-void sfi_bands_choose(sfi_bands* bands, const sfi_kernels* kernels, const sf_tensor* weight, uint32_t rows);
+void sfi_bands_choose(sfi_bands* bands, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
+                      uint32_t rows);
 
 /* Working memory for rows of one group; packed memory; packing one tile; running all of it. out_c: rows of all groups.
  */

@@ -87,6 +87,23 @@ static void widen_sums(const sfi_host_tile* t, sfi_block* b, const sfi_eight* ei
         }
 }
 
+static void add_panels(const sfi_host_tile* t, const sfi_block* b, const int16_t* const* patches, int64_t* acc)
+{
+    for (uint32_t row = 0; row < t->count; row += SFI_PANEL)
+        add_panel(t, patches, t->words + row / SFI_PANEL * b->panel, acc + row);
+}
+
+/* Sums with the low bytes of the inputs join 256 times those with the high ones. */
+static void add_low(const sfi_host_tile* t, const sfi_block* b, const sfi_eight* eight, int64_t* acc)
+{
+    const int16_t* low[SFI_BLOCK_PATCHES];
+    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+        low[p] = eight->patches[p] + t->low;
+    for (size_t i = 0; i < (size_t)SFI_BLOCK_PATCHES * t->capacity; i++)
+        acc[i] *= 256;
+    add_panels(t, b, low, acc);
+}
+
 static void multiply_wide(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, void* y)
 {
     int64_t* acc = (int64_t*)t->acc;
@@ -94,8 +111,9 @@ static void multiply_wide(const sfi_host_tile* t, sfi_block* b, const sfi_eight*
         widen_sums(t, b, eight, acc);
     } else {
         sfi_fill(acc, 0, (size_t)SFI_BLOCK_PATCHES * t->capacity * sizeof *acc);
-        for (uint32_t row = 0; row < t->count; row += SFI_PANEL)
-            add_panel(t, eight->patches, t->words + row / SFI_PANEL * b->panel, acc + row);
+        add_panels(t, b, eight->patches, acc);
+        if (t->low != 0)
+            add_low(t, b, eight, acc);
     }
     for (uint32_t p = 0; p < eight->count; p++)
         sfi_rows_wide(&t->rows, acc + (size_t)p * t->capacity, t->capacity, t->count, 1, y, eight->at[p], 0);
@@ -107,11 +125,11 @@ static void multiply_plain(const sfi_host_tile* t, const sfi_grid* grid, void* y
     sfi_block b = {t->words, sfi_host_panel_words(t), t->offsets, t->segments, t->pairs};
     sfi_cursor cursor = sfi_grid_start(grid);
     sfi_eight eight;
-    if (t->rows.fused && (t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot) != NULL)
+    if (t->rows.fused && t->low == 0 && (t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot) != NULL)
         multiply_fused(t, &b, grid, (int8_t*)y);
     else
         while (sfi_grid_next(&cursor, &eight)) {
-            if (t->rows.narrow)
+            if (t->rows.narrow && t->low == 0)
                 multiply_narrow(t, &b, &eight, y);
             else
                 multiply_wide(t, &b, &eight, y);

@@ -99,6 +99,7 @@ uint8_t* sfi_host_tile_open(sfi_host_tile* t, const sfi_kernels* kernels, void* 
     t->acc = sfi_room(&at, acc_bytes(t));
     t->offsets = sfi_room(&at, offset_bytes(t));
     t->kernels = kernels;
+    t->low = 0;
     sfi_host_tile_point(t, t->spare);
     return at;
 }

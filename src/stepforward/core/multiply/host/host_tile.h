@@ -17,6 +17,7 @@ typedef struct sfi_host_tile {
     int16_t* points;              /* winograd: transformed inputs, or weights on their way into words */
     void* acc;                    /* int32 or int64, [SFI_BLOCK_PATCHES][capacity] */
     size_t* offsets;              /* [segments] */
+    size_t low;                   /* words on to the band of low bytes, where inputs have 16 bits; else 0 */
     uint32_t segments, segment;   /* elements of a segment */
     uint32_t pairs;
     uint32_t capacity;
