@@ -214,7 +214,7 @@ def tokens_run(steps: int = 200) -> Run:
 
 
 def recurrent_run(steps: int = 200) -> Run:
-    """A GRU and an LSTM."""
+    """A GRU, an LSTM and a plain RNN."""
     program = step_network()
     settings = replace(ONE_DIRECTION, steps=steps)
     return _run(

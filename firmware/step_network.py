@@ -1,4 +1,5 @@
-"""A recurrent network, small: a GRU over nine steps, an LSTM over its states from the last to the first, logits."""
+"""A recurrent network, small: a GRU over nine steps, an LSTM over its states from the last to the
+first, a plain RNN over these, logits."""
 
 import numpy as np
 from small_network import NetworkBuilder, numbers
@@ -17,6 +18,7 @@ def step_network() -> Program:
     net = NetworkBuilder(STEP_SHAPE)
     states = _recurrent(net, 0, "gru", reset_after=False)
     states = _recurrent(net, states, "lstm", reverse=True)
+    states = _recurrent(net, states, "rnn")
     net.weighted("fully_connected", states, (4,), (4, STEPS * HIDDEN), "s16", y_scale=1 / 8192, out="s16")
     return net.program("a recurrent network on a microcontroller")
 
