@@ -113,7 +113,7 @@ class Settings:
         **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
         decides=True,
         by_engine={INTEGERS: 1000, GRADIENTS: 400},
-        curved=240,
+        curved=120,
         basic=True,
     )
     most_steps: int = _row(

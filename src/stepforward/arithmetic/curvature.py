@@ -21,6 +21,10 @@ UNITS = 16
 SHARE_BITS = 14
 """Fraction bits of a softmax."""
 
+SMOOTHING = 3
+"""Curvature is that of shares which are one over so many powers of two of the way to equal ones: samples that the network
+is sure of have next to no slope, and would have no curvature either, and steps would grow as the loss falls."""
+
 DAMPING = 3
 """Of the mean curvature along a direction, one over so many powers of two is added to that along each."""
 
@@ -46,9 +50,10 @@ def sums(
     shares = found.copy()
     shares[np.arange(len(labels)), labels] += 1 << SHARE_BITS
     change = clamp(moved.astype(np.int64) - plain.astype(np.int64), -32767, 32767)
-    mean = ((shares * change).sum(axis=2, keepdims=True) + (1 << SHARE_BITS - 1)) >> SHARE_BITS
+    smooth = shares - (shares >> SMOOTHING) + (1 << SHARE_BITS >> SMOOTHING) // plain.shape[1]
+    mean = ((smooth * change).sum(axis=2, keepdims=True) + (1 << SHARE_BITS - 1)) >> SHARE_BITS
     about = change - mean
-    weighed = shares * about
+    weighed = smooth * about
     m = len(moved)
     curvatures = np.array(
         [[int((weighed[i] * about[j]).sum()) for j in range(m)] for i in range(m)], dtype=np.int64

@@ -5,6 +5,7 @@
 #include "losses/cross_entropy.h"
 
 #define SHARE_BITS 14u
+#define SMOOTHING 3u
 #define DAMPING 3u
 #define PIVOT_BITS 24u
 #define RATIO_BITS 20u
@@ -63,6 +64,14 @@ static void shares_of(const sf_plan* plan, int32_t* logits, uint32_t classes)
         logits[c] = (int32_t)((((uint64_t)logits[c] << SHARE_BITS) + ((uint64_t)sum >> 1)) / (uint64_t)sum);
 }
 
+static int64_t weighed(const int32_t* shares, const int32_t* change, uint32_t classes)
+{
+    int64_t sum = 0;
+    for (uint32_t c = 0; c < classes; c++)
+        sum += (int64_t)shares[c] * change[c];
+    return sum;
+}
+
 static int64_t product(const int32_t* restrict shares, const int32_t* restrict a, const int32_t* restrict b,
                        uint32_t classes)
 {
@@ -83,12 +92,15 @@ void sfi_curve_add(const sf_plan* plan, const sfi_curve* curve, int32_t* logits,
         }
     shares_of(plan, logits, classes);
     for (uint32_t i = 0; i < m; i++) {
+        const int32_t* change = logits + (1 + i) * step;
+        curve->slopes[i] += weighed(logits, change, classes) - (int64_t)change[label] * ((int64_t)1 << SHARE_BITS);
+    }
+    for (uint32_t c = 0; c < classes; c++)
+        logits[c] += (int32_t)(((1u << SHARE_BITS) >> SMOOTHING) / classes) - (logits[c] >> SMOOTHING);
+    for (uint32_t i = 0; i < m; i++) {
         int32_t* change = logits + (1 + i) * step;
-        int64_t sum = 0;
-        for (uint32_t c = 0; c < classes; c++)
-            sum += (int64_t)logits[c] * change[c];
-        curve->slopes[i] += sum - (int64_t)change[label] * ((int64_t)1 << SHARE_BITS);
-        const int32_t mean = (int32_t)((sum + ((int64_t)1 << (SHARE_BITS - 1))) >> SHARE_BITS);
+        const int64_t half = (int64_t)1 << (SHARE_BITS - 1);
+        const int32_t mean = (int32_t)((weighed(logits, change, classes) + half) >> SHARE_BITS);
         for (uint32_t c = 0; c < classes; c++)
             change[c] -= mean;
     }
