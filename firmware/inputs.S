@@ -7,6 +7,7 @@
     run fractions
     run together
     run graded
+    run curved
     run masked
     run sampled
     run salient

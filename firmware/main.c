@@ -41,6 +41,7 @@ DECLARE_RUN(momentum);
 DECLARE_RUN(fractions);
 DECLARE_RUN(together);
 DECLARE_RUN(graded);
+DECLARE_RUN(curved);
 DECLARE_RUN(masked);
 DECLARE_RUN(sampled);
 DECLARE_RUN(salient);
@@ -56,10 +57,10 @@ DECLARE_RUN(long);
 DECLARE_RUN(tokens);
 DECLARE_RUN(recurrent);
 
-static const run runs[] = {RUN(plain),   RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
-                           RUN(masked),  RUN(sampled),  RUN(salient),   RUN(guided),   RUN(sharp),
-                           RUN(adam),    RUN(tail),     RUN(head),      RUN(digits),   RUN(defaults),
-                           RUN(kernels), RUN(long),     RUN(tokens),    RUN(recurrent)};
+static const run runs[] = {RUN(plain),    RUN(momentum), RUN(fractions), RUN(together), RUN(graded),
+                           RUN(curved),   RUN(masked),   RUN(sampled),   RUN(salient),  RUN(guided),
+                           RUN(sharp),    RUN(adam),     RUN(tail),      RUN(head),     RUN(digits),
+                           RUN(defaults), RUN(kernels),  RUN(long),      RUN(tokens),   RUN(recurrent)};
 
 /* All that training needs besides the program, the plan and the samples, which stay in flash. */
 static uint8_t ram[RAM_FOR_TRAINING] __attribute__((aligned(8)));

@@ -68,9 +68,9 @@ def _run(program: Program, trainable, settings: Settings, x, y) -> Run:
 
 def small_runs(steps: int = 200) -> dict[str, Run]:
     """The small network: plain sign-SPSA, two directions with momentum, a head trained after a cut by directions that
-    share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, graded
-    votes, directions of some weights alone, guided directions, a move uphill before each step, Adam, and a last layer
-    that moves by its gradient.
+    share the batch, fraction bits below its weights of 8 and 4 bits, steps that move the weights together, graded and
+    curved votes, directions of some weights alone, guided directions, a move uphill before each step, Adam, and a last
+    layer that moves by its gradient.
     """
     program = small_network()
     everything = range(program.parameter_count)
@@ -104,6 +104,10 @@ def small_runs(steps: int = 200) -> dict[str, Run]:
         "graded": (
             everything,
             _settings(steps=steps, sizes="relative", votes="graded", directions=3, seed=6, momentum=0.5),
+        ),
+        "curved": (
+            everything,
+            _settings(steps=steps, sizes="relative", votes="curved", directions=4, seed=15, tail="exact"),
         ),
         "masked": (
             everything,

@@ -11,8 +11,8 @@ from numbers import Integral, Real
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NamedTuple, get_args, get_type_hints
 
-from stepforward.arithmetic.curvature import MOST_DIRECTIONS, MOST_SAMPLES
 from stepforward.arithmetic.distributions import DISTRIBUTIONS
+from stepforward.arithmetic.limits import CURVED_DIRECTIONS, CURVED_SAMPLES
 from stepforward.errors import StepforwardError
 from stepforward.methods.table import GRADIENTS, INTEGERS, METHODS, STATISTICS
 from stepforward.network.runtimes import RUNTIMES
@@ -113,7 +113,7 @@ class Settings:
         **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
         decides=True,
         by_engine={INTEGERS: 1000, GRADIENTS: 400},
-        curved=120,
+        curved=240,
         basic=True,
     )
     most_steps: int = _row(
@@ -222,9 +222,9 @@ class Settings:
     )
     directions: int = _row(
         None,
-        "Random directions per step, 1 to 255; each costs one bit of journal, and two forward passes over its share of "
-        "the batch. More: more votes from the same passes, each on fewer "
-        "samples. With curved votes at most 32, each on the whole batch, once.",
+        "Random directions per step, 1 to 255; each costs two forward passes over its share of the batch. More: more "
+        "votes from the same passes, each on fewer samples. With curved votes at most 32, and one pass of each over "
+        "the whole batch.",
         "m",
         **_between(1, 255, "give a number from 1 to 255"),
         decides=True,
@@ -242,9 +242,9 @@ class Settings:
     votes: str = _row(
         None,
         "What is said of each direction. sign: on which side the loss is larger; graded: by how much as well, in "
-        "eighths of the running deviation and at most three of it, for 6 bits of journal a direction; curved: how far "
-        "to go, by what all directions of the step together do to the logits (Gauss-Newton among them), for 8 bits. "
-        "Curved votes learn fastest where few numbers move, such as biases.",
+        "eighths of the running deviation and at most three of it, for 6 bits of journal a direction in place of "
+        "one; curved: how far to go, by what all directions of the step together do to the logits (Gauss-Newton among "
+        "them), for 8 bits. Curved votes learn fastest where few numbers move, such as biases.",
         "NAME",
         choices=VOTES,
         decides=True,
@@ -540,7 +540,7 @@ class Settings:
             and searching
             and not (self.momentum or self.guide or self.sharpness or self.accumulate > 1)
             and self.optimizer == "sgd"
-            and (self.directions or 1) <= MOST_DIRECTIONS
+            and (self.directions or 1) <= CURVED_DIRECTIONS
         )
         return "curved" if curved else "graded"
 
@@ -560,13 +560,16 @@ class Settings:
             )
         need(self.accumulate == 1, "low_bits", self.low_bits, "give another, or votes other than curved")
         need(
-            self.directions <= MOST_DIRECTIONS,
+            self.directions <= CURVED_DIRECTIONS,
             "directions",
             self.directions,
-            f"give at most {MOST_DIRECTIONS}, or votes other than curved",
+            f"give at most {CURVED_DIRECTIONS}, or votes other than curved",
         )
         need(
-            self.batch <= MOST_SAMPLES, "batch", self.batch, f"give at most {MOST_SAMPLES} with curved votes"
+            self.batch <= CURVED_SAMPLES,
+            "batch",
+            self.batch,
+            f"give at most {CURVED_SAMPLES} with curved votes",
         )
 
     def passes(self, samples: int) -> int:

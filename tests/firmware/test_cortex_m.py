@@ -44,6 +44,8 @@ CASES = [
         ("together", 20, M4),
         ("graded", 80, M4),
         ("graded", 10, M55),
+        ("curved", 20, M4),
+        ("curved", 5, M55),
         ("fractions", 10, M55),
         ("masked", 60, M4),
         ("sampled", 60, M4),

@@ -29,6 +29,7 @@ SETTINGS = (
     {"optimizer": "adam", "momentum": 0.9},
     {"sparsity": 0.5, "mask": "magnitude"},
     {"votes": "graded", "low_bits": "fraction-2", "sizes": "relative"},
+    {"votes": "curved", "sizes": "relative"},
 )
 
 

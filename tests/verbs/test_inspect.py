@@ -34,7 +34,12 @@ def test_the_figures_of_a_small_network(task):
 def test_what_memory_buys_on_this_host(task):
     host = inspect(task.model)["host"]
     assert host["fast"]["bytes"] > host["small"]["bytes"] > 0
-    assert host["fast"]["packed_per_step"] == 2 * Settings.directions <= host["small"]["packed_per_step"]
+    assert host["fast"]["packed_per_step"] == 2 * Settings().directions <= host["small"]["packed_per_step"]
+
+
+def test_curved_votes_of_biases_have_their_own_passes_and_state(task):
+    host = inspect(task.model, train="bias")["host"]
+    assert host["batch"] == 32 and host["fast"]["packed_per_step"] == 33
 
 
 def test_a_program_file_says_the_same_as_its_model(task, tmp_path):

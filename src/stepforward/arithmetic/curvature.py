@@ -22,14 +22,11 @@ SHARE_BITS = 14
 """Fraction bits of a softmax."""
 
 SMOOTHING = 3
-"""Curvature is that of shares which are one over so many powers of two of the way to equal ones: samples that the network
+"""Curvature is that of shares one over so many powers of two of the way to equal ones: samples that the network
 is sure of have next to no slope, and would have no curvature either, and steps would grow as the loss falls."""
 
 DAMPING = 3
 """Of the mean curvature along a direction, one over so many powers of two is added to that along each."""
-
-MOST_DIRECTIONS, MOST_SAMPLES = 32, 16384
-"""The sums of so many samples have 63 bits, and so have the steps of the solution."""
 
 _PIVOT_BITS, _RATIO_BITS, _VOTE_BITS = 24, 20, 8
 _FARTHEST, _RIGHT_SIDE = 2**24, 2**32

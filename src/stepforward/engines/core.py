@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.curvature import MOST_SAMPLES
 from stepforward.arithmetic.directions import ASCENT
+from stepforward.arithmetic.limits import CURVED_SAMPLES
 from stepforward.core.bindings import (
     BAD_LABEL,
     DEVICE_ROWS,
@@ -153,9 +153,9 @@ class CoreEngine:
         if self.plan is None or self.plan.curve is None:
             raise StepforwardError("this plan has no curved votes", "make one with votes = curved")
         count = 1 + self.plan.directions
-        if len(x) > MOST_SAMPLES:
+        if len(x) > CURVED_SAMPLES:
             raise StepforwardError(
-                f"a step of curved votes takes at most {MOST_SAMPLES} samples, not {len(x)}",
+                f"a step of curved votes takes at most {CURVED_SAMPLES} samples, not {len(x)}",
                 "use a smaller batch",
             )
         self._check_room(count * len(x))

@@ -52,7 +52,7 @@ def inspect(
     """
     opened = None if _is_program(model) else open_source(model, runtime=runtime)
     program = _program(model) if opened is None else lower(opened.network())
-    settings = Settings(steps=1, sizes=sizes, runtime=runtime)
+    settings = Settings(train=train, steps=1, sizes=sizes, runtime=runtime)
     if epsilon is not None:
         settings = replace(settings, epsilon=epsilon)
     if lr is not None:
@@ -82,7 +82,7 @@ def inspect(
         "following": _following(opened, program),
         "arena_bytes": plan_arena(program).arena_bytes,
         "arena_floor_bytes": arena_floor(program),
-        "host": _host(program, plan),
+        "host": _host(program, plan, settings.batch),
         "cut": plan.first_op,
         "exact": [program.tensors[entry.tensor].name for entry in plan.trainable[len(plan.voted) :]],
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
@@ -124,11 +124,11 @@ def _granted(program: Program, trainable: Sequence[int], settings: Settings) -> 
     return found
 
 
-def _host(program: Program, plan: TrainingPlan) -> dict:
-    """What each choice of `--memory` costs on this machine, with all its threads and the default batch."""
+def _host(program: Program, plan: TrainingPlan, batch: int) -> dict:
+    """What each choice of `--memory` costs on this machine, with all its threads."""
     program, threads = training_arena(program, plan), default_threads()
     handle, _file = open_program(program)
-    batch, probes = Settings().batch, 2 * plan.directions
+    probes = 1 + plan.directions if plan.curve else 2 * plan.directions
     together = -(-batch // plan.directions) if plan.share_batch else batch
     result: dict[str, Any] = {"threads": threads, "batch": batch}
     for choice in CHOICES:
