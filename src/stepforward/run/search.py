@@ -28,8 +28,8 @@ OF_BIASES = 4
 EPSILON_OF_BIASES = 0.15
 """The usual epsilon there, in place of a twentieth: about a quantum of an output, next to which rounding is small."""
 
-OF_A_SOLUTION = 1.0
-"""How far a step of curved votes goes at first, which are lengths already: to the solution."""
+OF_A_SOLUTION = 0.5
+"""Of the way to the solution a step of curved votes goes at first: a few samples only say so much of where it is."""
 
 SHARE = 0.05
 """Of the forward passes of the run, at most."""
