@@ -378,8 +378,8 @@ static int curve_fits(const sf_plan* plan, uint32_t classes)
 {
     return plan->votes != SF_CURVED ||
            (plan->directions <= SFI_MOST_CURVED && plan->curve_mult <= 65535 && plan->curve_shift <= 47 &&
-            plan->curve_classes == classes && plan->share_batch == 0 && plan->beta == 0 && plan->decay == 0 && plan->accumulate <= 1 &&
-            plan->guide_share == 0 && plan->sharpness == 0);
+            plan->curve_classes == classes && plan->share_batch == 0 && plan->beta == 0 && plan->decay == 0 &&
+            plan->accumulate <= 1 && plan->guide_share == 0 && plan->sharpness == 0);
 }
 
 static int scaler_fits(const sf_plan* plan, const sf_scaler* s)

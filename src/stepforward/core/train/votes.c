@@ -58,7 +58,8 @@ uint32_t sfi_vote_deviation(const sf_plan* plan, const int8_t* votes)
 
 sf_status sf_votes(const sf_plan* plan, void* state, const int64_t* losses, int8_t* votes)
 {
-    if (plan == NULL || losses == NULL || votes == NULL || plan->votes == SF_CURVED || (state == NULL && plan->state_bytes > 0))
+    if (plan == NULL || losses == NULL || votes == NULL || plan->votes == SF_CURVED ||
+        (state == NULL && plan->state_bytes > 0))
         return SF_BAD_ARGUMENT;
     sfi_voting v = sfi_voting_of(plan, state);
     for (uint32_t i = 0; i < plan->directions; i++)
