@@ -8,7 +8,7 @@
 #include "train/votes.h"
 
 /* Directions whose probes share one run of the operators before the cut; their losses lie on the stack. */
-#define TOGETHER 8u
+#define TOGETHER 6u
 
 /* Losses summed over the samples from, from + stride, ...: all of them in one call, a share of them one by one, since
  * its samples do not lie together. */
@@ -77,8 +77,9 @@ static sf_status climb(sf_trainer* t, const int8_t* x, const int32_t* labels, ui
     return status;
 }
 
-/* Curved votes: every sample along every direction, so that its logits can be compared. */
-static sf_status curve(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
+/* Curved votes: every sample along every direction, so that its logits can be compared. In a frame of its own: the
+ * stack holds the trials of one of the two. */
+__attribute__((noinline)) static sf_status curve(sf_trainer* t, const int8_t* x, const int32_t* labels, uint32_t n)
 {
     const uint32_t classes = t->program->classes, trials = 1 + t->plan->directions;
     const sfi_curve sums = sfi_curve_of(t->plan, t->state);
