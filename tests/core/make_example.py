@@ -76,6 +76,7 @@ def every_section():
         "fractions": (low, {"low_bits": "fraction-4", "momentum": 0.5}),
         "together": (low, {"low_bits": "accumulate-2"}),
         "graded": (wide, {"votes": "graded", "sizes": "relative"}),
+        "curved": (wide, {"votes": "curved", "sizes": "relative"}),
         "guided": (low, {"guide": 0.6, "votes": "graded"}),
         "sharp": (wide, {"sharpness": 2}),
         "adam": (low, {"optimizer": "adam", "momentum": 0.9}),

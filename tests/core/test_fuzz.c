@@ -259,9 +259,9 @@ static int fuzz_journal(void)
 }
 
 /* Programs, each with a plan: one for every section and option. */
-static const char* const plans[] = {"plain",    "head",    "tail",   "two layers", "fractions",
-                                    "together", "graded",  "guided", "sharp",      "adam",
-                                    "masked",   "sampled", "bits",   "leg",        "matching"};
+static const char* const plans[] = {"plain",   "head",   "tail",   "two layers", "fractions", "together",
+                                    "graded",  "curved", "guided", "sharp",      "adam",      "masked",
+                                    "sampled", "bits",   "leg",    "matching"};
 enum { PLANS = sizeof plans / sizeof *plans };
 
 typedef struct example {
