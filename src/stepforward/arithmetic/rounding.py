@@ -5,6 +5,7 @@ are defined in integers, and a pair (mult, shift) means `mult / 2^shift` in each
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,18 @@ def in_range(mult: int, shift: int, rounding: int) -> bool:
     if rounding == FLOAT:
         return (2**23 <= mult < 2**24 or mult == 0) and 0 <= shift <= 63
     return 0 <= mult < 2**31 and 1 <= shift <= 62
+
+
+def single_ratio(factors: Iterable[float], y: float) -> float:
+    """The product of scales over another, every result a float32.
+
+    >>> single_ratio([0.1], 0.3), 0.1 / 0.3
+    (0.3333333134651184, 0.33333333333333337)
+    """
+    product = np.float32(1)
+    for factor in factors:
+        product = np.float32(product * np.float32(factor))
+    return float(np.float32(product / np.float32(y)))
 
 
 def q31_multiplier(ratio: float) -> tuple[int, int]:

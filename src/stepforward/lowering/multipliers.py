@@ -22,6 +22,7 @@ from stepforward.arithmetic.rounding import (
     float_multiplier,
     mean_multiplier,
     q31_multiplier,
+    single_ratio,
 )
 from stepforward.network.network import Format
 from stepforward.network.runtimes import RUNTIMES
@@ -56,7 +57,11 @@ def of_join(
             "rescale": _pairs(FLOAT, ratios)["rescale"],
             "rounding": INSIDE_BYTES if unsigned else INSIDE,
         }
-    return _of_sum(a, b, y) if kind is Add else _pairs(_of_products(runtime), [(a, b, y)])
+    if kind is Add:
+        return _of_sum(a, b, y)
+    if RUNTIMES[runtime].single:
+        return _pairs(_of_products(runtime), [(single_ratio((a, b), y), 1.0, 1.0)])
+    return _pairs(_of_products(runtime), [(a, b, y)])
 
 
 def _of_sum(a: float, b: float, y: float) -> Rescaling:
@@ -113,8 +118,7 @@ def _of_products(runtime: str | None) -> int:
 def _pairs(rounding: int, ratios: Iterable[tuple[float, float, float]]) -> Rescaling:
     """Of ratios a*b/y of float32 values, each multiplied and divided in the precision that the rounding stands for."""
     if rounding == FLOAT:
-        f = np.float32
-        pairs = [float_multiplier(float(f(a) * f(b) / f(y))) for a, b, y in ratios]
+        pairs = [float_multiplier(single_ratio((a, b), y)) for a, b, y in ratios]
     else:
         make = quantize_multiplier if rounding == CONTRACT else q31_multiplier
         pairs = [make(a * b / y) for a, b, y in ratios]

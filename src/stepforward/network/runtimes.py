@@ -15,6 +15,7 @@ class Runtime(NamedTuple):
         products: the rounding of convolutions, products and means, by its name (`arithmetic.rounding.NAMES`).
         fully_connected: the same of fully connected layers.
         inside: whether sums and products of two tensors are float32, with the zero points inside.
+        single: whether the ratio of a product of two tensors is taken in float32, before it becomes a multiplier.
         even: whether samples half way between two integers become the even one, not the one away from zero.
     """
 
@@ -23,6 +24,7 @@ class Runtime(NamedTuple):
     products: str
     fully_connected: str
     inside: bool = False
+    single: bool = False
     even: bool = False
 
 
@@ -32,7 +34,7 @@ RUNTIMES = {
         "TensorFlow Lite Micro with CMSIS-NN as it is built by default", ".tflite", "twice", "twice"
     ),
     "litert": Runtime("LiteRT as installed: XNNPACK", ".tflite", "float32", "float32"),
-    "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", ".tflite", "twice", "once"),
+    "litert-ref": Runtime("LiteRT with BUILTIN_REF kernels", ".tflite", "twice", "once", single=True),
     "ort": Runtime("ONNX Runtime on its CPU", ".onnx", "float32", "float32", inside=True, even=True),
 }
 """By the name that `--runtime` takes; the first that runs a kind of file is the default for it.

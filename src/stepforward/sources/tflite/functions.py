@@ -18,6 +18,7 @@ from stepforward.arithmetic.rounding import (
     float_multiplier,
     q31_multiplier,
     rescale,
+    single_ratio,
 )
 from stepforward.network.network import Format
 from stepforward.network.runtimes import RUNTIMES
@@ -64,13 +65,11 @@ def _floats(runtime: str) -> bool:
 def _scaled(acc: Int, runtime: str, *scales: float) -> Int:
     """Sums times a ratio of scales, the last of which divides, with the rounding of products."""
     *factors, y = scales
+    single = single_ratio(factors, y)
     if _floats(runtime):
-        f = np.float32
-        ratio = f(1)
-        for factor in factors:
-            ratio = f(ratio * f(factor))
-        return rescale(acc, *float_multiplier(float(f(ratio / f(y)))), FLOAT)
-    return rescale(acc, *q31_multiplier(math.prod(factors) / y), NAMES.index(RUNTIMES[runtime].products))
+        return rescale(acc, *float_multiplier(single), FLOAT)
+    ratio = single if RUNTIMES[runtime].single else math.prod(factors) / y
+    return rescale(acc, *q31_multiplier(ratio), NAMES.index(RUNTIMES[runtime].products))
 
 
 def _added(a: Int, b: Int, a_scale: float, b_scale: float, y_scale: float, sign: int) -> Int:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from stepforward.arithmetic.rounding import single_ratio
 from stepforward.errors import StepforwardError
 from stepforward.lowering.multipliers import bound
 from stepforward.network.network import Q_MAX, Format, Network, Node, Parameter
+from stepforward.network.runtimes import RUNTIMES
 from stepforward.quantization.parameters import bias_scale
 from stepforward.sources.kept import Reading
 from stepforward.sources.problems import UnreadableError
@@ -320,7 +322,12 @@ class _Reader:
             )
         image = self.image(name)
         output = self.file.tensors[operator.outputs[0]].name
-        parameters = layer(q.reshape(-1, 1, 1, 1) - c.zero_point, c.scale, x, output)
+        scale = c.scale
+        if RUNTIMES[
+            self.runtime
+        ].single:  # a convolution's ratio is not taken in float32: its weight makes it so
+            scale = single_ratio((x.scale, scale), y.scale) * y.scale / x.scale
+        parameters = layer(q.reshape(-1, 1, 1, 1) - c.zero_point, scale, x, output)
         self.add_image(operator, image, window((1, 1), (1, 1), count), parameters, clip_of(operator))
 
     def image(self, name: str) -> str:
