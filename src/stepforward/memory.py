@@ -58,7 +58,7 @@ def memory(program: Program, plan: TrainingPlan) -> Memory:
             "trainable weights (they change; all others stay in flash)": moving,
             "momentum buffer": 0,
             **{_STATE[part.kind]: part.bytes for part in plan.state},
-            "probes and losses of up to 8 directions, on the stack": 40 * min(plan.directions, 8),
+            "probes and losses of up to 6 directions, on the stack": 40 * min(plan.directions, 6),
             "journal buffer": 14 + STEPS_PER_RECORD * plan.directions,
             "one input sample, if not in flash": program.tensors[program.input].bytes,
         },
