@@ -405,8 +405,7 @@ static int part_fits(uint32_t first, uint32_t bytes, uint64_t wanted, uint64_t* 
 }
 
 /* elements: of all trainable tensors, and of those that votes move. */
-static int state_fits(const sf_plan* plan, uint32_t classes, uint64_t elements, uint64_t voted,
-                      uint64_t fractions_bytes)
+static int state_fits(const sf_plan* plan, uint64_t elements, uint64_t voted, uint64_t fractions_bytes)
 {
     const uint64_t tail = plan->voted_count < plan->trainable_count
                               ? TAIL_HEAD_BYTES + 4 * (elements - voted) + 8 * (uint64_t)plan->tail_inputs
@@ -422,7 +421,7 @@ static int state_fits(const sf_plan* plan, uint32_t classes, uint64_t elements, 
            part_fits(plan->guide_first, plan->guide_bytes, plan->guide_share > 0 ? voted : 0, &end) &&
            part_fits(plan->squares_first, plan->squares_bytes, plan->decay > 0 ? 4 * voted : 0, &end) &&
            part_fits(plan->curve_first, plan->curve_bytes,
-                     plan->votes == SF_CURVED ? sfi_curve_bytes(plan->directions, classes) : 0, &end) &&
+                     plan->votes == SF_CURVED ? sfi_curve_bytes(plan->directions, plan->curve_classes) : 0, &end) &&
            end == plan->state_bytes && end <= (uint32_t)INT32_MAX;
 }
 
@@ -513,7 +512,7 @@ static sf_status check_trainables(sf_plan* plan, const sf_program* program)
         return SF_BAD_PLAN;
     if (!masks_fit(plan, program))
         return SF_PLAN_MISMATCH;
-    if (!curve_fits(plan, program->classes) || !state_fits(plan, program->classes, elements, voted, fractions))
+    if (!curve_fits(plan, program->classes) || !state_fits(plan, elements, voted, fractions))
         return SF_BAD_PLAN;
     return sfi_tail_fits(plan, program) ? SF_OK : SF_PLAN_MISMATCH;
 }

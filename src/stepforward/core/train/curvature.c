@@ -2,7 +2,8 @@
 #include "train/curvature.h"
 #include "base/integers.h"
 #include "base/machine.h"
-#include "losses/cross_entropy.h"
+#include "base/quotient.h"
+#include "train/errors.h"
 
 #define SHARE_BITS 14u
 #define SMOOTHING 3u
@@ -51,17 +52,15 @@ void sfi_curve_clear(const sf_plan* plan, void* state)
 /* The softmax of logits, in their place. */
 static void shares_of(const sf_plan* plan, int32_t* logits, uint32_t classes)
 {
-    const int64_t half = plan->loss_shift > 0 ? (int64_t)1 << (plan->loss_shift - 1) : 0;
     int64_t top = logits[0], sum = 0;
     for (uint32_t c = 1; c < classes; c++)
         top = logits[c] > top ? logits[c] : top;
     for (uint32_t c = 0; c < classes; c++) {
-        logits[c] =
-            (int32_t)sfi_exp2_negative(((top - logits[c]) * (int64_t)plan->loss_mult + half) >> plan->loss_shift);
+        logits[c] = (int32_t)sfi_power_below(plan, top - logits[c]);
         sum += logits[c];
     }
     for (uint32_t c = 0; c < classes; c++)
-        logits[c] = (int32_t)((((uint64_t)logits[c] << SHARE_BITS) + ((uint64_t)sum >> 1)) / (uint64_t)sum);
+        logits[c] = sfi_share(logits[c], sum, SHARE_BITS);
 }
 
 static int64_t weighed(const int32_t* shares, const int32_t* change, uint32_t classes)
@@ -107,14 +106,6 @@ void sfi_curve_add(const sf_plan* plan, const sfi_curve* curve, int32_t* logits,
     for (uint32_t i = 0; i < m; i++)
         for (uint32_t j = 0; j <= i; j++)
             curve->curvatures[row(i) + j] += product(logits, logits + (1 + i) * step, logits + (1 + j) * step, classes);
-}
-
-static uint32_t bits_of(int64_t value)
-{
-    uint32_t bits = 0;
-    for (; value > 0; value >>= 1)
-        bits++;
-    return bits;
 }
 
 /* slope * mult / 2^shift, within what a right side may be. |slope| < 2^45. */
@@ -179,7 +170,8 @@ void sfi_curve_votes(const sf_plan* plan, const sfi_curve* curve, int8_t* votes)
         largest = own > largest ? own : largest;
     }
     const int64_t damping = (total >> DAMPING) + 1;
-    const uint32_t bits = bits_of(largest + damping), less = bits > PIVOT_BITS ? bits - PIVOT_BITS : 0;
+    const uint32_t bits = sfi_top_bit((uint64_t)(largest + damping)) + 1,
+                   less = bits > PIVOT_BITS ? bits - PIVOT_BITS : 0;
     for (uint32_t i = 0; i < m; i++)
         eliminate(plan, curve, i, damping, less);
     for (uint32_t i = m; i-- > 0;) {

@@ -15,11 +15,22 @@ typedef struct sfi_shares {
     int64_t sum;
 } sfi_shares;
 
-SFI_INLINE int64_t sfi_power(const sf_plan* plan, const sfi_shares* s, uint32_t c)
+/* e(t) of a logit so far below the largest. */
+SFI_INLINE int64_t sfi_power_below(const sf_plan* plan, int64_t less)
 {
     const int64_t half = plan->loss_shift > 0 ? (int64_t)1 << (plan->loss_shift - 1) : 0;
-    const int64_t less = (int64_t)s->top - sfi_load(s->data, s->type, s->first + c);
     return sfi_exp2_negative((less * (int64_t)plan->loss_mult + half) >> plan->loss_shift);
+}
+
+/* What part of a sum e(t) is, with so many bits of fraction. e <= 2^30 and 14 bits more stay far below 2^64. */
+SFI_INLINE int32_t sfi_share(int64_t power, int64_t sum, uint32_t bits)
+{
+    return (int32_t)((((uint64_t)power << bits) + ((uint64_t)sum >> 1)) / (uint64_t)sum);
+}
+
+SFI_INLINE int64_t sfi_power(const sf_plan* plan, const sfi_shares* s, uint32_t c)
+{
+    return sfi_power_below(plan, (int64_t)s->top - sfi_load(s->data, s->type, s->first + c));
 }
 
 SFI_INLINE sfi_shares sfi_shares_of(const sf_plan* plan, const sf_tensor* out, const void* data, uint32_t row)
@@ -35,11 +46,11 @@ SFI_INLINE sfi_shares sfi_shares_of(const sf_plan* plan, const sf_tensor* out, c
     return s;
 }
 
-/* Softmax less one at the label, with tail_bits of fraction. e <= 2^30 and 14 bits more stay far below 2^64. */
+/* Softmax less one at the label, with tail_bits of fraction. */
 SFI_INLINE int32_t sfi_error_of(const sf_plan* plan, const sfi_shares* s, uint32_t c, int32_t label)
 {
-    const uint64_t p = ((uint64_t)sfi_power(plan, s, c) << plan->tail_bits) + ((uint64_t)s->sum >> 1);
-    return (int32_t)(p / (uint64_t)s->sum) - ((int32_t)c == label ? (int32_t)1 << plan->tail_bits : 0);
+    return sfi_share(sfi_power(plan, s, c), s->sum, plan->tail_bits) -
+           ((int32_t)c == label ? (int32_t)1 << plan->tail_bits : 0);
 }
 
 #endif

@@ -84,9 +84,9 @@ def _added(a: Int, b: Int, a_scale: float, b_scale: float, y_scale: float, sign:
 
 def _added_once(a: Int, b: Int, a_scale: float, b_scale: float, y_scale: float, sign: int) -> Int:
     """XNNPACK: two multipliers of 21 bits, one sum, one rounding."""
-    ratios = [np.float32(np.float32(scale) / np.float32(y_scale)) for scale in (a_scale, b_scale)]
-    shift = 20 - (math.frexp(float(max(ratios)))[1] - 1)
-    one, other = (round(float(ratio) * 2.0**shift) for ratio in ratios)
+    ratios = [single_ratio((scale,), y_scale) for scale in (a_scale, b_scale)]
+    shift = 20 - (math.frexp(max(ratios))[1] - 1)
+    one, other = (round(ratio * 2.0**shift) for ratio in ratios)
     return (a * one + sign * b * other + (1 << (shift - 1))) >> shift
 
 
@@ -152,8 +152,8 @@ def _half_away(value: Int, shift: int) -> Int:
 
 def _leaky_relu(options: Mapping[str, Any], x: Format, y: Format, runtime: str) -> Int:
     alpha, value = options.get("Alpha", 0.0), INPUTS - x.zero_point
-    ratio = np.float32(np.float32(x.scale) / np.float32(y.scale))
-    ratios = [float(ratio), float(np.float32(ratio * np.float32(alpha)))]
+    ratio = single_ratio((x.scale,), y.scale)
+    ratios = [ratio, float(np.float32(ratio) * np.float32(alpha))]
     if _floats(runtime) and all(1 / 256 <= abs(r) <= 127 for r in ratios):  # else XNNPACK leaves it to others
         slopes = [round(256 * r) for r in ratios]
         return ((value * np.where(value >= 0, *slopes) + 128) >> 8) + y.zero_point
