@@ -1,9 +1,10 @@
 """Statistics matching on corrupted images: ResNet-20 (8w8a, integers), 15 corruptions at severity 5 and clean images.
 
 A stream is adapted to while it is predicted, without labels: in batches of 64, layer by layer, or one sample at a time
-as a device does it. Label shift: streams that hold one, two or five classes. Needs the data packs (STEPFORWARD_DATA,
-see docs/benchmarks.md) and the extra [torch]. No randomness: the first images of each corruption, in their order. What
-was measured is kept in `build/matching.json`, and a run that was stopped continues there.
+as a device does it. Or all images are matched at once, and steps follow. Label shift: streams that hold one, two or
+five classes. Needs the data packs (STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]. The first images of
+each corruption, in their order, and seed 0. What was measured is kept in `build/matching.json`, and a run that was
+stopped continues there.
 """
 
 import argparse
@@ -24,6 +25,9 @@ from stepforward.matching.online import Online
 from stepforward.matching.plan import for_matching
 from stepforward.matching.words import from_words, to_words
 from stepforward.sources.open import open_source
+
+STEPS = 40
+"""That follow a matching of all images at once."""
 
 STREAMS = {
     "one class": [(c,) for c in range(10)],
@@ -67,6 +71,12 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--images", type=int, default=500, help="of each corruption, in batches")
     arguments.add_argument("--online-images", type=int, default=0, help="of each corruption, one at a time")
+    arguments.add_argument(
+        "--stepped-images",
+        type=int,
+        default=0,
+        help="of each corruption, at once, and then steps on information",
+    )
     arguments.add_argument("--stream-images", type=int, default=100, help="of each label-shifted stream")
     given = arguments.parse_args()
     clean, _ = images_of("train", None, 512, 0)
@@ -85,6 +95,7 @@ def main():
     digest = hashlib.sha256(json.dumps(to_words(references, 0)).encode()).hexdigest()
     of = {"options": vars(given), "base": program.weights_sha256, "references": digest}
     ways = {"batch 64": (given.images, 64), "one at a time": (given.online_images, 1)}
+    stepped = given.stepped_images
     ways = {way: numbers for way, numbers in ways.items() if numbers[0]}
 
     def corruption(name):
@@ -98,11 +109,33 @@ def main():
                 "source": round(100 * before / len(y), 1),
                 "matched": round(100 * after / len(y), 1),
             }
+        if stepped:
+            row["all at once"] = at_once(sets[name][0][:stepped], sets[name][1][:stepped])
         return row
+
+    def at_once(images, y):
+        x = ((images / 255.0).astype(np.float32) - MEAN) / STD
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        plain, further = (
+            sf.adapt(
+                source.model, x, test=(x, y.astype(np.int64)), method="match", steps=steps, progress=False
+            )
+            for steps in (0, STEPS)
+        )
+        return {
+            "images": len(y),
+            "source": round(100 * plain["zero_shot_accuracy"], 1),
+            "matched": round(100 * plain["adapted_accuracy"], 1),
+            "stepped": round(100 * further["adapted_accuracy"], 1),
+            "kept_step": further["kept_step"],
+            "seconds": round(further["seconds"], 1),
+            "bits": [round(further[f"steps_information_{when}"], 3) for when in ("before", "after")],
+        }
 
     def stream(name, parts):
         x, labels = inputs(sets[name][0]), sets[name][1]
-        found = dict.fromkeys(("images", "source", *ways), 0)
+        steps = ("at once", "stepped") if given.stepped_images and name == "clean" else ()
+        found = dict.fromkeys(("images", "source", *ways, *steps), 0)
         for part in parts:
             chosen = np.flatnonzero(np.isin(labels, part))[: given.stream_images]
             plain = logits_of(CoreEngine(program), x[chosen]).argmax(axis=1)
@@ -110,6 +143,10 @@ def main():
             found["source"] += int((plain == labels[chosen]).sum())
             for way, (_, batch) in ways.items():
                 found[way] += correct(program, references, x[chosen], labels[chosen], batch)
+            if steps:
+                own = at_once(sets[name][0][chosen], labels[chosen])
+                found["at once"] += len(chosen) * own["matched"] / 100
+                found["stepped"] += len(chosen) * own["stepped"] / 100
         return {
             key: value if key == "images" else round(100 * value / found["images"], 1)
             for key, value in found.items()
@@ -124,7 +161,8 @@ def main():
     means = {
         way: {
             key: round(float(np.mean([row[way][key] for name, row in rows.items() if name != "clean"])), 1)
-            for key in ("source", "matched")
+            for key in ("source", "matched", "stepped")
+            if key in rows["clean"][way]
         }
         for way in rows["clean"]
     }

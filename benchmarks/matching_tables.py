@@ -15,28 +15,30 @@ def corruptions(result: dict[str, Any]) -> str:
             "what": name.replace("_", " "),
             "source": f"{row[ways[0]]['source']:.1f}",
             **{way: f"{row[way]['matched']:.1f}" for way in ways},
+            "stepped": f"{row[ways[-1]]['stepped']:.1f}",
         }
         for name, row in named.items()
     ]
-    return table(
-        rows, {"what": "corruption", "source": "as it is", **{way: f"matched, {way}" for way in ways}}
-    )
+    headings = {"what": "corruption", "source": "as it is", **{way: f"matched, {way}" for way in ways}}
+    return table(rows, {**headings, "stepped": "and 40 steps"})
 
 
 def streams(result: dict[str, Any]) -> str:
     """The same for streams of a few classes."""
-    ways = list(result["mean_of_15"])
+    ways = [way for way in result["mean_of_15"] if way in next(iter(result["streams"].values()))]
     rows = [
         {
             "what": name,
             "images": row["images"],
             "source": f"{row['source']:.1f}",
             **{way: f"{row[way]:.1f}" for way in ways},
+            **{way: f"{row[way]:.1f}" if way in row else "" for way in ("at once", "stepped")},
         }
         for name, row in result["streams"].items()
     ]
     headings = {"what": "stream", "images": "images", "source": "as it is"}
-    return table(rows, {**headings, **{way: f"matched, {way}" for way in ways}})
+    headings |= {way: f"matched, {way}" for way in ways}
+    return table(rows, {**headings, "at once": "matched, all at once", "stepped": "and 40 steps"})
 
 
 def gate(result: dict[str, Any]) -> str:
@@ -49,14 +51,14 @@ def gate(result: dict[str, Any]) -> str:
             "whole": f"{row['whole']:.1f}",
             "strength": f"{4 * row['strength']:.0f}/4",
             "matched": f"{row['matched']:.1f}",
+            "stepped": f"{row['stepped']:.1f}",
             "bits": " to ".join(f"{value:.2f}" for value in row["bits"]),
         }
         for row in result["rows"]
     ]
     headings = {"half": "half", "task": "task", "source": "as it is", "whole": "corrected whole"}
-    return table(
-        rows, {**headings, "strength": "strength", "matched": "`--method match`", "bits": "information, bits"}
-    )
+    found = {"strength": "strength", "matched": "`--method match`", "bits": "information, bits"}
+    return table(rows, {**headings, **found, "stepped": "`--steps 40`"})
 
 
 TABLES = {

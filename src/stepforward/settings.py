@@ -84,6 +84,7 @@ def _positive(below: float, remedy: str) -> dict[str, Any]:
     return {"good": lambda value: 0 < value < below, "remedy": remedy}
 
 
+_STEPS = "give a number of steps from 1 to 2^32 - 1"
 _SMALL = "give a small positive number, such as 1e-3"
 
 
@@ -108,11 +109,13 @@ class Settings:
     )
     steps: int = _row(
         None,
-        "Steps to take; the learning-rate schedule is stretched over them. Not with minutes.",
+        "Steps to take; the learning-rate schedule is stretched over them. Not with minutes. With match, steps that "
+        "follow it without labels, after which predictions say more about the samples: for samples that hold all "
+        "classes about alike; 40 are plenty.",
         "N",
-        **_between(1, 2**32 - 1, "give a number of steps from 1 to 2^32 - 1"),
+        **_between(0, 2**32 - 1, _STEPS),
         decides=True,
-        by_engine={INTEGERS: 1000, GRADIENTS: 400},
+        by_engine={INTEGERS: 1000, GRADIENTS: 400, STATISTICS: 0},
         curved=240,
         basic=True,
     )
@@ -184,8 +187,8 @@ class Settings:
     method: str = _row(
         "qzo-ff",
         "qzo-ff: forward passes only, in integers. backprop: the float32 baseline on the same trainable set; needs "
-        "stepforward[torch]. match: no steps, no labels; brings each channel's mean and deviation back to what it was "
-        "on the data that the model was quantized with.",
+        "stepforward[torch]. match: no labels, and no steps unless asked for; brings each channel's mean and "
+        "deviation back to what it was on the data that the model was quantized with.",
         "METHOD",
         choices=METHODS,
     )
@@ -223,12 +226,12 @@ class Settings:
     directions: int = _row(
         None,
         "Random directions per step, 1 to 255; each costs two forward passes over its share of the batch. More: more "
-        "votes from the same passes, each on fewer samples. With curved votes at most 32, and one pass of each over "
-        "the whole batch.",
+        "votes from the same passes, each on fewer samples. With curved votes, and with match, at most 32, and one "
+        "pass of each over the whole batch.",
         "m",
         **_between(1, 255, "give a number from 1 to 255"),
         decides=True,
-        by_engine={INTEGERS: 16, GRADIENTS: 16},
+        by_engine={INTEGERS: 16, GRADIENTS: 16, STATISTICS: 32},
         curved=32,
     )
     share_batch: bool = _row(
@@ -313,7 +316,7 @@ class Settings:
         "Samples per step; all of them where there are fewer. Larger: less noise in the losses, slower steps.",
         "B",
         **_from(1),
-        by_engine={INTEGERS: 128, GRADIENTS: 32},
+        by_engine={INTEGERS: 128, GRADIENTS: 32, STATISTICS: 128},
         curved=32,
     )
     seed: int = _row(
@@ -493,6 +496,10 @@ class Settings:
         if not searching:
             for name in self.automatic:
                 need(False, name, getattr(self, name), _SMALL)
+        if METHODS[self.method].needs == STATISTICS:
+            self._check_few("another method")
+        else:
+            need(self.steps > 0 or self.minutes is not None, "steps", self.steps, _STEPS)
         if self.accumulate > 1 and self.momentum and METHODS[self.method].needs == INTEGERS:
             raise StepforwardError(
                 f"low_bits = {self.low_bits!r} with momentum = {self.momentum:g}",
@@ -546,7 +553,9 @@ class Settings:
 
     def _usual(self, row: Row) -> Any:
         curved = row.curved is not None and self.votes == "curved" and METHODS[self.method].needs == INTEGERS
-        return row.curved if curved else row.by_engine.get(_engine_of(self.method))
+        needs = METHODS[self.method].needs
+        usual = row.by_engine.get(needs, row.by_engine.get(_engine_of(self.method)))
+        return row.curved if curved else usual
 
     def _check_curved(self) -> None:
         """Refuse what curved votes do not go with."""
@@ -559,18 +568,13 @@ class Settings:
                 f"give {value}, or votes other than curved",
             )
         need(self.accumulate == 1, "low_bits", self.low_bits, "give another, or votes other than curved")
-        need(
-            self.directions <= CURVED_DIRECTIONS,
-            "directions",
-            self.directions,
-            f"give at most {CURVED_DIRECTIONS}, or votes other than curved",
-        )
-        need(
-            self.batch <= CURVED_SAMPLES,
-            "batch",
-            self.batch,
-            f"give at most {CURVED_SAMPLES} with curved votes",
-        )
+        self._check_few("votes other than curved")
+
+    def _check_few(self, other: str) -> None:
+        """Refuse what the sums of a step of Gauss-Newton cannot hold; `other` can."""
+        for name, most in (("directions", CURVED_DIRECTIONS), ("batch", CURVED_SAMPLES)):
+            value = getattr(self, name)
+            need(value <= most, name, value, f"give at most {most}, or {other}")
 
     def passes(self, samples: int) -> int:
         """Forward passes of one step, of so many samples that train."""
@@ -667,7 +671,7 @@ def _bias_sizes(text: str) -> tuple[float, ...] | None:
 
 
 def _engine_of(method: str) -> str:
-    """What a method's defaults go by; one without steps has those of integers, and looks at none of them."""
+    """What a method's defaults go by; matching has those of integers where it has none of its own."""
     needs = METHODS[method].needs
     return INTEGERS if needs == STATISTICS else needs
 
@@ -738,7 +742,11 @@ def default_text(name: str) -> str | None:
     row = TABLE[name]
     if row.default is not None or not row.by_engine:
         return row.default
-    values = [value if isinstance(value, str) else f"{value:g}" for value in row.by_engine.values()]
-    said = values[0] if len(set(values)) == 1 else f"{values[0]}; backprop {values[1]}"
+    values = {who: value if isinstance(value, str) else f"{value:g}" for who, value in row.by_engine.items()}
+    said = values[INTEGERS] + "".join(
+        f"; {other} {values[needs]}"
+        for other, needs in (("backprop", GRADIENTS), ("match", STATISTICS))
+        if values.get(needs, values[INTEGERS]) != values[INTEGERS]
+    )
     said += f"; curved votes {row.curved:g}" if row.curved is not None else ""
     return said if row.searched is None else f"{said}; relative sizes: searched"

@@ -55,6 +55,31 @@ def test_a_replay_gives_the_same_file(run, task, tmp_path):
     assert journals.read(folder / "journal").matching[0].ratio.max() > 1 << 14
 
 
+def test_steps_that_follow_are_replayed(task, tmp_path):
+    seen = []
+    result = adapt(
+        task.model, dim(task.data[0]), test=(dim(task.test[0]), task.test[1]), method="match", out=tmp_path / "run",
+        steps=8, directions=8, batch=32, on_progress=seen.append,
+    )  # fmt: skip
+    assert len(seen) == result["steps"] == 8 and result["kept_step"]
+    assert result["steps_information_after"] > result["steps_information_before"]
+    assert "8; what predictions say of a held-out sample" in repr(result)
+    again = replay(task.model, tmp_path / "run" / "journal", out=tmp_path / "again.onnx")
+    assert again["weights_sha256"] == result["weights_sha256"]
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "run" / "adapted.onnx").read_bytes()
+    assert journals.read(tmp_path / "run" / "journal").settings["steps"] == 8
+
+
+def test_steps_are_for_samples_without_labels(task):
+    with pytest.raises(StepforwardError, match="have labels"):
+        adapt(task.model, task.data, method="match", steps=8)
+
+
+def test_more_directions_than_a_step_holds_are_refused(task):
+    with pytest.raises(StepforwardError, match="directions = 33"):
+        adapt(task.model, dim(task.data[0]), method="match", steps=8, directions=33)
+
+
 def test_a_journal_of_another_base_is_refused(run, task, tmp_path):
     quantize(task.float_model, task.data[0], bits="8w8a", out=tmp_path / "other.onnx")
     with pytest.raises(StepforwardError, match="another base"):

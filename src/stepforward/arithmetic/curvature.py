@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, clamp
+from stepforward.arithmetic.fixedpoint import Int, clamp, quantize_multiplier
 from stepforward.arithmetic.tail import errors
 
 ONE, MOST = 32, 127
@@ -32,20 +32,15 @@ _PIVOT_BITS, _RATIO_BITS, _VOTE_BITS = 24, 20, 8
 _FARTHEST, _RIGHT_SIDE = 2**24, 2**32
 
 
-def sums(
-    plain: NDArray[np.integer], moved: NDArray[np.integer], labels: NDArray[np.integer], mult: int, shift: int
-) -> tuple[Int, Int]:
+def sums(plain: NDArray[np.integer], moved: NDArray[np.integer], found: Int, shares: Int) -> tuple[Int, Int]:
     """What a batch adds up to: curvatures, shape (m, m), and slopes, shape (m,).
 
     Args:
         plain: logits of the weights as they are, shape (n, classes).
         moved: those along each direction, shape (m, n, classes).
-        labels: shape (n,), in 0 .. classes-1.
-        mult, shift: of the objective, as `arithmetic.loss.cross_entropy` takes them.
+        found: how fast the objective rises with each logit, shape (n, classes), `SHARE_BITS` fraction bits.
+        shares: the softmax, the same.
     """
-    found = errors(plain, labels, mult, shift, SHARE_BITS)
-    shares = found.copy()
-    shares[np.arange(len(labels)), labels] += 1 << SHARE_BITS
     change = clamp(moved.astype(np.int64) - plain.astype(np.int64), -32767, 32767)
     smooth = shares - (shares >> SMOOTHING) + (1 << SHARE_BITS >> SMOOTHING) // plain.shape[1]
     mean = ((smooth * change).sum(axis=2, keepdims=True) + (1 << SHARE_BITS - 1)) >> SHARE_BITS
@@ -56,6 +51,22 @@ def sums(
         [[int((weighed[i] * about[j]).sum()) for j in range(m)] for i in range(m)], dtype=np.int64
     )
     return curvatures, (found * change).sum(axis=(1, 2))
+
+
+def of_labels(
+    plain: NDArray[np.integer], labels: NDArray[np.integer], mult: int, shift: int
+) -> tuple[Int, Int]:
+    """What `sums` takes of a cross-entropy: errors and softmax.
+
+    Args:
+        plain: logits, shape (n, classes).
+        labels: shape (n,), in 0 .. classes-1.
+        mult, shift: of the objective, as `arithmetic.loss.cross_entropy` takes them.
+    """
+    found = errors(plain, labels, mult, shift, SHARE_BITS)
+    shares = found.copy()
+    shares[np.arange(len(labels)), labels] += 1 << SHARE_BITS
+    return found, shares
 
 
 def votes(curvatures: Int, slopes: Int, mult: int, shift: int) -> tuple[int, ...]:
@@ -90,6 +101,17 @@ def votes(curvatures: Int, slopes: Int, mult: int, shift: int) -> tuple[int, ...
         after = sum(ratios[j][i] * found[j] for j in range(i + 1, m)) >> _RATIO_BITS
         found[i] = _within(_quotient(right[i] << _VOTE_BITS, pivots[i]) - after, _FARTHEST)
     return _shortened(found)
+
+
+def of_a_step(scale: float, temperature: float = 1.0) -> tuple[int, int]:
+    """Multiplier and shift of a plan for `votes`: a step of a logit, in shares of `ONE` of epsilon, in units of two to
+    the power of `UNITS`.
+
+    Args:
+        scale: of the logits.
+        temperature: that they are divided by.
+    """
+    return quantize_multiplier(ONE * temperature / scale / 2**UNITS)
 
 
 def state_bytes(directions: int, classes: int) -> int:

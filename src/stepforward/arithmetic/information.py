@@ -1,4 +1,8 @@
-"""What predictions say about samples (contract, section 11): entropy of their mean, and mean of their entropies."""
+"""What predictions say about samples (contract, section 11): entropy of their mean, and mean of their entropies.
+
+Adaptation without labels that raises it is old: Krause et al., NeurIPS 2010; with networks, Liang et al. (SHOT), ICML
+2020.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, multiply
+from stepforward.arithmetic.fixedpoint import Int, multiply, shift_right
 from stepforward.arithmetic.loss import exp2_negative, log2
 
 MOST_SAMPLES = 65535
@@ -15,7 +19,10 @@ MOST_SAMPLES = 65535
 MARGIN = 1 << 12
 """What a stronger matching may say less than the best one: samples tell smaller differences badly."""
 
-_BITS, _LONGEST = 15, 31 << 16
+SHARE_BITS = 14
+"""Fraction bits of a slope, and of the shares that come with it."""
+
+_BITS, _LONGEST, _LN2 = 15, 31 << 16, 45426
 
 
 class Entropies(NamedTuple):
@@ -46,13 +53,43 @@ def entropies(logits: NDArray[np.integer], mult: int, shift: int) -> Entropies:
     >>> entropies(sure, 32768, 0), entropies(unsure, 32768, 0), entropies(sure[:1], 32768, 0)
     (Entropies(of_mean=65536, mean=0), Entropies(of_mean=65536, mean=65536), Entropies(of_mean=0, mean=0))
     """
+    distance, powers, total = _softmax(logits, mult, shift)
+    mean = log2(total)[:, 0] + (powers * distance).sum(axis=1) // total[:, 0]
+    return Entropies(entropy(_shares(powers, total, _BITS).sum(axis=0)), int(mean.sum()) // len(mean))
+
+
+def slopes(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int]:
+    """How fast the information of some samples falls, times their number, as each of their logits rises, in nats, and
+    their softmax.
+
+    Args:
+        logits, mult, shift: as of `entropies`.
+
+    Returns:
+        Two arrays of shape (n, classes), `SHARE_BITS` fraction bits.
+
+    >>> [part.tolist() for part in slopes(np.array([[2, 0], [0, 1]]), 32768, 0)]
+    [[[-1933, 1933], [2022, -2022]], [[10923, 5461], [6786, 9598]]]
+    """
+    distance, powers, total = _softmax(logits, mult, shift)
+    shares = _shares(powers, total, SHARE_BITS)
+    counts = np.maximum(_shares(powers, total, _BITS).sum(axis=0), 1)
+    # by how much a prediction is above the mean one: what a sample says of each class
+    above = log2(counts.sum(keepdims=True) << 30) - log2(counts << 30) - distance - log2(total)
+    said = shift_right((shares * above).sum(axis=1, keepdims=True), SHARE_BITS)
+    return shift_right(shares * (said - above) * _LN2, 32), shares
+
+
+def _softmax(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int, Int]:
+    """How far below the largest each logit is, in 2^-16 bit; two to the power of less that; and their sums."""
     logits = logits.astype(np.int64)
     distance = multiply(logits.max(axis=1, keepdims=True) - logits, mult, shift)
     powers = exp2_negative(distance)
-    total = powers.sum(axis=1)
-    mean = log2(total) + (powers * np.minimum(distance, _LONGEST)).sum(axis=1) // total
-    shares = ((powers << _BITS) + (total[:, None] >> 1)) // total[:, None]
-    return Entropies(entropy(shares.sum(axis=0)), int(mean.sum()) // len(mean))
+    return np.minimum(distance, _LONGEST), powers, powers.sum(axis=1, keepdims=True)
+
+
+def _shares(powers: Int, total: Int, bits: int) -> Int:
+    return ((powers << bits) + (total >> 1)) // total
 
 
 def entropy(counts: Int) -> int:

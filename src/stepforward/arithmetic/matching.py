@@ -174,6 +174,24 @@ class Constants(NamedTuple):
     ratio: Int
     bias: Int
 
+    @classmethod
+    def of(cls, bias: Int) -> "Constants":
+        """Those of a site as it is."""
+        return cls(np.full(len(bias), ONE, dtype=np.int64), bias)
+
+
+def further(start: Constants, deviation: Int, means: Int, ratios: Int) -> Constants:
+    """Constants with which a site's outputs lie and spread otherwise: `means` in 2^-12 deviations of the reference,
+    `ratios` in 2^-12 of their own.
+
+    >>> further(Constants(np.array([2 * ONE]), np.array([50])), np.array([1000]), np.array([2048]), np.array([-1024]))
+    Constants(ratio=array([24576]), bias=array([300]))
+    """
+    r = clamp(start.ratio + shift_right(start.ratio * ratios, 12), ONE // 4, HIGHEST)
+    moved = start.bias + (deviation * means << 2) // start.ratio
+    alone = (deviation == 0) | (np.abs(moved) > 2**31 - 1)
+    return Constants(np.where(alone, start.ratio, r), np.where(alone, start.bias, moved))
+
 
 def constants(taken: Moments, reference: Reference, bias: Int) -> Constants:
     """The constants with which accumulators of such moments give the reference's mean and deviation again.

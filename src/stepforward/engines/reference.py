@@ -79,7 +79,9 @@ class ReferenceEngine:
         found = self.losses(step, batch, upward(self.plan.directions), gather=True)
         plain, *moved = self._seen
         pair = self.plan.objective.mult, self.plan.objective.shift
-        curvatures, slopes = curvature.sums(plain, np.stack(moved), np.asarray(batch.y), *pair)
+        curvatures, slopes = curvature.sums(
+            plain, np.stack(moved), *curvature.of_labels(plain, np.asarray(batch.y), *pair)
+        )
         curve = self.plan.curve
         return found, curvature.votes(curvatures, slopes, curve.mult, curve.shift - curvature.UNITS)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 INTEGERS, GRADIENTS, STATISTICS = "integers", "gradients", "statistics"
 """What a method asks of its engine: exact losses of a program in fixed point, gradients of a float network, or the
-accumulators of a program, once: such a method takes no steps and needs no labels (`run.match`)."""
+accumulators of a program, once: such a method needs no labels (`run.match`)."""
 
 PROBES: tuple[str, ...] = (
     "minutes",
@@ -43,7 +43,7 @@ class Listed(NamedTuple):
     """A method.
 
     Attributes:
-        home: the module with its function `method(settings)`; "" for a method without steps.
+        home: the module with its function `method(settings)`; "" for one that `run.match` runs.
         needs: `INTEGERS`, `GRADIENTS` or `STATISTICS`.
         takes: the settings it knows besides those of every run.
     """
@@ -56,7 +56,7 @@ class Listed(NamedTuple):
 METHODS: dict[str, Listed] = {
     "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, PROBES),
     "backprop": Listed("stepforward.methods.backprop", GRADIENTS, SGD),
-    "match": Listed("", STATISTICS, ()),
+    "match": Listed("", STATISTICS, ("directions",)),
 }
 """By the name that `--method` takes; the first is the default."""
 

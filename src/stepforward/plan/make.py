@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from stepforward.arithmetic.adam import ONE as ONE_DEVIATION
 from stepforward.arithmetic.curvature import ONE as WHOLE
-from stepforward.arithmetic.curvature import UNITS
+from stepforward.arithmetic.curvature import of_a_step
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.tables import DELTA_Z
@@ -163,8 +163,7 @@ def _guide(settings: Settings) -> tuple[int, int] | None:
 def _curve(program: Program, settings: Settings) -> Curve:
     """What curved votes need of a program: a step of its logits, in shares of epsilon."""
     output = program.tensors[program.output]
-    ratio = WHOLE * settings.temperature / output.scale[0] / 2**UNITS
-    return Curve(*quantize_multiplier(ratio), output.elements)
+    return Curve(*of_a_step(output.scale[0], settings.temperature), output.elements)
 
 
 def _share(settings: Settings, bits: int) -> float:

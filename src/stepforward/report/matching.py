@@ -75,6 +75,29 @@ def _choice(result: MatchResult) -> list[Row]:
             f"{result.information_before:.2f} to {result.information_after:.2f} bits",
             "that a prediction says of its sample; it falls where predictions get less sure or collapse",
         ),
+        *_steps(result),
+    ]
+
+
+def _steps(result: MatchResult) -> list[Row]:
+    before, after = result.steps_information_before, result.steps_information_after
+    if before is None or after is None:
+        return []
+    if not result.kept_step:
+        return [
+            (
+                "steps",
+                "0",
+                f"none of {show_count(result.steps)} made predictions of held-out samples say more",
+            )
+        ]
+    return [
+        (
+            "steps",
+            show_count(result.kept_step),
+            f"of {show_count(result.steps)}; what predictions say of a held-out sample: "
+            f"{before:.2f} to {after:.2f} bits",
+        )
     ]
 
 

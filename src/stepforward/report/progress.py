@@ -73,6 +73,11 @@ class _Notebook(Watcher):
 
 
 def _short(event: Event) -> str:
+    if event.information is not None:
+        return (
+            f"{event.step}/{event.steps}  {event.information:.2f} bits (best at {event.best_step})  "
+            f"{show_seconds(event.seconds_left)} left"
+        )
     return (
         f"{event.step}/{event.steps}  loss {show_loss(event.train_loss)}  "
         f"val {show_percent(event.validation_accuracy)} (best at {event.best_step})  "
@@ -82,6 +87,11 @@ def _short(event: Event) -> str:
 
 def describe(event: Event) -> str:
     """One line about the state of a run."""
+    if event.information is not None:
+        return (
+            f"step {event.step}/{event.steps}: predictions say {event.information:.2f} bits of a held-out sample, "
+            f"best at step {event.best_step}, {show_seconds(event.seconds_left)} left"
+        )
     return (
         f"step {event.step}/{event.steps}: training loss {show_loss(event.train_loss)}, "
         f"validation accuracy {show_percent(event.validation_accuracy)}, best at step {event.best_step}, "

@@ -1,4 +1,5 @@
-"""The story of a matching: measure the samples, match site by site, keep it where held-out samples say so."""
+"""The story of a matching: measure the samples, match site by site, keep it where held-out samples say so; then steps,
+where they are asked for."""
 
 import hashlib
 import time
@@ -28,6 +29,8 @@ from stepforward.program.model import Program
 from stepforward.run.attempt import MATCHED, Attempt, SiteChange, attempt, both_scores
 from stepforward.run.comparison import Comparison, comparison
 from stepforward.run.folder import JOURNAL
+from stepforward.run.informing import Informed, inform
+from stepforward.run.progress import OnProgress
 from stepforward.run.result import OPTIONAL, Entries
 from stepforward.settings import Settings
 from stepforward.sources.source import Source, check_scales
@@ -59,7 +62,10 @@ class MatchResult(Entries):
         kept: "matched", or "base: " and why.
         sites: one entry for each, in order.
         strength: of the matching that did best, 0 to 1; sites and distances are those of this one.
-        information_before, information_after: bits that a prediction says of its sample; None where labels are known.
+        information_before, information_after: bits that a prediction says of its sample, without the matching and with
+            it; None where labels are known.
+        steps: that followed the matching, and `kept_step` after how many of them predictions said most of held-out
+            samples: `steps_information_before` and `steps_information_after`, in bits; None where none were taken.
         distance_before, distance_after: of held-out samples, summed over the sites, in units of what is usual.
         samples: how many were matched on, held out, and tested on.
         measured_on: "test" or "held-out", or None where no labels are known; then there is no accuracy either.
@@ -77,6 +83,10 @@ class MatchResult(Entries):
     strength: float
     information_before: float | None
     information_after: float | None
+    steps: int
+    kept_step: int
+    steps_information_before: float | None
+    steps_information_after: float | None
     sites: tuple[SiteChange, ...]
     distance_before: float
     distance_after: float
@@ -106,19 +116,30 @@ class MatchResult(Entries):
 
 
 def run_matching(
-    opened: Source, samples: Samples, settings: Settings, folder: Path | None
+    opened: Source,
+    samples: Samples,
+    settings: Settings,
+    folder: Path | None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[MatchResult, Source, Program]:
     """Match a model in fixed point to samples; returns the result, the model and its program.
 
     Args:
         opened: the model, completed.
         samples: as its preprocessing makes them.
-        settings: of the run: `validation`, `seed` and `threads` count.
+        settings: of the run: `validation`, `seed` and `threads` count, and with `steps` also `directions` and `batch`.
         folder: where its journal is kept, or None.
+        on_progress: called after every step.
 
     Raises:
-        StepforwardError: the model is a float one, or carries no statistics.
+        StepforwardError: the model is a float one, or carries no statistics; steps with labels.
     """
+    if settings.steps and samples.labelled:
+        raise StepforwardError(
+            f"steps = {settings.steps} with method = 'match', and the samples have labels",
+            "leave steps out, or learn from the labels: --method qzo-ff, which matches first where that helps; steps "
+            "of match are for samples without labels",
+        )
     if opened.is_float:
         raise StepforwardError(
             f"{opened.name} is a float model, and matching goes back to what a quantized one measured on its own data",
@@ -134,6 +155,10 @@ def run_matching(
     started = time.monotonic()
     y = samples.data.y[held] if samples.labelled else None
     tried = attempt(program, references, x, held_x, y, settings.threads, settings.balance, STRENGTHS)
+    informed = None
+    if settings.steps:
+        informed = inform(program, references, tried.made, x, held_x, settings, on_progress)
+        tried = _with_steps(tried, informed)
     seconds = time.monotonic() - started
     compared = _compared(program, tried, samples, settings)
     size = _journal(folder, program, tried.made, _header(program, integers, settings))
@@ -146,6 +171,10 @@ def run_matching(
         strength=tried.strength / WHOLE,
         information_before=_bits(tried, 0),
         information_after=_bits(tried, 1),
+        steps=settings.steps,
+        kept_step=informed.kept_step if informed else 0,
+        steps_information_before=informed.before / 65536 if informed else None,
+        steps_information_after=informed.after / 65536 if informed else None,
         sites=tried.changes,
         distance_before=tried.before / 256,
         distance_after=tried.after / 256,
@@ -224,6 +253,14 @@ def _compared(program: Program, tried: Attempt, samples: Samples, settings: Sett
     return {name: getattr(compared, name) for name in names}
 
 
+def _with_steps(tried: Attempt, informed: Informed) -> Attempt:
+    """What was tried, with the steps that followed where they helped."""
+    passes = tried.forward_passes + informed.forward_passes
+    if not informed.kept_step:
+        return tried._replace(forward_passes=passes)
+    return tried._replace(program=informed.program, made=informed.made, kept=MATCHED, forward_passes=passes)
+
+
 def _bits(tried: Attempt, place: int) -> float | None:
     """Of the information before or after."""
     return None if tried.information is None else tried.information[place] / 65536
@@ -232,12 +269,14 @@ def _bits(tried: Attempt, place: int) -> float | None:
 def _header(program: Program, x: NDArray[np.integer], settings: Settings) -> dict[str, Any]:
     """Everything that decides the constants."""
     digest = hashlib.sha256(np.ascontiguousarray(x).tobytes())
+    steps = {name: getattr(settings, name) for name in ("steps", "directions", "batch")}
     return {
         "method": settings.method,
         "base_sha256": program.weights_sha256,
         "data_sha256": digest.hexdigest(),
         "seed": settings.seed,
         "validation": settings.validation,
+        **(steps if settings.steps else {}),
         **written_by(),
     }
 

@@ -61,24 +61,30 @@ def run_prefix(
         samples: quantized inputs and labels, by part.
         settings: of the run; its `memory` and `threads` count.
     """
-    position = _furthest(program, plan.first_op)
+    position = furthest(program, plan.first_op)
     place = joint(program, position)
     count = sum(len(y) for _, y in samples.values())
     if place is None or settings.memory != "fast" or count * program.tensors[place].bytes > MOST_BYTES:
         return Prefix(0, samples)
-    engine = CoreEngine(before(program, position), threads=settings.threads)
-    shape = program.tensors[place].shape
-    reached = {name: (_outputs(engine, x, shape), y) for name, (x, y) in samples.items()}
+    reached = {
+        name: (run_before(program, position, x, settings.threads), y) for name, (x, y) in samples.items()
+    }
     return Prefix(position, reached, sum(x.nbytes for x, _ in reached.values()))
 
 
-def _furthest(program: Program, first_op: int) -> int:
-    """The last position up to the first operator that moves where one activation joins both parts; 0 if there is none.
-    The first operator itself often is no such place: inside a residual block a second activation passes it by."""
+def furthest(program: Program, first_op: int) -> int:
+    """Where a prefix may end: the last position up to the first operator that moves where one activation joins both
+    parts; 0 if there is none. The first operator itself often is no such place: inside a residual block a second
+    activation passes it by."""
     return next((at for at in range(first_op, 0, -1) if joint(program, at) is not None), 0)
 
 
-def _outputs(engine: CoreEngine, x: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int8]:
+def run_before(
+    program: Program, position: int, x: NDArray[np.integer], threads: int | None
+) -> NDArray[np.int8]:
+    """What samples are at a position where a prefix may end, shape (n, *shape of the activation there)."""
+    first = before(program, position)
+    engine, shape = CoreEngine(first, threads=threads), first.tensors[first.output].shape
     found = np.empty((len(x), *shape), dtype=np.int8)
     for at in range(0, len(x), _TOGETHER):
         (some,) = engine.outputs(Batch.of(x[at : at + _TOGETHER]))

@@ -194,5 +194,14 @@ class _Training:
         loss = self.score[1] * self.rules.nats / self.rules.validation_count
         left = (leg.steps - step) / speed
         self.on_progress(
-            Progress(step, leg.steps, self.smooth, accuracy, loss, self.run.best.step, speed, left)
+            Progress(
+                step,
+                leg.steps,
+                self.run.best.step,
+                speed,
+                left,
+                train_loss=self.smooth,
+                validation_accuracy=accuracy,
+                validation_loss=loss,
+            )
         )

@@ -89,7 +89,7 @@ def adapt(
     if needs == STATISTICS:
         return match(
             model, data, settings, test=test, out=out, overwrite=overwrite, classes=classes, image=image,
-            preprocess=preprocess, input_shape=input_shape, command=command,
+            preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
         )  # fmt: skip
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):

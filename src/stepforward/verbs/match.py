@@ -22,6 +22,7 @@ from stepforward.run.folder import ADAPTED, ADAPTED_PROGRAM, REPORT, RESULT, cla
 from stepforward.run.given import Classes, Image
 from stepforward.run.match import MatchResult, Samples, run_matching
 from stepforward.run.prepare import load_data
+from stepforward.run.progress import OnProgress
 from stepforward.run.result import HIDDEN, values
 from stepforward.run.samples import files_of, read_samples
 from stepforward.settings import Settings
@@ -54,6 +55,7 @@ def match(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    on_progress: OnProgress | None = None,
     command: str | None = None,
 ) -> Matched:
     """Match a quantized model to samples, with labels or without; arguments as of `adapt`.
@@ -66,7 +68,8 @@ def match(
     """
     if settings.minutes is not None:
         raise StepforwardError(
-            "--minutes is not available for match", "leave it out: a matching takes seconds"
+            "--minutes is not available for match",
+            "leave it out: a matching takes seconds, and its steps are given by number, --steps",
         )
     folder = run_folder(out, False, overwrite)
     with claimed(folder, False, overwrite):
@@ -74,7 +77,7 @@ def match(
         opened, samples = _samples(opened, data, test, classes, image, preprocess)
         if folder and overwrite:
             remove_run(folder)
-        result, adapted, program = run_matching(opened, samples, settings, folder)
+        result, adapted, program = run_matching(opened, samples, settings, folder, on_progress)
         result = replace(result, command=command)
         if folder:
             _write(folder, result, adapted, program)
