@@ -134,7 +134,8 @@ def main():
 
     def stream(name, parts):
         x, labels = inputs(sets[name][0]), sets[name][1]
-        steps = ("at once", "stepped") if given.stepped_images and name == "clean" else ()
+        stepped_too = given.stepped_images and name == "clean" and len(parts) < 10
+        steps = ("at once", "stepped") if stepped_too else ()
         found = dict.fromkeys(("images", "source", *ways, *steps), 0)
         for part in parts:
             chosen = np.flatnonzero(np.isin(labels, part))[: given.stream_images]

@@ -226,15 +226,20 @@ def rescaled(mult: int, shift: int, ratio: int) -> tuple[int, int] | None:
     """
     if ratio == ONE or mult == 0:
         return mult, shift
-    product, shift = mult * ratio, shift + 14
+    product, shift = int(mult) * int(ratio), int(shift) + 14
     excess = min(product.bit_length() - 16, shift)
     if excess > 0:
-        product, shift = int(shift_right(product, excess)), shift - excess
+        product, shift = _halved_up(product, excess), shift - excess
     if product == 1 << 16:
         product, shift = product >> 1, shift - 1
     if shift > 47:
-        product, shift = int(shift_right(product, shift - 47)), 47
+        product, shift = _halved_up(product, shift - 47), 47
     return (product, shift) if shift >= 0 and product < 1 << 16 else None
+
+
+def _halved_up(value: int, times: int) -> int:
+    """`shift_right` of one number, above 0 times: arrays would take longer than all the rest of `rescaled`."""
+    return (value + (1 << times - 1)) >> times
 
 
 def roots(values: Int) -> Int:
