@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from small import samples, small_program
 
+from stepforward.arithmetic.information import Entropies, entropies
+from stepforward.arithmetic.loss import loss_rescale
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.matching.matched import match
 from stepforward.matching.measure import references
@@ -32,7 +36,9 @@ def test_steps_make_predictions_say_more():
     assert found.kept_step and found.after > found.before
     assert [one.step for one in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[-1].information == found.after / 65536 and seen[-1].best_step == found.kept_step
-    assert found.forward_passes == 16 + 6 * (5 * 32 + 16)
+    scale, logits = PROGRAM.tensors[PROGRAM.output].scale[0], logits_of(CoreEngine(PROGRAM), SHIFTED[16:])
+    assert found.classes == 2 ** (entropies(logits, *loss_rescale(scale)).of_mean / 65536) < logits.shape[1]
+    assert found.forward_passes == 96 + 6 * (5 * 32 + 16)
 
 
 def test_every_engine_takes_the_same_steps(monkeypatch):
@@ -53,8 +59,10 @@ def test_seeds_and_threads():
 
 
 def test_steps_that_say_less_are_not_kept(monkeypatch):
-    said = iter([500, 499, 500, 300])
-    monkeypatch.setattr("stepforward.run.informing._information", lambda program, x, settings: next(said))
+    said = iter([500, 500, 499, 500, 300])
+    monkeypatch.setattr(
+        "stepforward.run.informing._said", lambda program, x, settings: Entropies(next(said), 0)
+    )
     found = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=3))
     assert (found.kept_step, found.made, found.before) == (0, {}, found.after)
     assert found.program.weights == PROGRAM.weights

@@ -8,6 +8,7 @@ from PIL import Image
 from stepforward import journal as journals
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
+from stepforward.run.informing import inform
 from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
@@ -68,6 +69,15 @@ def test_steps_that_follow_are_replayed(task, tmp_path):
     assert again["weights_sha256"] == result["weights_sha256"]
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "run" / "adapted.onnx").read_bytes()
     assert journals.read(tmp_path / "run" / "journal").settings["steps"] == 8
+
+
+@pytest.mark.parametrize(("classes", "told"), [(1.4, True), (1.6, False)])
+def test_a_person_is_told_where_samples_seem_to_hold_few_classes(task, monkeypatch, classes, told):
+    monkeypatch.setattr(
+        "stepforward.run.match.inform", lambda *given: inform(*given)._replace(classes=classes)
+    )
+    result = adapt(task.model, dim(task.data[0]), method="match", steps=4, directions=8, batch=32)
+    assert result["kept_step"] and ("leave --steps out" in " ".join(result["notes"])) == told
 
 
 def test_steps_are_for_samples_without_labels(task):

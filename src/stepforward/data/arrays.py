@@ -166,8 +166,8 @@ def _pair(path: Path, arrays: dict[str, Member]) -> tuple[str, str, tuple[str, .
     if xs:
         raise StepforwardError(
             f"{path} has no array 'y' (arrays: {present}): samples without labels",
-            "stepforward learns from labelled samples and measures on them: add y, one class number per sample; without "
-            "labels: adapt --method match",
+            "stepforward learns from labelled samples and measures on them: add y, one class number per sample; "
+            "without labels: adapt --method match",
         )
     raise StepforwardError(f"{path} has no array 'x' (arrays: {present})", remedy)
 

@@ -37,6 +37,7 @@ class Informed(NamedTuple):
         program: with them.
         kept_step: of `steps`; 0 where none helped.
         before, after: what predictions say of a held-out sample, in 2^-16 bit.
+        classes: how many there seemed to be before the steps: two to the power of the entropy of the mean prediction.
         forward_passes: samples sent through the network.
     """
 
@@ -46,6 +47,7 @@ class Informed(NamedTuple):
     steps: int
     before: int
     after: int
+    classes: float
     forward_passes: int
 
 
@@ -79,8 +81,9 @@ def inform(
     batch = batch_indices(settings.seed, len(x), settings.batch)
     look_every = max(1, settings.steps // LOOKS)
     position, started = origin(of), time.monotonic()
-    first = best = _information(at(position), held_x, settings)
-    kept_step, kept, passes = 0, position, len(held_x)
+    first = best = _said(at(position), held_x, settings).information
+    classes = 2 ** (_said(at(position), x, settings).of_mean / 65536)
+    kept_step, kept, passes = 0, position, len(held_x) + len(x)
     for step in range(settings.steps):
         samples = x[batch(step)]
         directions = [drawn(of, settings.seed, step, index) for index in range(settings.directions)]
@@ -90,14 +93,16 @@ def inform(
             position = added(position, direction, -OF_A_VOTE * vote)
         passes += (1 + settings.directions) * len(samples)
         if (step + 1) % look_every == 0 or step + 1 == settings.steps:
-            found = _information(at(position), held_x, settings)
+            found = _said(at(position), held_x, settings).information
             passes += len(held_x)
             if found > best:
                 best, kept_step, kept = found, step + 1, position
         if on_progress:
             on_progress(_progress(step + 1, settings.steps, best, kept_step, time.monotonic() - started))
     constants = {**made, **constants_at(program, of, kept)} if kept_step else made
-    return Informed(constants, matched(program, constants), kept_step, settings.steps, first, best, passes)
+    return Informed(
+        constants, matched(program, constants), kept_step, settings.steps, first, best, classes, passes
+    )
 
 
 def _votes(
@@ -123,9 +128,9 @@ def _logits(program: Program, x: NDArray[np.integer], settings: Settings) -> Int
     return logits_of(CoreEngine(program, threads=settings.threads), x)
 
 
-def _information(program: Program, x: NDArray[np.integer], settings: Settings) -> int:
+def _said(program: Program, x: NDArray[np.integer], settings: Settings) -> information.Entropies:
     pair = loss_rescale(program.tensors[program.output].scale[0])
-    return information.entropies(_logits(program, x[: information.MOST_SAMPLES], settings), *pair).information
+    return information.entropies(_logits(program, x[: information.MOST_SAMPLES], settings), *pair)
 
 
 def _progress(step: int, steps: int, best: int, kept: int, seconds: float) -> Progress:

@@ -193,7 +193,12 @@ def run_matching(
         class_names=list(samples.data.class_names),
         settings=asdict(settings),
         stepforward=stepforward.__version__,
-        notes=[*opened.notes, *samples.data.notes, *_notes(references, program, tried)],
+        notes=[
+            *opened.notes,
+            *samples.data.notes,
+            *_notes(references, program, tried),
+            *_notes_of_steps(informed, program.tensors[program.output].elements),
+        ],
     )
     return result, written(opened, tried.program, tried.made) if tried.made else opened, tried.program
 
@@ -291,6 +296,15 @@ def _journal(folder: Path | None, program: Program, made: Mapping[str, Constants
     writer.end(0, journals.REASONS[0])
     writer.close()
     return (folder / JOURNAL).stat().st_size
+
+
+def _notes_of_steps(informed: Informed | None, classes: int) -> list[str]:
+    if informed is None or not informed.kept_step or informed.classes >= classes / 2:
+        return []
+    return [
+        f"before the steps, predictions spread over about {informed.classes:.1f} of {classes} classes, and steps "
+        "spread them over all: where the samples hold only a few, leave --steps out"
+    ]
 
 
 def _notes(references: Mapping[str, Any], program: Program, tried: Attempt) -> list[str]:

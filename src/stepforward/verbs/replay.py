@@ -107,7 +107,7 @@ def _parameters(recorded: journals.Journal, source: str) -> bytes:
 def _replay_matching(
     opened: Source, program: Program, recorded: journals.Journal, journal: str, out: str | Path | None
 ) -> dict:
-    """The constants of a journal without steps."""
+    """The constants of the journal of a matching."""
     _check_base(opened, program, recorded.settings.get("base_sha256"), journal)
     if recorded.kept is None:
         raise StepforwardError(
