@@ -34,7 +34,7 @@ def test_unlabelled_arrays_are_matched(run, task):
     assert {path.name for path in folder.iterdir()} == {
         *("adapted.onnx", "adapted.sfp", "journal", "report.html", "result.json")
     }
-    assert "not known" in repr(result)
+    assert "not known" in repr(result) and "--steps 40" in " ".join(result["notes"])
     assert evaluate(folder / "adapted.onnx", task.test)["weights_sha256"] == result["weights_sha256"]
 
 

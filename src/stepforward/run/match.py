@@ -197,7 +197,7 @@ def run_matching(
             *opened.notes,
             *samples.data.notes,
             *_notes(references, program, tried),
-            *_notes_of_steps(informed, program.tensors[program.output].elements),
+            *_notes_of_steps(informed, samples, program.tensors[program.output].elements),
         ],
     )
     return result, written(opened, tried.program, tried.made) if tried.made else opened, tried.program
@@ -298,8 +298,11 @@ def _journal(folder: Path | None, program: Program, made: Mapping[str, Constants
     return (folder / JOURNAL).stat().st_size
 
 
-def _notes_of_steps(informed: Informed | None, classes: int) -> list[str]:
-    if informed is None or not informed.kept_step or informed.classes >= classes / 2:
+def _notes_of_steps(informed: Informed | None, samples: Samples, classes: int) -> list[str]:
+    if informed is None:
+        more = "no steps were taken: where the samples hold all classes about alike, --steps 40 usually adds points"
+        return [] if samples.labelled else [more]
+    if not informed.kept_step or informed.classes >= classes / 2:
         return []
     return [
         f"before the steps, predictions spread over about {informed.classes:.1f} of {classes} classes, and steps "
