@@ -86,9 +86,12 @@ def main():
     corrupted = np.load(DATA / "cifar10c" / "severity5.npz", allow_pickle=False)
     test = np.load(DATA / "cifar10" / "test.npz", allow_pickle=False)
 
-    def inputs(images):
+    def normalized(images):
         x = ((images / 255.0).astype(np.float32) - MEAN) / STD
-        return quantize_input(program, np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+        return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+    def inputs(images):
+        return quantize_input(program, normalized(images))
 
     sets = {name: (corrupted[name], corrupted["label"]) for name in corrupted.files if name != "label"}
     sets["clean"] = (test["images"][:1000], test["label"][:1000])
@@ -114,8 +117,7 @@ def main():
         return row
 
     def at_once(images, y):
-        x = ((images / 255.0).astype(np.float32) - MEAN) / STD
-        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+        x = normalized(images)
         plain, further = (
             sf.adapt(
                 source.model, x, test=(x, y.astype(np.int64)), method="match", steps=steps, progress=False
@@ -134,7 +136,7 @@ def main():
 
     def stream(name, parts):
         x, labels = inputs(sets[name][0]), sets[name][1]
-        stepped_too = given.stepped_images and name == "clean" and len(parts) < 10
+        stepped_too = stepped and name == "clean" and len(parts) < 10
         steps = ("at once", "stepped") if stepped_too else ()
         found = dict.fromkeys(("images", "source", *ways, *steps), 0)
         for part in parts:

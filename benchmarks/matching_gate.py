@@ -1,10 +1,9 @@
 """`adapt --method match` without labels on every kind of task.
 
 Test accuracy as it is, with everything corrected, as strong as predictions say, and with steps on information after
-it; statistics of the adaptation
-samples, 8-bit weights and activations. Speakers, clothes, keywords and handwriting of both halves had been looked at
-when the rule was written, ResNet-8 and MobileNetV1 had not. Needs the data packs (STEPFORWARD_DATA, see
-docs/benchmarks.md) and the extra [torch]; some networks are trained the first time.
+it; statistics of the adaptation samples, 8-bit weights and activations. Speakers, clothes, keywords and handwriting of
+both halves had been looked at when the rule was written, ResNet-8 and MobileNetV1 had not. Needs the data packs
+(STEPFORWARD_DATA, see docs/benchmarks.md) and the extra [torch]; some networks are trained the first time.
 """
 
 import argparse

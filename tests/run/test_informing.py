@@ -43,9 +43,10 @@ def test_steps_make_predictions_say_more():
 
 def test_every_engine_takes_the_same_steps(monkeypatch):
     core = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=2))
-    monkeypatch.setattr(
-        "stepforward.run.informing.CoreEngine", lambda program, threads: ReferenceEngine(program)
-    )
+    for module in ("informing", "strengths", "prefix"):
+        monkeypatch.setattr(
+            f"stepforward.run.{module}.CoreEngine", lambda program, threads: ReferenceEngine(program)
+        )
     defined = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=2))
     assert told(core) == told(defined) and core.after == defined.after
 
@@ -61,7 +62,7 @@ def test_seeds_and_threads():
 def test_steps_that_say_less_are_not_kept(monkeypatch):
     said = iter([500, 500, 499, 500, 300])
     monkeypatch.setattr(
-        "stepforward.run.informing._said", lambda program, x, settings: Entropies(next(said), 0)
+        "stepforward.run.informing.entropies_of", lambda program, x, threads: Entropies(next(said), 0)
     )
     found = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=3))
     assert (found.kept_step, found.made, found.before) == (0, {}, found.after)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, multiply, shift_right
-from stepforward.arithmetic.loss import exp2_negative, log2
+from stepforward.arithmetic.fixedpoint import Int, shift_right
+from stepforward.arithmetic.loss import log2, powers_of, shares_of
 
 MOST_SAMPLES = 65535
 """Whose sums stay within 63 bits."""
@@ -53,9 +53,9 @@ def entropies(logits: NDArray[np.integer], mult: int, shift: int) -> Entropies:
     >>> entropies(sure, 32768, 0), entropies(unsure, 32768, 0), entropies(sure[:1], 32768, 0)
     (Entropies(of_mean=65536, mean=0), Entropies(of_mean=65536, mean=65536), Entropies(of_mean=0, mean=0))
     """
-    distance, powers, total = _softmax(logits, mult, shift)
-    mean = log2(total)[:, 0] + (powers * distance).sum(axis=1) // total[:, 0]
-    return Entropies(entropy(_shares(powers, total, _BITS).sum(axis=0)), int(mean.sum()) // len(mean))
+    distance, powers, total = powers_of(logits, mult, shift)
+    mean = log2(total)[:, 0] + (powers * np.minimum(distance, _LONGEST)).sum(axis=1) // total[:, 0]
+    return Entropies(entropy(shares_of(powers, total, _BITS).sum(axis=0)), int(mean.sum()) // len(mean))
 
 
 def slopes(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int]:
@@ -71,25 +71,14 @@ def slopes(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int
     >>> [part.tolist() for part in slopes(np.array([[2, 0], [0, 1]]), 32768, 0)]
     [[[-1933, 1933], [2022, -2022]], [[10923, 5461], [6786, 9598]]]
     """
-    distance, powers, total = _softmax(logits, mult, shift)
-    shares = _shares(powers, total, SHARE_BITS)
-    counts = np.maximum(_shares(powers, total, _BITS).sum(axis=0), 1)
+    distance, powers, total = powers_of(logits, mult, shift)
+    shares = shares_of(powers, total, SHARE_BITS)
+    counts = np.maximum(shares_of(powers, total, _BITS).sum(axis=0), 1)
     # by how much a prediction is above the mean one: what a sample says of each class
-    above = log2(counts.sum(keepdims=True) << 30) - log2(counts << 30) - distance - log2(total)
+    above = log2(counts.sum(keepdims=True) << 30) - log2(counts << 30) - np.minimum(distance, _LONGEST)
+    above -= log2(total)
     said = shift_right((shares * above).sum(axis=1, keepdims=True), SHARE_BITS)
     return shift_right(shares * (said - above) * _LN2, 32), shares
-
-
-def _softmax(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int, Int]:
-    """How far below the largest each logit is, in 2^-16 bit; two to the power of less that; and their sums."""
-    logits = logits.astype(np.int64)
-    distance = multiply(logits.max(axis=1, keepdims=True) - logits, mult, shift)
-    powers = exp2_negative(distance)
-    return np.minimum(distance, _LONGEST), powers, powers.sum(axis=1, keepdims=True)
-
-
-def _shares(powers: Int, total: Int, bits: int) -> Int:
-    return ((powers << bits) + (total >> 1)) // total
 
 
 def entropy(counts: Int) -> int:

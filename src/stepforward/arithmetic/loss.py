@@ -44,6 +44,20 @@ def loss_rescale(scale: float, temperature: float = 1.0) -> tuple[int, int]:
     return (mult, shift) if temperature == 1 else quantize_multiplier(mult / 2**shift / temperature)
 
 
+def powers_of(logits: NDArray[np.integer], mult: int, shift: int) -> tuple[Int, Int, Int]:
+    """Of each sample: how far its logits are below the largest, in 2^-16 bit, two to the power of less that, both of
+    shape (n, classes), and the sum of these, shape (n, 1). Arguments as of `cross_entropy`."""
+    logits = logits.astype(np.int64)
+    distance = multiply(logits.max(axis=1, keepdims=True) - logits, mult, shift)
+    powers = exp2_negative(distance)
+    return distance, powers, powers.sum(axis=1, keepdims=True)
+
+
+def shares_of(powers: Int, total: Int, bits: int) -> Int:
+    """The softmax from what `powers_of` gives, with so many bits of fraction."""
+    return ((powers << bits) + (total >> 1)) // total
+
+
 def cross_entropy(logits: NDArray[np.integer], labels: NDArray[np.integer], mult: int, shift: int) -> Int:
     """Loss of each sample in units of 2^-16 bit: `log2(sum_j 2^(l_j)) - l_label`.
 
@@ -56,7 +70,5 @@ def cross_entropy(logits: NDArray[np.integer], labels: NDArray[np.integer], mult
     >>> cross_entropy(np.array([[0, 0]]), np.array([1]), 32768, 0)  # two equal logits: one bit
     array([65536])
     """
-    logits = logits.astype(np.int64)
-    distance = multiply(logits.max(axis=1, keepdims=True) - logits, mult, shift)
-    total = exp2_negative(distance).sum(axis=1)
-    return log2(total) + distance[np.arange(len(labels)), labels]
+    distance, _, total = powers_of(logits, mult, shift)
+    return log2(total[:, 0]) + distance[np.arange(len(labels)), labels]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.fixedpoint import Int, clamp, multiply, shift_right
-from stepforward.arithmetic.loss import exp2_negative
+from stepforward.arithmetic.fixedpoint import Int, clamp, shift_right
+from stepforward.arithmetic.loss import powers_of, shares_of
 
 MOST_BITS = 14
 """Fraction bits of an error, which is s16."""
@@ -46,10 +46,8 @@ def errors(logits: NDArray[np.integer], labels: NDArray[np.integer], mult: int, 
     >>> errors(np.array([[0, 0]]), np.array([1]), 32768, 0, bits=14)
     array([[ 8192, -8192]])
     """
-    logits = logits.astype(np.int64)
-    powers = exp2_negative(multiply(logits.max(axis=1, keepdims=True) - logits, mult, shift))
-    total = powers.sum(axis=1, keepdims=True)
-    found = ((powers << bits) + (total >> 1)) // total
+    _, powers, total = powers_of(logits, mult, shift)
+    found = shares_of(powers, total, bits)
     found[np.arange(len(labels)), labels] -= 1 << bits
     return found
 

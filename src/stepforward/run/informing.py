@@ -20,6 +20,7 @@ from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
 from stepforward.run.prefix import furthest, run_before
 from stepforward.run.progress import OnProgress, Progress
+from stepforward.run.strengths import entropies_of
 from stepforward.settings import Settings
 
 EPSILON, OF_A_VOTE = 256, 4
@@ -73,7 +74,7 @@ def inform(
     cut = furthest(program, of[0].site.place) if of else 0
     if cut:
         given = matched(program, made)
-        x, held_x = (run_before(given, cut, part, settings.threads) for part in (x, held_x))
+        x, held_x = run_before(given, cut, (x, held_x), settings.threads)
 
     def at(position: Position) -> Program:
         return program_after(program, cut, made, of, position)
@@ -81,8 +82,8 @@ def inform(
     batch = batch_indices(settings.seed, len(x), settings.batch)
     look_every = max(1, settings.steps // LOOKS)
     position, started = origin(of), time.monotonic()
-    first = best = _said(at(position), held_x, settings).information
-    classes = 2 ** (_said(at(position), x, settings).of_mean / 65536)
+    first = best = entropies_of(at(position), held_x, settings.threads).information
+    classes = 2 ** (entropies_of(at(position), x, settings.threads).of_mean / 65536)
     kept_step, kept, passes = 0, position, len(held_x) + len(x)
     for step in range(settings.steps):
         samples = x[batch(step)]
@@ -93,7 +94,7 @@ def inform(
             position = added(position, direction, -OF_A_VOTE * vote)
         passes += (1 + settings.directions) * len(samples)
         if (step + 1) % look_every == 0 or step + 1 == settings.steps:
-            found = _said(at(position), held_x, settings).information
+            found = entropies_of(at(position), held_x, settings.threads).information
             passes += len(held_x)
             if found > best:
                 best, kept_step, kept = found, step + 1, position
@@ -126,11 +127,6 @@ def _votes(
 
 def _logits(program: Program, x: NDArray[np.integer], settings: Settings) -> Int:
     return logits_of(CoreEngine(program, threads=settings.threads), x)
-
-
-def _said(program: Program, x: NDArray[np.integer], settings: Settings) -> information.Entropies:
-    pair = loss_rescale(program.tensors[program.output].scale[0])
-    return information.entropies(_logits(program, x[: information.MOST_SAMPLES], settings), *pair)
 
 
 def _progress(step: int, steps: int, best: int, kept: int, seconds: float) -> Progress:

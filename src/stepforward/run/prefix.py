@@ -1,5 +1,6 @@
 """What the layers before the first that moves give, run once for every sample instead of in every step."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,9 +67,8 @@ def run_prefix(
     count = sum(len(y) for _, y in samples.values())
     if place is None or settings.memory != "fast" or count * program.tensors[place].bytes > MOST_BYTES:
         return Prefix(0, samples)
-    reached = {
-        name: (run_before(program, position, x, settings.threads), y) for name, (x, y) in samples.items()
-    }
+    parts = run_before(program, position, [x for x, _ in samples.values()], settings.threads)
+    reached = {name: (x, y) for x, (name, (_, y)) in zip(parts, samples.items(), strict=True)}
     return Prefix(position, reached, sum(x.nbytes for x, _ in reached.values()))
 
 
@@ -80,11 +80,15 @@ def furthest(program: Program, first_op: int) -> int:
 
 
 def run_before(
-    program: Program, position: int, x: NDArray[np.integer], threads: int | None
-) -> NDArray[np.int8]:
-    """What samples are at a position where a prefix may end, shape (n, *shape of the activation there)."""
+    program: Program, position: int, parts: Iterable[NDArray[np.integer]], threads: int | None
+) -> list[NDArray[np.int8]]:
+    """What the samples of each part are where a prefix ends, shape (n, *shape of the activation there)."""
     first = before(program, position)
     engine, shape = CoreEngine(first, threads=threads), first.tensors[first.output].shape
+    return [_outputs(engine, x, shape) for x in parts]
+
+
+def _outputs(engine: CoreEngine, x: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int8]:
     found = np.empty((len(x), *shape), dtype=np.int8)
     for at in range(0, len(x), _TOGETHER):
         (some,) = engine.outputs(Batch.of(x[at : at + _TOGETHER]))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.information import MOST_SAMPLES, entropies, strongest
+from stepforward.arithmetic.information import MOST_SAMPLES, Entropies, entropies, strongest
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.matching import Constants, Reference
 from stepforward.engines.core import CoreEngine
@@ -66,11 +66,12 @@ def by_information(
         x: samples in the input format; no labels. At most `MOST_SAMPLES` of them are looked at.
         threads: of the C core. Changes nothing.
     """
-    said = [_information(one.program, x[:MOST_SAMPLES], threads) for one in (base, *tried)]
+    said = [entropies_of(one.program, x, threads).information for one in (base, *tried)]
     place = strongest(said) or len(tried)
     return tried[place - 1], (said[0], said[place])
 
 
-def _information(program: Program, x: NDArray, threads: int | None) -> int:
-    logits = logits_of(CoreEngine(program, threads=threads), x)
-    return entropies(logits, *loss_rescale(program.tensors[program.output].scale[0])).information
+def entropies_of(program: Program, x: NDArray, threads: int | None) -> Entropies:
+    """What the predictions of a program say of samples, at most `MOST_SAMPLES` of them."""
+    logits = logits_of(CoreEngine(program, threads=threads), x[:MOST_SAMPLES])
+    return entropies(logits, *loss_rescale(program.tensors[program.output].scale[0]))

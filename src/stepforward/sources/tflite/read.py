@@ -323,9 +323,8 @@ class _Reader:
         image = self.image(name)
         output = self.file.tensors[operator.outputs[0]].name
         scale = c.scale
-        if RUNTIMES[
-            self.runtime
-        ].single:  # a convolution's ratio is not taken in float32: its weight makes it so
+        if RUNTIMES[self.runtime].single:
+            # a convolution's ratio is not taken in float32: its weight makes it so
             scale = single_ratio((x.scale, scale), y.scale) * y.scale / x.scale
         parameters = layer(q.reshape(-1, 1, 1, 1) - c.zero_point, scale, x, output)
         self.add_image(operator, image, window((1, 1), (1, 1), count), parameters, clip_of(operator))
