@@ -90,6 +90,15 @@ def test_more_directions_than_a_step_holds_are_refused(task):
         adapt(task.model, dim(task.data[0]), method="match", steps=8, directions=33)
 
 
+@pytest.mark.parametrize(
+    "options, named",
+    [({"votes": "sign", "tail_rate": 2.0}, "--votes, --tail-rate"), ({"preset": "paper"}, "--preset paper")],
+)
+def test_settings_that_a_matching_would_not_read_are_refused(task, options, named):
+    with pytest.raises(StepforwardError, match=f"match reads no {named}"):
+        adapt(task.model, dim(task.data[0]), method="match", **options)
+
+
 def test_a_journal_of_another_base_is_refused(run, task, tmp_path):
     quantize(task.float_model, task.data[0], bits="8w8a", out=tmp_path / "other.onnx")
     with pytest.raises(StepforwardError, match="another base"):

@@ -36,7 +36,9 @@ PROBES += (
 )
 PROBES += ("optimizer",)
 SGD = ("lr", "momentum", "schedule", "warmup")
-"""The settings that methods take: those that probe along directions, and those of an optimizer with gradients."""
+MATCH = ("steps", "directions", "batch", "validation", "balance", "seed", "threads")
+"""The settings that methods take: those that probe along directions, those of an optimizer with gradients, and all of
+those that matching reads."""
 
 
 class Listed(NamedTuple):
@@ -45,7 +47,7 @@ class Listed(NamedTuple):
     Attributes:
         home: the module with its function `method(settings)`; "" for one that `run.match` runs.
         needs: `INTEGERS`, `GRADIENTS` or `STATISTICS`.
-        takes: the settings it knows besides those of every run.
+        takes: the settings it knows besides those of every run; with `STATISTICS`, all that it knows.
     """
 
     home: str
@@ -56,7 +58,7 @@ class Listed(NamedTuple):
 METHODS: dict[str, Listed] = {
     "qzo-ff": Listed("stepforward.methods.qzo_ff", INTEGERS, PROBES),
     "backprop": Listed("stepforward.methods.backprop", GRADIENTS, SGD),
-    "match": Listed("", STATISTICS, ("directions",)),
+    "match": Listed("", STATISTICS, MATCH),
 }
 """By the name that `--method` takes; the first is the default."""
 

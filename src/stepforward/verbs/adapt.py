@@ -1,6 +1,6 @@
 """The main verb: adapt a network to a user's data."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,7 @@ def adapt(
             f"a run of {settings.method} cannot be resumed", "start the run without --resume"
         )
     if needs == STATISTICS:
+        _only_known(settings.method, preset, options)
         return match(
             model, data, settings, test=test, out=out, overwrite=overwrite, classes=classes, image=image,
             preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
@@ -104,3 +105,15 @@ def adapt(
         if folder:
             write_run(folder, result, made, program)
     return Result(**values(result), model=made.for_callers, program=program)
+
+
+def _only_known(method: str, preset: str | None, options: Collection[str]) -> None:
+    """Refuse what a method that reads few settings would leave unread."""
+    known = METHODS[method].takes
+    unread = [f"--preset {preset}"] if preset else []
+    unread += ["--" + name.replace("_", "-") for name in options if name not in (*known, "method", "minutes")]
+    if unread:
+        told = ", ".join("--" + name for name in known)
+        raise StepforwardError(
+            f"{method} reads no {', '.join(unread)}", f"leave it out; {method} takes {told}"
+        )
