@@ -13,7 +13,7 @@ from stepforward.engines.protocol import logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.matching.matched import match
 from stepforward.matching.measure import references
-from stepforward.matching.moves import added, constants_at, drawn, origin, places, program_after
+from stepforward.matching.moves import added, constants_at, drawn, origin, places, program_at
 from stepforward.run.informing import inform
 
 PROGRAM = small_program(per_channel=True)
@@ -71,7 +71,7 @@ def test_steps_that_say_less_are_not_kept(monkeypatch):
 
 def test_a_position_at_the_origin_is_the_program_itself():
     of = places(PROGRAM, KNOWN, {})
-    same = program_after(PROGRAM, 0, {}, of, origin(of))
+    same = program_at(PROGRAM, of, origin(of))
     assert (same.weights, [op.what for op in same.ops]) == (PROGRAM.weights, [op.what for op in PROGRAM.ops])
 
 
@@ -97,6 +97,6 @@ def test_a_constant_channel_stays():
 @pytest.mark.parametrize("times", [1, 4096, 10**6])
 def test_positions_stay_where_constants_hold_them(times):
     of = places(PROGRAM, KNOWN, {})
-    program = program_after(PROGRAM, 0, {}, of, added(origin(of), drawn(of, 0, 0, 0), times))
+    program = program_at(PROGRAM, of, added(origin(of), drawn(of, 0, 0, 0), times))
     (op,) = [op for op in program.ops if op.name == of[-1].site.name]
     assert all(0 <= mult < 2**16 and 0 <= shift <= 47 for mult, shift in op.what.rescale)

@@ -11,7 +11,6 @@ from stepforward.arithmetic.fixedpoint import Int, clamp
 from stepforward.arithmetic.matching import Constants, Reference, further
 from stepforward.matching.matched import fitting, matched
 from stepforward.matching.sites import Site, bias_of, sites
-from stepforward.program.cut import after
 from stepforward.program.model import Program
 
 FARTHEST = 1 << 14
@@ -84,11 +83,17 @@ def added(position: Position, move: Position, times: int) -> Position:
     ]
 
 
+def within(program: Program, of: Sequence[Place]) -> list[Place]:
+    """The same places in what follows a cut of their program."""
+    by_name = {site.name: site for site in sites(program)}
+    return [place._replace(site=by_name[place.site.name]) for place in of]
+
+
 def constants_at(program: Program, of: Sequence[Place], position: Position) -> dict[str, Constants]:
     """The constants of a position, by name of the site.
 
     Args:
-        program: the base.
+        program: with the base's own constants at these places.
         of: its places, and `position` where they are.
     """
     return {
@@ -97,9 +102,6 @@ def constants_at(program: Program, of: Sequence[Place], position: Position) -> d
     }
 
 
-def program_after(
-    program: Program, cut: int, made: Mapping[str, Constants], of: Sequence[Place], position: Position
-) -> Program:
-    """What follows a cut of the base, with the constants of a position, and of a matching at the other sites."""
-    changed = matched(program, {**made, **constants_at(program, of, position)})
-    return after(changed, cut) if cut else changed
+def program_at(program: Program, of: Sequence[Place], position: Position) -> Program:
+    """The program with the constants of a position; arguments as of `constants_at`."""
+    return matched(program, constants_at(program, of, position))

@@ -15,7 +15,17 @@ from stepforward.arithmetic.matching import Constants, Reference
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.matched import matched
-from stepforward.matching.moves import Position, added, constants_at, drawn, origin, places, program_after
+from stepforward.matching.moves import (
+    Position,
+    added,
+    constants_at,
+    drawn,
+    origin,
+    places,
+    program_at,
+    within,
+)
+from stepforward.program.cut import after
 from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
 from stepforward.run.prefix import furthest, run_before
@@ -71,13 +81,16 @@ def inform(
         on_progress: called after every step.
     """
     of = places(program, references, made)
+    moving = {place.site.name for place in of}
+    rest = matched(program, {name: constants for name, constants in made.items() if name not in moving})
     cut = furthest(program, of[0].site.place) if of else 0
     if cut:
-        given = matched(program, made)
-        x, held_x = run_before(given, cut, (x, held_x), settings.threads)
+        x, held_x = run_before(rest, cut, (x, held_x), settings.threads)
+        rest = after(rest, cut)
+        of = within(rest, of)
 
     def at(position: Position) -> Program:
-        return program_after(program, cut, made, of, position)
+        return program_at(rest, of, position)
 
     batch = batch_indices(settings.seed, len(x), settings.batch)
     look_every = max(1, settings.steps // LOOKS)
@@ -100,7 +113,7 @@ def inform(
                 best, kept_step, kept = found, step + 1, position
         if on_progress:
             on_progress(_progress(step + 1, settings.steps, best, kept_step, time.monotonic() - started))
-    constants = {**made, **constants_at(program, of, kept)} if kept_step else made
+    constants = {**made, **constants_at(rest, of, kept)} if kept_step else made
     return Informed(
         constants, matched(program, constants), kept_step, settings.steps, first, best, classes, passes
     )
