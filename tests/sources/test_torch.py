@@ -40,6 +40,16 @@ def test_a_tied_weight_stays_one_equal_biases_stay_apart_and_the_module_stays_as
         np.testing.assert_allclose(run(canonical.graph, x), module(torch.as_tensor(x)).numpy(), atol=1e-5)
 
 
+def test_results_that_a_module_names_are_outputs_of_these_names():
+    class Two(Tied):
+        def forward(self, x):
+            found = super().forward(x)
+            return {"embedding": found, "logits": found * 2}
+
+    model = from_torch(Two(), np.zeros((1, 2, 6, 6), np.float32))
+    assert [value.name for value in model.graph.outputs] == ["embedding", "logits"]
+
+
 def test_a_module_that_does_not_run_is_refused():
     with pytest.raises(StepforwardError, match="could not export Linear"):
         from_torch(torch.nn.Linear(4, 2), np.zeros((1, 5), np.float32))

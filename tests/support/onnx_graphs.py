@@ -11,12 +11,16 @@ from stepforward.graph.forward import run
 from stepforward.sources.onnx.canonical import canonicalize
 
 
-def parse(body, input_shape="N,2,6,6", output_shape="N,M", opset=21, **weights):
-    """A model with input x (float, `input_shape`), one output and the given arrays as initialisers."""
+def parse(body, input_shape="N,2,6,6", output_shape="N,M", opset=21, outputs="", **weights):
+    """A model with input x (float, `input_shape`), an output y and the given arrays as initialisers.
+
+    Args:
+        outputs: others in front of y, as ONNX text has them: "float[N,5] embedding, ".
+    """
     # ONNX text knows no dots in names; state_dict names have them.
     body = re.sub(r"[A-Za-z_]\w*(\.[A-Za-z]\w*)+", lambda name: name[0].replace(".", "__"), body)
     header = f'<ir_version: 10, opset_import: ["": {opset}]>'
-    text = f"{header}\nnet (float[{input_shape}] x) => (float[{output_shape}] y) {{\n{body}\n}}"
+    text = f"{header}\nnet (float[{input_shape}] x) => ({outputs}float[{output_shape}] y) {{\n{body}\n}}"
     proto = onnx.parser.parse_model(text)
     for node in proto.graph.node:
         node.input[:] = [name.replace("__", ".") for name in node.input]

@@ -14,6 +14,7 @@ from stepforward.cli.options import (
     InputShape,
     Json,
     Model,
+    Output,
     Preprocess,
     advanced,
 )
@@ -68,6 +69,7 @@ def adapt(
     image: Image = None,
     preprocess: Annotated[str | None, advanced(Preprocess)] = None,
     input_shape: InputShape = None,
+    output: Annotated[str | None, advanced(Output)] = None,
     as_json: Json = False,
     overwrite: Annotated[
         bool,
@@ -109,6 +111,7 @@ def adapt(
                 image=image,
                 preprocess=preprocess,
                 input_shape=input_shape,
+                output=output,
                 on_progress=progress,
                 preset=preset,
                 **_given(context, settings),

@@ -1,11 +1,13 @@
 """`stepforward check`."""
 
 from stepforward.cli.failures import USER_ERROR
-from stepforward.cli.options import InputShape, Json, Model
+from stepforward.cli.options import InputShape, Json, Model, Output
 from stepforward.cli.outcome import Outcome
 
 
-def check(model: Model, input_shape: InputShape = None, as_json: Json = False) -> Outcome:
+def check(
+    model: Model, input_shape: InputShape = None, output: Output = None, as_json: Json = False
+) -> Outcome:
     """Say whether a model can be adapted, what stands in the way, and what a device would need.
 
     Ends with exit code 0 where it is supported, and with 2 where it is not.
@@ -15,7 +17,7 @@ def check(model: Model, input_shape: InputShape = None, as_json: Json = False) -
     from stepforward.report.checked import checked, next_command
     from stepforward.verbs.check import check as verb
 
-    result = verb(model, input_shape=input_shape)
+    result = verb(model, input_shape=input_shape, output=output)
     if not result["supported"]:
         return Outcome(result, checked, USER_ERROR)
     return Outcome({**result, "next": next_command(result)}, checked)

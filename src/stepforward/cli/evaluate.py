@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from stepforward.cli.options import Classes, Data, Follow, Image, InputShape, Json, Model, Preprocess
+from stepforward.cli.options import Classes, Data, Follow, Image, InputShape, Json, Model, Output, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 from stepforward.settings import Settings
@@ -15,6 +15,7 @@ def evaluate(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
+    output: Output = None,
     runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     threads: Annotated[int | None, setting("threads")] = None,
     follow: Follow = False,
@@ -36,6 +37,7 @@ def evaluate(
         image=image,
         preprocess=preprocess,
         input_shape=input_shape,
+        output=output,
         runtime=runtime,
         threads=threads,
         follow=follow,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Preprocess, grouped
+from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Output, Preprocess, grouped
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 from stepforward.errors import StepforwardError
@@ -56,6 +56,7 @@ def inspect(
     image: Annotated[str | None, grouped(Image, _GROUP)] = None,
     preprocess: Annotated[str | None, grouped(Preprocess, _GROUP)] = None,
     input_shape: Annotated[str | None, grouped(InputShape, _GROUP)] = None,
+    output: Output = None,
     as_json: Json = False,
 ) -> Outcome:
     """Show operators, formats, memory, and how far probes and steps would move each weight.
@@ -83,6 +84,7 @@ def inspect(
             image=image,
             preprocess=preprocess,
             input_shape=input_shape,
+            output=output,
         )
     asked = None if wide == Settings.wide else wide
     given = {"--data": data, "--report": report, "--image": image, "--classes": classes, "--wide": asked}
@@ -92,7 +94,7 @@ def inspect(
     from stepforward.report.terminal import inspection
     from stepforward.verbs.inspect import inspect as verb
 
-    found = verb(model, train=train, sizes=sizes, epsilon=epsilon, lr=lr, runtime=runtime)
+    found = verb(model, train=train, sizes=sizes, epsilon=epsilon, lr=lr, runtime=runtime, output=output)
     return Outcome(found, inspection)
 
 

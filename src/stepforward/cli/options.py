@@ -80,6 +80,15 @@ InputShape = Annotated[
         show_default="what the model or its preprocessing says",
     ),
 ]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="For a model with several outputs: the one that holds the logits. The others stay in the file; only:NAME "
+        "leaves those of a float model out.",
+        show_default="the one called logits, or the only one (N, classes)",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
 ]

@@ -13,6 +13,7 @@ from stepforward.cli.options import (
     InputShape,
     Json,
     Model,
+    Output,
     Preprocess,
 )
 from stepforward.cli.outcome import Outcome
@@ -29,6 +30,7 @@ def quantize(
     image: Image = None,
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
+    output: Output = None,
     bits: Annotated[str, setting("bits")] = Settings.bits,
     calibration: Annotated[str, setting("calibration")] = Settings.calibration,
     wide: Annotated[str, setting("wide")] = Settings.wide,
@@ -71,6 +73,7 @@ def quantize(
         image=image,
         preprocess=preprocess,
         input_shape=input_shape,
+        output=output,
         out=out,
         program_out=program,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Json
+from stepforward.cli.options import Json, Output
 from stepforward.cli.outcome import Outcome
 
 
@@ -22,6 +22,7 @@ def replay(
             show_default="write none, print its hash",
         ),
     ] = None,
+    output: Output = None,
     as_json: Json = False,
 ) -> Outcome:
     """Rebuild an adapted network from its base and a journal of a few kilobytes, without the data.
@@ -31,4 +32,4 @@ def replay(
     from stepforward.report.terminal import replayed
     from stepforward.verbs.replay import replay as verb
 
-    return Outcome(verb(base, journal, out=out), replayed)
+    return Outcome(verb(base, journal, out=out, output=output), replayed)

@@ -12,6 +12,8 @@ CLASS_NAMES = "stepforward.class_names"
 NOTES = "stepforward.notes"
 BITS = "stepforward.bits"
 STATISTICS = "stepforward.statistics"
+OUTPUT = "stepforward.output"
+"""The name of the output that holds the logits, in a file with several."""
 
 
 def get_preprocessing(model: ir.Model) -> dict:

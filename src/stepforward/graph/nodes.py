@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.metadata import BITS
+from stepforward.graph.metadata import BITS, OUTPUT
 
 MOST_ELEMENTS = 2**28
 """Of one tensor of one sample, as in the core."""
@@ -252,6 +252,43 @@ def give_result(result: ir.Value, replacement: ir.Value) -> None:
     result.replace_all_uses_with(replacement, replace_graph_outputs=True)
     if was_output:
         result.name, replacement.name = None, name
+
+
+def logits_of(model: ir.Model) -> ir.Value:
+    """The output that holds the logits: the one that the metadata name, or the first.
+
+    Raises:
+        StepforwardError: they name none of the outputs.
+    """
+    name = model.metadata_props.get(OUTPUT, model.graph.outputs[0].name)
+    for value in model.graph.outputs:
+        if value.name == name:
+            return value
+    raise StepforwardError(
+        f"the model's metadata entry {OUTPUT!r} names {name!r}, which is no output",
+        "write the model again with stepforward",
+    )
+
+
+def is_logits(value: ir.Value) -> bool:
+    """Whether this is the first output of its graph, which in a canonical one holds the logits."""
+    return value.is_graph_output() and present(value.graph).outputs[0] is value
+
+
+def leading_to(graph: ir.Graph, *values: ir.Value) -> list[ir.Node]:
+    """The nodes that some values depend on, in their order."""
+    wanted, found = set(values), list[ir.Node]()
+    for node in reversed(list(graph)):
+        if any(result in wanted for result in node.outputs):
+            found.append(node)
+            wanted.update(value for value in node.inputs if value is not None)
+    return found[::-1]
+
+
+def keep_only(graph: ir.Graph, *outputs: ir.Value) -> None:
+    """Give a graph these outputs, and drop what nothing else needs."""
+    graph.outputs[:] = outputs
+    remove_unused(graph)
 
 
 def last_of(graph: ir.Graph, kinds: tuple[str, ...]) -> ir.Node | None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.graph.channels import channel_axis
-from stepforward.graph.nodes import attribute, constant, is_non_negative, present
+from stepforward.graph.nodes import attribute, constant, is_logits, is_non_negative, present
 from stepforward.graph.pointwise import Functions
 from stepforward.graph.recurrent import is_rectified, is_recurrent, state_step
 from stepforward.network.network import LARGEST_LOGITS_SCALE
@@ -122,11 +122,7 @@ def _activations(graph, seen, settings):
             points[value.name] = points[present(node.inputs[0]).name]  # parts of one tensor: nothing to round
             continue
         least, magnitude = seen[value.name]
-        if (
-            value.is_graph_output()
-            and settings.logits_bits == 16
-            and (_computes(node) or functions.ends(node))
-        ):
+        if is_logits(value) and settings.logits_bits == 16 and (_computes(node) or functions.ends(node)):
             points[value.name] = _logits_point(value.name, magnitude)
         elif value.name in wide:
             points[value.name] = _point(value.name, magnitude, 16, False)
@@ -195,7 +191,7 @@ def _parameters(layers, activations, settings):
     tiles = any(
         _suits_winograd(layer, weight) and activations[layer.inputs[0].name].bits == 8 for layer in layers
     )
-    last = any(layer.outputs[0].is_graph_output() for layer in layers)
+    last = any(is_logits(layer.outputs[0]) for layer in layers)
     q, scale = quantize_weight(
         weight, needed, scales[0], settings, kernel_sums=tiles, growth=LOGITS_GROWTH if last else 1
     )

@@ -13,7 +13,7 @@ from typing import Any
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import attribute, constant, describe, present
+from stepforward.graph.nodes import attribute, constant, describe, is_logits, present
 from stepforward.graph.pointwise import Functions
 from stepforward.graph.recurrent import is_recurrent
 from stepforward.quantization.formats import AUTO
@@ -42,7 +42,7 @@ def wide_values(graph: ir.Graph, asked: Sequence[str] = ()) -> set[str]:
     for node in reversed(list(graph)):
         value = node.outputs[0]
         uses = list(_uses(value))
-        if value.is_graph_output() or node in functions.last or None in uses or not uses:
+        if is_logits(value) or node in functions.last or None in uses or not uses:
             continue
         if node.op_type == "Softmax":
             wide = all(use.node.op_type == "MatMul" and use.idx == 0 for use in uses if use is not None)
@@ -95,7 +95,7 @@ def _why_not_words(layer: ir.Node) -> str | None:
     if layer.op_type == "Conv" and weight.shape[1] == 1 and attribute(layer, "group") > 1:
         return "it is depthwise"
     clip = fused_clip(layer)
-    if (layer if clip is None else clip).outputs[0].is_graph_output():
+    if is_logits((layer if clip is None else clip).outputs[0]):
         return "it computes the logits, and moves by its exact gradient"
     if weight[0].size > _MOST_PRODUCTS:
         return f"its sums have more than {_MOST_PRODUCTS} products"
@@ -151,8 +151,8 @@ def _is_wide_sum(node, found):
 
 
 def _uses(value: ir.Value) -> Iterator[Any]:
-    """What reads a value, also after moves; None for the network's output."""
-    if value.is_graph_output():
+    """What reads a value, also after moves; None for the logits."""
+    if is_logits(value):
         yield None
     for use in value.uses():
         if use.node.op_type in _MOVES:

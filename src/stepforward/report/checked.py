@@ -53,7 +53,8 @@ def next_command(result: dict) -> str:
     >>> next_command({"model": "my net.onnx", "preprocessing": {}, "class_names": ["a"]})
     "stepforward adapt 'my net.onnx' --data DATA"
     """
-    return shlex.join(["stepforward", "adapt", str(result["model"]), "--data", "DATA"])
+    chosen = ["--output", result["output"]] if "output" in result else []
+    return shlex.join(["stepforward", "adapt", str(result["model"]), *chosen, "--data", "DATA"])
 
 
 def _bytes(count: int | None) -> str:

@@ -39,10 +39,12 @@ class KeptSource(Source):
 
     Attributes:
         runtime: whose integers its programs compute.
+        output: the name of the output that holds the logits, where the caller gives it.
         said: notes besides those of reading.
     """
 
     runtime: str
+    output: str | None = None
     said: tuple[str, ...] = ()
 
     keeps_scales: ClassVar[bool] = True

@@ -8,11 +8,12 @@ from typing import Any
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import copy_model, is_quantized
+from stepforward.graph.nodes import copy_model, is_quantized, logits_of
 from stepforward.network.runtimes import RUNTIMES, of_files
 from stepforward.sources.kept import KeptSource
 from stepforward.sources.onnx.file import load_onnx
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
+from stepforward.sources.onnx.other_outputs import OtherOutputs, set_apart
 from stepforward.sources.onnx.source import FloatSource, QdqSource
 from stepforward.sources.ort.file import quantized_elsewhere
 from stepforward.sources.ort.source import OrtSource
@@ -22,7 +23,10 @@ from stepforward.sources.tflite.source import TfliteSource
 
 
 def open_source(
-    model: Any, input_shape: str | Sequence[int] | None = None, runtime: str | None = None
+    model: Any,
+    input_shape: str | Sequence[int] | None = None,
+    runtime: str | None = None,
+    output: str | None = None,
 ) -> Source:
     """Open a path to an `.onnx` or `.tflite` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
 
@@ -31,6 +35,8 @@ def open_source(
         input_shape: of one sample, (C, H, W) or "C,H,W", for a model that leaves sizes open.
         runtime: of an int8 file, whose integers its programs compute (`network.runtimes`); "auto" or None for the
             default.
+        output: the name of the output that holds the logits, of a model with several (`sources.outputs`); with "only:"
+            before it the others of a float model are left out.
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
@@ -40,15 +46,16 @@ def open_source(
         raise StepforwardError(f"runtime = {runtime!r}", f"choose one of {', '.join(RUNTIMES)}")
     if isinstance(model, KeptSource):
         _check_runtime(runtime, model.suffix)
-        return model if runtime in (None, model.runtime) else replace(model, runtime=runtime)
+        model = model if runtime in (None, model.runtime) else replace(model, runtime=runtime)
+        return model if output in (None, model.output) else replace(model, output=output)
     if isinstance(model, Source):
         _check_runtime(runtime, "")
         return model
     shape = None if input_shape is None else parse_input_shape(input_shape)
-    kept = kept_source(model, shape, runtime)
+    kept = kept_source(model, shape, runtime, output)
     if kept is None:
         _check_runtime(runtime, "")
-        return source_of(*load_graph(model, input_shape))
+        return source_of(*load_graph(model, input_shape, output))
     if shape not in (None, kept.input_shape):
         raise StepforwardError(
             f"{model} reads samples of shape {kept.input_shape}", "leave --input-shape out"
@@ -57,7 +64,10 @@ def open_source(
 
 
 def kept_source(
-    model: Any, input_shape: tuple[int, ...] | None = None, runtime: str | None = None
+    model: Any,
+    input_shape: tuple[int, ...] | None = None,
+    runtime: str | None = None,
+    output: str | None = None,
 ) -> KeptSource | None:
     """The source of a file that is in integers already and stays as it is but for these; None for any other model.
 
@@ -66,13 +76,13 @@ def kept_source(
     """
     if is_tflite(model):
         _check_runtime(runtime, TfliteSource.suffix)
-        return TfliteSource.open(model, runtime)
+        return TfliteSource.open(model, runtime, output)
     file = quantized_elsewhere(model)
     if file is None:
         return None
     _check_runtime(runtime, OrtSource.suffix)
     name = (model.graph.name or "model") if isinstance(model, ir.Model) else str(model)
-    return OrtSource.open(file, name, runtime, input_shape)
+    return OrtSource.open(file, name, runtime, input_shape, output)
 
 
 def _check_runtime(runtime: str | None, ending: str) -> None:
@@ -103,21 +113,38 @@ def is_tflite(model: Any) -> bool:
         return False
 
 
-def source_of(graph: ir.Model, name: str) -> Source:
-    """The source of a graph that `load_graph` gave.
+def source_of(graph: ir.Model, name: str, others: OtherOutputs | None) -> Source:
+    """The source of what `load_graph` gave.
 
     Raises:
         StepforwardError: it holds something unsupported.
     """
-    return QdqSource.of(graph, name) if is_quantized(graph) else FloatSource.of(graph, name)
+    return QdqSource.of(graph, name) if is_quantized(graph) else FloatSource.of(graph, name, others)
 
 
-def load_graph(model: Any, input_shape: str | Sequence[int] | None = None) -> tuple[ir.Model, str]:
-    """The graph as the file has it, and how messages name it; arguments as of `open_source`, but no `Source`.
+def load_graph(
+    model: Any, input_shape: str | Sequence[int] | None = None, output: str | None = None
+) -> tuple[ir.Model, str, OtherOutputs | None]:
+    """The graph as the file has it, how messages name it, and what its outputs besides the logits are for; arguments
+    as of `open_source`, but no `Source`.
 
     Raises:
-        StepforwardError: the file is missing or damaged.
+        StepforwardError: the file is missing or damaged, or it is not known which output holds the logits.
     """
+    graph, name = _graph(model, input_shape)
+    if is_quantized(graph):
+        chosen = logits_of(graph).name
+        if output not in (None, chosen):
+            raise StepforwardError(
+                f"{name} was quantized for its output {chosen!r}, not {output!r}",
+                "leave --output out, or give the float model",
+            )
+        return graph, name, None
+    graph, others = set_apart(graph, output, name)
+    return graph, name, others
+
+
+def _graph(model: Any, input_shape: str | Sequence[int] | None) -> tuple[ir.Model, str]:
     if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
         raise StepforwardError(
             f"{model} is a program, which only devices and `stepforward inspect` read",

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import logging
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -19,7 +20,8 @@ def from_torch(module, example_input) -> ir.Model:
     """Export a module in evaluation mode; parameters keep their state_dict names. The module is not changed.
 
     Args:
-        module: a torch.nn.Module from one float tensor (N, C, H, W) to logits (N, classes).
+        module: a torch.nn.Module from one float tensor (N, C, H, W) to logits (N, classes), or to several tensors, as a
+            tuple or by name: outputs of the model have these names.
         example_input: an array or tensor of that input shape; only its shape matters.
 
     Raises:
@@ -42,6 +44,7 @@ def from_torch(module, example_input) -> ir.Model:
                 dynamic_shapes=({0: torch.export.Dim.AUTO},),
                 optimize=False,  # it would merge equal parameters and drop zero biases
                 verbose=False,
+                output_names=_names(torch, module, example),
                 custom_translation_table=translations(),
             )
     except Exception as error:  # the exporter wraps whatever the module's forward raises
@@ -53,6 +56,16 @@ def from_torch(module, example_input) -> ir.Model:
     model = ir.from_proto(ir.to_proto(program.model))
     check_interface(model, type(module).__name__)
     return model
+
+
+def _names(torch, module, example):
+    """Of several results that the module names itself, or None."""
+    with torch.no_grad():
+        found = module(example)
+    if hasattr(found, "_asdict"):
+        found = found._asdict()
+    named = isinstance(found, Mapping) and all(isinstance(each, torch.Tensor) for each in found.values())
+    return [str(name) for name in found] if named else None
 
 
 def _import_torch():

@@ -36,6 +36,7 @@ def adapt(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     on_progress: OnProgress | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -60,6 +61,9 @@ def adapt(
         preprocess: your own function from the path of a file to one sample (float32, the shape of the network's input),
             or its name "module:function"; in place of what the model says.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        output: of a model with several outputs the name of the one that holds the logits; default: the one called
+            "logits", or the only one (N, classes). The others stay in the file; "only:NAME" leaves those of a float
+            model out.
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
@@ -77,8 +81,8 @@ def adapt(
         with watch(log=False) as on_progress:
             return adapt(
                 model, data, test=test, out=out, resume=resume, overwrite=overwrite, classes=classes,
-                image=image, preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
-                preset=preset, **options,
+                image=image, preprocess=preprocess, input_shape=input_shape, output=output,
+                on_progress=on_progress, command=command, preset=preset, **options,
             )  # fmt: skip
     settings = Settings(**with_preset(preset, options))
     needs = METHODS[settings.method].needs
@@ -90,16 +94,18 @@ def adapt(
         _only_known(settings.method, preset, options)
         return match(
             model, data, settings, test=test, out=out, overwrite=overwrite, classes=classes, image=image,
-            preprocess=preprocess, input_shape=input_shape, on_progress=on_progress, command=command,
+            preprocess=preprocess, input_shape=input_shape, output=output, on_progress=on_progress, command=command,
         )  # fmt: skip
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        opened = open_source(model, input_shape, settings.runtime)
+        opened = open_source(model, input_shape, settings.runtime, output)
         prepared = prepare(opened, data, test, settings, classes, image, preprocess)
         result, made, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
         said = given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
             said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
+        if output is not None:
+            said["output"] = output
         earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
         result = replace(result, **said, **earlier, command=command or None)
         if folder:

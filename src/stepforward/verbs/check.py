@@ -25,7 +25,7 @@ from stepforward.sources.open import kept_source, load_graph, source_of
 from stepforward.sources.source import Source
 
 
-def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict:
+def check(model: Any, *, input_shape: str | Sequence[int] | None = None, output: str | None = None) -> dict:
     """Whether `adapt` takes a model, float or quantized, with everything that stands in the way at once.
 
     The bytes of a float model are those of its 16w8a form. They depend on shapes alone, so ramps stand in for the
@@ -34,38 +34,45 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None) -> dict
     Args:
         model: path to an `.onnx` or `.tflite` file, or an `onnx_ir.Model`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        output: the name of the output that holds the logits, as of `adapt`.
 
     Returns:
-        supported; problems: [{what, remedy}, ...]; bits, input_shape, class_names and preprocessing (None where the
-        file does not say), notes; and where it is supported outputs, parameters, macs, flash_bytes (the program),
-        ram_bytes_inference, ram_bytes_training (all parameters), operators: {kind: count}.
+        supported; problems: [{what, remedy}, ...]; output (where it was given), bits, input_shape, class_names and
+        preprocessing (None where the file does not say), notes; and where it is supported outputs, parameters, macs,
+        flash_bytes (the program), ram_bytes_inference, ram_bytes_training (all parameters), operators: {kind: count}.
 
     Raises:
         StepforwardError: the file cannot be read as a model.
     """
     try:
-        kept = kept_source(model, None if input_shape is None else parse_input_shape(input_shape))
+        shape = None if input_shape is None else parse_input_shape(input_shape)
+        kept = kept_source(model, shape, output=output)
     except StepforwardError as error:
         return _refused(model, error)
     if kept is not None:
-        return _kept(kept)
-    graph, name = load_graph(model, input_shape)
+        return _kept(kept, output)
+    graph, name, others = load_graph(model, input_shape, output)
     found = {
         "model": name,
         "input_shape": _shape(graph),
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
+        **_said(output),
     }
     problems = [{"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(graph)]
     if problems:
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     try:
-        source = source_of(graph, name)
+        source = source_of(graph, name, others)
         program = _program(source)
     except StepforwardError as error:
         problems = [{"what": error.what, "remedy": error.remedy}]
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     return _supported(source, program, found)
+
+
+def _said(output: str | None) -> dict:
+    return {} if output is None else {"output": output}
 
 
 def _refused(model: Any, error: StepforwardError) -> dict:
@@ -75,13 +82,14 @@ def _refused(model: Any, error: StepforwardError) -> dict:
     return {"supported": False, "problems": problems, "model": name, **found, "notes": []}
 
 
-def _kept(source: Source) -> dict:
+def _kept(source: Source, output: str | None) -> dict:
     """The same of a file in integers that another tool wrote."""
     found = {
         "model": source.name,
         "input_shape": list(source.input_shape),
         "class_names": list(source.class_names) if source.class_names else None,
         "preprocessing": source.preprocessing,
+        **_said(output),
     }
     try:
         program = lower(source.network())

@@ -29,6 +29,7 @@ def evaluate(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     runtime: str = Settings.runtime,
     threads: int | None = None,
     follow: bool = False,
@@ -41,6 +42,7 @@ def evaluate(
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        output: the name of the output that holds the logits, as of `adapt`.
         runtime: of an int8 file, as of `adapt`.
         threads: of the C core; default: all cores.
         follow: match a quantized model to the samples while it sees them, one after the other, without their labels, as
@@ -55,7 +57,7 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_source(model, input_shape, runtime), data, classes, image, preprocess)
+    opened = complete(open_source(model, input_shape, runtime, output), data, classes, image, preprocess)
     dataset = load_data(opened, data, "test")
     started, sha, notes = time.monotonic(), None, []
     if follow:

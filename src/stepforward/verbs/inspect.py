@@ -33,6 +33,7 @@ def inspect(
     epsilon: float | None = None,
     lr: float | None = None,
     runtime: str = Settings.runtime,
+    output: str | None = None,
 ) -> dict:
     """Operators, formats, multiply-accumulates, trainable tensors and memory of a quantized model.
 
@@ -43,6 +44,7 @@ def inspect(
         epsilon: for `quanta`: how many quanta a probe moves a weight at z = 1; the default of `adapt` if None.
         lr: for `quanta`: the same for a step.
         runtime: of an int8 file, as of `adapt`.
+        output: the name of the output that holds the logits, of a file with several.
 
     Returns:
         A dictionary of plain values; see the command `stepforward inspect --json`.
@@ -50,7 +52,7 @@ def inspect(
     Raises:
         StepforwardError: the model is damaged, or is a float model.
     """
-    opened = None if _is_program(model) else open_source(model, runtime=runtime)
+    opened = None if _is_program(model) else open_source(model, runtime=runtime, output=output)
     program = _program(model) if opened is None else lower(opened.network())
     settings = Settings(train=train, steps=1, sizes=sizes, runtime=runtime)
     if epsilon is not None:

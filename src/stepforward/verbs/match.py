@@ -55,6 +55,7 @@ def match(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     on_progress: OnProgress | None = None,
     command: str | None = None,
 ) -> Matched:
@@ -73,7 +74,7 @@ def match(
         )
     folder = run_folder(out, False, overwrite)
     with claimed(folder, False, overwrite):
-        opened = open_source(model, input_shape)
+        opened = open_source(model, input_shape, output=output)
         opened, samples = _samples(opened, data, test, classes, image, preprocess)
         if folder and overwrite:
             remove_run(folder)

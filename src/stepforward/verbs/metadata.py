@@ -17,11 +17,14 @@ def set_class_names(model: ir.Model, names: Sequence[str]) -> None:
     Raises:
         StepforwardError: they are not as many as the logits, or a name is empty or appears twice.
     """
-    names, shape = class_list(names), model.graph.outputs[0].shape
-    count = shape[-1] if shape is not None and len(shape) else None
-    if isinstance(count, int) and len(names) != count and (len(names), count) != (2, 1):
+    names = class_list(names)
+    counts = [value.shape[-1] if value.shape else None for value in model.graph.outputs]
+    fits = any(
+        not isinstance(count, int) or len(names) == count or (len(names), count) == (2, 1) for count in counts
+    )
+    if not fits:
         raise StepforwardError(
-            f"{len(names)} class names are given, and the network has {count} outputs",
+            f"{len(names)} class names are given, and the network has {' or '.join(map(str, counts))} outputs",
             "give one name per output, in the order of the logits",
         )
     metadata.set_class_names(model, names)

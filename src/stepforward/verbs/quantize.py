@@ -54,6 +54,7 @@ def quantize(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     out: str | Path | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ir.Model:
@@ -70,6 +71,7 @@ def quantize(
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
+        output: the name of the output that holds the logits, as of `adapt`.
         out: where to write the result.
         on_note: called with every sentence a person should know about model and data, such as a loss of accuracy.
 
@@ -91,6 +93,7 @@ def quantize(
         image=image,
         preprocess=preprocess,
         input_shape=input_shape,
+        output=output,
         out=out,
     )
     if on_note is not None:
@@ -111,6 +114,7 @@ def quantize_measured(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     out: str | Path | None = None,
     program_out: str | Path | None = None,
 ) -> Quantization:
@@ -127,7 +131,7 @@ def quantize_measured(
     """
     refuse_to_replace(out, model, data)
     refuse_to_replace(program_out, model, data)
-    source = open_source(model, input_shape)
+    source = open_source(model, input_shape, output=output)
     if not source.is_float:
         raise StepforwardError(f"{source.name} is quantized already ({source.bits})", "give the float model")
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric, wide=names(wide))

@@ -26,13 +26,16 @@ from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
 
-def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> dict:
+def replay(
+    base: Any, journal: str | Path, *, out: str | Path | None = None, output: str | None = None
+) -> dict:
     """Apply a journal's votes to the base model, up to the step whose weights were kept.
 
     Args:
         base: the quantized model the run started from: an ONNX or TensorFlow Lite file, or an `onnx_ir.Model`.
         journal: the file `journal` of the run folder.
         out: where to write the adapted file, of the kind of `base`.
+        output: the name of the output that holds the logits, as the run was given it; for an int8 file of another tool.
 
     Returns:
         steps (recorded), kept (step), base_sha256, weights_sha256, out, seconds.
@@ -42,7 +45,7 @@ def replay(base: Any, journal: str | Path, *, out: str | Path | None = None) -> 
     """
     refuse_to_replace(out, base, journal)
     recorded = journals.read(journal)
-    opened = open_source(base, runtime=_runtime(recorded, str(journal)))
+    opened = open_source(base, runtime=_runtime(recorded, str(journal)), output=output)
     program = lower(opened.network())
     if recorded.settings.get("method") == "match":
         return _replay_matching(opened, program, recorded, str(journal), out)

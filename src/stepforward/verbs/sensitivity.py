@@ -104,6 +104,7 @@ def sensitivity(
     image: Image | None = None,
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
     samples: int = SAMPLES,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sensitivity:
@@ -117,7 +118,7 @@ def sensitivity(
             weights then count as exact.
         data: folder, `.npz`, CSV, `Dataset`, (x, y) arrays, or samples without labels, float32 (N, C, H, W).
         bits, calibration, wide: of a float model, as of `quantize`.
-        classes, image, preprocess, input_shape: as of `quantize`.
+        classes, image, preprocess, input_shape, output: as of `quantize`.
         samples: to measure; a float network runs once or twice for each layer on all of them.
         on_progress: told how much is done, and of how much.
 
@@ -126,7 +127,7 @@ def sensitivity(
     """
     if samples < 1:
         raise StepforwardError(f"samples = {samples}", "give one or more")
-    source = open_source(model, input_shape)
+    source = open_source(model, input_shape, output=output)
     if not source.is_float and ((bits, calibration) != ("16w8a", "minmax") or wide not in ("", AUTO)):
         raise StepforwardError(
             f"{source.name} is quantized already ({source.bits})",

@@ -36,7 +36,7 @@ QUANTIZED_OPERATORS = frozenset(
 def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> ir.Model:
     """Read an ONNX file: a float network, or a quantized one that `quantize` wrote.
 
-    The model has one float input (batch first, everything else fixed) and one output. Opsets 7 to 12 are converted
+    The model has one float input (batch first, everything else fixed). Opsets 7 to 12 are converted
     to 13.
 
     Args:
@@ -45,7 +45,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
 
     Raises:
         StepforwardError: the file is missing, damaged or not ONNX; its opset is older than 7 or cannot be converted;
-            it has several inputs or outputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
+            it has several inputs, a dynamic axis that nothing fills, NaN or Inf in a weight, or integer
             operators that stepforward did not write.
     """
     path = Path(path)
@@ -98,7 +98,7 @@ def save_onnx(model: ir.Model, path: str | Path) -> None:
 
 
 _STREAMS = (
-    "export the model with one input and one output; if it is given a state and gives it back, export it for a whole "
+    "export the model with one input; if it is given a state and gives it back, export it for a whole "
     "sample at once"
 )
 
@@ -115,15 +115,16 @@ def check_interface(model: ir.Model, source: str) -> None:
     graph = model.graph
     _check_values(graph, source)
     inputs = [value for value in graph.inputs if value.name not in graph.initializers]
-    for kind, values in (("inputs", inputs), ("outputs", graph.outputs)):
-        if len(values) != 1:
-            names = ", ".join(repr(value.name) for value in values) or "none"
-            raise StepforwardError(
-                f"{source} has {len(values)} {kind} ({names}); stepforward adapts networks with one",
-                _STREAMS
-                if len(inputs) > 1 and len(graph.outputs) > 1
-                else f"export the model with one of its {kind}",
-            )
+    if not graph.outputs:
+        raise StepforwardError(f"{source} has no output", "export the model that computes the logits")
+    if len(inputs) != 1:
+        names = ", ".join(repr(value.name) for value in inputs) or "none"
+        raise StepforwardError(
+            f"{source} has {len(inputs)} inputs ({names}); stepforward adapts networks with one",
+            _STREAMS
+            if len(inputs) > 1 and len(graph.outputs) > 1
+            else "export the model with one of its inputs",
+        )
     _check_input(inputs[0], source)
 
 

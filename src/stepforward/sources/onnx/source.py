@@ -21,11 +21,12 @@ from stepforward.graph.metadata import (
     set_preprocessing,
     set_statistics,
 )
-from stepforward.graph.nodes import copy_model, present
+from stepforward.graph.nodes import copy_model, logits_of, present
 from stepforward.network.network import Network
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.onnx.other_outputs import OtherOutputs, canonical_with, joined
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.finer import refinable, with_finer_steps
 from stepforward.sources.qdq.read import read_quantized
@@ -81,7 +82,7 @@ class OnnxSource(Source):
         Raises:
             StepforwardError: the file does not say it.
         """
-        shape = self.model.graph.outputs[0].shape
+        shape = logits_of(self.model).shape
         if shape is None or len(shape) != 2 or not isinstance(shape[1], int):
             raise StepforwardError(
                 f"the output of {self.name} has shape {shape}, not (N, classes)",
@@ -171,21 +172,41 @@ class QdqSource(OnnxSource):
 
 @dataclass(frozen=True, kw_only=True)
 class FloatSource(OnnxSource):
-    """A float model, from an ONNX file or an exporter; `model` is its canonical graph."""
+    """A float model, from an ONNX file or an exporter; `model` is its canonical graph.
+
+    Attributes:
+        others: what the further outputs of this graph are for; None where it has none.
+    """
+
+    others: OtherOutputs | None = None
 
     is_float: ClassVar[bool] = True
     bits: ClassVar[str] = "float32"
 
     @classmethod
-    def of(cls, model: ir.Model, name: str) -> Self:
+    def of(cls, model: ir.Model, name: str, others: OtherOutputs | None = None) -> Self:
         """The model in canonical form.
+
+        Args:
+            model: its first output holds the logits.
+            name: where it came from, for messages.
+            others: what its further outputs are for (`other_outputs.set_apart`).
 
         Raises:
             StepforwardError: something in it is not supported, by name.
         """
         with fits_together(name):
-            model = canonicalize(model)
-        return super().of(model, name)
+            model = canonicalize(model) if others is None else canonical_with(model, others, name)
+        return replace(super().of(model, name), others=others)
+
+    @property
+    def for_callers(self) -> ir.Model:
+        """With all outputs."""
+        return joined(self.model, self.others)
+
+    def save(self, path: str | Path) -> None:
+        """Write an ONNX file with all outputs."""
+        save_onnx(self.for_callers, path)
 
     def network(self) -> Network:
         """None before it is quantized.
@@ -207,7 +228,8 @@ class FloatSource(OnnxSource):
     ) -> QdqSource:
         """The same as a QDQ model, with ranges seen on `x`."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        return QdqSource(**own | {"model": quantize(self.model, x, settings, names)})
+        del own["others"]
+        return QdqSource(**own | {"model": joined(quantize(self.model, x, settings, names), self.others)})
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """Integers have no place in a float model.

@@ -7,7 +7,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS
-from stepforward.graph.nodes import copy_model, is_quantized, operator_name
+from stepforward.graph.nodes import copy_model, is_quantized, leading_to, operator_name
 from stepforward.graph.recurrent import GATES, is_recurrent
 from stepforward.operators.table import JOINS
 
@@ -163,20 +163,21 @@ def _list(graph, known):
 
 def _computed(graph):
     """Nodes between input and output, each with the operands that depend on the input; others are folded or dropped."""
-    needed, fixed = set(), set(graph.initializers.values())
-    for node in reversed(list(graph)):
-        if any(result.is_graph_output() or result in needed for result in node.outputs):
-            needed.update(node.inputs)
-            needed.add(node)
+    fixed = fixed_values(graph)
+    for node in leading_to(graph, *graph.outputs):
+        if not all(value in fixed for value in node.outputs):
+            yield node, [value for value in node.inputs if value is not None and value not in fixed]
+
+
+def fixed_values(graph: ir.Graph) -> set[ir.Value]:
+    """The values that do not depend on what is in the network's input."""
+    fixed = set(graph.initializers.values())
     for node in graph:
-        if node not in needed:
-            continue
         inputs = [value for value in node.inputs if value is not None]
         constant = node.op_type in ("Shape", "Size") or all(value in fixed for value in inputs)
         if constant and _is_onnx(node) and node.op_type not in RANDOM:
             fixed.update(node.outputs)
-        else:
-            yield node, [value for value in inputs if value not in fixed]
+    return fixed
 
 
 def _is_onnx(node):

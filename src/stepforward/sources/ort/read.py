@@ -11,11 +11,12 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS, evaluate
-from stepforward.graph.nodes import attribute, constant, describe, dims, present
+from stepforward.graph.nodes import attribute, constant, describe, dims, keep_only, present
 from stepforward.network.network import Format, Network, Node
 from stepforward.sources.kept import Reading
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
+from stepforward.sources.onnx.other_outputs import outputs_of, parts
 from stepforward.sources.onnx.passes.fold_constants import fold_constants
 from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
 from stepforward.sources.ort.constants import Constants
@@ -24,6 +25,7 @@ from stepforward.sources.ort.file import OrtFile
 from stepforward.sources.ort.floats import Floats
 from stepforward.sources.ort.separate import separate
 from stepforward.sources.ort.windows import window
+from stepforward.sources.outputs import choose_kept
 from stepforward.sources.problems import UnreadableError
 
 REMEDY = (
@@ -49,7 +51,13 @@ class _Table:
     name: str
 
 
-def read_network(file: OrtFile, name: str, runtime: str, shape: tuple[int, ...] | None = None) -> Reading:
+def read_network(
+    file: OrtFile,
+    name: str,
+    runtime: str,
+    shape: tuple[int, ...] | None = None,
+    output: str | None = None,
+) -> Reading:
     """The network in a file.
 
     Args:
@@ -57,11 +65,12 @@ def read_network(file: OrtFile, name: str, runtime: str, shape: tuple[int, ...] 
         name: of the file, for messages.
         runtime: whose integers its program is to compute.
         shape: of one sample, for a file that leaves sizes open.
+        output: the name of the one that holds the logits.
 
     Raises:
         StepforwardError: it holds what cannot be computed, every operator by name.
     """
-    model, fused = _plain(file, name, shape)
+    model, fused, others = _plain(file, name, shape, output)
     reader = _Reader(model.graph, fused, file.proto)
     logits, ends = logits_of(model.graph, name)
     for node in model.graph:
@@ -69,25 +78,28 @@ def read_network(file: OrtFile, name: str, runtime: str, shape: tuple[int, ...] 
             reader.take_or_say(node)
     if reader.problems:
         raise StepforwardError(f"{name} cannot be read: {'; '.join(reader.problems)}", REMEDY)
-    output = reader.written.get(logits)
-    if output is None or reader.input is None:
+    last = reader.written.get(logits)
+    if last is None or reader.input is None:
         what = "output" if reader.input is not None else "input"
         raise StepforwardError(
             f"the {what} of {name} is not quantized to 8 bits",
             "quantize the first and the last layer too (nodes_to_exclude leaves layers in float32)",
         )
     network = Network(
-        reader.input, output, tuple(reader.nodes), "network", reader.formats, runtime=runtime, source=name
+        reader.input, last, tuple(reader.nodes), "network", reader.formats, runtime=runtime, source=name
     )
     notes = [f"the {node.op_type} at the end is left out: the logits are what it reads"
              for node in ends if node.op_type == "Softmax"]  # fmt: skip
     return Reading(
-        network, (*notes, *reader.floats.notes(), *reader.constants.notes), reader.constants.places
+        network, (*others, *notes, *reader.floats.notes(), *reader.constants.notes), reader.constants.places
     )
 
 
-def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.Model, frozenset[str]]:
-    """The model in one form, with the shape of every value; what ONNX's checker says of it comes first."""
+def _plain(
+    file: OrtFile, name: str, shape: tuple[int, ...] | None, output: str | None
+) -> tuple[ir.Model, frozenset[str], list[str]]:
+    """The model in one form, with the shape of every value, the logits its first output; what ONNX's checker says of
+    it comes first. With it the functions that were taken apart, and a note about other outputs."""
     proto = onnx.ModelProto()
     proto.CopyFrom(file.proto)
     try:
@@ -106,11 +118,12 @@ def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.
     model = InlinePass()(ir.from_proto(separated)).model
     graph = model.graph
     inputs = [value for value in graph.inputs if value.name not in graph.initializers]
-    for what, values in (("inputs", inputs), ("outputs", graph.outputs)):
-        if len(values) != 1:
-            raise StepforwardError(
-                f"{name} has {len(values)} {what}", "give a model with one input and one output of logits"
-            )
+    if len(inputs) != 1:
+        raise StepforwardError(f"{name} has {len(inputs)} inputs", "give a model with one input")
+    chosen, notes = choose_kept(outputs_of(model), output, name)
+    logits = graph.outputs[chosen]
+    taps, _ = parts(graph, logits, [value for value in graph.outputs if value is not logits])
+    keep_only(graph, logits, *taps)
     _lift(graph)
     give_input_shape(model, shape, name)
     given = present(inputs[0].dtype)
@@ -119,7 +132,7 @@ def _plain(file: OrtFile, name: str, shape: tuple[int, ...] | None) -> tuple[ir.
     infer_shapes(model)
     if not any(node.op_type in _DYNAMIC for node in graph):  # refused, whatever its constants are
         fold_constants(graph, kept=("QuantizeLinear", "DequantizeLinear"))
-    return model, fused
+    return model, fused, notes
 
 
 def _lift(graph: ir.Graph) -> None:

@@ -33,7 +33,12 @@ class OrtSource(KeptSource):
 
     @classmethod
     def open(
-        cls, file: OrtFile, name: str, runtime: str | None, shape: tuple[int, ...] | None = None
+        cls,
+        file: OrtFile,
+        name: str,
+        runtime: str | None,
+        shape: tuple[int, ...] | None = None,
+        output: str | None = None,
     ) -> Self:
         """The source of a file.
 
@@ -42,6 +47,7 @@ class OrtSource(KeptSource):
             name: of it, for messages and records.
             runtime: by name; default: the first there is.
             shape: of one sample, for a file that leaves sizes open.
+            output: the name of the one that holds the logits, of a file with several.
 
         Raises:
             StepforwardError: it is damaged, or holds what cannot be read.
@@ -53,6 +59,7 @@ class OrtSource(KeptSource):
             class_names=None,
             runtime=runtime or of_files(cls.suffix)[0],
             shape=shape,
+            output=output,
         )
         assert source.reading is not None  # whatever is wrong with it is said now
         graph = ir.from_proto(file.proto)
@@ -66,7 +73,7 @@ class OrtSource(KeptSource):
 
     def read(self) -> Reading:
         """The network in it."""
-        return read_network(self.model, self.name, self.runtime, self.shape)
+        return read_network(self.model, self.name, self.runtime, self.shape, self.output)
 
     def content(self) -> bytes:
         """The bytes of the file."""

@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.graph.metadata import BITS, set_statistics
-from stepforward.graph.nodes import bypass, constant, copy_model, present, remove_unused
+from stepforward.graph.nodes import bypass, constant, copy_model, keep_only, logits_of, present, remove_unused
 from stepforward.sources.qdq.read import read_quantized
 
 
@@ -17,6 +17,7 @@ def to_float(model: ir.Model) -> ir.Model:
     read_quantized(model)  # refuses what does not fit together
     model = copy_model(model)
     graph = model.graph
+    keep_only(graph, logits_of(model))
     output = graph.outputs[0].name
     for node in [node for node in graph if node.op_type in ("QuantizeLinear", "DequantizeLinear")]:
         if node.graph is None:  # removed together with its QuantizeLinear

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
-from stepforward.graph.nodes import PARAMETRIC, constant, copy_model, present
+from stepforward.graph.nodes import PARAMETRIC, constant, copy_model, logits_of, present
 from stepforward.quantization.parameters import LARGEST_BIAS
 from stepforward.sources.qdq.write import QUANTIZED, SCALE
 
@@ -18,11 +18,12 @@ def refinable(model: ir.Model) -> dict[str, int]:
     format of another activation. Whoever reads an activation has its bias in steps of it: it must keep fitting.
     """
     most = {}
+    logits = logits_of(model)
     for node in _written(model.graph):
         value, scale = (present(item) for item in node.inputs[:2])
         producer = value.producer()
         free = scale.name == f"{_name(node)}{SCALE}" and present(node.inputs[2]).dtype == ir.DataType.INT8
-        if not free or _is_output(node) or (producer is not None and producer.op_type == "Softmax"):
+        if not free or _is_read_as(node, logits) or (producer is not None and producer.op_type == "Softmax"):
             continue
         biases = _biases(model.graph, scale)
         if all(_reads_alone(bias, scale) for bias in biases):
@@ -72,8 +73,8 @@ def _name(node: ir.Node) -> str:
     return present(node.outputs[0].name).removesuffix(QUANTIZED)
 
 
-def _is_output(node: ir.Node) -> bool:
-    return any(read.is_graph_output() for use in node.outputs[0].uses() for read in use.node.outputs)
+def _is_read_as(node: ir.Node, value: ir.Value) -> bool:
+    return any(use.node is value.producer() for use in node.outputs[0].uses())
 
 
 def _reads_alone(bias: ir.Value, scale: ir.Value) -> bool:
@@ -93,7 +94,11 @@ def _biases(graph: ir.Graph, scale: ir.Value) -> list[ir.Value]:
     for node in graph:
         if node.op_type not in PARAMETRIC or node.op_type == "LayerNormalization":
             continue
-        source, bias = (present(present(node.inputs[i]).producer()) for i in (0, 2))
+        given = (*node.inputs, None)[2]
+        bias = None if given is None else given.producer()
+        if bias is None or bias.op_type != "DequantizeLinear":
+            continue  # a layer in float32, of an output besides the logits
+        source = present(present(node.inputs[0]).producer())
         if source.inputs[1] is scale:
             found[present(bias.inputs[0])] = None
     return list(found)

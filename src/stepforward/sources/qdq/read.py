@@ -17,6 +17,8 @@ from stepforward.graph.nodes import (
     describe,
     dims,
     is_quantized,
+    keep_only,
+    logits_of,
     present,
 )
 from stepforward.graph.recurrent import GATES, is_rectified, is_recurrent, state_step
@@ -47,6 +49,7 @@ def read_quantized(model: ir.Model) -> Network:
         raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
     # Shapes are computed again: those noted in a file could claim anything.
     model = copy_model(model)
+    keep_only(model.graph, logits_of(model))
     fix_batch(model)
     infer_shapes(model)
     graph = model.graph

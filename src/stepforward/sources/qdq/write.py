@@ -119,7 +119,7 @@ def _write_activation(graph, value, point, formats, taken):
     for use in uses:
         use.node.replace_input_with(use.idx, read.outputs[0])
     if is_output:
-        graph.outputs[0] = read.outputs[0]
+        graph.outputs[:] = [read.outputs[0] if output is value else output for output in graph.outputs]
         read.outputs[0].name = name
 
 

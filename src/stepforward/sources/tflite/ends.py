@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stepforward.errors import StepforwardError
+from stepforward.sources.outputs import Output, choose_kept
 from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
 
 
@@ -14,36 +15,40 @@ class Body:
         input, output: numbers of its first and last tensor; the last one holds the logits.
         operators: between them, in order.
         from_float: whether the file itself quantizes floats at its input.
+        notes: about other outputs.
     """
 
     input: int
     output: int
     operators: tuple[Operator, ...]
     from_float: bool
+    notes: tuple[str, ...] = ()
 
 
-def body(file: TfliteFile, name: str) -> Body:
-    """Where the int8 part of a file begins and ends.
+def body(file: TfliteFile, name: str, output: str | None = None) -> Body:
+    """Where the int8 part of a file begins and ends: what leads to the output that holds the logits.
+
+    Args:
+        output: its name, in a file with several.
 
     Raises:
-        StepforwardError: several inputs or outputs, or a softmax with a factor.
+        StepforwardError: several inputs, an output that cannot be told, or a softmax with a factor.
     """
-    for what, numbers in (("inputs", file.inputs), ("outputs", file.outputs)):
-        if len(numbers) != 1:
-            raise StepforwardError(
-                f"{name} has {len(numbers)} {what}", "convert a model with one input and one output of logits"
-            )
-    (first,), (last,) = file.inputs, file.outputs
+    if len(file.inputs) != 1:
+        raise StepforwardError(f"{name} has {len(file.inputs)} inputs", "convert a model with one input")
+    chosen, notes = choose_kept([_output(file.tensors[number]) for number in file.outputs], output, name)
+    (first,), last = file.inputs, file.outputs[chosen]
+    operators = _leading_to(file, last)
     taken: set[int] = set()
     from_float = file.tensors[first].type == "FLOAT32"
-    readers = [o for o in file.operators if first in o.inputs]
+    readers = [o for o in operators if first in o.inputs]
     if len(readers) == 1 and _only_changes_type(file, readers[0]):
         taken.add(readers[0].number)
         first = readers[0].outputs[0]
-    writers = {o.outputs[0]: o for o in file.operators if len(o.outputs) == 1}
+    writers = {o.outputs[0]: o for o in operators if len(o.outputs) == 1}
     softmax = False
     while (writer := writers.get(last)) is not None and len(writer.inputs) == 1:
-        at_end = not any(last in o.inputs for o in file.operators if o.number not in taken)
+        at_end = not any(last in o.inputs for o in operators if o.number not in taken)
         ends = _only_changes_type(file, writer) or (writer.code == "SOFTMAX" and not softmax)
         if not at_end or not ends:
             break
@@ -56,8 +61,24 @@ def body(file: TfliteFile, name: str) -> Body:
                 )
         taken.add(writer.number)
         last = writer.inputs[0]
-    left = tuple(operator for operator in file.operators if operator.number not in taken)
-    return Body(first, last, left, from_float)
+    left = tuple(operator for operator in operators if operator.number not in taken)
+    return Body(first, last, left, from_float, tuple(notes))
+
+
+def _output(tensor: Tensor) -> Output:
+    return Output(tensor.name, tensor.shape, tensor.type in ("FLOAT32", "INT8", "UINT8"))
+
+
+def _leading_to(file: TfliteFile, last: int) -> list[Operator]:
+    """The operators that a tensor depends on, in their order; all of them in a file of one output."""
+    if len(file.outputs) == 1:
+        return list(file.operators)
+    wanted, found = {last}, list[Operator]()
+    for operator in reversed(file.operators):
+        if wanted & set(operator.outputs):
+            found.append(operator)
+            wanted.update(operator.inputs)
+    return found[::-1]
 
 
 def _only_changes_type(file: TfliteFile, operator: Operator) -> bool:

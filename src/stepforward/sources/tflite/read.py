@@ -65,19 +65,20 @@ _REMEDY = (
 )
 
 
-def read_network(file: TfliteFile, name: str, runtime: str) -> Reading:
+def read_network(file: TfliteFile, name: str, runtime: str, output: str | None = None) -> Reading:
     """The network in a file.
 
     Args:
         file: what was read.
         name: of the file, for messages.
         runtime: whose integers its program is to compute.
+        output: the name of the one that holds the logits.
 
     Raises:
         StepforwardError: it holds what cannot be computed as the runtime does, every operator by name.
     """
     _refuse_floats(file, name)
-    found = body(file, name)
+    found = body(file, name, output)
     reader = _Reader(file, found, runtime)
     for operator in found.operators:
         try:
@@ -99,7 +100,7 @@ def read_network(file: TfliteFile, name: str, runtime: str) -> Reading:
         runtime=runtime,
         source=name,
     )
-    return Reading(network, tuple(reader.notes))
+    return Reading(network, (*found.notes, *reader.notes))
 
 
 def _refuse_floats(file: TfliteFile, name: str) -> None:

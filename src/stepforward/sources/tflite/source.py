@@ -28,12 +28,13 @@ class TfliteSource(KeptSource):
     kind: ClassVar[str] = "a TensorFlow Lite file"
 
     @classmethod
-    def open(cls, path: str | Path, runtime: str | None) -> Self:
+    def open(cls, path: str | Path, runtime: str | None, output: str | None = None) -> Self:
         """Read a file.
 
         Args:
             path: of it.
             runtime: by name; default: the first there is.
+            output: the name of the one that holds the logits, of a file with several.
 
         Raises:
             StepforwardError: it is damaged, or holds what cannot be read.
@@ -44,13 +45,14 @@ class TfliteSource(KeptSource):
             preprocessing=None,
             class_names=None,
             runtime=runtime or of_files(cls.suffix)[0],
+            output=output,
         )
         assert source.reading is not None  # whatever is wrong with it is said now
         return source
 
     def read(self) -> Reading:
         """The network in it."""
-        return read_network(self.model, self.name, self.runtime)
+        return read_network(self.model, self.name, self.runtime, self.output)
 
     def content(self) -> bytes:
         """The bytes of the file."""

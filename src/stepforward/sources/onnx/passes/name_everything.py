@@ -11,9 +11,9 @@ _MADE_UP = re.compile(r"^(val_\d+|onnx::\w+|_?\d+|.*_\d{3,})$")
 
 
 def name_everything(graph: ir.Graph) -> None:
-    """Name nodes, values and initialisers; the input, the output and state_dict names stay."""
+    """Name nodes, values and initialisers; the input, outputs and state_dict names stay."""
     _name_parameters(graph)
-    taken = {graph.inputs[0].name, graph.outputs[0].name, *graph.initializers}
+    taken = {graph.inputs[0].name, *(value.name for value in graph.outputs), *graph.initializers}
     nodes: set[str] = set()
     for node in graph:
         if node.op_type in PARAMETRIC:
