@@ -14,6 +14,7 @@ MAPS, LABEL = Output("maps", (None, 8, 6, 6)), Output("label", (None,), real=Fal
         ([EMBEDDING, LOGITS], None, None, 1),  # by its name
         ([MAPS, LABEL, EMBEDDING], None, None, 2),  # of two axes, and no indices
         ([EMBEDDING, Output("out", (None, 10))], None, 10, 1),  # as wide as there are class names
+        ([MAPS, Output("a", (None, 10, 1, 1))], None, None, 1),  # of two axes but for some of size 1
         ([EMBEDDING, LOGITS], "embedding", None, 0),  # as asked
     ],
 )
@@ -28,6 +29,8 @@ def test_what_cannot_be_told_is_listed():
     ) as found:
         choose_output(outputs, None, "m.onnx")
     assert "--output NAME" in found.value.remedy
+    with pytest.raises(StepforwardError, match=r"none of them \(N, classes\): 'maps' .*'label'"):
+        choose_output([MAPS, LABEL], None, "m.onnx")
     with pytest.raises(StepforwardError, match=r"m.onnx has no output 'logit'; it has 'logits' \(N, 10\)"):
         choose_output([LOGITS, EMBEDDING], "logit", "m.onnx")
 

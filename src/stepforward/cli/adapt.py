@@ -10,6 +10,7 @@ from stepforward.cli.options import (
     ADVANCED,
     Classes,
     Data,
+    Fixed,
     Image,
     InputShape,
     Json,
@@ -70,6 +71,7 @@ def adapt(
     preprocess: Annotated[str | None, advanced(Preprocess)] = None,
     input_shape: InputShape = None,
     output: Annotated[str | None, advanced(Output)] = None,
+    fixed_inputs: Annotated[str | None, advanced(Fixed)] = None,
     as_json: Json = False,
     overwrite: Annotated[
         bool,
@@ -112,6 +114,7 @@ def adapt(
                 preprocess=preprocess,
                 input_shape=input_shape,
                 output=output,
+                fixed_inputs=fixed_inputs,
                 on_progress=progress,
                 preset=preset,
                 **_given(context, settings),

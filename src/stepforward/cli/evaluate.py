@@ -2,7 +2,18 @@
 
 from typing import Annotated
 
-from stepforward.cli.options import Classes, Data, Follow, Image, InputShape, Json, Model, Output, Preprocess
+from stepforward.cli.options import (
+    Classes,
+    Data,
+    Fixed,
+    Follow,
+    Image,
+    InputShape,
+    Json,
+    Model,
+    Output,
+    Preprocess,
+)
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 from stepforward.settings import Settings
@@ -16,6 +27,7 @@ def evaluate(
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
     output: Output = None,
+    fixed_inputs: Fixed = None,
     runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     threads: Annotated[int | None, setting("threads")] = None,
     follow: Follow = False,
@@ -38,6 +50,7 @@ def evaluate(
         preprocess=preprocess,
         input_shape=input_shape,
         output=output,
+        fixed_inputs=fixed_inputs,
         runtime=runtime,
         threads=threads,
         follow=follow,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Data, Image, InputShape, Json, Output, Preprocess, grouped
+from stepforward.cli.options import Classes, Data, Fixed, Image, InputShape, Json, Output, Preprocess, grouped
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 from stepforward.errors import StepforwardError
@@ -57,6 +57,7 @@ def inspect(
     preprocess: Annotated[str | None, grouped(Preprocess, _GROUP)] = None,
     input_shape: Annotated[str | None, grouped(InputShape, _GROUP)] = None,
     output: Output = None,
+    fixed_inputs: Annotated[str | None, grouped(Fixed, _GROUP)] = None,
     as_json: Json = False,
 ) -> Outcome:
     """Show operators, formats, memory, and how far probes and steps would move each weight.
@@ -85,9 +86,11 @@ def inspect(
             preprocess=preprocess,
             input_shape=input_shape,
             output=output,
+            fixed_inputs=fixed_inputs,
         )
     asked = None if wide == Settings.wide else wide
     given = {"--data": data, "--report": report, "--image": image, "--classes": classes, "--wide": asked}
+    given["--fixed-inputs"] = fixed_inputs
     unused = next((name for name, value in given.items() if value), None)
     if unused is not None:
         raise StepforwardError(f"{unused} is for --sensitivity", "add --sensitivity, or leave it out")

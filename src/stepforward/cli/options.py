@@ -89,6 +89,15 @@ Output = Annotated[
         show_default="the one called logits, or the only one (N, classes)",
     ),
 ]
+Fixed = Annotated[
+    str | None,
+    typer.Option(
+        "--fixed-inputs",
+        metavar="NAME=NUMBER,...",
+        help="For a float model with inputs that are no samples, such as a rate or a flag: the number that each holds.",
+        show_default="the model has one input",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there; errors too.")
 ]

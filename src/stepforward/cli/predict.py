@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stepforward.cli.options import Classes, Follow, Image, InputShape, Json, Model, Output, Preprocess
+from stepforward.cli.options import Classes, Fixed, Follow, Image, InputShape, Json, Model, Output, Preprocess
 from stepforward.cli.outcome import Outcome
 from stepforward.cli.setting_options import setting
 from stepforward.settings import Settings
@@ -25,6 +25,7 @@ def predict(
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
     output: Output = None,
+    fixed_inputs: Fixed = None,
     runtime: Annotated[str, setting("runtime")] = Settings.runtime,
     threads: Annotated[int | None, setting("threads")] = None,
     follow: Follow = False,
@@ -39,6 +40,8 @@ def predict(
     from stepforward.sources.open import open_source
     from stepforward.verbs.predict import predict as verb
 
-    opened = complete(open_source(model, input_shape, runtime, output), files[0], classes, image, preprocess)
+    opened = complete(
+        open_source(model, input_shape, runtime, output, fixed_inputs), files[0], classes, image, preprocess
+    )
     found = verb(opened, files, top=top, threads=threads, follow=follow)
     return Outcome({"predictions": found, "notes": opened.notes}, predictions)

@@ -9,6 +9,7 @@ import typer
 from stepforward.cli.options import (
     Classes,
     Data,
+    Fixed,
     Image,
     InputShape,
     Json,
@@ -31,6 +32,7 @@ def quantize(
     preprocess: Preprocess = None,
     input_shape: InputShape = None,
     output: Output = None,
+    fixed_inputs: Fixed = None,
     bits: Annotated[str, setting("bits")] = Settings.bits,
     calibration: Annotated[str, setting("calibration")] = Settings.calibration,
     wide: Annotated[str, setting("wide")] = Settings.wide,
@@ -74,6 +76,7 @@ def quantize(
         preprocess=preprocess,
         input_shape=input_shape,
         output=output,
+        fixed_inputs=fixed_inputs,
         out=out,
         program_out=program,
     )

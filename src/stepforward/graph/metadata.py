@@ -12,6 +12,7 @@ CLASS_NAMES = "stepforward.class_names"
 NOTES = "stepforward.notes"
 BITS = "stepforward.bits"
 STATISTICS = "stepforward.statistics"
+FIXED_INPUTS = "stepforward.fixed_inputs"
 OUTPUT = "stepforward.output"
 """The name of the output that holds the logits, in a file with several."""
 
@@ -77,6 +78,16 @@ def set_statistics(model: ir.Model, statistics: dict) -> None:
     model.metadata_props.pop(STATISTICS, None)
     if statistics:
         model.metadata_props[STATISTICS] = json.dumps(statistics, sort_keys=True, separators=(",", ":"))
+
+
+def get_fixed_inputs(model: ir.Model) -> list[str]:
+    """The names of inputs that hold the same number always; [] where there are none."""
+    return [str(name) for name in _read(model, FIXED_INPUTS, list, [])]
+
+
+def set_fixed_inputs(model: ir.Model, names: list[str]) -> None:
+    """Store them."""
+    model.metadata_props[FIXED_INPUTS] = json.dumps(names, ensure_ascii=False)
 
 
 def _read(model, key, kind, default):

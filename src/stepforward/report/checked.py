@@ -53,7 +53,8 @@ def next_command(result: dict) -> str:
     >>> next_command({"model": "my net.onnx", "preprocessing": {}, "class_names": ["a"]})
     "stepforward adapt 'my net.onnx' --data DATA"
     """
-    chosen = ["--output", result["output"]] if "output" in result else []
+    given = (("--output", "output"), ("--fixed-inputs", "fixed_inputs"))
+    chosen = [word for option, name in given if name in result for word in (option, result[name])]
     return shlex.join(["stepforward", "adapt", str(result["model"]), *chosen, "--data", "DATA"])
 
 

@@ -22,7 +22,7 @@ def command_line(result: RunResult) -> str | None:
     words = ["stepforward", "adapt", result.source, "--data", data]
     if test:
         words += ["--test", test]
-    for name in ("classes", "image", "preprocess", "input_shape", "output"):
+    for name in ("classes", "image", "preprocess", "input_shape", "output", "fixed_inputs"):
         if getattr(result, name):
             words += [f"--{name.replace('_', '-')}", str(getattr(result, name))]
     for name, value in result.settings.items():

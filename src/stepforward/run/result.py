@@ -104,7 +104,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         search: what was found before the run, and what it was found from; where settings stood as automatic.
         saliency: what probes before the run said of the weights; where they choose those that move.
         notes: what a person should know, in the order in which it came up.
-        classes, image, preprocess, input_shape, output: what the caller said of the model, in words.
+        classes, image, preprocess, input_shape, output, fixed_inputs: what the caller said of the model, in words.
         for_good: the command that writes what was assumed into a file.
         command: that makes this run again, where it is not `stepforward adapt`.
         out: the run folder, and `next` what to try after it; of the command line.
@@ -134,6 +134,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     for_good: str | None = field(default=None, metadata=OPTIONAL)
     input_shape: str | None = field(default=None, metadata=OPTIONAL)
     output: str | None = field(default=None, metadata=OPTIONAL)
+    fixed_inputs: str | None = field(default=None, metadata=OPTIONAL)
     command: str | None = field(default=None, metadata=OPTIONAL)
     out: str | None = field(default=None, metadata=OPTIONAL)
     next: list[str] | None = field(default=None, metadata=OPTIONAL)

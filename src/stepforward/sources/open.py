@@ -12,6 +12,7 @@ from stepforward.graph.nodes import copy_model, is_quantized, logits_of
 from stepforward.network.runtimes import RUNTIMES, of_files
 from stepforward.sources.kept import KeptSource
 from stepforward.sources.onnx.file import load_onnx
+from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
 from stepforward.sources.onnx.other_outputs import OtherOutputs, set_apart
 from stepforward.sources.onnx.source import FloatSource, QdqSource
@@ -27,6 +28,7 @@ def open_source(
     input_shape: str | Sequence[int] | None = None,
     runtime: str | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
 ) -> Source:
     """Open a path to an `.onnx` or `.tflite` file, an `onnx_ir.Model`, or what `sources.torch.from_torch` gave.
 
@@ -37,6 +39,7 @@ def open_source(
             default.
         output: the name of the output that holds the logits, of a model with several (`sources.outputs`); with "only:"
             before it the others of a float model are left out.
+        fixed_inputs: a number for each input of a float model that is no sample, "sr=16000", or by name.
 
     Raises:
         StepforwardError: the file is missing, damaged, or holds something unsupported.
@@ -53,9 +56,11 @@ def open_source(
         return model
     shape = None if input_shape is None else parse_input_shape(input_shape)
     kept = kept_source(model, shape, runtime, output)
+    if kept is not None and fixed_inputs:
+        raise StepforwardError(f"{model} is returned with all its inputs", "leave --fixed-inputs out")
     if kept is None:
         _check_runtime(runtime, "")
-        return source_of(*load_graph(model, input_shape, output))
+        return source_of(*load_graph(model, input_shape, output, fixed_inputs))
     if shape not in (None, kept.input_shape):
         raise StepforwardError(
             f"{model} reads samples of shape {kept.input_shape}", "leave --input-shape out"
@@ -123,7 +128,10 @@ def source_of(graph: ir.Model, name: str, others: OtherOutputs | None) -> Source
 
 
 def load_graph(
-    model: Any, input_shape: str | Sequence[int] | None = None, output: str | None = None
+    model: Any,
+    input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
 ) -> tuple[ir.Model, str, OtherOutputs | None]:
     """The graph as the file has it, how messages name it, and what its outputs besides the logits are for; arguments
     as of `open_source`, but no `Source`.
@@ -131,7 +139,7 @@ def load_graph(
     Raises:
         StepforwardError: the file is missing or damaged, or it is not known which output holds the logits.
     """
-    graph, name = _graph(model, input_shape)
+    graph, name = _graph(model, input_shape, fixed_inputs)
     if is_quantized(graph):
         chosen = logits_of(graph).name
         if output not in (None, chosen):
@@ -139,12 +147,18 @@ def load_graph(
                 f"{name} was quantized for its output {chosen!r}, not {output!r}",
                 "leave --output out, or give the float model",
             )
+        if fixed_inputs:
+            raise StepforwardError(
+                f"{name} is quantized, with its inputs as they are", "leave --fixed-inputs out"
+            )
         return graph, name, None
     graph, others = set_apart(graph, output, name)
     return graph, name, others
 
 
-def _graph(model: Any, input_shape: str | Sequence[int] | None) -> tuple[ir.Model, str]:
+def _graph(
+    model: Any, input_shape: str | Sequence[int] | None, fixed_inputs: FixedInputs | None
+) -> tuple[ir.Model, str]:
     if isinstance(model, (str, Path)) and Path(model).suffix == ".sfp":
         raise StepforwardError(
             f"{model} is a program, which only devices and `stepforward inspect` read",
@@ -152,11 +166,12 @@ def _graph(model: Any, input_shape: str | Sequence[int] | None) -> tuple[ir.Mode
         )
     shape = None if input_shape is None else parse_input_shape(input_shape)
     if isinstance(model, (str, Path)):
-        return load_onnx(model, shape), str(model)
+        return load_onnx(model, shape, fixed_inputs), str(model)
     if isinstance(model, ir.Model):
         name = model.graph.name or "model"
-        if shape is not None:
+        if shape is not None or fixed_inputs:
             model = copy_model(model)
+            fix_inputs(model, fixed_inputs, name)
             give_input_shape(model, shape, name)
         return model, name
     raise StepforwardError(

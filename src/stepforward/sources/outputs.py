@@ -65,7 +65,7 @@ def choose_output(
     """The number of the output that holds the logits.
 
     It is the only one there is; or the one called "logits"; or the only one of two axes, among several the only one
-    as wide as the file names classes.
+    as wide as the file names classes; or the only one that has two but for axes of size 1.
 
     Args:
         asked: the name that the caller gave.
@@ -86,19 +86,34 @@ def choose_output(
         return names.index(asked)
     if len(outputs) == 1:
         return 0
-    rows = [
-        at for at, each in enumerate(outputs) if each.real and each.shape is not None and len(each.shape) == 2
-    ]
+    rows, alike = ([at for at, each in enumerate(outputs) if rule(each)] for rule in (_is_row, _becomes_row))
     for found in (
         [at for at, name in enumerate(names) if name.lower() == _LOGITS],
         rows,
         [at for at in rows if classes is not None and (outputs[at].shape or ())[1] == classes],
+        [] if rows else alike,
     ):
         if len(found) == 1:
             return found[0]
+    if outputs and not alike:
+        raise StepforwardError(
+            f"{source} has {len(outputs)} outputs, none of them (N, classes): {listed}",
+            "export a classifier: one logit per class for each sample",
+        )
     raise StepforwardError(
         f"{source} has {len(outputs)} outputs: {listed}",
         "say which one holds the logits: --output NAME (output= in Python); the others stay in the file"
         if outputs
         else "export the model that computes the logits",
     )
+
+
+def _is_row(output: Output) -> bool:
+    return output.real and output.shape is not None and len(output.shape) == 2
+
+
+def _becomes_row(output: Output) -> bool:
+    """Whether it is (N, classes) but for axes of size 1, as far as is known."""
+    if not output.real or output.shape is None:
+        return output.real
+    return len(output.shape) > 1 and sum(size not in (1, None) for size in output.shape[1:]) <= 1

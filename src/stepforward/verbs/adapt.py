@@ -18,6 +18,7 @@ from stepforward.run.prepare import prepare
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import values
 from stepforward.settings import Settings, takes_settings
+from stepforward.sources.onnx.fixed_inputs import FixedInputs, fixed_inputs_text
 from stepforward.sources.open import open_source
 from stepforward.verbs.match import Matched, match
 from stepforward.verbs.result import Result
@@ -37,6 +38,7 @@ def adapt(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     on_progress: OnProgress | None = None,
     progress: bool = True,
     command: str | None = None,
@@ -64,6 +66,8 @@ def adapt(
         output: of a model with several outputs the name of the one that holds the logits; default: the one called
             "logits", or the only one (N, classes). The others stay in the file; "only:NAME" leaves those of a float
             model out.
+        fixed_inputs: a number for every input of a float model that is no sample, such as a rate or a flag:
+            {"sr": 16000} or "sr=16000". The file keeps such inputs, and nothing reads them.
         on_progress: called after every step.
         progress: whether to show the progress on a terminal or in a notebook, where `on_progress` is not given.
         command: what to show as the command that makes this run again, where it is not `stepforward adapt`.
@@ -82,7 +86,7 @@ def adapt(
             return adapt(
                 model, data, test=test, out=out, resume=resume, overwrite=overwrite, classes=classes,
                 image=image, preprocess=preprocess, input_shape=input_shape, output=output,
-                on_progress=on_progress, command=command, preset=preset, **options,
+                fixed_inputs=fixed_inputs, on_progress=on_progress, command=command, preset=preset, **options,
             )  # fmt: skip
     settings = Settings(**with_preset(preset, options))
     needs = METHODS[settings.method].needs
@@ -94,11 +98,12 @@ def adapt(
         _only_known(settings.method, preset, options)
         return match(
             model, data, settings, test=test, out=out, overwrite=overwrite, classes=classes, image=image,
-            preprocess=preprocess, input_shape=input_shape, output=output, on_progress=on_progress, command=command,
+            preprocess=preprocess, input_shape=input_shape, output=output, fixed_inputs=fixed_inputs,
+            on_progress=on_progress, command=command,
         )  # fmt: skip
     folder = run_folder(out, resume, overwrite)
     with claimed(folder, resume, overwrite):
-        opened = open_source(model, input_shape, settings.runtime, output)
+        opened = open_source(model, input_shape, settings.runtime, output, fixed_inputs)
         prepared = prepare(opened, data, test, settings, classes, image, preprocess)
         result, made, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
         said = given(prepared.opened, classes, image, preprocess)
@@ -106,6 +111,8 @@ def adapt(
             said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
         if output is not None:
             said["output"] = output
+        if fixed_inputs:
+            said["fixed_inputs"] = fixed_inputs_text(fixed_inputs)
         earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
         result = replace(result, **said, **earlier, command=command or None)
         if folder:

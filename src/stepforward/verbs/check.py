@@ -19,13 +19,20 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
+from stepforward.sources.onnx.fixed_inputs import FixedInputs, fixed_inputs_text
 from stepforward.sources.onnx.input_shape import parse_input_shape
 from stepforward.sources.onnx.support import unsupported
 from stepforward.sources.open import kept_source, load_graph, source_of
 from stepforward.sources.source import Source
 
 
-def check(model: Any, *, input_shape: str | Sequence[int] | None = None, output: str | None = None) -> dict:
+def check(
+    model: Any,
+    *,
+    input_shape: str | Sequence[int] | None = None,
+    output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
+) -> dict:
     """Whether `adapt` takes a model, float or quantized, with everything that stands in the way at once.
 
     The bytes of a float model are those of its 16w8a form. They depend on shapes alone, so ramps stand in for the
@@ -34,12 +41,14 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None, output:
     Args:
         model: path to an `.onnx` or `.tflite` file, or an `onnx_ir.Model`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
-        output: the name of the output that holds the logits, as of `adapt`.
+        output, fixed_inputs: the name of the output that holds the logits, and numbers of inputs that are no samples,
+            as of `adapt`.
 
     Returns:
-        supported; problems: [{what, remedy}, ...]; output (where it was given), bits, input_shape, class_names and
-        preprocessing (None where the file does not say), notes; and where it is supported outputs, parameters, macs,
-        flash_bytes (the program), ram_bytes_inference, ram_bytes_training (all parameters), operators: {kind: count}.
+        supported; problems: [{what, remedy}, ...]; output and fixed_inputs (where they were given), bits, input_shape,
+        class_names and preprocessing (None where the file does not say), notes; and where it is supported outputs,
+        parameters, macs, flash_bytes (the program), ram_bytes_inference, ram_bytes_training (all parameters),
+        operators: {kind: count}.
 
     Raises:
         StepforwardError: the file cannot be read as a model.
@@ -51,13 +60,13 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None, output:
         return _refused(model, error)
     if kept is not None:
         return _kept(kept, output)
-    graph, name, others = load_graph(model, input_shape, output)
+    graph, name, others = load_graph(model, input_shape, output, fixed_inputs)
     found = {
         "model": name,
         "input_shape": _shape(graph),
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
-        **_said(output),
+        **_said(output, fixed_inputs),
     }
     problems = [{"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(graph)]
     if problems:
@@ -71,8 +80,9 @@ def check(model: Any, *, input_shape: str | Sequence[int] | None = None, output:
     return _supported(source, program, found)
 
 
-def _said(output: str | None) -> dict:
-    return {} if output is None else {"output": output}
+def _said(output: str | None, fixed_inputs: FixedInputs | None = None) -> dict:
+    said = {} if output is None else {"output": output}
+    return said | ({"fixed_inputs": fixed_inputs_text(fixed_inputs)} if fixed_inputs else {})
 
 
 def _refused(model: Any, error: StepforwardError) -> dict:

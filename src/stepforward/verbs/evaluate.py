@@ -18,6 +18,7 @@ from stepforward.run.notes import one_sided
 from stepforward.run.prepare import load_data
 from stepforward.scores import score, score_float
 from stepforward.settings import Settings
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 
 
@@ -30,6 +31,7 @@ def evaluate(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     runtime: str = Settings.runtime,
     threads: int | None = None,
     follow: bool = False,
@@ -42,7 +44,8 @@ def evaluate(
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
-        output: the name of the output that holds the logits, as of `adapt`.
+        output, fixed_inputs: the name of the output that holds the logits, and numbers of inputs that are no samples,
+            as of `adapt`.
         runtime: of an int8 file, as of `adapt`.
         threads: of the C core; default: all cores.
         follow: match a quantized model to the samples while it sees them, one after the other, without their labels, as
@@ -57,7 +60,9 @@ def evaluate(
     Raises:
         StepforwardError: bad model or data.
     """
-    opened = complete(open_source(model, input_shape, runtime, output), data, classes, image, preprocess)
+    opened = complete(
+        open_source(model, input_shape, runtime, output, fixed_inputs), data, classes, image, preprocess
+    )
     dataset = load_data(opened, data, "test")
     started, sha, notes = time.monotonic(), None, []
     if follow:

@@ -26,6 +26,7 @@ from stepforward.run.progress import OnProgress
 from stepforward.run.result import HIDDEN, values
 from stepforward.run.samples import files_of, read_samples
 from stepforward.settings import Settings
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 from stepforward.verbs.result import Adapted
@@ -56,6 +57,7 @@ def match(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     on_progress: OnProgress | None = None,
     command: str | None = None,
 ) -> Matched:
@@ -74,7 +76,7 @@ def match(
         )
     folder = run_folder(out, False, overwrite)
     with claimed(folder, False, overwrite):
-        opened = open_source(model, input_shape, output=output)
+        opened = open_source(model, input_shape, output=output, fixed_inputs=fixed_inputs)
         opened, samples = _samples(opened, data, test, classes, image, preprocess)
         if folder and overwrite:
             remove_run(folder)

@@ -18,6 +18,7 @@ from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
 from stepforward.run.samples import files_of, read_samples
 from stepforward.settings import Settings
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -32,6 +33,7 @@ def predict(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     runtime: str = Settings.runtime,
     threads: int | None = None,
     follow: bool = False,
@@ -45,7 +47,8 @@ def predict(
         top: how many classes to name for each sample, likeliest first.
         classes, image: what the model does not say of its classes and of images, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
-        output: the name of the output that holds the logits, as of `adapt`.
+        output, fixed_inputs: the name of the output that holds the logits, and numbers of inputs that are no samples,
+            as of `adapt`.
         preprocess: a function that reads files, as of `adapt`.
         runtime: of an int8 file, as of `adapt`.
         threads: of the C core; default: all cores.
@@ -60,7 +63,7 @@ def predict(
     """
     if top < 1:
         raise StepforwardError(f"top = {top}", "give 1 or more")
-    opened, files = open_source(model, input_shape, runtime, output), files_of(samples)
+    opened, files = open_source(model, input_shape, runtime, output, fixed_inputs), files_of(samples)
     opened = complete(opened, files[0] if files else None, classes, image, preprocess)
     x, sources = read_samples(opened, files, samples)
     names = opened.class_names or tuple(str(number) for number in range(opened.outputs))

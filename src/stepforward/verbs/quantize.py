@@ -22,6 +22,7 @@ from stepforward.run.complete import complete
 from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -55,6 +56,7 @@ def quantize(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     out: str | Path | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> ir.Model:
@@ -71,7 +73,8 @@ def quantize(
         classes, image: what the model does not say of its classes and of images, as of `adapt`; the result says it.
         preprocess: a function that reads files, as of `adapt`.
         input_shape: of one sample, (C, H, W), for a model that leaves height or width open.
-        output: the name of the output that holds the logits, as of `adapt`.
+        output, fixed_inputs: the name of the output that holds the logits, and numbers of inputs that are no samples,
+            as of `adapt`.
         out: where to write the result.
         on_note: called with every sentence a person should know about model and data, such as a loss of accuracy.
 
@@ -94,6 +97,7 @@ def quantize(
         preprocess=preprocess,
         input_shape=input_shape,
         output=output,
+        fixed_inputs=fixed_inputs,
         out=out,
     )
     if on_note is not None:
@@ -115,6 +119,7 @@ def quantize_measured(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     out: str | Path | None = None,
     program_out: str | Path | None = None,
 ) -> Quantization:
@@ -131,7 +136,7 @@ def quantize_measured(
     """
     refuse_to_replace(out, model, data)
     refuse_to_replace(program_out, model, data)
-    source = open_source(model, input_shape, output=output)
+    source = open_source(model, input_shape, output=output, fixed_inputs=fixed_inputs)
     if not source.is_float:
         raise StepforwardError(f"{source.name} is quantized already ({source.bits})", "give the float model")
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric, wide=names(wide))

@@ -25,6 +25,7 @@ from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
 from stepforward.scores import score_float
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
 
@@ -105,6 +106,7 @@ def sensitivity(
     preprocess: str | Prepare | None = None,
     input_shape: str | Sequence[int] | None = None,
     output: str | None = None,
+    fixed_inputs: FixedInputs | None = None,
     samples: int = SAMPLES,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sensitivity:
@@ -118,7 +120,7 @@ def sensitivity(
             weights then count as exact.
         data: folder, `.npz`, CSV, `Dataset`, (x, y) arrays, or samples without labels, float32 (N, C, H, W).
         bits, calibration, wide: of a float model, as of `quantize`.
-        classes, image, preprocess, input_shape, output: as of `quantize`.
+        classes, image, preprocess, input_shape, output, fixed_inputs: as of `quantize`.
         samples: to measure; a float network runs once or twice for each layer on all of them.
         on_progress: told how much is done, and of how much.
 
@@ -127,7 +129,7 @@ def sensitivity(
     """
     if samples < 1:
         raise StepforwardError(f"samples = {samples}", "give one or more")
-    source = open_source(model, input_shape, output=output)
+    source = open_source(model, input_shape, output=output, fixed_inputs=fixed_inputs)
     if not source.is_float and ((bits, calibration) != ("16w8a", "minmax") or wide not in ("", AUTO)):
         raise StepforwardError(
             f"{source.name} is quantized already ({source.bits})",

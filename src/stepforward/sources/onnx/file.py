@@ -9,6 +9,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.files import check_regular, write_atomically
 from stepforward.graph.nodes import constant, describe, is_quantized
+from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs, listed
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
 from stepforward.sources.onnx.opset import modernize, opset_of
@@ -33,7 +34,9 @@ QUANTIZED_OPERATORS = frozenset(
 """What float networks do not have."""
 
 
-def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> ir.Model:
+def load_onnx(
+    path: str | Path, input_shape: tuple[int, ...] | None = None, fixed: FixedInputs | None = None
+) -> ir.Model:
     """Read an ONNX file: a float network, or a quantized one that `quantize` wrote.
 
     The model has one float input (batch first, everything else fixed). Opsets 7 to 12 are converted
@@ -42,6 +45,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
     Args:
         input_shape: of one sample, (C, H, W) or (features,), for a model that leaves sizes open and notes no
             preprocessing that gives them.
+        fixed: numbers of inputs that are no samples.
 
     Raises:
         StepforwardError: the file is missing, damaged or not ONNX; its opset is older than 7 or cannot be converted;
@@ -77,6 +81,7 @@ def load_onnx(path: str | Path, input_shape: tuple[int, ...] | None = None) -> i
         raise _damaged(path, error) from error
     with fits_together(str(path)):
         model = modernize(proto, str(path))
+        fix_inputs(model, fixed, str(path))
         give_input_shape(model, input_shape, str(path))
         check_interface(model, str(path))
     foreign = next((node for node in model.graph if node.op_type in QUANTIZED_OPERATORS), None)
@@ -97,10 +102,10 @@ def save_onnx(model: ir.Model, path: str | Path) -> None:
     write_atomically(path, ir.to_proto(model).SerializeToString())
 
 
-_STREAMS = (
-    "export the model with one input; if it is given a state and gives it back, export it for a whole "
-    "sample at once"
+_OTHERS = (
+    "give inputs that hold one number, such as a rate or a flag, that number: --fixed-inputs NAME=NUMBER"
 )
+_STREAMS = f"{_OTHERS}; if the model is given a state and gives it back, export it for a whole sample at once"
 
 
 def check_interface(model: ir.Model, source: str) -> None:
@@ -118,12 +123,9 @@ def check_interface(model: ir.Model, source: str) -> None:
     if not graph.outputs:
         raise StepforwardError(f"{source} has no output", "export the model that computes the logits")
     if len(inputs) != 1:
-        names = ", ".join(repr(value.name) for value in inputs) or "none"
         raise StepforwardError(
-            f"{source} has {len(inputs)} inputs ({names}); stepforward adapts networks with one",
-            _STREAMS
-            if len(inputs) > 1 and len(graph.outputs) > 1
-            else "export the model with one of its inputs",
+            f"{source} has {len(inputs)} inputs: {listed(inputs)}; stepforward adapts networks with one",
+            _STREAMS if len(inputs) > 1 and len(graph.outputs) > 1 else _OTHERS,
         )
     _check_input(inputs[0], source)
 

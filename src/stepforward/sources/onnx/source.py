@@ -26,6 +26,7 @@ from stepforward.network.network import Network
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
+from stepforward.sources.onnx.fixed_inputs import fixed_inputs, with_fixed_inputs
 from stepforward.sources.onnx.other_outputs import OtherOutputs, canonical_with, joined
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.finer import refinable, with_finer_steps
@@ -176,9 +177,11 @@ class FloatSource(OnnxSource):
 
     Attributes:
         others: what the further outputs of this graph are for; None where it has none.
+        fixed: inputs that hold one number, which are no inputs of this graph.
     """
 
     others: OtherOutputs | None = None
+    fixed: tuple[ir.Value, ...] = ()
 
     is_float: ClassVar[bool] = True
     bits: ClassVar[str] = "float32"
@@ -195,17 +198,21 @@ class FloatSource(OnnxSource):
         Raises:
             StepforwardError: something in it is not supported, by name.
         """
+        fixed = fixed_inputs(model)
         with fits_together(name):
             model = canonicalize(model) if others is None else canonical_with(model, others, name)
-        return replace(super().of(model, name), others=others)
+        return replace(super().of(model, name), others=others, fixed=fixed)
 
     @property
     def for_callers(self) -> ir.Model:
-        """With all outputs."""
-        return joined(self.model, self.others)
+        """With all inputs and outputs."""
+        return self._whole(self.model)
+
+    def _whole(self, model: ir.Model) -> ir.Model:
+        return with_fixed_inputs(joined(model, self.others), self.fixed)
 
     def save(self, path: str | Path) -> None:
-        """Write an ONNX file with all outputs."""
+        """Write an ONNX file with all inputs and outputs."""
         save_onnx(self.for_callers, path)
 
     def network(self) -> Network:
@@ -228,8 +235,8 @@ class FloatSource(OnnxSource):
     ) -> QdqSource:
         """The same as a QDQ model, with ranges seen on `x`."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        del own["others"]
-        return QdqSource(**own | {"model": joined(quantize(self.model, x, settings, names), self.others)})
+        del own["others"], own["fixed"]
+        return QdqSource(**own | {"model": self._whole(quantize(self.model, x, settings, names))})
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """Integers have no place in a float model.

@@ -18,6 +18,7 @@ def to_float(model: ir.Model) -> ir.Model:
     model = copy_model(model)
     graph = model.graph
     keep_only(graph, logits_of(model))
+    del graph.inputs[1:]  # fixed ones
     output = graph.outputs[0].name
     for node in [node for node in graph if node.op_type in ("QuantizeLinear", "DequantizeLinear")]:
         if node.graph is None:  # removed together with its QuantizeLinear
