@@ -71,6 +71,7 @@ def _imports(module) -> list[str]:
     nodes = [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.ImportFrom)]
     wanted = ("typing", "pathlib", "collections.abc", "stepforward.run.progress", "stepforward.verbs.result")
     wanted += ("stepforward.run.given", "stepforward.data.function", "stepforward.verbs.match")
+    wanted += ("stepforward.sources.onnx.fixed_inputs",)
     return [ast.unparse(node) for node in nodes if node.module in wanted]
 
 

@@ -91,3 +91,30 @@ def test_what_is_refused_is_refused_by_name(path, tmp_path):
     with pytest.raises(StepforwardError, match="with its inputs as they are"):
         open_source(made.model, fixed_inputs=FIXED)
     assert parse_fixed_inputs(None) == {}
+
+
+BRANCHES = """<ir_version: 10, opset_import: ["": 21]>
+net (float[N,6] x, int64 rate) => (float[N,3] y) {
+    narrow = Constant<value = int64 {8000}>()
+    is_narrow = Equal(rate, narrow)
+    r = Relu(x)
+    h = If (is_narrow) <
+        then_branch = low () => (float[N,6] a) { s = Softplus(r)  t = CumSum(s, narrow)  a = Exp(t) },
+        else_branch = high () => (float[N,6] b) {
+            k = Constant<value = float[6] {1, 2, 3, 4, 5, 6}>()
+            b = Mul(r, k)
+        }
+    >
+    y = Gemm<transB=1>(h, w)
+}"""
+
+
+def test_a_branch_that_a_fixed_input_chooses_is_taken(tmp_path):
+    model = onnx.parser.parse_model(BRANCHES)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(ramp(3, 6), "w"))
+    expected = session(ir.from_proto(model)).run(None, {"x": X, "rate": np.array(16000)})[0]
+    found = open_source(ir.from_proto(model), fixed_inputs={"rate": 16000}).float_model().graph
+    assert [node.op_type for node in found] == ["Relu", "Gemm"]  # the product is part of the layer
+    np.testing.assert_allclose(run(found, X), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(StepforwardError, match=r"CumSum node .* is not supported"):
+        open_source(ir.from_proto(model), fixed_inputs={"rate": 8000})

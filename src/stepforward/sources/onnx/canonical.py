@@ -22,6 +22,7 @@ from stepforward.sources.onnx.passes.global_pool import global_pool
 from stepforward.sources.onnx.passes.group_norms import group_norms
 from stepforward.sources.onnx.passes.heads import scalars_to_layers
 from stepforward.sources.onnx.passes.keep_biases import keep_biases
+from stepforward.sources.onnx.passes.known_branches import known_branches
 from stepforward.sources.onnx.passes.layer_norms import layer_norms
 from stepforward.sources.onnx.passes.lines_to_images import lines_to_images
 from stepforward.sources.onnx.passes.masks import masks
@@ -81,7 +82,7 @@ def canonicalize(model: ir.Model) -> ir.Model:
     group_norms(graph)
     batch = fix_batch(model)
     infer_shapes(model)
-    while fold_constants(graph):
+    while fold_constants(graph, kept=("If",)) or known_branches(graph):
         infer_shapes(model)
     positive_axes(graph)
     _sums_to_adds(graph)
