@@ -36,6 +36,7 @@ from stepforward.sources.onnx.support import CANONICAL, REFUSED, REWRITTEN
 from stepforward.sources.qdq.read import read_quantized
 from stepforward.sources.qdq.write import quantize
 from stepforward.sources.tflite.read import NODES
+from stepforward.sources.tflite.to_onnx.table import TABLE
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "support.md"
@@ -135,7 +136,7 @@ AVX-512 and NEON; the others have loops.
 {operators}
 
 `quantize` gives weights {weight_bits} bits, ranges by {methods}, and activations 8 bits, but for
-[those that gain from 16](tutorial.md#3-quantize-look-measure). TensorFlow Lite files have 8 and 8.
+[those that gain from 16](tutorial.md#3-quantize-look-measure). Int8 TensorFlow Lite files have 8 and 8.
 
 ## Where they come from
 
@@ -143,6 +144,9 @@ A float ONNX file, or a torch module through its exporter, is brought to the nod
 that `quantize` wrote has them. *Backprop*: the float baseline in torch has it.
 
 {origins}
+
+A float TensorFlow Lite file becomes a float ONNX graph, and comes back as a QDQ ONNX file, since it has no integers to
+keep. Its operators may be {float_tflite}.
 
 A Lookup is one of these functions of one value, or any that is made of them: {functions}.
 
@@ -173,6 +177,7 @@ def page() -> str:
         origins=_table(
             ("float ONNX, QDQ", "int8 TensorFlow Lite", "operators of the program", "backprop"), _origins()
         ),
+        float_tflite=_list(sorted(TABLE)),
         functions=_list(sorted(FUNCTIONS)),
         rewritten=_list(sorted(REWRITTEN)),
         refused=_table(("operators", "what to do"), refused),

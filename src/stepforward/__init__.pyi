@@ -1,6 +1,6 @@
 """Adapt a trained network to your own data: forward passes only, in integers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from stepforward.data.function import Prepare
 from stepforward.run.given import Classes, Image
@@ -32,8 +32,8 @@ def adapt(model: Any, data: Any, *, test: Any=None, out: str | Path | None=None,
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
-        model: path to an ONNX file (float, QDQ, or int8 of another tool) or an int8 TensorFlow Lite file, or an
-            `onnx_ir.Model` (see `from_torch`).
+        model: path to an ONNX file (float, QDQ, or int8 of another tool) or a float or int8 TensorFlow Lite file, or
+            an `onnx_ir.Model` (see `from_torch`).
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays. Part of it is held out to choose the weights.
         test: the same kinds; measured before and after, used for nothing else.
         out: run folder: `result.json`, `journal`, `adapted.onnx` (or `.tflite`), `adapted.sfp`,

@@ -31,7 +31,7 @@ def arrays():
 SAFETENSORS = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 
 FILES = {
-    "m.tflite": (b"\x1c\0\0\0TFL3" + bytes(64), "a TensorFlow Lite model", "tf2onnx"),
+    "m.tflite": (b"\x1c\0\0\0TFL3" + bytes(64), "a TensorFlow Lite model", "stepforward adapt"),
     "m.ort": (bytes(4) + b"ORTM" + bytes(64), "an ONNX Runtime", "the .onnx file it was made from"),
     "m.h5": (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file, as Keras", "tf2onnx.convert --keras"),
     "m.keras": (archive("metadata.json", "config.json", "model.weights.h5"), "a Keras model", "tf2onnx"),

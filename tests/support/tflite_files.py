@@ -86,3 +86,36 @@ def constants(rng=None):
     logits = draft.activation("logits", (1, 3), 0.1, 4)
     draft.operator("FULLY_CONNECTED", [y, w, b], [logits], FusedActivationFunction=0)
     return draft, x, logits
+
+
+class Floats(Draft):
+    """A float file to be, whose operators follow each other."""
+
+    def __init__(self, shape, seed=0):
+        super().__init__()
+        self.rng = np.random.default_rng(seed)
+        self.first = self.last = self.activation("x", shape, dtype="float32")
+
+    @property
+    def shape(self):
+        return self.tensors[self.last][1]
+
+    def weights(self, *shape):
+        return self.constant(f"w{len(self.tensors)}", self.rng.normal(0, 0.5, shape).astype(np.float32))
+
+    def integers(self, *values):
+        return self.constant(f"i{len(self.tensors)}", np.array(values, np.int32))
+
+    def then(self, code, shape, *others, before=(), **options):
+        """An operator that reads `before`, what came last, and `others`."""
+        made = self.activation(f"y{len(self.tensors)}", shape, dtype="float32")
+        self.operator(code, [*before, self.last, *others], [made], **options)
+        self.last = made
+        return self
+
+    def done(self):
+        """The file, which ends with one axis besides the batch."""
+        size = int(np.prod(self.shape))
+        if self.shape != (1, size):
+            self.then("RESHAPE", (1, size), self.integers(1, size))
+        return self.content([self.first], [self.last])

@@ -18,7 +18,14 @@ _TYPES = {
     "float32": "FLOAT32",
     "float16": "FLOAT16",
 }
-_KINDS = {code: kind for code, (kind, _) in OPTIONS.items()} | {"MEAN": "ReducerOptions"}
+_KINDS = {code: kind for code, (kind, _) in OPTIONS.items()} | {
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX"), "ReducerOptions"),
+    "SPLIT": "SplitOptions",
+    "SPLIT_V": "SplitVOptions",
+}
+
+_FIRST_VERSION = ("RESHAPE", "HARD_SWISH", "ELU", "NEG", "PRELU", "RELU_N1_TO_1", "SQUARE")
+"""Operators of which runtimes know no second version."""
 
 
 class Draft:
@@ -110,7 +117,7 @@ class Draft:
         tflite.OperatorCodeStart(b)
         tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(number, 127))
         tflite.OperatorCodeAddBuiltinCode(b, number)
-        tflite.OperatorCodeAddVersion(b, 1 if code in ("RESHAPE", "HARD_SWISH") else 2)
+        tflite.OperatorCodeAddVersion(b, 1 if code in _FIRST_VERSION else 2)
         if custom is not None:
             tflite.OperatorCodeAddCustomCode(b, custom)
         return tflite.OperatorCodeEnd(b)

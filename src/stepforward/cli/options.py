@@ -25,7 +25,8 @@ def grouped(option: object, panel: str) -> OptionInfo:
 Model = Annotated[
     Path,
     typer.Argument(
-        metavar="MODEL", help="The network: an .onnx file, float or quantized (QDQ), or an int8 .tflite file."
+        metavar="MODEL",
+        help="The network: an .onnx file, float or quantized (QDQ), or a .tflite file, int8 or float.",
     ),
 ]
 Data = Annotated[

@@ -11,7 +11,7 @@ from stepforward.errors import StepforwardError
 from stepforward.graph.nodes import copy_model, is_quantized, logits_of
 from stepforward.network.runtimes import RUNTIMES, of_files
 from stepforward.sources.kept import KeptSource
-from stepforward.sources.onnx.file import load_onnx
+from stepforward.sources.onnx.file import check_interface, load_onnx
 from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
 from stepforward.sources.onnx.other_outputs import OtherOutputs, set_apart
@@ -19,8 +19,9 @@ from stepforward.sources.onnx.source import FloatSource, QdqSource
 from stepforward.sources.ort.file import quantized_elsewhere
 from stepforward.sources.ort.source import OrtSource
 from stepforward.sources.source import Source
-from stepforward.sources.tflite.file import IDENTIFIER
+from stepforward.sources.tflite.file import IDENTIFIER, load_tflite
 from stepforward.sources.tflite.source import TfliteSource
+from stepforward.sources.tflite.to_onnx.model import is_float, to_onnx
 
 
 def open_source(
@@ -80,8 +81,11 @@ def kept_source(
         StepforwardError: it holds something unsupported, or a runtime that does not run it is named.
     """
     if is_tflite(model):
+        content = load_tflite(model)
+        if is_float(content):
+            return None
         _check_runtime(runtime, TfliteSource.suffix)
-        return TfliteSource.open(model, runtime, output)
+        return TfliteSource.of(content, str(model), runtime, output)
     file = quantized_elsewhere(model)
     if file is None:
         return None
@@ -165,8 +169,15 @@ def _graph(
             "give the .onnx file it was made from: adapted.onnx lies next to adapted.sfp",
         )
     shape = None if input_shape is None else parse_input_shape(input_shape)
+    name = str(model)
+    if is_tflite(model):
+        graph = to_onnx(load_tflite(model), name)
+        fix_inputs(graph, fixed_inputs, name)
+        give_input_shape(graph, shape, name)
+        check_interface(graph, name)
+        return graph, name
     if isinstance(model, (str, Path)):
-        return load_onnx(model, shape, fixed_inputs), str(model)
+        return load_onnx(model, shape, fixed_inputs), name
     if isinstance(model, ir.Model):
         name = model.graph.name or "model"
         if shape is not None or fixed_inputs:

@@ -50,8 +50,7 @@ _STARTS = (
 _AT_FOUR = {
     b"TFL3": Kind(
         "a TensorFlow Lite model",
-        "an int8 one is adapted as it is: stepforward adapt FILE --data DATA; of a float one export ONNX from the "
-        "framework it was trained in, or convert it: python -m tf2onnx.convert --tflite FILE --output model.onnx",
+        "an int8 one is adapted as it is, a float one quantized first: stepforward adapt FILE --data DATA",
     ),
     b"ORTM": Kind("an ONNX Runtime (.ort) model", "give the .onnx file it was made from"),
 }

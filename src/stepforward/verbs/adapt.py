@@ -48,8 +48,8 @@ def adapt(
     """Adapt a network to labelled samples; on held-out samples the result is never worse than what was given.
 
     Args:
-        model: path to an ONNX file (float, QDQ, or int8 of another tool) or an int8 TensorFlow Lite file, or an
-            `onnx_ir.Model` (see `from_torch`).
+        model: path to an ONNX file (float, QDQ, or int8 of another tool) or a float or int8 TensorFlow Lite file, or
+            an `onnx_ir.Model` (see `from_torch`).
         data: folder, `.npz`, CSV, `Dataset`, or (x, y) arrays. Part of it is held out to choose the weights.
         test: the same kinds; measured before and after, used for nothing else.
         out: run folder: `result.json`, `journal`, `adapted.onnx` (or `.tflite`), `adapted.sfp`,

@@ -63,7 +63,7 @@ def quantize(
     """Choose a fixed-point format for every tensor of a float network.
 
     Args:
-        model: path to a float ONNX file, or an `onnx_ir.Model`.
+        model: path to a float ONNX or TensorFlow Lite file, or an `onnx_ir.Model`.
         data: samples that cover what the network will see: folder, `.npz`, CSV, `Dataset`, or a float32 array.
         bits: of weights and activations, such as "16w8a" or "8w8a".
         calibration: "minmax", "percentile" or "mse".

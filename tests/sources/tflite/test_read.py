@@ -224,21 +224,6 @@ def test_what_a_constant_or_a_format_makes_impossible_is_refused(made, why):
 
 
 @pytest.mark.parametrize(
-    "dtype, kind",
-    [(np.float32, "float32"), (np.float16, "float16"), (np.int8, r"int8 weights alone \(hybrid\)")],
-)
-def test_a_file_of_floats_is_refused_in_one_sentence(dtype, kind):
-    draft = Draft()
-    x, y, z = (draft.activation(name, (1, 4), dtype="float32") for name in "xyz")
-    w = draft.constant("w", np.ones((4, 4), dtype), None if dtype != np.int8 else 0.1)
-    draft.operator("FULLY_CONNECTED", [x, w, -1], [y], FusedActivationFunction=0)
-    draft.operator("FULLY_CONNECTED", [y, w, -1], [z], FusedActivationFunction=0)
-    with pytest.raises(StepforwardError, match=f"model in {kind}: its activations are floats;") as raised:
-        network(draft, x, z)
-    assert "full integer quantization" in raised.value.remedy
-
-
-@pytest.mark.parametrize(
     "code, why",
     [
         ("VAR_HANDLE", "keeps a state between calls.*VAR_HANDLE"),

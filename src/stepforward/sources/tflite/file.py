@@ -22,7 +22,14 @@ IDENTIFIER = b"TFL3"
 
 _MOST = 1 << 16
 _MOST_VALUES = 1 << 24
-_DTYPES = {"INT8": np.int8, "UINT8": np.uint8, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32}
+_DTYPES = {
+    "INT8": np.int8,
+    "UINT8": np.uint8,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+}
 
 OPTIONS = {
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
@@ -30,6 +37,7 @@ OPTIONS = {
         "Pool2DOptions",
         ("Padding", "StrideW", "StrideH", "FilterWidth", "FilterHeight", "FusedActivationFunction"),
     ),
+    "BATCH_MATMUL": ("BatchMatMulOptions", ("AdjX", "AdjY")),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "CONV_2D": (
         "Conv2DOptions",
@@ -39,15 +47,25 @@ OPTIONS = {
         "DepthwiseConv2DOptions",
         ("Padding", "StrideW", "StrideH", "DilationWFactor", "DilationHFactor", "FusedActivationFunction"),
     ),
+    "DEPTH_TO_SPACE": ("DepthToSpaceOptions", ("BlockSize",)),
+    "DIV": ("DivOptions", ("FusedActivationFunction",)),
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+    "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
+    "GELU": ("GeluOptions", ("Approximate",)),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
     "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "PACK": ("PackOptions", ("Axis",)),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", ("AlignCorners", "HalfPixelCenters")),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
+    "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
     "STRIDED_SLICE": (
         "StridedSliceOptions",
         ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask", "Offset"),
     ),
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "TRANSPOSE_CONV": ("TransposeConvOptions", ("Padding", "StrideW", "StrideH", "FusedActivationFunction")),
+    "UNPACK": ("UnpackOptions", ("Axis",)),
 }  # fmt: skip
 OPTIONS["MAX_POOL_2D"] = OPTIONS["AVERAGE_POOL_2D"]
 
@@ -321,3 +339,9 @@ def _operator(tflite: ModuleType, operator: Any, number: int, codes: list[str]) 
             record.Init(table.Bytes, table.Pos)
             options = {field: getattr(record, field)() for field in fields}
     return Operator(number, code, _numbers(operator, "Inputs"), _numbers(operator, "Outputs"), options)
+
+
+def describe(file: TfliteFile, operator: Operator) -> str:
+    """How messages name an operator: by kind, place and output."""
+    output = file.tensors[operator.outputs[0]].name if operator.outputs else "no output"
+    return f"{operator.code} {operator.number} ({output})"

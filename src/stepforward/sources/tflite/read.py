@@ -15,7 +15,7 @@ from stepforward.quantization.parameters import bias_scale
 from stepforward.sources.kept import Reading
 from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.ends import Body, body
-from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
+from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile, describe
 from stepforward.sources.tflite.fixed import channels, layer, places, window
 from stepforward.sources.tflite.functions import FUNCTIONS, table, with_number
 from stepforward.sources.tflite.tensors import (
@@ -77,7 +77,6 @@ def read_network(file: TfliteFile, name: str, runtime: str, output: str | None =
     Raises:
         StepforwardError: it holds what cannot be computed as the runtime does, every operator by name.
     """
-    _refuse_floats(file, name)
     found = body(file, name, output)
     reader = _Reader(file, found, runtime)
     for operator in found.operators:
@@ -101,29 +100,6 @@ def read_network(file: TfliteFile, name: str, runtime: str, output: str | None =
         source=name,
     )
     return Reading(network, (*found.notes, *reader.notes))
-
-
-def _refuse_floats(file: TfliteFile, name: str) -> None:
-    """Say in one sentence that nothing is computed in int8, in place of one for each operator."""
-    computed = {file.tensors[number].type for operator in file.operators for number in operator.outputs}
-    if "FLOAT32" not in computed or "INT8" in computed:
-        return
-    constants = {tensor.type for tensor in file.tensors if tensor.place is not None}
-    kind = next((word for word, type in _FLOATS.items() if type in constants), "float32")
-    raise StepforwardError(
-        f"{name} is a TensorFlow Lite model in {kind}: its activations are floats",
-        "convert it with full integer quantization (int8 activations), or give its ONNX file, which stepforward "
-        "quantizes itself",
-    )
-
-
-_FLOATS = {"int8 weights alone (hybrid)": "INT8", "float16": "FLOAT16"}
-
-
-def describe(file: TfliteFile, operator: Operator) -> str:
-    """How messages name an operator: by kind, place and output."""
-    output = file.tensors[operator.outputs[0]].name if operator.outputs else "no output"
-    return f"{operator.code} {operator.number} ({output})"
 
 
 class _Reader:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 
 from stepforward.network.runtimes import of_files
 from stepforward.sources.kept import KeptSource, Reading
-from stepforward.sources.tflite.file import TfliteFile, load_tflite, parse
+from stepforward.sources.tflite.file import TfliteFile, parse
 from stepforward.sources.tflite.read import read_network
 from stepforward.sources.tflite.weights import with_weights
 
@@ -28,20 +27,21 @@ class TfliteSource(KeptSource):
     kind: ClassVar[str] = "a TensorFlow Lite file"
 
     @classmethod
-    def open(cls, path: str | Path, runtime: str | None, output: str | None = None) -> Self:
+    def of(cls, model: TfliteFile, name: str, runtime: str | None, output: str | None = None) -> Self:
         """Read a file.
 
         Args:
-            path: of it.
+            model: what it says.
+            name: its path.
             runtime: by name; default: the first there is.
             output: the name of the one that holds the logits, of a file with several.
 
         Raises:
-            StepforwardError: it is damaged, or holds what cannot be read.
+            StepforwardError: it holds what cannot be read.
         """
         source = cls(
-            name=str(path),
-            model=load_tflite(path),
+            name=name,
+            model=model,
             preprocessing=None,
             class_names=None,
             runtime=runtime or of_files(cls.suffix)[0],

@@ -1,5 +1,8 @@
 """Layer norm over the last axis, as one node: as opset 17 has it, or as it is written with means and a root."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import onnx_ir as ir
 
@@ -10,6 +13,7 @@ from stepforward.graph.nodes import (
     describe,
     dims,
     present,
+    remove_unused,
     replace_node,
     set_attributes,
     set_constant,
@@ -28,7 +32,9 @@ def layer_norms(graph: ir.Graph) -> None:
         StepforwardError: a weight or bias is computed, not finite or of another shape, or more than one axis is normed.
     """
     for node in list(graph):
-        if node.graph is not None and node.op_type == "Sub" and _fuse(node):
+        if node.graph is None or node.op_type != "Sqrt" or (found := _moments(node)) is None:
+            continue
+        if _fuse_quotient(found) or _fuse_factors(found):
             bring_layer_norms(graph)
     for node in list(graph):
         if node.op_type == "LayerNormalization":
@@ -40,46 +46,106 @@ def bring_layer_norms(graph: ir.Graph) -> None:
     graph.opset_imports[""] = max(_FIRST, graph.opset_imports.get("", _FIRST))
 
 
-def _fuse(centred):
-    """(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon), perhaps times a weight and with a bias; whether it was
-    there."""
-    x = centred.inputs[0]
-    if not _is_mean(present(centred.inputs[1]).producer(), x):
-        return False
-    deviation = centred.outputs[0]
-    quotient = next((use.node for use in deviation.uses() if use.node.op_type == "Div"), None)
-    if quotient is None or quotient.inputs[0] is not deviation:
-        return False
-    root = quotient.inputs[1].producer()
-    sum_ = root.inputs[0].producer() if root is not None and root.op_type == "Sqrt" else None
+class _Moments(NamedTuple):
+    """The deviation x - mean(x), and sqrt(mean(deviation^2) + epsilon)."""
+
+    x: ir.Value
+    mean: ir.Value
+    deviation: ir.Value
+    root: ir.Value
+    epsilon: float
+
+
+def _moments(root: ir.Node) -> _Moments | None:
+    """What a root is of, if that is a variance over the last axis and a number."""
+    sum_ = present(root.inputs[0]).producer()
     if sum_ is None or sum_.op_type != "Add":
-        return False
+        return None
     epsilon = next((constant(value) for value in sum_.inputs if constant(value) is not None), None)
-    variance = next((value.producer() for value in sum_.inputs if value.producer() is not None), None)
-    if epsilon is None or epsilon.size != 1 or variance is None:
+    variance = next((present(value).producer() for value in sum_.inputs if constant(value) is None), None)
+    if epsilon is None or epsilon.size != 1 or variance is None or not variance.inputs:
+        return None
+    square = present(variance.inputs[0]).producer()
+    deviation = None if square is None else square.inputs[0]
+    centred = None if deviation is None else deviation.producer()
+    if not is_square(square, deviation) or centred is None or centred.op_type != "Sub":
+        return None
+    x, mean = present(centred.inputs[0]), present(centred.inputs[1])
+    if not _is_mean(variance, variance.inputs[0]) or not _is_mean(mean.producer(), x):
+        return None
+    return _Moments(x, mean, present(deviation), root.outputs[0], float(epsilon.reshape(())))
+
+
+def _fuse_quotient(found: _Moments) -> bool:
+    """deviation / root, perhaps times a weight and with a bias; whether it was there."""
+    uses = [use.node for use in found.deviation.uses()]
+    quotient = next((n for n in uses if n.op_type == "Div" and n.inputs[1] is found.root), None)
+    if quotient is None or quotient.inputs[0] is not found.deviation:
         return False
-    square = variance.inputs[0].producer()
-    if not _is_mean(variance, variance.inputs[0]) or not is_square(square, deviation):
-        return False
-    channels, graph = dims(x, centred)[-1], centred.graph
-    norm = replace_node(
-        quotient, "LayerNormalization", [x], {"axis": -1, "epsilon": float(epsilon.reshape(()))}
-    )
-    for index, kind, neutral in ((1, "Mul", np.ones), (2, "Add", np.zeros)):
-        reader = sole_consumer(norm.outputs[0])
-        found = operand_of_channels(reader, kind, norm.outputs[0], channels)
-        name = f"{norm.name or 'norm'}.{('weight', 'bias')[index - 1]}"
-        if reader is None or found is None:
-            set_constant(norm, index, neutral(channels).astype(np.float32), name)
-            continue
-        values, name = present(constant(found)).reshape(-1), present(found.name)
-        merged = replace_node(reader, "LayerNormalization", list(norm.inputs), dict(norm.attributes))
-        graph.remove(norm, safe=True)
-        norm = merged
-        if not found.uses():
-            del graph.initializers[name]
-        set_constant(norm, index, values, name)
+    channels = dims(found.x, quotient)[-1]
+    operands: list[ir.Value | None] = []
+    last = quotient
+    for kind in ("Mul", "Add"):
+        reader = sole_consumer(last.outputs[0])
+        operands.append(operand_of_channels(reader, kind, last.outputs[0], channels))
+        if operands[-1] is not None:
+            last = present(reader)
+    _put(found, last, operands)
     return True
+
+
+def _fuse_factors(found: _Moments) -> bool:
+    """x * factor + (bias - mean * factor), where the factor is a weight, perhaps, divided by the root: what converters
+    of TensorFlow make of layer norms; whether it was there."""
+    inverse = sole_consumer(found.root)
+    if inverse is None or inverse.op_type != "Reciprocal":
+        return False
+    channels, factor = dims(found.x, inverse)[-1], inverse.outputs[0]
+    reader = sole_consumer(factor)
+    weight = operand_of_channels(reader, "Mul", factor, channels)
+    if weight is not None:
+        factor = present(reader).outputs[0]
+    scaled, shift = (_product(factor, value) for value in (found.x, found.mean))
+    if scaled is None or shift is None or len(factor.uses()) != 2:
+        return False
+    last, bias = sole_consumer(scaled), None
+    between = sole_consumer(shift)
+    if between is None or last is None:
+        return False
+    if between is not last:  # bias - mean * factor, to which x * factor is added
+        bias = between.inputs[0]
+        array, rest = constant(bias), between.outputs[0]
+        if between.op_type != "Sub" or between.inputs[1] is not shift or sole_consumer(rest) is not last:
+            return False
+        if array is None or array.size != channels or last.op_type != "Add":
+            return False
+    elif last.op_type != "Sub" or last.inputs[0] is not scaled:
+        return False
+    _put(found, last, [weight, bias])
+    return True
+
+
+def _product(factor: ir.Value, value: ir.Value) -> ir.Value | None:
+    """The product of two values, if there is one node that computes it."""
+    for use in factor.uses():
+        node = use.node
+        if node.op_type == "Mul" and {*node.inputs} == {factor, value}:
+            return node.outputs[0]
+    return None
+
+
+def _put(found: _Moments, last: ir.Node, operands: Sequence[ir.Value | None]) -> None:
+    """Put a layer norm in the place of its last node, with a weight and a bias where they are."""
+    graph, channels = present(last.graph), dims(found.x, last)[-1]
+    given = [(present(constant(v)).reshape(-1), present(v.name)) if v is not None else None for v in operands]
+    norm = replace_node(last, "LayerNormalization", [found.x], {"axis": -1, "epsilon": found.epsilon})
+    remove_unused(graph)  # so that weight and bias keep their names
+    for index, kind, neutral in ((1, "weight", np.ones), (2, "bias", np.zeros)):
+        values, name = given[index - 1] or (
+            neutral(channels).astype(np.float32),
+            f"{norm.name or 'norm'}.{kind}",
+        )
+        set_constant(norm, index, values, name)
 
 
 def _is_mean(node, source):

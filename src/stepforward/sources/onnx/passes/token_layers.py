@@ -50,12 +50,43 @@ def token_layers(graph: ir.Graph) -> None:
         if bias is not None:
             conv.resize_inputs(3)
             conv.replace_input_with(2, bias)
-        bypass(last, channels_last(last, conv.outputs[0], dims(last.outputs[0], last)))
-        if last is not node:
-            graph.remove(node, safe=True)
+        image, others = conv.outputs[0], [] if last is node else [node]
+        for reader in _arithmetic(last):
+            image, last, others = _on_channels(reader, image), reader, [*others, last]
+        bypass(last, channels_last(last, image, dims(last.outputs[0], last)))
+        for unread in reversed(others):
+            graph.remove(unread, safe=True)
         set_constant(conv, 1, np.ascontiguousarray(weight.T)[:, :, None, None], name)
         if bias is not None:
             set_constant(conv, 2, present(constant(bias)).reshape(-1), present(bias.name))
+
+
+def _arithmetic(node: ir.Node) -> list[ir.Node]:
+    """What follows a node with one constant for each place of the last axis, or before that with one for all."""
+    found, count = list[ir.Node](), 0
+    while (reader := sole_consumer((found[-1] if found else node).outputs[0])) is not None:
+        array = next((array for array in map(constant, reader.inputs) if array is not None), None)
+        if reader.op_type not in ("Add", "Sub", "Mul") or array is None:
+            break
+        channels = dims(reader.outputs[0], reader)[-1]
+        if array.size != 1 and (array.size != channels or array.shape[-1] != channels):
+            break
+        found.append(reader)
+        count = len(found) if array.size > 1 else count
+    return found[:count]
+
+
+def _on_channels(node: ir.Node, image: ir.Value) -> ir.Value:
+    """The same arithmetic on an image whose channels were the last axis; it becomes part of the layer later."""
+    inputs = list(node.inputs)
+    for index, value in enumerate(node.inputs):
+        array = constant(value)
+        if array is None:
+            inputs[index] = image
+        elif array.size > 1:
+            shaped = array.reshape(-1, 1, 1)
+            inputs[index] = add_initializer(present(node.graph), f"{present(value).name}.channels", shaped)
+    return put_node(node, node.op_type, inputs, present(image.shape).dims)
 
 
 def channels_first(node: ir.Node, value: ir.Value) -> ir.Value:

@@ -1,0 +1,107 @@
+"""A float file as a float ONNX model, or every reason why not."""
+
+import onnx_ir as ir
+
+from stepforward.errors import StepforwardError
+from stepforward.graph.metadata import add_note
+from stepforward.sources.problems import UnreadableError
+from stepforward.sources.tflite.file import Operator, TfliteFile, describe
+from stepforward.sources.tflite.tensors import why_not
+from stepforward.sources.tflite.to_onnx.graph import Translation
+from stepforward.sources.tflite.to_onnx.layers import layer_name
+from stepforward.sources.tflite.to_onnx.table import TABLE
+
+OPSET, IR_VERSION = 21, 10
+
+_FLOATS = ("FLOAT32", "FLOAT16")
+
+_REMEDY = (
+    f"supported in float files: {', '.join(TABLE)}; convert the rest into these, or export ONNX from the framework "
+    "it was trained in"
+)
+
+
+def is_float(file: TfliteFile) -> bool:
+    """Whether a file computes with floats, and nothing in integers."""
+    computed = {file.tensors[number].type for operator in file.operators for number in operator.outputs}
+    return "FLOAT32" in computed and not computed & {"INT8", "UINT8", "INT16"}
+
+
+def to_onnx(file: TfliteFile, name: str) -> ir.Model:
+    """The same network as an ONNX model.
+
+    Args:
+        file: what was read.
+        name: of the file, for messages.
+
+    Raises:
+        StepforwardError: it holds what cannot be translated, every operator by name.
+    """
+    t, problems, failed = Translation(file), list[str](), set[int]()
+    sources = [t.begin(number) for number in file.inputs]
+    for number in file.inputs:
+        if len(file.tensors[number].shape) == 4:
+            t.begin_image(number)
+    for operator in _needed(file):
+        try:
+            _take(t, operator)
+        except UnreadableError as problem:
+            if operator.code not in TABLE or not failed & {*operator.inputs}:  # else that may be why
+                problems.append(f"{describe(file, operator)}: {problem}")
+            failed.update(operator.outputs)
+            for number in operator.outputs:
+                t.begin(number)
+    if problems:
+        raise StepforwardError(f"{name} cannot be read: {'; '.join(problems)}", _REMEDY)
+    try:
+        results = [t.value(number) for number in file.outputs]
+    except UnreadableError:
+        raise StepforwardError(f"{name} has an output that nothing computes", "convert it again") from None
+    for number, value in zip(file.outputs, results, strict=True):
+        value.name, value.shape = file.tensors[number].name, ir.Shape(file.tensors[number].shape)
+        value.dtype = ir.DataType.FLOAT
+    graph = ir.Graph(
+        sources,
+        results,
+        nodes=t.nodes,
+        initializers=list(t.initializers.values()),
+        opset_imports={"": OPSET},
+        name="network",
+    )
+    model = ir.Model(graph, ir_version=IR_VERSION)
+    add_note(model, "a float TensorFlow Lite file has no integers to keep: what comes back is an ONNX file")
+    if hybrid := [o for o in _needed(file) if o.code in _WEIGHTED and _is_hybrid(file, o)]:
+        add_note(
+            model,
+            f"weights of {len(hybrid)} layers, first {layer_name(file, hybrid[0])}, are integers in the file and read "
+            "as the numbers that they stand for",
+        )
+    return model
+
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "DEQUANTIZE")
+
+
+def _is_hybrid(file: TfliteFile, operator: Operator) -> bool:
+    return any(number >= 0 and file.tensors[number].type in ("INT8", "UINT8") for number in operator.inputs)
+
+
+def _needed(file: TfliteFile) -> list[Operator]:
+    """The operators that numbers go through on their way to the output; shapes are in the file."""
+    wanted, found = {*file.outputs}, []
+    for operator in reversed(file.operators):
+        if (wanted - {*file.inputs}) & {*operator.outputs}:
+            found.append(operator)
+            wanted |= {n for n in operator.inputs if n >= 0 and file.tensors[n].type in _FLOATS}
+    return found[::-1]
+
+
+def _take(t: Translation, operator: Operator) -> None:
+    for number in (*operator.inputs, *operator.outputs):
+        if number >= 0 and t.file.tensors[number].variable:
+            raise UnreadableError(f"{t.file.tensors[number].name} is a state that is kept between calls")
+    if operator.code not in TABLE:
+        raise UnreadableError(why_not(operator.code))
+    output = t.file.tensors[operator.outputs[0]].name.split(";")[0]
+    t.name = f"{operator.code}_{operator.number}/{output}"
+    TABLE[operator.code](t, operator)
