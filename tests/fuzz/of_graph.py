@@ -5,6 +5,7 @@ from random import Random
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
@@ -542,7 +543,8 @@ _CHANGES = (
 
 
 def make(rng: Random) -> bytes:
-    """A graph of up to ten operators and a last layer; four of five with one to three changes."""
+    """A graph of up to ten operators and a last layer, which may have other outputs; four of five with one to three
+    changes."""
     g = Graph(rng)
     for _ in range(rng.randrange(1, 11)):
         rng.choice(_STEPS)(g)
@@ -550,12 +552,20 @@ def make(rng: Random) -> bytes:
     if rng.random() < 0.9:
         g.add("Flatten", [name], [(math.prod(shape),)])
         g.add("Gemm", [g.values[-1][1], g.weights(3, math.prod(shape))], [(3,)], transB=1)
-    shape, name = g.values[-1]
+    outputs = {g.values[-1][1]: g.values[-1][0]}
+    if rng.random() < 0.3:
+        shape, name = rng.choice(g.values)
+        g.add("Softplus", [name], [shape])  # which the logits do not need
+        others = rng.sample(g.values[1:], min(len(g.values) - 1, rng.randrange(1, 4)))
+        outputs = {name: shape for shape, name in others if name not in outputs} | outputs
     graph = helper.make_graph(
         g.nodes,
         "small",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [g.batch, *g.input])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [g.batch, *shape])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [g.batch, *shape])
+            for name, shape in outputs.items()
+        ],
         g.constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", g.opset)], ir_version=8)
@@ -567,9 +577,11 @@ def make(rng: Random) -> bytes:
 def read(content: bytes) -> None:
     """Open and check the model; hold its numbers to ONNX Runtime's, where that runs it and they are moderate."""
     path = as_file(content, "model.onnx")
-    opened = open_source(path)
+    outputs = [value.name for value in onnx.ModelProto.FromString(content).graph.output]
+    logits = outputs[-1] if len(outputs) > 1 else None
+    opened = open_source(path, output=logits)
     if len(content) % 4 == 0:
-        check(path)
+        check(path, output=logits)
     if opened.is_float and opened.outputs > 2:
         _compare(opened, content)
 
@@ -580,28 +592,50 @@ def _compare(opened, content):
         .astype(np.float32)
         .reshape(3, *opened.input_shape)
     )
-    expected = _onnx_runtime(content, x)
-    if expected is None or not np.isfinite(expected).all() or np.abs(expected).max(initial=0) > 1e6:
+    *others, expected = _onnx_runtime(content, x) or [None]
+    if any(not _moderate(values) for values in (*others, expected)):
         return
     with np.errstate(all="ignore"):
         found = run(opened.model.graph, x)
-    size = max(1.0, float(np.abs(expected).max()))
-    if found.size != expected.size or np.abs(found.reshape(-1) - expected.reshape(-1)).max() > 1e-3 * size:
+    _hold(found, expected.reshape(found.shape) if found.size == expected.size else expected)
+    if others:
+        (batch, *_) = onnx.ModelProto.FromString(content).graph.input[0].type.tensor_type.shape.dim
+        kept = _onnx_runtime(ir.to_proto(opened.for_callers).SerializeToString(), x, batch.dim_value)
+        if kept is None:
+            raise AssertionError("ONNX Runtime cannot run what is written")
+        for mine, theirs in zip(kept[: len(others)], others, strict=True):
+            _hold(mine, theirs)
+
+
+def _moderate(values):
+    return values is not None and np.isfinite(values).all() and np.abs(values).max(initial=0) <= 1e6
+
+
+def _hold(found, expected):
+    size = max(1.0, float(np.abs(expected).max(initial=0)))
+    if found.shape != expected.shape or np.abs(found - expected).max(initial=0) > 1e-3 * size:
         raise AssertionError("other numbers than ONNX Runtime's")
 
 
-def _onnx_runtime(content, x):
-    """Its output, or None where it refuses the model or the batch, or may die of it."""
+def _onnx_runtime(content, x, batch=0):
+    """Its outputs, or None where it refuses the model or the batch, or may die of it.
+
+    Args:
+        batch: as many samples at a time; default: what the model says.
+    """
     nodes = onnx.ModelProto.FromString(content).graph.node
     if any("" in node.input and node.op_type != "Clip" for node in nodes):
         return None  # it dies of a Min that reads nothing
+    if any("" in node.output for node in nodes):
+        return None  # and of a Split that leaves a part out
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         session = onnxruntime.InferenceSession(content, options)
-        batch = session.get_inputs()[0].shape[0]
+        batch = batch or session.get_inputs()[0].shape[0]
         parts = [x] if not isinstance(batch, int) else np.split(x, 3 // batch)
-        return np.concatenate([session.run(None, {session.get_inputs()[0].name: part})[0] for part in parts])
+        found = [session.run(None, {session.get_inputs()[0].name: part}) for part in parts]
+        return [np.concatenate(values) for values in zip(*found, strict=True)]
     except Exception:  # it raises its own kinds
         return None

@@ -7,12 +7,14 @@ from random import Random
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import stripes
 from onnx import TensorProto, helper, numpy_helper
 
 from fuzz.mutate import TEXTS, json_bytes, mutated_bytes, mutated_json, mutated_text
 from fuzz.place import as_file
 from stepforward.lowering.lower import lower
+from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.open import open_source
 
 SUFFIX = ".onnx"
@@ -83,7 +85,31 @@ def _starts() -> list[bytes]:
         wide.SerializeToString(),
         _many_operators(),
         (GOLDEN / "base.onnx").read_bytes(),
+        _several_outputs().SerializeToString(),
+        _several_quantized(),
     ]
+
+
+def _several_outputs() -> onnx.ModelProto:
+    """With the features, their direction and probabilities beside the logits."""
+    model = stripes.network(opset=17)
+    graph = model.graph
+    graph.node.extend(
+        [
+            helper.make_node("ReduceL2", ["d"], ["length"], "length", axes=[1]),
+            helper.make_node("Div", ["d", "length"], ["direction"], "direction"),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], "probabilities", axis=1),
+        ]
+    )
+    for name, size in (("d", 64), ("direction", 64), ("probabilities", 3)):
+        graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size]))
+    return model
+
+
+def _several_quantized() -> bytes:
+    source = open_source(ir.from_proto(_several_outputs()))
+    made = source.quantized(QuantizationSettings(), stripes.arrays(range(2))["x"])
+    return ir.to_proto(made.for_callers).SerializeToString()
 
 
 def _many_operators() -> bytes:

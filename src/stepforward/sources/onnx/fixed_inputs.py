@@ -113,7 +113,11 @@ def listed(inputs: Iterable[ir.Value]) -> str:
     return ", ".join(_described(value) for value in inputs) or "none"
 
 
+def _size(size: Any) -> str:
+    return str(size) if isinstance(size, int) or size.value is not None else "?"
+
+
 def _described(value: ir.Value) -> str:
-    sizes = ", ".join(str(size) for size in value.shape) if value.shape is not None else "?"
+    sizes = ", ".join(_size(size) for size in value.shape) if value.shape is not None else "of unknown shape"
     kind = "" if value.dtype in (None, ir.DataType.FLOAT) else f" {present(value.dtype).name}"
     return f"{value.name!r} ({sizes}){kind}"

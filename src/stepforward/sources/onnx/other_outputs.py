@@ -23,7 +23,7 @@ from stepforward.graph.nodes import (
     value_names,
 )
 from stepforward.sources.onnx.canonical import OPSET, canonicalize
-from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
+from stepforward.sources.onnx.shapes import check_attributes, fix_batch, infer_shapes
 from stepforward.sources.onnx.support import fixed_values
 from stepforward.sources.outputs import ONLY, Output, choose_output, split_name
 
@@ -187,6 +187,7 @@ def _rest(
     )
     if model.graph.opset_imports.get("") in (None, OPSET):
         return proto
+    check_attributes(model)
     try:
         return onnx.version_converter.convert_version(proto, OPSET)
     except Exception as error:  # the C++ library raises its own kinds
