@@ -137,6 +137,19 @@ def test_a_matching_keeps_them_too(run, task, tmp_path):
     ]
 
 
+def test_backpropagation_keeps_those_of_a_float_model(run, task, tmp_path):
+    pytest.importorskip("torch")
+    folder, _ = run
+    options = {"method": "backprop", "steps": 5, "progress": False}
+    sf.adapt(folder / "m.onnx", task.data, out=tmp_path / "float", **options)
+    assert list(outputs(tmp_path / "float" / "adapted.onnx", task.test[0])) == [
+        *("features", "direction", "logits", "probabilities")
+    ]
+    result = sf.adapt(folder / "run" / "base.onnx", task.data, out=tmp_path / "quantized", **options)
+    assert list(outputs(tmp_path / "quantized" / "adapted.onnx", task.test[0])) == ["logits"]
+    assert sum("'features', 'direction', 'probabilities' is left out" in note for note in result.notes) == 1
+
+
 def test_an_int8_onnx_file_of_another_tool_is_returned_with_all_outputs(task, tmp_path):
     quantized(several(), task.data[0], tmp_path / "m.onnx", per_channel=False)
     result = sf.adapt(

@@ -11,6 +11,7 @@ import numpy as np
 
 from stepforward.engines.protocol import logits_of
 from stepforward.engines.torch import TorchEngine, set_threads
+from stepforward.graph.nodes import logits_of as logits_in
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory
 from stepforward.moving.select import select
@@ -80,11 +81,25 @@ class GradientLearner:
             weight_bytes=4 * sum(tensor.elements for tensor in self.program.parameters),
             scratch_bytes_training=found.backprop_scratch_bytes,
         )
-        return Figures(bits="float32", memory=found, trainable_parameters=self.plan.elements, notes=[])
+        return Figures(
+            bits="float32",
+            memory=found,
+            trainable_parameters=self.plan.elements,
+            notes=_left_out(self.opened),
+        )
 
     def adapted(self) -> tuple[Source, None]:
         """The float model with the present weights."""
         return replace(self.opened, model=self.engine.model()), None
+
+
+def _left_out(opened: Source) -> list[str]:
+    """A note where a quantized model has outputs that its float form has not."""
+    model, logits = opened.model, logits_in(opened.model)
+    names = ", ".join(repr(value.name) for value in model.graph.outputs if value is not logits)
+    if opened.is_float or not names:
+        return []
+    return [f"the float model that {opened.name} stands for has its logits alone: {names} is left out"]
 
 
 def gradient_learner(prepared: Prepared, settings: Settings) -> GradientLearner:
