@@ -214,13 +214,16 @@ class Settings:
         by_engine={INTEGERS: "samples", GRADIENTS: "given"},
     )
     head_start: str = _row(
-        "none",
+        None,
         "A last layer made of the samples that train, before the first step, where held-out samples say that it helps. "
         "means: of the mean of each class, which are sums on any machine; ridge: by regularized least squares, on a "
-        "host; auto: the better one. Needs a linear last layer that moves, and samples of every class.",
+        "host; auto: the better one, and only where it halves the held-out loss. Needs a linear last layer that moves, "
+        "and samples of every class.",
         "NAME",
         choices=HEAD_STARTS,
         decides=True,
+        by_engine={INTEGERS: "none", GRADIENTS: "none"},
+        default="auto with --train head, else none",
         unsaid="none",
     )
     directions: int = _row(
@@ -484,7 +487,10 @@ class Settings:
             raise StepforwardError("both steps and minutes are given", "give one of them")
         if self.most_steps is None and (self.steps or self.minutes is not None):
             object.__setattr__(self, "most_steps", 0)
-        searching = self.sizes != "absolute" and METHODS[self.method].needs == INTEGERS
+        integers = METHODS[self.method].needs == INTEGERS
+        searching = self.sizes != "absolute" and integers
+        if self.head_start is None:
+            object.__setattr__(self, "head_start", "auto" if self.train == "head" and integers else "none")
         if self.votes is None:
             object.__setattr__(self, "votes", self._usual_votes(searching))
         for name, row in TABLE.items():

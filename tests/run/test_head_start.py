@@ -6,6 +6,7 @@ import stripes
 
 from stepforward import journal as journals
 from stepforward.errors import StepforwardError
+from stepforward.settings import Settings
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.quantize import quantize
@@ -13,14 +14,14 @@ from stepforward.verbs.replay import replay
 
 DATA = tuple(stripes.arrays(range(10)).values())
 TEST = tuple(stripes.arrays(range(10, 14)).values())
-OPTIONS = {"steps": 20, "lr": 1e-3, "directions": 2, "evaluate_every": 5, "head_start": "auto"}
+OPTIONS = {"steps": 20, "lr": 1e-3, "directions": 2, "evaluate_every": 5, "head_start": "ridge"}
 CASES = [
     {},
     {"tail": "exact", "train": "head"},
     {"votes": "graded", "sizes": "relative", "head_start": "means"},
     {"bits": "8w8a", "low_bits": "fraction-8", "tail": "exact"},
     {"bits": "8w8a", "low_bits": "master"},
-    {"bits": "4w8a", "low_bits": "master", "head_start": "ridge"},
+    {"bits": "4w8a", "low_bits": "master"},
 ]
 
 
@@ -36,7 +37,7 @@ def base(tmp_path_factory):
 def test_a_run_begins_with_the_better_layer_and_says_so(base, tmp_path):
     result = adapt(base / "16w8a.onnx", DATA, test=TEST, out=tmp_path / "run", **OPTIONS)
     start = result["head_start"]
-    assert start["kept"].startswith("least squares") or start["kept"].startswith("class means")
+    assert start["kept"].startswith("least squares")
     assert start["loss_after"] < start["loss_before"]
     assert result["curve"][0]["validation_loss"] == pytest.approx(start["loss_after"])
     assert result["zero_shot_accuracy"] == evaluate(base / "16w8a.onnx", TEST)["accuracy"]
@@ -45,6 +46,27 @@ def test_a_run_begins_with_the_better_layer_and_says_so(base, tmp_path):
     measured = evaluate(tmp_path / "run" / "adapted.onnx", TEST)
     assert measured["accuracy"] == result["adapted_accuracy"]
     assert measured["weights_sha256"] == result["weights_sha256"]
+
+
+def test_auto_keeps_a_start_that_halves_the_held_out_loss_and_no_other(base, tmp_path):
+    """A base whose last layer is sure of what is wrong, and the one it was."""
+    wave = np.sin(np.arange(192) * 0.7).astype(np.float32).reshape(3, 64)
+    (tmp_path / "sure.onnx").write_bytes(stripes.network(**{"head.weight": 20 * wave}).SerializeToString())
+    quantize(tmp_path / "sure.onnx", DATA, out=tmp_path / "sure-16w8a.onnx", bits="16w8a")
+    options = OPTIONS | {"head_start": "auto"}
+    usual, sure = (
+        adapt(model, DATA, **options) for model in (base / "16w8a.onnx", tmp_path / "sure-16w8a.onnx")
+    )
+    assert usual["head_start"]["kept"] == "base: no start halved the held-out loss"
+    assert sure["head_start"]["loss_after"] <= sure["head_start"]["loss_before"] / 2
+    assert sure["head_start"]["kept"].startswith(("least squares", "class means"))
+
+
+def test_the_last_layer_alone_has_a_start_unless_it_is_refused():
+    found = [Settings(train=train).head_start for train in ("head", "last:2", "all")]
+    assert found == ["auto", "none", "none"]
+    assert Settings(train="head", head_start="none").head_start == "none"
+    assert Settings(train="head", method="backprop").head_start == "none"
 
 
 @pytest.mark.parametrize("options", CASES, ids=str)

@@ -56,9 +56,14 @@ class Started:
 
 
 def start_head(
-    program: Program, moving: Collection[int], settings: Settings, samples: Mapping[str, Samples]
+    program: Program,
+    moving: Collection[int],
+    settings: Settings,
+    samples: Mapping[str, Samples],
+    why_not: str | None = None,
 ) -> Started:
-    """Try last layers made of the samples that train, and keep the best where held-out samples agree.
+    """Try last layers made of the samples that train, and keep the best where held-out samples agree: where their loss
+    is less than the base's, with `auto` at most half of it. A new layer forgets what the base's knew of other samples.
 
     All of it is in integers, and the same every time.
 
@@ -67,10 +72,11 @@ def start_head(
         moving: parameters that may move.
         settings: of the run.
         samples: "train" and "validation".
+        why_not: there can be none; None where there may be one.
     """
     if settings.head_start == "none":
         return Started(program, program)
-    why = _obstacle(program, moving, samples["train"][1])
+    why = why_not or _obstacle(program, moving, samples["train"][1])
     if why is not None:
         return Started(program, program, told=Tried(kept=f"base: {why}"))
     (x, y), (held_x, held_y) = (
@@ -80,6 +86,9 @@ def start_head(
     values = unpack_all(program)
     first = _score(program, values, held_x, held_y, settings.judging_temperature)
     (correct, loss), found = first.weighed(counts), None
+    wanted = "helped on held-out samples"
+    if settings.head_start == "auto":
+        loss, wanted = loss / 2, "halved the held-out loss"
     for name, layer in _layers(program, x - _zero_point(program), y, settings.head_start):
         changed = with_layer(program, layer)
         tried = _score(changed, unpack_all(changed), held_x, held_y, settings.judging_temperature)
@@ -89,7 +98,7 @@ def start_head(
     passes = len(y) + len(held_y)
     if found is None:
         told = Tried(
-            kept="base: no start helped on held-out samples",
+            kept=f"base: no start {wanted}",
             forward_passes=passes,
             temperature=settings.judging_temperature,
         )

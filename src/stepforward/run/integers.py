@@ -181,14 +181,15 @@ def integer_learner(
     if recorded and folder and (folder / BASE).exists():
         opened = recorded_base(opened, folder / BASE)
     settings = replace(settings, runtime=opened.runs_as)
-    if settings.head_start != "none":
+    if settings.head_start in ("means", "ridge"):
         check_scales(opened, "--head-start")
     program = lower(opened.network())
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
     settings = with_forms(program, trainable, settings)
-    started = start_head(program, trainable, settings, samples)
+    why_not = f"the scales of {opened.kind} stay as they are" if opened.keeps_scales else None
+    started = start_head(program, trainable, settings, samples, why_not)
     program = started.program
     salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:
