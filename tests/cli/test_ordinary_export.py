@@ -65,6 +65,18 @@ def test_the_line_that_fixes_it_for_good_does(run_json, plain, images):
     assert get_preprocessing(model) == image_settings({}, (1, 8, 8))
 
 
+def test_that_line_opens_the_model_as_it_was_opened(run_json, plain, images):
+    model = onnx.load(plain)
+    model.graph.output.append(onnx.helper.make_tensor_value_info("d", onnx.TensorProto.FLOAT, ["batch", 64]))
+    model.graph.output[0].name = model.graph.node[-1].output[0] = "scores"
+    onnx.save(model, plain)
+    _, result = run_json("evaluate", plain, "--data", images, "--output", "scores")
+    words = shlex.split(result["for_good"])
+    assert words[3:5] == ["--output", "scores"]
+    assert run_json(*words[1:])[0] == 0
+    assert len(load_onnx(words[words.index("--out") + 1]).graph.outputs) == 2
+
+
 def test_the_adapted_model_carries_what_was_assumed(run_json, plain, images):
     run_json("adapt", plain, "--data", images, "--steps", "2", "--out", "run")
     assert "for_good" in json.loads(Path("run/result.json").read_text())

@@ -249,7 +249,7 @@ def _class_names(opened: Source, data: Any, classes: Classes | None, settings: d
 
 def _remedy(opened: Source, data: Any) -> str:
     """The command that writes what was assumed, corrected where it is wrong, into a file."""
-    words = ["stepforward", "quantize", opened.name, "--data", str(data)]
+    words = ["stepforward", "quantize", opened.name, *opened.options, "--data", str(data)]
     words += ["--out", f"{Path(opened.name).stem}-16w8a.onnx"]
     if opened.class_names:
         words += ["--classes", classes_text(opened.class_names)]

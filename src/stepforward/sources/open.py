@@ -12,7 +12,7 @@ from stepforward.graph.nodes import copy_model, is_quantized, logits_of
 from stepforward.network.runtimes import RUNTIMES, of_files
 from stepforward.sources.kept import KeptSource
 from stepforward.sources.onnx.file import check_interface, load_onnx
-from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs
+from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs, fixed_inputs_text
 from stepforward.sources.onnx.input_shape import give_input_shape, parse_input_shape
 from stepforward.sources.onnx.other_outputs import OtherOutputs, set_apart
 from stepforward.sources.onnx.source import FloatSource, QdqSource
@@ -61,7 +61,15 @@ def open_source(
         raise StepforwardError(f"{model} is returned with all its inputs", "leave --fixed-inputs out")
     if kept is None:
         _check_runtime(runtime, "")
-        return source_of(*load_graph(model, input_shape, output, fixed_inputs))
+        given = {
+            "--input-shape": None if shape is None else ",".join(map(str, shape)),
+            "--output": output,
+            "--fixed-inputs": fixed_inputs_text(fixed_inputs) if fixed_inputs else None,
+        }
+        options = [word for name, value in given.items() if value is not None for word in (name, value)]
+        return replace(
+            source_of(*load_graph(model, input_shape, output, fixed_inputs)), options=tuple(options)
+        )
     if shape not in (None, kept.input_shape):
         raise StepforwardError(
             f"{model} reads samples of shape {kept.input_shape}", "leave --input-shape out"

@@ -26,6 +26,7 @@ class Source(ABC):
         model: the model in its own form.
         preprocessing: from raw data to its input, as the file says it; None where it says nothing.
         class_names: in the order of the logits, or None where the file says nothing.
+        options: of the command line besides its path, with which it was opened.
         assumed: the command that writes into the file what had to be assumed about it (`run.complete`); "" for nothing.
         prepare: the caller's function from the path of a file to one sample, in place of `preprocessing`; never from
             the model file.
@@ -35,6 +36,7 @@ class Source(ABC):
     model: Any
     preprocessing: dict | None
     class_names: tuple[str, ...] | None
+    options: tuple[str, ...] = ()
     assumed: str = ""
     prepare: Prepare | None = None
 
