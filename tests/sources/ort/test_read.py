@@ -5,9 +5,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 pytest.importorskip("onnxruntime", reason="needs stepforward[ort]")
 
-from ort_files import float_model, quantized, small
+from ort_files import float_model, quantized, session, small
 
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
+from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.lowering.weights import network_weights
 from stepforward.sources.open import open_source
@@ -300,3 +303,26 @@ def test_an_input_of_bytes(tmp_path):
     opened = open_source(tmp_path / "m.onnx")
     assert (opened.input_shape, opened.outputs) == ((6,), 2)
     assert opened.input_range == pytest.approx((-10.0, 15.5))
+
+
+@pytest.mark.parametrize("others", [["c1"], ["r1", "g"]])
+def test_other_outputs_change_no_integer_of_the_logits(others, tmp_path):
+    """ONNX Runtime fuses less where a value in float32 is an output: which nodes that makes inexact is a note."""
+    rng = np.random.default_rng(0)
+    model = small(rng)
+    for name in others:
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    x = rng.normal(size=(60, 3, 12, 12)).astype(np.float32)
+    file = quantized(model, x[:20], tmp_path / "m.onnx", per_channel=False)
+    exposed = onnx.ModelProto.FromString(file.content)
+    first = next(
+        node for node in exposed.graph.node if node.op_type == "QuantizeLinear" and node.input[0] != "x"
+    )
+    exposed.graph.output.append(helper.make_tensor_value_info(first.input[0], TensorProto.FLOAT, None))
+    for content, inexact in ((file.content, False), (exposed.SerializeToString(), True)):
+        found = read_network(parse(content, "m.onnx"), "m.onnx", "ort", output="y")
+        program, form = lower(found.network), found.network.formats[found.network.output]
+        q = logits_of(CoreEngine(program), quantize_input(program, x))
+        expected = session(content).run(["y"], {"x": x})[0]
+        assert np.array_equal(expected, (q - form.zero_point).astype(np.float32) * np.float32(form.scale))
+        assert any("computes c1 in float32" in note for note in found.notes) == inexact
