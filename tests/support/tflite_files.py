@@ -119,3 +119,26 @@ class Floats(Draft):
         if self.shape != (1, size):
             self.then("RESHAPE", (1, size), self.integers(1, size))
         return self.content([self.first], [self.last])
+
+
+def floats():
+    """A float file with a convolution, a sum, a pool, a slice, a mean and a fully connected layer, over images
+    (8, 8, 2): three logits."""
+    window = {"DilationHFactor": 1, "DilationWFactor": 1, "StrideH": 2, "StrideW": 2, "Padding": 0}
+    draft = Floats((1, 8, 8, 2))
+    draft.then(
+        "CONV_2D",
+        (1, 4, 4, 8),
+        draft.weights(8, 3, 3, 2),
+        draft.weights(8),
+        FusedActivationFunction=1,
+        **window,
+    )
+    image = draft.last
+    draft.then("TANH", (1, 4, 4, 8)).then("ADD", (1, 4, 4, 8), image, FusedActivationFunction=0)
+    draft.then("MAX_POOL_2D", (1, 4, 4, 8), FilterHeight=2, FilterWidth=2, StrideH=1, StrideW=1, Padding=0)
+    draft.then("SLICE", (1, 3, 4, 8), draft.integers(0, 1, 0, 0), draft.integers(1, -1, 4, 8))
+    draft.then("MEAN", (1, 8), draft.integers(1, 2))
+    return draft.then(
+        "FULLY_CONNECTED", (1, 3), draft.weights(3, 8), draft.weights(3), FusedActivationFunction=0
+    )

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("tflite", reason="needs stepforward[tflite]")
 
-from tflite_files import Floats
+from tflite_files import floats
 
 import stepforward as sf
 from stepforward.cli.main import main
@@ -19,7 +19,6 @@ from stepforward.lowering.weights import network_weights
 from stepforward.sources.open import open_source
 
 DATA = Path(os.environ.get("STEPFORWARD_DATA", Path(__file__).parents[3] / "shared" / "data"))
-WINDOW = {"StrideH": 2, "StrideW": 2, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 0}
 OPTIONS = {"steps": 40, "directions": 8, "batch": 32, "progress": False}
 
 
@@ -39,18 +38,7 @@ def same_weights(*paths):
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    draft = Floats((1, 8, 8, 2))
-    draft.then(
-        "CONV_2D",
-        (1, 4, 4, 8),
-        draft.weights(8, 3, 3, 2),
-        draft.weights(8),
-        FusedActivationFunction=1,
-        **WINDOW,
-    )
-    draft.then("MEAN", (1, 8), draft.integers(1, 2))
-    draft.then("FULLY_CONNECTED", (1, 3), draft.weights(3, 8), draft.weights(3), FusedActivationFunction=0)
-    draft.then("SOFTMAX", (1, 3), Beta=1.0)
+    draft = floats().then("SOFTMAX", (1, 3), Beta=1.0)
     path = tmp_path_factory.mktemp("tflite") / "m.tflite"
     path.write_bytes(draft.done())
     return path
@@ -80,6 +68,12 @@ def test_check_takes_it_as_a_float_model(path):
 def test_what_makes_no_sense_is_refused(path, options, why):
     with pytest.raises(StepforwardError, match=why):
         sf.adapt(path, samples(30, 0), progress=False, **options)
+
+
+def test_an_onnx_file_is_not_called_tflite(path, tmp_path):
+    with pytest.raises(StepforwardError, match="would be an ONNX file"):
+        sf.quantize(path, samples(30, 0), out=tmp_path / "m.tflite")
+    assert not (tmp_path / "m.tflite").exists()
 
 
 def test_a_published_file_is_adapted_from_the_command_line(tmp_path, monkeypatch, capfd):

@@ -22,6 +22,7 @@ from stepforward.run.complete import complete
 from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+from stepforward.sources.onnx.file import check_name
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
@@ -136,6 +137,8 @@ def quantize_measured(
     """
     refuse_to_replace(out, model, data)
     refuse_to_replace(program_out, model, data)
+    if out is not None:
+        check_name(out)
     source = open_source(model, input_shape, output=output, fixed_inputs=fixed_inputs)
     if not source.is_float:
         raise StepforwardError(f"{source.name} is quantized already ({source.bits})", "give the float model")

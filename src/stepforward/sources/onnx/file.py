@@ -93,12 +93,26 @@ def load_onnx(
     return model
 
 
+def check_name(path: str | Path) -> None:
+    """Refuse the name of a TensorFlow Lite file for an ONNX model.
+
+    Raises:
+        StepforwardError: it ends in .tflite.
+    """
+    if Path(path).suffix.lower() == ".tflite":
+        raise StepforwardError(
+            f"{path} would be an ONNX file: of a float model, whatever file it came in, ONNX is what comes back",
+            "give a name that ends in .onnx",
+        )
+
+
 def save_onnx(model: ir.Model, path: str | Path) -> None:
     """Write a model to a file, all of it or nothing.
 
     Raises:
-        StepforwardError: the place cannot be written.
+        StepforwardError: the place cannot be written, or is called as another kind of file.
     """
+    check_name(path)
     write_atomically(path, ir.to_proto(model).SerializeToString())
 
 

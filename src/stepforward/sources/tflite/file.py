@@ -342,6 +342,6 @@ def _operator(tflite: ModuleType, operator: Any, number: int, codes: list[str]) 
 
 
 def describe(file: TfliteFile, operator: Operator) -> str:
-    """How messages name an operator: by kind, place and output."""
-    output = file.tensors[operator.outputs[0]].name if operator.outputs else "no output"
+    """How messages name an operator: by kind, place and output, of whose joined names the first counts."""
+    output = file.tensors[operator.outputs[0]].name.split(";")[0] if operator.outputs else "no output"
     return f"{operator.code} {operator.number} ({output})"

@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-from stepforward.errors import StepforwardError
+from stepforward.errors import StepforwardError, fits_together
 from stepforward.graph.metadata import add_note
 from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.file import Operator, TfliteFile, describe
@@ -37,22 +37,14 @@ def to_onnx(file: TfliteFile, name: str) -> ir.Model:
     Raises:
         StepforwardError: it holds what cannot be translated, every operator by name.
     """
-    t, problems, failed = Translation(file), list[str](), set[int]()
+    t = Translation(file)
     sources = [t.begin(number) for number in file.inputs]
     for number in file.inputs:
         if len(file.tensors[number].shape) == 4:
             t.begin_image(number)
-    for operator in _needed(file):
-        try:
-            _take(t, operator)
-        except UnreadableError as problem:
-            if operator.code not in TABLE or not failed & {*operator.inputs}:  # else that may be why
-                problems.append(f"{describe(file, operator)}: {problem}")
-            failed.update(operator.outputs)
-            for number in operator.outputs:
-                t.begin(number)
-    if problems:
-        raise StepforwardError(f"{name} cannot be read: {'; '.join(problems)}", _REMEDY)
+    with fits_together(name):
+        if problems := _translate(t):
+            raise StepforwardError(f"{name} cannot be read: {'; '.join(problems)}", _REMEDY)
     try:
         results = [t.value(number) for number in file.outputs]
     except UnreadableError:
@@ -79,6 +71,26 @@ def to_onnx(file: TfliteFile, name: str) -> ir.Model:
     return model
 
 
+def _translate(t: Translation) -> list[str]:
+    """Take every operator; what stands in the way, each thing once, with the first operator that it is about."""
+    found: dict[tuple[str, str], list[Operator]] = {}
+    failed: set[int] = set()
+    for operator in _needed(t.file):
+        try:
+            _take(t, operator)
+        except UnreadableError as problem:
+            if operator.code not in TABLE or not failed & {*operator.inputs}:  # else that may be why
+                found.setdefault((operator.code, str(problem)), []).append(operator)
+            failed.update(operator.outputs)
+            for number in operator.outputs:
+                t.begin(number)
+    return [
+        f"{describe(t.file, operators[0])}: {problem}"
+        + (f" (and {len(operators) - 1} more)" if len(operators) > 1 else "")
+        for (_, problem), operators in found.items()
+    ]
+
+
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "DEQUANTIZE")
 
 
@@ -102,6 +114,5 @@ def _take(t: Translation, operator: Operator) -> None:
             raise UnreadableError(f"{t.file.tensors[number].name} is a state that is kept between calls")
     if operator.code not in TABLE:
         raise UnreadableError(why_not(operator.code))
-    output = t.file.tensors[operator.outputs[0]].name.split(";")[0]
-    t.name = f"{operator.code}_{operator.number}/{output}"
+    t.name = f"{operator.code}_{operator.number}/{t.output(operator).name.split(';')[0]}"
     TABLE[operator.code](t, operator)
