@@ -24,7 +24,7 @@ _KINDS = {code: kind for code, (kind, _) in OPTIONS.items()} | {
     "SPLIT_V": "SplitVOptions",
 }
 
-_FIRST_VERSION = ("RESHAPE", "HARD_SWISH", "ELU", "NEG", "PRELU", "RELU_N1_TO_1", "SQUARE")
+_FIRST_VERSION = ("RESHAPE", "HARD_SWISH", "ELU", "NEG", "PRELU", "RELU_N1_TO_1", "SQUARE", "ADD_N")
 """Operators of which runtimes know no second version."""
 
 

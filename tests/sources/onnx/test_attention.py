@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from onnx_graphs import parse, ramp, run_ort, samples
+from onnx_graphs import canonical_like, parse, ramp, run_ort, samples
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
@@ -277,3 +277,21 @@ def test_what_is_no_mask_is_refused(body, match):
     }
     with pytest.raises(StepforwardError, match=match):
         canonicalize(parse(f"{TOKENS}\n{body}\n{HEAD % 'z'}", "N,2,4,6", **SIZES, **given))
+
+
+def test_a_layer_norm_as_keras_writes_it_is_one_node():
+    body = (
+        "m = ReduceMean<axes=[2]>(x) d = Sub(x, m) s = Mul(d, d) v = ReduceMean<axes=[2]>(s) e = Add(v, epsilon) "
+        "r = Sqrt(e) i = Reciprocal(r) g = Mul(i, ln.gamma) a = Mul(x, g) n = Mul(m, g) c = Sub(ln.beta, n) "
+        "z = Add(a, c) f = Flatten(z) y = Gemm<transB=1>(f, w, b)"
+    )
+    arrays = {"ln.gamma": 1 + ramp(6), "ln.beta": ramp(6), "w": ramp(3, 24), "b": ramp(3)}
+    model = parse(body, "N,4,6", opset=17, epsilon=np.float32(1e-3), **arrays)
+    made = canonical_like(model, "LayerNormalization Flatten Gemm")
+    assert {"ln.gamma", "ln.beta"} <= set(made.graph.initializers)
+
+
+def test_arithmetic_after_a_layer_at_every_token_is_part_of_it():
+    body = "m = MatMul(x, w) s = Sub(m, half) t = Mul(s, each) f = Flatten(t) y = Gemm<transB=1>(f, v, b)"
+    arrays = {"w": ramp(6, 5), "half": np.float32(0.5), "each": 1 + ramp(5), "v": ramp(3, 20), "b": ramp(3)}
+    canonical_like(parse(body, "N,4,6", **arrays), "Reshape Transpose Conv Transpose Reshape Flatten Gemm")

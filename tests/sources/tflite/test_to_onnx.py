@@ -203,6 +203,15 @@ def test_moves_and_selections(after_a_layer):
     check(draft.then("GATHER", (1, 6, 5, 3), draft.integers(3, 0, 1), Axis=3))
 
 
+def test_copies_and_sums_of_several():
+    draft = Floats((1, 1, 3))
+    check(draft.then("BROADCAST_TO", (1, 4, 3), draft.integers(1, 4, 3)))
+    draft = Floats((1, 2, 3))
+    check(draft.then("TILE", (1, 4, 3), draft.integers(1, 2, 1)))
+    draft = Floats((1, 3, 4, 5)).then("ADD", (1, 3, 4, 5), 0, FusedActivationFunction=0)
+    check(draft.then("ADD_N", (1, 3, 4, 5), 0, draft.first))
+
+
 @pytest.mark.parametrize("code", ["SPLIT", "SPLIT_V"])
 def test_splits(code):
     draft = Floats((1, 4, 5, 6))

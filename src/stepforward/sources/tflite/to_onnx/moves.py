@@ -95,6 +95,16 @@ def gather(t: Translation, o: Operator) -> None:
     t.give(o, t.put("Gather", [t.read(o), places], axis=axis))
 
 
+def repeat(t: Translation, o: Operator) -> None:
+    """TILE by constant numbers."""
+    t.give(o, t.put("Tile", [t.read(o), t.integers(t.array(o, 1).reshape(-1).tolist())]))
+
+
+def broadcast(t: Translation, o: Operator) -> None:
+    """BROADCAST_TO: the file says the shape of the result."""
+    t.give(o, t.put("Expand", [t.read(o), t.integers(t.output(o).shape)]))
+
+
 def slice_(t: Translation, o: Operator) -> None:
     """SLICE: begin and size of every axis."""
     shape = t.tensor(o, 0).shape

@@ -10,11 +10,13 @@ from stepforward.sources.tflite.to_onnx.layers import (
 from stepforward.sources.tflite.to_onnx.moves import (
     REDUCTIONS,
     blocks,
+    broadcast,
     concat,
     gather,
     pack,
     pad,
     reduce,
+    repeat,
     reshape,
     resize,
     slice_,
@@ -40,6 +42,7 @@ from stepforward.sources.tflite.to_onnx.values import (
 
 SAME_NAME = {
     "ADD": "Add",
+    "ADD_N": "Sum",
     "SUB": "Sub",
     "MUL": "Mul",
     "DIV": "Div",
@@ -79,6 +82,8 @@ TABLE: dict[str, Translate] = {
     "PACK": pack,
     "UNPACK": unpack,
     "GATHER": gather,
+    "TILE": repeat,
+    "BROADCAST_TO": broadcast,
     "SLICE": slice_,
     "STRIDED_SLICE": strided_slice,
     "RESIZE_BILINEAR": resize,
