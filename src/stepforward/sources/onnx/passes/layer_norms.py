@@ -201,7 +201,8 @@ def _normalize(node):
     for index, array, neutral, called in ((1, weight, 1.0, name), (2, bias, 0.0, bias_name_of(name))):
         wanted = np.full(shape[-1:], neutral, np.float32)
         if array is not None:
-            if array.size not in (1, shape[-1]) or array.dtype.kind != "f" or not np.isfinite(array).all():
+            fits = array.size == 1 or array.size == shape[-1] == array.shape[-1]
+            if not fits or array.dtype.kind != "f" or not np.isfinite(array).all():
                 raise StepforwardError(
                     f"{describe(node)} has a weight or bias of shape {array.shape} for {shape[-1]} channels, "
                     "or one that is not finite",
