@@ -48,7 +48,7 @@ def fixed_inputs_text(given: FixedInputs) -> str:
 
 
 def fix_inputs(model: ir.Model, given: FixedInputs | None, source: str) -> None:
-    """Give some inputs of a model a default, every element of it being one number, and put them behind the others.
+    """Give some inputs of a model a default, every element of it being one number, and put them after the others.
 
     A size that is open, such as the batch, becomes 1.
 
@@ -92,7 +92,7 @@ def fixed_inputs(model: ir.Model) -> tuple[ir.Value, ...]:
 
 
 def with_fixed_inputs(model: ir.Model, fixed: tuple[ir.Value, ...]) -> ir.Model:
-    """A copy that has these inputs, which nothing reads, behind its own; each with its number as a default."""
+    """A copy that has these inputs, which nothing reads, after its own; each with its number as a default."""
     if not fixed:
         return model
     model = copy_model(model)

@@ -299,7 +299,7 @@ def _make_room(graph: onnx.GraphProto, names: set[str]) -> None:
 
 
 def _append(proto: onnx.ModelProto, others: OtherOutputs, held: dict[str, str]) -> None:
-    """The rest behind the graph, reading what holds its inputs by their names; its own names become distinct."""
+    """The rest after the graph, reading what holds its inputs by their names; its own names become distinct."""
     rest, graph = present(others.rest), proto.graph
     outputs, taken = {output.name for output in rest.graph.output}, _names(graph)
     new: dict[str, str] = {}
