@@ -24,7 +24,19 @@ _KINDS = {code: kind for code, (kind, _) in OPTIONS.items()} | {
     "SPLIT_V": "SplitVOptions",
 }
 
-_FIRST_VERSION = ("RESHAPE", "HARD_SWISH", "ELU", "NEG", "PRELU", "RELU_N1_TO_1", "SQUARE", "ADD_N")
+_FIRST_VERSION = (
+    "RESHAPE",
+    "HARD_SWISH",
+    "ELU",
+    "NEG",
+    "PRELU",
+    "RELU_N1_TO_1",
+    "SQUARE",
+    "ADD_N",
+    "POW",
+    "DEPTH_TO_SPACE",
+    "SPACE_TO_DEPTH",
+)
 """Operators of which runtimes know no second version."""
 
 

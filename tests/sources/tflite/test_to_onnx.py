@@ -212,6 +212,36 @@ def test_copies_and_sums_of_several():
     check(draft.then("ADD_N", (1, 3, 4, 5), 0, draft.first))
 
 
+@pytest.mark.parametrize("after_a_layer", [False, True])
+def test_what_is_seldom_met(after_a_layer):
+    def begun(*shape):
+        draft = Floats(shape or (1, 4, 6, 8))
+        if after_a_layer and len(draft.shape) == 4:
+            pointwise(draft)
+        return draft
+
+    draft = begun()
+    check(draft.then("DEPTH_TO_SPACE", (1, 8, 12, 2), BlockSize=2))
+    draft = begun()
+    check(draft.then("SPACE_TO_DEPTH", (1, 2, 3, 32), BlockSize=2))
+    draft = begun()
+    check(draft.then("REDUCE_MIN", (1, 8), draft.integers(1, 2), KeepDims=False))
+    draft = begun()
+    check(draft.then("DIV", (1, 4, 6, 8), draft.constant("c", np.float32(0.7)), FusedActivationFunction=0))
+    draft = begun().then("ABS", (1, 4, 6, 8))
+    check(draft.then("POW", (1, 4, 6, 8), draft.constant("c", np.float32(2))))
+    draft = begun()
+    pads = draft.constant("pads", np.array([[0, 0], [1, 0], [0, 2], [0, 0]], np.int32))
+    check(draft.then("PADV2", (1, 5, 8, 8), pads, draft.constant("fill", np.float32(0))))
+    draft = begun(1, 4, 3).then("TANH", (1, 4, 3))
+    check(draft.then("PACK", (1, 2, 4, 3), draft.first, Axis=1, ValuesCount=2))
+    draft = begun(1, 2, 4, 3)
+    parts = [draft.activation(name, (1, 4, 3), dtype="float32") for name in "ab"]
+    draft.operator("UNPACK", [draft.last], parts, Axis=1, Num=2)
+    draft.last = parts[1]
+    check(draft.then("SUB", (1, 4, 3), parts[0], FusedActivationFunction=0))
+
+
 @pytest.mark.parametrize("code", ["SPLIT", "SPLIT_V"])
 def test_splits(code):
     draft = Floats((1, 4, 5, 6))
