@@ -62,6 +62,11 @@ def test_auto_keeps_a_start_that_halves_the_held_out_loss_and_no_other(base, tmp
     assert sure["head_start"]["kept"].startswith(("least squares", "class means"))
 
 
+def test_auto_makes_no_layer_of_four_bits(base):
+    result = adapt(base / "4w8a.onnx", DATA, **OPTIONS | {"head_start": "auto", "low_bits": "master"})
+    assert "too coarse" in result["head_start"]["kept"]
+
+
 def test_the_last_layer_alone_has_a_start_unless_it_is_refused():
     found = [Settings(train=train).head_start for train in ("head", "last:2", "all")]
     assert found == ["auto", "none", "none"]

@@ -76,7 +76,7 @@ def start_head(
     """
     if settings.head_start == "none":
         return Started(program, program)
-    why = why_not or _obstacle(program, moving, samples["train"][1])
+    why = why_not or _obstacle(program, moving, samples["train"][1], settings.head_start)
     if why is not None:
         return Started(program, program, told=Tried(kept=f"base: {why}"))
     (x, y), (held_x, held_y) = (
@@ -150,7 +150,7 @@ def check_same_start(started: Started | None, recorded: Journal, path: Path) -> 
         )
 
 
-def _obstacle(program: Program, moving: Collection[int], y: np.ndarray) -> str | None:
+def _obstacle(program: Program, moving: Collection[int], y: np.ndarray, kind: str) -> str | None:
     op, classes = program.ops[-1], program.tensors[program.output].elements
     why = not_linear(program)
     if why is None and not {op.weight, op.bias} <= set(moving):
@@ -158,6 +158,8 @@ def _obstacle(program: Program, moving: Collection[int], y: np.ndarray) -> str |
     missing = classes - len(np.unique(y))
     if why is None and missing:
         why = f"{missing} of {classes} classes have no samples that train"
+    if why is None and kind == "auto" and program.tensors[op.weight].q_max < 127:
+        why = "weights of 4 bits are too coarse for a new last layer"
     return why
 
 
