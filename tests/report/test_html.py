@@ -7,6 +7,7 @@ from made_up_result import confusion, entries, of_entries, result
 from stepforward.errors import StepforwardError
 from stepforward.report import curve as curves
 from stepforward.report.html import render, write_report
+from stepforward.run.tried import Tried
 
 
 class Page(HTMLParser):
@@ -43,6 +44,13 @@ def test_the_headline_figures_are_on_the_page():
         "300 test samples",
     ):
         assert figure in text
+
+
+def test_what_was_done_before_the_first_step_is_on_the_page_and_nothing_where_nothing_was():
+    start = Tried(kept="class means, 1 & more", loss_before=2.0, loss_after=0.5, forward_passes=1200)
+    page = Page(render(result(head_start=start)))
+    assert "Before the first step" in page.text and "1,200" in page.text and start.told in page.text
+    assert "Before the first step" not in Page(render(result())).text
 
 
 def test_the_page_fetches_nothing_and_runs_nothing():

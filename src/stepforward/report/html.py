@@ -9,6 +9,7 @@ from markupsafe import Markup
 from stepforward.files import write_atomically
 from stepforward.methods.table import INTEGERS, METHODS
 from stepforward.report import confusion, units
+from stepforward.report.beginning import beginning
 from stepforward.report.command import command_line
 from stepforward.report.memory import of_result
 from stepforward.report.verdict import verdict
@@ -73,6 +74,7 @@ def _context(result: RunResult) -> dict:
         "matrices": _matrices(before, after, names),
         "names": names,
         "verdict": verdict(result),
+        "beginning": beginning(result),
         "class_scores": sorted(scores, key=lambda s: s.samples),
         "most_rows": MOST_ROWS,
         "most_changed": _most_changed(scores),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepforward.intervals import wilson
+from stepforward.report.beginning import beginning
 from stepforward.report.confusion import class_scores
 from stepforward.report.memory import of_entries, of_result
 from stepforward.report.units import (
@@ -22,9 +23,6 @@ from stepforward.report.units import (
 )
 from stepforward.report.verdict import verdict
 from stepforward.run.result import RunResult
-from stepforward.run.saliency import Saliency
-from stepforward.run.search import Found
-from stepforward.run.tried import Tried
 
 Row = tuple[str, str | Text, str]
 """A name, a figure and what it means."""
@@ -46,11 +44,7 @@ def adaptation(result: RunResult) -> RenderableType:
         ("difference", Text(change.points, _STYLES[change.sign]), change.meaning),
         *_recall(result),
         ("kept", result.kept, f"{show_count(result.steps)} steps taken"),
-        *_first_stage(result),
-        *_told("ranges", result.ranges),
-        *_told("head start", result.head_start),
-        *_told("mask", result.saliency),
-        *_told("search", result.search),
+        *beginning(result),
         *((line.label, line.value, line.meaning) for line in of_result(result)),
         ("time", show_seconds(result.seconds), _speed(result)),
         ("forward passes", show_count(result.forward_passes), "samples sent through the network"),
@@ -93,19 +87,6 @@ def notes_of(notes: Iterable[str], result: Mapping[str, Any]) -> list[Text]:
             Text(f"  {result['for_good']}", no_wrap=True, overflow="ignore"),
         ]
     return shown
-
-
-def _first_stage(result: RunResult) -> list[Row]:
-    stage = result.first_stage
-    if stage is None or not stage.sites:  # without statistics there is nothing to match
-        return []
-    corrected = sum(site.share > 0 for site in stage.sites) if stage.constants_bytes else 0
-    return [("first stage", f"{corrected} of {len(stage.sites)} sites", stage.told)]
-
-
-def _told(label: str, before: Tried | Saliency | Found | None) -> list[Row]:
-    """Something that was done before the first step, and what it cost."""
-    return [(label, show_count(before.forward_passes), before.told)] if before else []
 
 
 def _speed(result: RunResult) -> str:
