@@ -15,8 +15,10 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "paper": {k: v for k, v in PRESETS["paper"].items() if k not in ("method", "bits")},
     "8w8a": {"bits": "8w8a"},
     "4w8a": {"bits": "4w8a"},
+    "patient": {"tail_rate": 1, "steps": 3000},
 }  # fmt: skip
-"""labels: learns from the labels alone, as backpropagation does."""
+"""labels: learns from the labels alone, as backpropagation does. patient: the last layers slowly, so that those before
+them have time to move before the samples that train are fitted."""
 
 
 def settings_of(name: str, given: dict[str, Any], train: str) -> dict[str, Any]:
