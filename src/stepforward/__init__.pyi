@@ -5,7 +5,7 @@ from pathlib import Path
 from stepforward.data.function import Prepare
 from stepforward.run.given import Classes, Image
 from stepforward.run.progress import OnProgress
-from stepforward.sources.onnx.fixed_inputs import FixedInputs, fixed_inputs_text
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.verbs.match import Matched, match
 from stepforward.verbs.result import Result
 from typing import Any

@@ -97,8 +97,7 @@ def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, p
     if settings.first_stage == "none":
         return Begun(prepared)
     opened = prepared.opened
-    if opened.keeps_scales:
-        why = f"the scales of {opened.kind} stay as they are"
+    if why := opened.why_scales_stay:
         return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=(f"not matched first: {why}",))
     if opened.is_float or not opened.statistics:
         why = "the model does not say what its activations are on the data it was made for"

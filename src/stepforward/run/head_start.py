@@ -63,7 +63,7 @@ def start_head(
     why_not: str | None = None,
 ) -> Started:
     """Try last layers made of the samples that train, and keep the best where held-out samples agree: where their loss
-    is less than the base's, with `auto` at most half of it. A new layer forgets what the base's knew of other samples.
+    is less than the base's, with `auto` than half of it. A new layer forgets what the base's knew of other samples.
 
     All of it is in integers, and the same every time.
 

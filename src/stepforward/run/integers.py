@@ -188,8 +188,7 @@ def integer_learner(
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
     settings = with_forms(program, trainable, settings)
-    why_not = f"the scales of {opened.kind} stay as they are" if opened.keeps_scales else None
-    started = start_head(program, trainable, settings, samples, why_not)
+    started = start_head(program, trainable, settings, samples, opened.why_scales_stay)
     program = started.program
     salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:

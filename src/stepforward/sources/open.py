@@ -61,12 +61,9 @@ def open_source(
         raise StepforwardError(f"{model} is returned with all its inputs", "leave --fixed-inputs out")
     if kept is None:
         _check_runtime(runtime, "")
-        given = {
-            "--input-shape": None if shape is None else ",".join(map(str, shape)),
-            "--output": output,
-            "--fixed-inputs": fixed_inputs_text(fixed_inputs) if fixed_inputs else None,
-        }
-        options = [word for name, value in given.items() if value is not None for word in (name, value)]
+        given = {} if shape is None else {"input_shape": ",".join(map(str, shape))}
+        given |= in_words(output, fixed_inputs)
+        options = [word for name in given for word in (f"--{name.replace('_', '-')}", given[name])]
         return replace(
             source_of(*load_graph(model, input_shape, output, fixed_inputs)), options=tuple(options)
         )
@@ -75,6 +72,12 @@ def open_source(
             f"{model} reads samples of shape {kept.input_shape}", "leave --input-shape out"
         )
     return kept
+
+
+def in_words(output: str | None, fixed_inputs: FixedInputs | None = None) -> dict[str, str]:
+    """What was said of a model's outputs and inputs, by name of the option; without what was not."""
+    said = {} if output is None else {"output": output}
+    return said | ({"fixed_inputs": fixed_inputs_text(fixed_inputs)} if fixed_inputs else {})
 
 
 def kept_source(

@@ -53,6 +53,11 @@ class Source(ABC):
     """Whether its scales stay as they are, so that it cannot be matched."""
 
     @property
+    def why_scales_stay(self) -> str | None:
+        """Why what changes scales is left out of a run, in words; None where they may change."""
+        return f"the scales of {self.kind} stay as they are" if self.keeps_scales else None
+
+    @property
     @abstractmethod
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, (C, H, W), or whatever else it reads."""

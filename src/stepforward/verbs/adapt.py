@@ -18,8 +18,8 @@ from stepforward.run.prepare import prepare
 from stepforward.run.progress import OnProgress
 from stepforward.run.result import values
 from stepforward.settings import Settings, takes_settings
-from stepforward.sources.onnx.fixed_inputs import FixedInputs, fixed_inputs_text
-from stepforward.sources.open import open_source
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
+from stepforward.sources.open import in_words, open_source
 from stepforward.verbs.match import Matched, match
 from stepforward.verbs.result import Result
 
@@ -109,10 +109,7 @@ def adapt(
         said = given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
             said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
-        if output is not None:
-            said["output"] = output
-        if fixed_inputs:
-            said["fixed_inputs"] = fixed_inputs_text(fixed_inputs)
+        said |= in_words(output, fixed_inputs)
         earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
         result = replace(result, **said, **earlier, command=command or None)
         if folder:
@@ -124,7 +121,7 @@ def _only_known(method: str, preset: str | None, options: Collection[str]) -> No
     """Refuse what a method that reads few settings would leave unread."""
     known = METHODS[method].takes
     unread = [f"--preset {preset}"] if preset else []
-    unread += ["--" + name.replace("_", "-") for name in options if name not in (*known, "method", "minutes")]
+    unread += ["--" + name.replace("_", "-") for name in options if name not in (*known, "method")]
     if unread:
         told = ", ".join("--" + name for name in known)
         raise StepforwardError(

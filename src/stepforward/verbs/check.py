@@ -19,10 +19,10 @@ from stepforward.program.arena import plan_arena
 from stepforward.program.model import Program
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
-from stepforward.sources.onnx.fixed_inputs import FixedInputs, fixed_inputs_text
+from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.onnx.input_shape import parse_input_shape
 from stepforward.sources.onnx.support import unsupported
-from stepforward.sources.open import kept_source, load_graph, source_of
+from stepforward.sources.open import in_words, kept_source, load_graph, source_of
 from stepforward.sources.source import Source
 
 
@@ -66,7 +66,7 @@ def check(
         "input_shape": _shape(graph),
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
-        **_said(output, fixed_inputs),
+        **in_words(output, fixed_inputs),
     }
     problems = [{"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(graph)]
     if problems:
@@ -78,11 +78,6 @@ def check(
         problems = [{"what": error.what, "remedy": error.remedy}]
         return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     return _supported(source, program, found)
-
-
-def _said(output: str | None, fixed_inputs: FixedInputs | None = None) -> dict:
-    said = {} if output is None else {"output": output}
-    return said | ({"fixed_inputs": fixed_inputs_text(fixed_inputs)} if fixed_inputs else {})
 
 
 def _refused(model: Any, error: StepforwardError) -> dict:
@@ -99,7 +94,7 @@ def _kept(source: Source, output: str | None) -> dict:
         "input_shape": list(source.input_shape),
         "class_names": list(source.class_names) if source.class_names else None,
         "preprocessing": source.preprocessing,
-        **_said(output),
+        **in_words(output),
     }
     try:
         program = lower(source.network())

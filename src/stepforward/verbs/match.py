@@ -12,7 +12,6 @@ import onnx_ir as ir
 from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.data.unlabelled import flat_files, has_no_labels
-from stepforward.errors import StepforwardError
 from stepforward.files import plain, write_atomically
 from stepforward.program import fileformat
 from stepforward.program.model import Program
@@ -69,11 +68,6 @@ def match(
     Raises:
         StepforwardError: bad input, said before any work starts.
     """
-    if settings.minutes is not None:
-        raise StepforwardError(
-            "--minutes is not available for match",
-            "leave it out: a matching takes seconds, and its steps are given by number, --steps",
-        )
     folder = run_folder(out, False, overwrite)
     with claimed(folder, False, overwrite):
         opened = open_source(model, input_shape, output=output, fixed_inputs=fixed_inputs)

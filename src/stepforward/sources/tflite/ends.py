@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from stepforward.errors import StepforwardError
 from stepforward.sources.outputs import Output, choose_kept
-from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile
+from stepforward.sources.tflite.file import Operator, Tensor, TfliteFile, leading_to
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,8 @@ def body(file: TfliteFile, name: str, output: str | None = None) -> Body:
         raise StepforwardError(f"{name} has {len(file.inputs)} inputs", "convert a model with one input")
     chosen, notes = choose_kept([_output(file.tensors[number]) for number in file.outputs], output, name)
     (first,), last = file.inputs, file.outputs[chosen]
-    operators = _leading_to(file, last)
+    several = len(file.outputs) > 1  # of one output all operators are read, whether it needs them or not
+    operators = leading_to(file, {last}, lambda number: True) if several else file.operators
     taken: set[int] = set()
     from_float = file.tensors[first].type == "FLOAT32"
     readers = [o for o in operators if first in o.inputs]
@@ -67,18 +68,6 @@ def body(file: TfliteFile, name: str, output: str | None = None) -> Body:
 
 def _output(tensor: Tensor) -> Output:
     return Output(tensor.name, tensor.shape, tensor.type in ("FLOAT32", "INT8", "UINT8"))
-
-
-def _leading_to(file: TfliteFile, last: int) -> list[Operator]:
-    """The operators that a tensor depends on, in their order; all of them in a file of one output."""
-    if len(file.outputs) == 1:
-        return list(file.operators)
-    wanted, found = {last}, list[Operator]()
-    for operator in reversed(file.operators):
-        if wanted & set(operator.outputs):
-            found.append(operator)
-            wanted.update(operator.inputs)
-    return found[::-1]
 
 
 def _only_changes_type(file: TfliteFile, operator: Operator) -> bool:

@@ -5,7 +5,7 @@ said in one line.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -345,3 +345,13 @@ def describe(file: TfliteFile, operator: Operator) -> str:
     """How messages name an operator: by kind, place and output, of whose joined names the first counts."""
     output = file.tensors[operator.outputs[0]].name.split(";")[0] if operator.outputs else "no output"
     return f"{operator.code} {operator.number} ({output})"
+
+
+def leading_to(file: TfliteFile, last: Set[int], through: Callable[[int], bool]) -> list[Operator]:
+    """The operators that tensors depend on, in their order, by way of the inputs that `through` lets pass."""
+    wanted, found = set(last), list[Operator]()
+    for operator in reversed(file.operators):
+        if not wanted.isdisjoint(operator.outputs):
+            found.append(operator)
+            wanted.update(number for number in operator.inputs if through(number))
+    return found[::-1]

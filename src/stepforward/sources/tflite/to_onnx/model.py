@@ -5,7 +5,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.graph.metadata import add_note
 from stepforward.sources.problems import UnreadableError
-from stepforward.sources.tflite.file import Operator, TfliteFile, describe
+from stepforward.sources.tflite.file import Operator, TfliteFile, describe, leading_to
 from stepforward.sources.tflite.tensors import why_not
 from stepforward.sources.tflite.to_onnx.graph import Translation
 from stepforward.sources.tflite.to_onnx.layers import layer_name
@@ -100,12 +100,12 @@ def _is_hybrid(file: TfliteFile, operator: Operator) -> bool:
 
 def _needed(file: TfliteFile) -> list[Operator]:
     """The operators that numbers go through on their way to the output; shapes are in the file."""
-    wanted, found = {*file.outputs}, []
-    for operator in reversed(file.operators):
-        if (wanted - {*file.inputs}) & {*operator.outputs}:
-            found.append(operator)
-            wanted |= {n for n in operator.inputs if n >= 0 and file.tensors[n].type in _FLOATS}
-    return found[::-1]
+    given = {*file.inputs}
+
+    def is_number(n: int) -> bool:
+        return n >= 0 and n not in given and file.tensors[n].type in _FLOATS
+
+    return leading_to(file, {*file.outputs} - given, is_number)
 
 
 def _take(t: Translation, operator: Operator) -> None:

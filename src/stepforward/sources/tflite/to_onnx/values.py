@@ -14,23 +14,12 @@ Translate = Callable[[Translation, Operator], None]
 
 def elementwise(kind: str, **attributes) -> Translate:
     """What is one operator of ONNX on the same operands."""
-
-    def take(t: Translation, o: Operator) -> None:
-        first = t.first(o)
-        values = [t.read(o, place, first) for place in range(len(o.inputs))]
-        t.give(o, t.put(kind, values, **attributes), first)
-
-    return take
+    return written_as(lambda t, *values: t.put(kind, values, **attributes))
 
 
 def between(low: float, high: float) -> Translate:
     """A clip."""
-
-    def take(t: Translation, o: Operator) -> None:
-        first = t.first(o)
-        t.give(o, t.clip(t.read(o, first=first), low, high), first)
-
-    return take
+    return written_as(lambda t, x: t.clip(x, low, high))
 
 
 def written_as(make: Callable[..., ir.Value]) -> Translate:
