@@ -17,7 +17,7 @@ SEED   := 0
 QUIET  := sh tools/quiet.sh
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CORE   := $(MAKE) --no-print-directory -C src/stepforward/core
-PYTEST := $(BIN)/python -m pytest -n 2
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What make check leaves to make test: emulators, torch, benchmarks, proofs by many random programs, whole runs in processes of their own.
 SLOW := tests/firmware tests/bench tests/benchmarks tests/conformance tests/engines/test_torch.py tests/methods/test_backprop.py \

@@ -12,6 +12,8 @@ import soundfile
 import stripes
 from onnx import helper
 
+from stepforward.cli.main import main
+
 
 @pytest.fixture
 def refuse(run_json, tmp_path):
@@ -195,12 +197,19 @@ def test_a_float_model_where_a_quantized_one_is_needed(refuse, task):
 # ---- programs and journals
 
 
-@pytest.fixture
-def finished(run_json, task, tmp_path):
-    """A folder with a finished run."""
-    folder = tmp_path / "run"
-    assert run_json("adapt", task.model, "--data", task.data, "--steps", "20", "--out", folder)[0] == 0
+@pytest.fixture(scope="module")
+def a_run(task, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert (
+        main(["adapt", str(task.model), "--data", str(task.data), "--steps", "20", "--out", str(folder)]) == 0
+    )
     return folder
+
+
+@pytest.fixture
+def finished(a_run, tmp_path):
+    """A folder with a finished run."""
+    return shutil.copytree(a_run, tmp_path / "run")
 
 
 def test_damaged_programs(refuse, finished):

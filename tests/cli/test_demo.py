@@ -9,7 +9,7 @@ def short(monkeypatch):
     monkeypatch.setitem(demo_run.OPTIONS, "steps", 2)
 
 
-def test_the_demo_runs_from_the_package_alone(run_json, run, short, tmp_path):
+def test_the_demo_runs_from_the_package_alone(drawn, run_json, run, short, tmp_path):
     code, result = run_json("demo")
     assert (code, result["out"], result["measured_on"]) == (0, "stepforward-demo", "test")
     assert result["samples"]["train"] + result["samples"]["validation"] == 100

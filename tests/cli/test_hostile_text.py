@@ -38,7 +38,7 @@ def hostile_task(tmp_path_factory):
     return folder / "float.onnx", stripes.write_folder(folder / "da\x1b[7mta", range(8), HOSTILE)
 
 
-def test_every_command_shows_hostile_names_as_text(run, hostile_task, tmp_path):
+def test_every_command_shows_hostile_names_as_text(drawn, run, hostile_task, tmp_path):
     model, data = hostile_task
     quantized, out = tmp_path / "q\x1b[1m.onnx", tmp_path / "run\x1b[4m"
     program = tmp_path / "p.sfp"

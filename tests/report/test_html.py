@@ -53,6 +53,7 @@ def test_what_was_done_before_the_first_step_is_on_the_page_and_nothing_where_no
     assert "Before the first step" not in Page(render(result())).text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_page_fetches_nothing_and_runs_nothing():
     page = Page(render(result()))
     assert page.sources()
@@ -68,6 +69,7 @@ def test_any_number_of_classes(classes):
     assert (tables, images) == ((2, 0) if classes <= 40 else (0, 2))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_names_cannot_inject_markup_or_mathematics():
     hostile = "<script>alert(1)</script>\"'><img src=http://x onerror=y> $\\frac{1}$ {{ 7*7 }}"
     page = Page(
@@ -98,12 +100,14 @@ def test_a_measurement_on_validation_samples_says_that_it_is_optimistic():
     assert "used for nothing else" not in text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_a_result_lacks_is_left_out():
     text = Page(render(result(curve=[], notes=[]))).text
     assert "Notes" not in text
     assert "too few validations" in text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_losses_that_are_not_numbers_are_drawn_around():
     curve = [
         {"step": 0, "train_loss": None, "validation_loss": float("inf"), "validation_accuracy": 0.1},
@@ -127,7 +131,7 @@ def test_the_command_names_a_switch_by_its_word(share_batch, word):
     assert f"--directions 4 {word} --seed 7" in Page(render(given)).text
 
 
-def test_losses_are_drawn_with_their_temperatures(monkeypatch):
+def test_losses_are_drawn_with_their_temperatures(drawn, monkeypatch):
     labels = []
     monkeypatch.setattr(curves, "_dress", lambda axes, *_: labels.extend(axes.get_legend_handles_labels()[1]))
     curves.curve(result(settings={"temperature": 2.0}), curves.LIGHT)
@@ -141,6 +145,7 @@ def test_losses_are_drawn_with_their_temperatures(monkeypatch):
     assert "training loss" in labels and not any("temperature" in label for label in labels)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_same_result_gives_the_same_page():
     assert render(result()) == render(result())
 

@@ -1,9 +1,10 @@
 """One self-contained HTML page about a run: no scripts, nothing fetched, readable in light and dark."""
 
+from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from stepforward.files import write_atomically
@@ -40,14 +41,18 @@ def render(result: RunResult) -> str:
 
 def page(template: str, context: dict) -> str:
     """A page made from a template of this folder, with the style that all have."""
+    return _compiled(template).render(style=Markup(_text("style.html")), **context)
+
+
+@cache
+def _compiled(template: str) -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(
         {name: getattr(units, name) for name in dir(units) if name.startswith("show_")}
     )
-    style = Markup(_text("style.html"))
-    return environment.from_string(_text(template)).render(style=style, **context)
+    return environment.from_string(_text(template))
 
 
 def _text(name: str) -> str:
