@@ -24,11 +24,9 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ2", 2
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES, RESTART = range(
-    1, 13
-)
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES = range(1, 12)
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES, RESTART)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
@@ -36,7 +34,7 @@ WIDTHS = {SIGNS: 1, TERNARY: 2, GRADED: 6, RAW: 8}
 """Bits of a vote in each record of steps."""
 _EVALUATION, _END, _LENGTH = struct.Struct("<Iq"), struct.Struct("<IB"), struct.Struct("<I")
 _PARAMETERS = struct.Struct("<II")
-_SCALE, _LEG, _RESTART = struct.Struct("<Q"), struct.Struct("<IId"), struct.Struct("<IIdd")
+_SCALE, _LEG = struct.Struct("<Q"), struct.Struct("<IId")
 _MATCHING = struct.Struct("<II")
 _FINER = struct.Struct("<IB")
 
@@ -66,14 +64,12 @@ class Leg(NamedTuple):
         back: it begins with the weights after so many of them.
         steps: the run's at its end.
         lr: its peak learning rate.
-        tail: of what an exact tail's rate would be at that of the leg, the share that it has.
     """
 
     first: int
     back: int
     steps: int
     lr: float
-    tail: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +213,7 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         return _LENGTH.size + number * _FINER.size
     if kind == MATCHING:
         return _MATCHING.size + 6 * (_MATCHING.unpack_from(after)[1] if len(after) >= _MATCHING.size else 0)
-    return {EVALUATION: _EVALUATION, END: _END, LEG: _LEG, RESTART: _RESTART}[kind].size
+    return {EVALUATION: _EVALUATION, END: _END, LEG: _LEG}[kind].size
 
 
 def _matched_site(payload: bytes) -> MatchedSite:
@@ -286,9 +282,8 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             if steps or evaluations or ranges:
                 raise _no_run(source, f"the record at byte {position} has finer steps out of turn")
             ranges = _ranges(payload, source, position)
-        elif kind in (LEG, RESTART):
-            said = (_LEG if kind == LEG else _RESTART).unpack(payload)
-            legs.append(_leg(Leg(steps, *said), legs, source, position))
+        elif kind == LEG:
+            legs.append(_leg(steps, legs, payload, source, position))
         elif kind == END:
             kept, code = _END.unpack(payload)
             if kept > steps or code >= len(REASONS):
@@ -363,13 +358,12 @@ def _parameters(steps: int, payload: bytes, source: str, position: int) -> Param
     return Parameters(step, payload[_PARAMETERS.size :])
 
 
-def _leg(leg: Leg, before: Sequence[Leg], source: str, position: int) -> Leg:
+def _leg(steps: int, before: Sequence[Leg], payload: bytes, source: str, position: int) -> Leg:
+    leg = Leg(steps, *_LEG.unpack(payload))
     behind = before[-1].first if before else 0
-    if not (
-        behind < leg.first < leg.steps and leg.back <= leg.first and 0 < leg.lr < 100 and 0 < leg.tail <= 1
-    ):
+    if not (behind < leg.first < leg.steps and leg.back <= leg.first and 0 < leg.lr < 100):
         raise _no_run(
-            source, f"the record at byte {position} returns from step {leg.first} to {leg.back} for {leg}"
+            source, f"the record at byte {position} returns from step {steps} to {leg.back} for {leg}"
         )
     return leg
 
@@ -503,10 +497,7 @@ class JournalWriter:
     def leg(self, leg: Leg) -> None:
         """Record that the next step is the first of a leg."""
         self.flush()
-        if leg.tail == 1:
-            self._record(LEG, 0, _LEG.pack(*leg[1:-1]))
-        else:
-            self._record(RESTART, 0, _RESTART.pack(*leg[1:]))
+        self._record(LEG, 0, _LEG.pack(*leg[1:]))
 
     def end(self, kept: int, reason: str) -> None:
         """Close the run: which step's weights were kept, and why it ended."""

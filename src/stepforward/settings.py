@@ -122,9 +122,7 @@ class Settings:
     most_steps: int = _row(
         None,
         "A run whose held-out loss still falls at its end is extended, each time to twice its steps, up to so many. "
-        "One that ends with more than a tenth of the loss it began with restarts once, its last layers at a quarter of "
-        "their rate, for up to three times its steps; the best weights of both parts are kept. 0: neither, the default "
-        "where steps or minutes are given.",
+        "0: never, the default where steps or minutes are given.",
         "N",
         **_from(0),
         by_engine={INTEGERS: 4000, GRADIENTS: 0},

@@ -67,7 +67,7 @@ def plot(result: RunResult, colours: dict[str, str] = LIGHT) -> Curve | None:
         below.set_xlabel("steps")
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes, columns in ((above, 2), (below, 3)):
-            _mark(axes, result, colours)
+            _mark_kept(axes, result.kept_step, colours)
             _dress(axes, columns, colours)
     return figure
 
@@ -131,19 +131,8 @@ def _temperature(result: RunResult) -> float:
     return result.settings.get("temperature", 1) if known else 1
 
 
-def _mark(axes: Axes, result: RunResult, colours: dict[str, str]) -> None:
-    """Where the kept weights are from, and where the run restarted."""
-    kept = result.kept_step
-    axes.axvline(kept, color=colours["ink"], linewidth=1, alpha=0.55, label=f"kept: step {kept:,}")
-    if result.restart is not None:
-        step = result.restart.step
-        axes.axvline(
-            step,
-            color=colours["grey"],
-            linewidth=1,
-            linestyle="-.",
-            label=f"restart, slower last layers: step {step:,}",
-        )
+def _mark_kept(axes: Axes, step: int, colours: dict[str, str]) -> None:
+    axes.axvline(step, color=colours["ink"], linewidth=1, alpha=0.55, label=f"kept: step {step:,}")
 
 
 def _dress(axes: Axes, columns: int, colours: dict[str, str]) -> None:

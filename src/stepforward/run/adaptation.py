@@ -22,7 +22,6 @@ from stepforward.run.notes import notes, unmoved
 from stepforward.run.prepare import Prepared
 from stepforward.run.progress import OnProgress
 from stepforward.run.recorded import recorded_settings
-from stepforward.run.restart import restart_of
 from stepforward.run.result import Course, RunResult, SampleCounts
 from stepforward.run.resume_point import recorded_point
 from stepforward.run.same_run import check_evaluations, check_same_run
@@ -95,7 +94,6 @@ def run_adaptation(
             Rules(
                 steps=steps,
                 most_steps=max(steps, learner.settings.most_steps),
-                restarts=learner.restarts,
                 lr=learner.settings.lr,
                 validation_count=int(counts.sum()),
                 least_correct=begun.ranges.least_correct if begun.ranges else None,
@@ -109,7 +107,7 @@ def run_adaptation(
     seconds = time.monotonic() - started
     learner.engine.restore(run.best.snapshot)
     compared = comparison(before, learner.score(measured_on), measured_on, prepared.train.class_names)
-    own, test, restart = learner.figures(run), prepared.test, restart_of(run, settings.judging_temperature)
+    own, test = learner.figures(run), prepared.test
     counted = SampleCounts(
         train=len(prepared.train),
         validation=len(prepared.validation),
@@ -139,14 +137,13 @@ def run_adaptation(
         quantization=own.quantization,
         search=own.found,
         saliency=learner.salient.told if learner.salient else None,
-        restart=restart,
         first_stage=begun.told,
         ranges=begun.ranges,
         head_start=learner.started.told if learner.started else None,
         notes=notes(
             prepared,
             compared,
-            [*begun.notes, *([restart.told] if restart else ()), *own.notes, *unmoved(run, begun.stages)],
+            [*begun.notes, *own.notes, *unmoved(run, begun.stages)],
             len(measuring[1]),
             settings.balance,
         ),

@@ -46,7 +46,6 @@ class GradientLearner:
     shares: int = 1
     nats: float = 1.0
     lead: None = None
-    restarts: bool = False
     directions: int = 0
     tail: None = None
     started: None = None

@@ -91,11 +91,6 @@ class IntegerLearner:
         exact = self.plan.trainable[len(self.plan.voted) :]
         return stored(self.engine, self.plan, exact) if exact else None
 
-    @property
-    def restarts(self) -> bool:
-        """Whether a run may begin once more: where an exact tail learns next to layers that votes move."""
-        return 0 < len(self.plan.voted) < len(self.plan.trainable) and self.settings.votes != "curved"
-
     def score(self, part: str) -> Score:
         """How the present weights do on a part of the samples, at temperature 1."""
         return self._score(part, 1.0)

@@ -69,11 +69,6 @@ class Learner(Protocol):
         ...
 
     @property
-    def restarts(self) -> bool:
-        """Whether a run may begin once more, its last layers more slowly: where they learn next to others."""
-        ...
-
-    @property
     def lead(self) -> Callable[[Leg], None] | None:
         """Has the engine follow the schedule of another leg; None where a run has a single one."""
         ...

@@ -1,5 +1,4 @@
-"""The legs of a run: where it goes back to better weights with a smaller rate, where it is extended, and where it
-begins once more, with an exact tail that learns more slowly."""
+"""The legs of a run: where it goes back to better weights with a smaller rate, and where it is extended."""
 
 import math
 from collections.abc import Sequence
@@ -23,12 +22,6 @@ SMALLER = 3.0
 _MOST_RETURNS, _FEWEST_STEPS = 6, 8
 LATE = 0.75
 """Share of a leg after which its best weights are late: the loss still falls."""
-
-LEFT = 0.1
-"""Share of the loss a run began with; where no more is left it does not restart."""
-
-SLOWER, LONGER = 0.25, 3
-"""After a restart: the rate of an exact tail, and the steps, to those before it."""
 
 
 def first_leg(settings: Settings) -> Leg:
@@ -54,7 +47,7 @@ def back(leg: Leg, step: int, best: int, returns: int) -> Leg | None:
     """
     if returns == _MOST_RETURNS or leg.steps - step < _FEWEST_STEPS:
         return None
-    return Leg(step, best, leg.steps, leg.lr / SMALLER, leg.tail)
+    return Leg(step, best, leg.steps, leg.lr / SMALLER)
 
 
 def extended(leg: Leg, best: int, most: int) -> Leg | None:
@@ -64,29 +57,7 @@ def extended(leg: Leg, best: int, most: int) -> Leg | None:
     """
     late = best > leg.first + LATE * (leg.steps - leg.first)
     steps = min(most, 2 * leg.steps)
-    return (
-        Leg(leg.steps, leg.steps, steps, leg.lr / math.sqrt(2), leg.tail)
-        if late and steps > leg.steps
-        else None
-    )
-
-
-def restarted(first: Leg, taken: int, left: float, most: int) -> Leg | None:
-    """The next leg of a run whose exact tail fitted the samples before the other layers had moved far: from the weights
-    it began with, more steps, and a slower tail.
-
-    None where not more than `LEFT` of the loss is left, or there is no room for as many steps as before.
-
-    Args:
-        first: the leg that ended first, or the last that a diverging run returned to: its rate did not diverge.
-        taken: steps of the run so far.
-        left: share of the held-out loss it began with that its best weights leave.
-        most: steps it may take.
-    """
-    steps = min(LONGER * first.steps, most - taken)
-    if left <= LEFT or steps < first.steps:
-        return None
-    return Leg(taken, 0, taken + steps, first.lr, SLOWER)
+    return Leg(leg.steps, leg.steps, steps, leg.lr / math.sqrt(2)) if late and steps > leg.steps else None
 
 
 def leg_plan(program: Program, trainable: Sequence[int], settings: Settings, leg: Leg) -> TrainingPlan:
@@ -100,7 +71,7 @@ def leg_plan(program: Program, trainable: Sequence[int], settings: Settings, leg
         settings,
         steps=leg.steps,
         lr=leg.lr,
-        tail_rate=settings.tail_rate * leg.tail * leg.lr / settings.searched().lr,
+        tail_rate=settings.tail_rate * leg.lr / settings.searched().lr,
         warmup=0 if leg.first else settings.warmup,
     )
     _, plan = for_training(program, trainable, own)

@@ -88,27 +88,18 @@ def of_course(run: Run) -> list[str]:
             f"the run diverged {times} and was taken back, last to step {last.back} with the learning rate "
             f"{last.lr:.2g}; a smaller --lr would have gone straight there"
         )
-    first, end = _part(run)
-    best = run.best.step
-    if run.stopped == "all steps done" and end == run.steps and best > first + LATE * (end - first) > 0:
+    best, end = run.best.step, run.steps
+    if run.stopped == "all steps done" and best > LATE * end > 0:
         found.append(
             f"the held-out loss still fell at the end (step {best:,} of {end:,}): more --steps, or --most-steps "
             f"{4 * end:,}, may go further"
         )
-    if first < best < first + 0.1 * (end - first):
+    if 0 < best < 0.1 * end:
         found.append(
             f"the weights kept are early ones (step {best:,} of {end:,}): the held-out loss rose after them; a smaller "
             "--lr, fewer parameters that move (--train) or more samples may go further"
         )
     return found
-
-
-def _part(run: Run) -> tuple[int, int]:
-    """The steps between which the kept weights were looked for: before a restart, or after it."""
-    if run.restart is None:
-        return 0, run.steps
-    first = run.restart.first
-    return (first, run.steps) if run.best.step > first else (0, first)
 
 
 def harm(compared: Comparison, samples: int, balance: bool) -> list[str]:

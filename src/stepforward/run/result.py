@@ -9,7 +9,6 @@ from stepforward.memory import Memory
 from stepforward.run.comparison import Comparison
 from stepforward.run.fidelity import Fidelity
 from stepforward.run.ranges import Ranges
-from stepforward.run.restart import Restart
 from stepforward.run.saliency import Saliency
 from stepforward.run.search import Found
 from stepforward.run.stage import Stage
@@ -104,7 +103,6 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         head_start: what came of a start of the last layer; where the settings ask for it.
         search: what was found before the run, and what it was found from; where settings stood as automatic.
         saliency: what probes before the run said of the weights; where they choose those that move.
-        restart: what came of a restart with a slower tail; where there was one.
         notes: what a person should know, in the order in which it came up.
         classes, image, preprocess, input_shape, output, fixed_inputs: what the caller said of the model, in words.
         for_good: the command that writes what was assumed into a file.
@@ -129,7 +127,6 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     ranges: Ranges | None = field(default=None, metadata=OPTIONAL)
     head_start: Tried | None = field(default=None, metadata=OPTIONAL)
     saliency: Saliency | None = field(default=None, metadata=OPTIONAL)
-    restart: Restart | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)
     image: str | None = field(default=None, metadata=OPTIONAL)

@@ -64,7 +64,6 @@ class Session:
         self._past: Any = () if recorded is None else recorded.votes
         self._scales = {} if recorded is None else recorded.scales
         self._legs = [] if recorded is None else list(recorded.legs)
-        self._ended = recorded is not None and recorded.kept is not None
         self._known: dict[int, Score] = {}
         self._tail, self._kept = tail, Parameters(0, b"")
         self._tails: dict[int, bytes] = {}
@@ -132,10 +131,6 @@ class Session:
         if self._legs and self._legs[0].first == step:
             return True
         return False if step < len(self._past) else None
-
-    def ends_at(self, step: int) -> bool:
-        """Whether the recorded run has ended, with this step."""
-        return self._ended and step >= len(self._past) and not self._legs
 
     def leg(self, leg: Leg) -> None:
         """Begin a leg, and write it down unless it was recorded.

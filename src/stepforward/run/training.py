@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from stepforward.engines.protocol import Batch
 from stepforward.journal import Leg
 from stepforward.run.keep_best import Best, start
-from stepforward.run.legs import CHECKS, NOISE, back, diverges, extended, restarted
+from stepforward.run.legs import CHECKS, NOISE, back, diverges, extended
 from stepforward.run.progress import OnProgress, Progress
 from stepforward.run.session import Score, Session
 
@@ -34,7 +34,6 @@ class Run:
         forward_passes: samples sent through the network to train, by this process.
         curve: one row per validation.
         returns: legs that began with earlier weights, because the run had diverged.
-        restart: the leg that began with the weights of the run's beginning and a slower tail, or None.
     """
 
     best: Best
@@ -43,7 +42,6 @@ class Run:
     forward_passes: int = 0
     curve: list[CurveRow] = field(default_factory=list)
     returns: list[Leg] = field(default_factory=list)
-    restart: Leg | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +50,17 @@ class Rules:
 
     Attributes:
         steps: of its first leg.
-        most_steps: to which it is extended while held-out loss still falls, or restarted; `steps` for never.
-        restarts: whether it may begin once more, with an exact tail that learns more slowly.
+        most_steps: to which it is extended while held-out loss still falls; `steps` for never.
         lr: peak learning rate of the first leg.
         validation_count: validation samples.
         least_correct: of them, that the given model classifies correctly, where the steps begin with another.
         nats: nats in one unit of the validation loss.
-        evaluate_every: steps between validations; the last step of a leg is always followed by one. After a restart,
-            as many as there were before it are spread over its steps.
+        evaluate_every: steps between validations; the last step of a leg is always followed by one.
         patience: stop after this many validations without a better one; None for never.
     """
 
     steps: int
     most_steps: int
-    restarts: bool = False
     lr: float
     validation_count: int
     least_correct: int | None = None
@@ -112,7 +107,6 @@ class _Training:
         self.smooth: float | None = None
         self.score = self.base = session.validation(0, judge)
         self.run = Run(start(*self.base, session.engine.snapshot(), rules.least_correct))
-        self.beginning = self.run.best.snapshot
         self.run.curve.append(self._row(0))
         self.waited, self.new, self.started = 0, 0, time.monotonic()
 
@@ -127,16 +121,13 @@ class _Training:
 
     def _leg(self, leg: Leg) -> str:
         """The steps of a leg; returns why it ended."""
-        start, every = 0, self.rules.evaluate_every
-        if leg == self.run.restart:
-            start, every = leg.first, every * -(-(leg.steps - leg.first) // self.rules.steps)
         for step in range(leg.first + 1, leg.steps + 1):
             loss, passes = self.session.step(step - 1, self.batches)
             self.run.steps = step
             self.run.forward_passes += passes
             if loss is not None:
                 self.smooth = loss if self.smooth is None else 0.9 * self.smooth + 0.1 * loss
-            judged = (step - start) % every == 0 or step == leg.steps
+            judged = step % self.rules.evaluate_every == 0 or step == leg.steps
             if judged:
                 self._validate(step)
             if loss is not None:
@@ -149,34 +140,21 @@ class _Training:
 
     def _next(self, leg: Leg) -> Leg | None:
         """The leg that follows, begun; None where the run ends."""
-        run, following, restart = self.run, None, None
+        run, following = self.run, None
         if self.lead is None:
             return None
-        if run.stopped == "diverged" and leg != run.restart:
+        if run.stopped == "diverged":
             following = back(leg, run.steps, run.best.step, len(run.returns))
         elif run.stopped == "all steps done":
             following = extended(leg, run.best.step, self.rules.most_steps)
-            if following is None:
-                following = restart = self._restarted()
-        if following is None or self.session.ends_at(run.steps):
+        if following is None:
             return None
         self.session.leg(following)
         self.lead(following)
-        if following == restart:
-            run.restart, self.smooth = restart, None
-            self.session.engine.restore(self.beginning)
-        elif following.back < following.first:
+        if following.back < following.first:
             self.session.engine.restore(run.best.snapshot)
             run.returns.append(following)
         return following
-
-    def _restarted(self) -> Leg | None:
-        """The leg of a restart, where one may help and there was none."""
-        run, rules = self.run, self.rules
-        if run.restart is not None or not rules.restarts or rules.most_steps <= rules.steps:
-            return None
-        first = run.returns[-1] if run.returns else Leg(0, 0, rules.steps, rules.lr)
-        return restarted(first, run.steps, run.best.loss / max(self.base[1], 1), rules.most_steps)
 
     def _validate(self, step: int) -> None:
         self.score, self.waited = self.session.validation(step, self.judge), self.waited + 1
