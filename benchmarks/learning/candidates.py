@@ -16,6 +16,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "8w8a": {"bits": "8w8a"},
     "4w8a": {"bits": "4w8a"},
     "patient": {"tail_rate": 1, "steps": 3000},
+    "flat": {"judge": "flat"},
 }  # fmt: skip
 """labels: learns from the labels alone, as backpropagation does. patient: the last layers slowly, so that those before
 them have time to move before the samples that train are fitted."""

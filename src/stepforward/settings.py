@@ -20,7 +20,9 @@ from stepforward.quantization.formats import AUTO, QuantizationSettings, names
 
 BITS = ("16w8a", "8w8a", "4w8a")
 CALIBRATIONS = ("minmax", "percentile", "mse")
-JUDGES = ("training", "plain")
+JUDGES = ("flat", "training", "plain")
+FLAT = 2
+"""Times the temperature that trains: sure answers that are wrong count less."""
 MEMORIES = ("fast", "small")
 PERTURBATIONS = ("exact", "paper")
 ROUNDINGS = ("nearest", "floor", "stochastic")
@@ -458,7 +460,8 @@ class Settings:
     judge: str = _row(
         "training",
         "What chooses the weights that are kept, next to accuracy. training: the held-out loss as it trains, at its "
-        "temperature; plain: the one at temperature 1, whose least value comes earlier.",
+        "temperature; flat: at twice that, whose least value comes later, often where more samples are classified "
+        "correctly and wrong answers are surer; plain: at temperature 1, whose least value comes earlier.",
         "LOSS",
         choices=JUDGES,
         decides=True,
@@ -624,8 +627,13 @@ class Settings:
 
     @property
     def judging_temperature(self) -> float:
-        """Of the loss on validation samples that chooses among weights."""
-        return self.temperature if self.judge == "training" else 1.0
+        """Of the loss on validation samples that chooses among the weights of a run."""
+        return FLAT * self.temperature if self.judge == "flat" else self.watching_temperature
+
+    @property
+    def watching_temperature(self) -> float:
+        """Of the one that says what a run begins with, and whether it diverges."""
+        return 1.0 if self.judge == "plain" else self.temperature
 
     @property
     def automatic(self) -> tuple[str, ...]:

@@ -143,6 +143,11 @@ def test_losses_are_drawn_with_their_temperatures(drawn, monkeypatch):
     labels.clear()
     curves.curve(result(settings={"temperature": 2.0, "judge": "training"}, method="backprop"), curves.LIGHT)
     assert "training loss" in labels and not any("temperature" in label for label in labels)
+    labels.clear()
+    for method in ("qzo-ff", "backprop"):
+        flat = result(settings={"temperature": 2.0, "judge": "flat"}, method=method)
+        curves.curve(flat, curves.LIGHT)
+    assert sum(label.startswith("validation loss at temperature 4") for label in labels) == 2
 
 
 @pytest.mark.usefixtures("drawn")

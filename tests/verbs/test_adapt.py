@@ -102,6 +102,44 @@ def test_a_temperature_changes_training_and_no_score(learnt, task):
     assert other["zero_shot_loss"] == learnt[1]["zero_shot_loss"]
 
 
+@pytest.mark.parametrize("method", ["qzo-ff", "backprop"])
+def test_a_flat_loss_chooses_among_the_same_weights(task, method):
+    """Its validations are of the steps that another judge sees, at twice the temperature of training."""
+    given = LEARN | {"directions": 2} if method == "qzo-ff" else {"steps": 20, "lr": 1.0, "evaluate_every": 5}
+    usual, flat = (
+        adapt(task.model, task.data, method=method, judge=judge, **given) for judge in ("training", "flat")
+    )
+    assert [row["validation_accuracy"] for row in usual["curve"]] == [
+        r["validation_accuracy"] for r in flat["curve"]
+    ]
+    assert [row["validation_loss"] for row in usual["curve"]] != [r["validation_loss"] for r in flat["curve"]]
+    assert flat["adapted_accuracy"] >= flat["zero_shot_accuracy"]
+
+
+def test_a_flat_judge_sees_a_run_diverge_and_a_resumed_run_agrees(learnt, task, tmp_path):
+    """By the loss at the training temperature, which rises more."""
+    wild = LEARN | {
+        "steps": 60,
+        "lr": 40.0,
+        "momentum": 0.0,
+        "judge": "flat",
+        "sizes": "relative",
+        "most_steps": 0,
+    }
+    base = learnt[0] / "adapted.onnx"
+    whole = adapt(base, task.data, out=tmp_path / "whole", **wild)
+    assert any("diverged" in note for note in whole["notes"])
+
+    def interrupt(progress):
+        if progress.step >= 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(base, task.data, out=tmp_path / "run", on_progress=interrupt, **wild)
+    resumed = adapt(base, task.data, out=tmp_path / "run", resume=True, **wild)
+    assert resumed["weights_sha256"] == whole["weights_sha256"]
+
+
 def test_another_seed_is_another_run(learnt, task):
     assert adapt(task.model, task.data, seed=1, **LEARN)["weights_sha256"] != learnt[1]["weights_sha256"]
 

@@ -16,6 +16,7 @@ from stepforward.report.units import show_percent
 from stepforward.run.result import RunResult
 from stepforward.run.training import CurveRow
 from stepforward.run.tried import at_temperature
+from stepforward.settings import FLAT
 
 LIGHT = {"ink": "#374151", "grid": "#e2e5ea", "blue": "#2563eb", "orange": "#c2410c", "grey": "#6b7280"}
 DARK = {"ink": "#d1d5db", "grid": "#353c49", "blue": "#7aa7ff", "orange": "#fb923c", "grey": "#9ca3af"}
@@ -110,7 +111,7 @@ def _losses(axes: Axes, result: RunResult, points: Sequence[CurveRow], colours: 
         linewidth=1.3,
         label=f"training loss{at_temperature(temperature)}",
     )
-    judged = temperature if result.settings.get("judge") == "training" else 1
+    judged = _judged(result)
     axes.plot(
         steps,
         _column(points, "validation_loss"),
@@ -129,6 +130,13 @@ def _temperature(result: RunResult) -> float:
     """Of the training loss."""
     known = "temperature" in METHODS[result.method].takes
     return result.settings.get("temperature", 1) if known else 1
+
+
+def _judged(result: RunResult) -> float:
+    """Of the loss that chooses among weights."""
+    if result.settings.get("judge") == "flat":
+        return FLAT * result.settings["temperature"]
+    return _temperature(result) if result.settings.get("judge") == "training" else 1
 
 
 def _mark_kept(axes: Axes, step: int, colours: dict[str, str]) -> None:

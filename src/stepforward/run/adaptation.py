@@ -102,6 +102,7 @@ def run_adaptation(
                 patience=settings.patience,
             ),
             learner.lead,
+            (lambda: learner.watched().weighed(counts)) if settings.judge == "flat" else None,
             on_progress,
         )
     seconds = time.monotonic() - started

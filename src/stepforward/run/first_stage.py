@@ -107,12 +107,12 @@ def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, p
     x, held = (quantize_input(program, part.x) for part in (prepared.train, prepared.validation))
     tried = attempt(
         *(program, references, x, held, prepared.validation.y, settings.threads, settings.balance),
-        temperature=settings.judging_temperature,
+        temperature=settings.watching_temperature,
     )
     constants = tuple(recorded_sites(program, tried.made))
     if recorded is not None:
         _check_same(constants, recorded, path)
-    told = of_attempt(tried, settings.judging_temperature)
+    told = of_attempt(tried, settings.watching_temperature)
     if tried.kept != MATCHED:
         return Begun(prepared, told=told)
     model = written(opened, tried.program, tried.made)
@@ -133,13 +133,15 @@ def _refined(begun: Begun, settings: Settings, recorded: Journal | None, path: P
         opened = opened.with_finer_steps(named)
         changed = lower(opened.network())
         before, after = (
-            score_of(one, quantize_input(one, held.x), held.y, settings.threads, settings.judging_temperature)
+            score_of(
+                one, quantize_input(one, held.x), held.y, settings.threads, settings.watching_temperature
+            )
             for one in (program, changed)
         )
         told = of_scores(
             *(named, before, after, class_weights(held.y, settings.balance)),
             min(len(prepared.train), MOST_SAMPLES) + 2 * len(held),
-            settings.judging_temperature,
+            settings.watching_temperature,
         )
         if not told.helped:
             finer = {}

@@ -51,14 +51,19 @@ class GradientLearner:
     started: None = None
     salient: None = None
 
-    def score(self, part: str) -> Score:
+    def score(self, part: str, temperature: float = 1.0) -> Score:
         """How the present weights do on a part of the samples."""
         x, y = self.samples[part]
-        return score_float(logits_of(self.engine, x), y)
+        return score_float(logits_of(self.engine, x) / temperature, y)
 
     def judged(self) -> Score:
-        """The same on the validation samples."""
-        return self.score("validation")
+        """The same on the validation samples, by the loss that chooses among weights."""
+        flat = self.settings.judge == "flat"
+        return self.score("validation", self.settings.judging_temperature if flat else 1.0)
+
+    def watched(self) -> Score:
+        """The same: nothing watches, since a run has one leg."""
+        return self.judged()
 
     def sha256(self) -> str:
         """Of the present weights."""

@@ -84,14 +84,14 @@ def start_head(
     )
     counts = class_weights(held_y, settings.balance)
     values = unpack_all(program)
-    first = _score(program, values, held_x, held_y, settings.judging_temperature)
+    first = _score(program, values, held_x, held_y, settings.watching_temperature)
     (correct, loss), found = first.weighed(counts), None
     wanted = "helped on held-out samples"
     if settings.head_start == "auto":
         loss, wanted = loss / 2, "halved the held-out loss"
     for name, layer in _layers(program, x - _zero_point(program), y, settings.head_start):
         changed = with_layer(program, layer)
-        tried = _score(changed, unpack_all(changed), held_x, held_y, settings.judging_temperature)
+        tried = _score(changed, unpack_all(changed), held_x, held_y, settings.watching_temperature)
         right, rest = tried.weighed(counts)
         if right >= correct and rest < loss:
             loss, found = rest, (name, layer, changed, tried)
@@ -100,11 +100,11 @@ def start_head(
         told = Tried(
             kept=f"base: no start {wanted}",
             forward_passes=passes,
-            temperature=settings.judging_temperature,
+            temperature=settings.watching_temperature,
         )
         return Started(program, program, told=told)
     name, layer, changed, tried = found
-    told = Tried(kept=name, forward_passes=passes, temperature=settings.judging_temperature)
+    told = Tried(kept=name, forward_passes=passes, temperature=settings.watching_temperature)
     return Started(changed, program, layer, told.scored(first, tried))
 
 

@@ -99,6 +99,10 @@ class IntegerLearner:
         """How they do on the validation samples, by the loss that chooses among weights."""
         return self._score("validation", self.settings.judging_temperature)
 
+    def watched(self) -> Score:
+        """The same, by the loss that says whether a run diverges."""
+        return self._score("validation", self.settings.watching_temperature)
+
     def _score(self, part: str, temperature: float) -> Score:
         x, y = self.samples[part]
         if self.deployed is None:

@@ -68,6 +68,10 @@ class Learner(Protocol):
         """How they do on the validation samples by the loss that chooses the weights to keep."""
         ...
 
+    def watched(self) -> Score:
+        """The same by the loss that says whether a run diverges."""
+        ...
+
     @property
     def lead(self) -> Callable[[Leg], None] | None:
         """Has the engine follow the schedule of another leg; None where a run has a single one."""

@@ -75,6 +75,7 @@ def train(
     judge: Callable[[], Score],
     rules: Rules,
     lead: Callable[[Leg], None] | None = None,
+    watch: Callable[[], Score] | None = None,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """Take all steps of a session, keep the best weights seen, and end its journal.
@@ -85,9 +86,10 @@ def train(
         judge: correct samples and summed loss of the present weights on the validation samples.
         rules: how long, and by what it is judged.
         lead: has the engine follow the schedule of another leg. None: a run has one leg, even if it diverges.
+        watch: as `judge`, by the loss that says whether the run diverges; None for the same.
         on_progress: called after every new step.
     """
-    return _Training(session, batches, judge, rules, lead, on_progress).whole()
+    return _Training(session, batches, judge, rules, lead, watch, on_progress).whole()
 
 
 class _Training:
@@ -100,12 +102,14 @@ class _Training:
         judge: Callable[[], Score],
         rules: Rules,
         lead: Callable[[Leg], None] | None,
+        watch: Callable[[], Score] | None,
         on_progress: OnProgress | None,
     ):
         self.session, self.batches, self.judge, self.rules = session, batches, judge, rules
-        self.lead, self.on_progress = lead, on_progress
+        self.lead, self.watch, self.on_progress = lead, watch, on_progress
         self.smooth: float | None = None
         self.score = self.base = session.validation(0, judge)
+        self.watched = self.base if watch is None else watch()
         self.run = Run(start(*self.base, session.engine.snapshot(), rules.least_correct))
         self.run.curve.append(self._row(0))
         self.waited, self.new, self.started = 0, 0, time.monotonic()
@@ -174,7 +178,8 @@ class _Training:
         if recorded is not None:
             return recorded
         noise = NOISE * self.rules.validation_count / self.rules.nats
-        return diverges(*(self.score if judged else self.judge()), *self.base, noise)
+        now = self.watch() if self.watch else self.score if judged else self.judge()
+        return diverges(*now, *self.watched, noise)
 
     def _row(self, step: int) -> CurveRow:
         (correct, loss), count = self.score, self.rules.validation_count
