@@ -33,7 +33,8 @@ check: $(VENV)/.installed-dev
 	@$(PYTEST) $(SLOW:%=--ignore=%)
 
 test: $(VENV)/.installed-dev ask-tools
-	@$(MAKE) --no-print-directory lint core-test python-test
+	@$(MAKE) --no-print-directory -j 2 -O lint core-test
+	@$(MAKE) --no-print-directory python-test
 
 lint: $(VENV)/.installed-dev
 	@$(QUIET) lint $(BIN)/ruff check .
@@ -49,7 +50,7 @@ format: $(VENV)/.installed-dev
 core-test: $(VENV)/.installed-dev
 	@$(QUIET) core-test $(CORE) -j 2 -O test
 
-# Conformance once more with each other level of kernels, of which the tests before saw only this machine's best, and under the sanitizer.
+# Conformance with each other level of kernels, of which the tests before saw only this machine's best, and under the sanitizer.
 python-test: $(VENV)/.installed-dev
 	@$(PYTEST)
 	@$(QUIET) conformance $(CORE) -j 2 conformance JOBS=2

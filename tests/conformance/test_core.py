@@ -13,6 +13,7 @@ import small
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain import plain
+from random_networks import examples
 from random_programs import (
     broadcast_programs,
     concat_programs,
@@ -70,7 +71,7 @@ programs = st.one_of(
 memories = st.sampled_from(sorted(CHOICES))
 
 
-@settings(relaxed, max_examples=350)
+@settings(relaxed, max_examples=examples(350))
 @given(in_some_rounding(programs), st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1), memories)
 def test_every_operator_gives_the_same_logits(program, n, block, seed, memory):
     x, y = inputs(program, n, np.random.default_rng(seed))
@@ -255,7 +256,7 @@ weighted = st.one_of(
 )
 
 
-@settings(relaxed, max_examples=120)
+@settings(relaxed, max_examples=examples(120))
 @given(weighted, plans, st.sampled_from([(0, 1), (0,), (1,)]), memories, st.data())
 def test_perturbed_losses_and_updated_weights_are_the_same(program, settings, trainable, memory, data):
     plan = plan_training(program, trainable, settings)
@@ -305,7 +306,7 @@ low_bit_weights = st.one_of(
 ).filter(lambda program: program.tensors[0].dtype != "s16")
 
 
-@settings(relaxed, max_examples=150)
+@settings(relaxed, max_examples=examples(150))
 @given(
     low_bit_weights, plans, st.sampled_from([8, 4, 2]), st.sampled_from([(0, 1), (0,)]), memories, st.data()
 )
@@ -334,7 +335,7 @@ def test_fraction_bits_below_low_bit_weights(program, settings, bits, trainable,
     assert np.array_equal(logits_of(core, x), logits_of(again, x))
 
 
-@settings(relaxed, max_examples=60)
+@settings(relaxed, max_examples=examples(60))
 @given(low_bit_weights, plans, st.integers(2, 4), memories, st.data())
 def test_steps_that_move_the_weights_together(program, settings, together, memory, data):
     settings = replace(settings, low_bits=f"accumulate-{together}", momentum=0.0)
@@ -381,7 +382,7 @@ def test_a_whole_low_bit_network_trains_to_the_same_weights(dtype, bits, momentu
     assert device.snapshot() == reference.snapshot()
 
 
-@settings(relaxed, max_examples=30)
+@settings(relaxed, max_examples=examples(30))
 @given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 17), memories)
 def test_threads_block_size_and_memory_change_nothing(n, threads, block, memory):
     program = small.small_program()

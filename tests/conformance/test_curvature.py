@@ -7,6 +7,7 @@ from alike import trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import plain
+from random_networks import examples
 
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
@@ -44,7 +45,7 @@ def test_curved_votes_go_with_other_settings(changes):
     trained(program, plan_of(program, epsilon=0.1, **changes), steps=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.integers(1, 9),

@@ -15,7 +15,7 @@ import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import plain
-from random_networks import Builder
+from random_networks import Builder, examples
 
 from stepforward.core.bindings import PlanHandle, ProgramHandle, Scratch, Trainer, TrialRecord, library
 from stepforward.engines.core import aligned_bytes
@@ -91,7 +91,7 @@ def test_untouched_files_run():
     assert run(SFP, SFT) == "ran"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(SFP) - 1), st.integers(0, 255)), min_size=1, max_size=3),
     st.integers(0, 4),
@@ -177,7 +177,7 @@ def test_every_word_of_a_plan_as_anything_never_crashes_the_core():
     }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(4, struct.unpack_from("<I", SFP, 52)[0] // 4 - 1), words),
@@ -192,7 +192,7 @@ def test_hostile_words_never_crash_the_core(changes):
     run(with_checksums(content), SFT)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, len(SFT) // 4 - 1), words), min_size=1, max_size=2), st.integers(0, 80)
 )

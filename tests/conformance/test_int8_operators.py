@@ -8,6 +8,7 @@ pytest.importorskip("tflite", reason="needs stepforward[tflite]")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from int8_runtimes import NAMES, different
+from random_networks import examples
 from tflite_files import Draft
 
 from stepforward.sources.tflite.file import parse
@@ -86,7 +87,7 @@ def window(data, sizes, dilated=True):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_convolutions(runtime, data):
     made = Operator(data)
@@ -106,7 +107,7 @@ def test_convolutions(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_fully_connected(runtime, data):
     made = Operator(data)
@@ -117,7 +118,7 @@ def test_fully_connected(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_pools(runtime, data):
     made = Operator(data)
@@ -134,7 +135,7 @@ def test_pools(runtime, data):
 
 # XNNPACK adds the zero point to a mean before it rounds, which no program does: at a half it may differ
 @pytest.mark.parametrize("runtime", ["tflm", "litert-ref"])
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_means(runtime, data):
     made = Operator(data)
@@ -149,7 +150,7 @@ def test_means(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_sums_and_products(runtime, data):
     """Of a tensor and its largest neighbours: one input feeds both sides."""
@@ -193,7 +194,7 @@ def test_a_product_of_an_image_and_its_channels(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_what_moves_integers(runtime, data):
     """Pad, join with itself along an axis, and reshape."""
@@ -217,7 +218,7 @@ def test_what_moves_integers(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_functions_of_one_value(runtime, data):
     """Of all 256 values there are."""
@@ -243,7 +244,7 @@ class Every:
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(data=st.data())
 def test_sums_differences_and_products_with_a_number(runtime, data):
     made = Operator(data)
@@ -263,7 +264,7 @@ def test_sums_differences_and_products_with_a_number(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_a_product_with_a_number_for_each_channel(runtime, data):
     made = Operator(data)
@@ -280,7 +281,7 @@ def test_a_product_with_a_number_for_each_channel(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(data=st.data())
 def test_slices(runtime, data):
     """Every axis cut, in steps, also to one place that then has no axis."""
@@ -310,7 +311,7 @@ def test_slices(runtime, data):
 
 
 @pytest.mark.parametrize("runtime", NAMES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_transposes(runtime, data):
     made = Operator(data)

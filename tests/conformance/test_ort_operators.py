@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from random_networks import examples
 
 pytest.importorskip("onnxruntime", reason="needs stepforward[ort]")
 
@@ -102,7 +103,7 @@ class Operator:
         return wrong
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_convolution(data):
     one = Operator(data)
@@ -121,7 +122,7 @@ def test_convolution(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_fully_connected(data):
     one = Operator(data)
@@ -138,7 +139,7 @@ def test_fully_connected(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_mean_of_an_image(data):
     one = Operator(data)
@@ -148,7 +149,7 @@ def test_mean_of_an_image(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_largest_of_a_window(data):
     one = Operator(data)
@@ -166,7 +167,7 @@ def test_largest_of_a_window(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_functions_and_changes_of_format(data):
     one = Operator(data)
@@ -184,7 +185,7 @@ def test_functions_and_changes_of_format(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_a_layer_with_a_bound_of_its_own(data):
     """Computed in float32 where its format does not make the bound redundant: a result near a half may differ."""
@@ -196,7 +197,7 @@ def test_a_layer_with_a_bound_of_its_own(data):
     assert one.check(file) <= (0 if point is not None else 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.data())
 def test_padding_and_joining(data):
     one = Operator(data)
@@ -216,7 +217,7 @@ def test_padding_and_joining(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_sums_and_products(data):
     """As QLinear operators: on which side of int8 and bytes one in QDQ form is, its readers say."""
@@ -233,7 +234,7 @@ def test_sums_and_products(data):
     assert one.check(file) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_means_of_windows(data):
     """Where scales are powers of two: float32 is exact then, and half of the halves show where the zero point is."""

@@ -6,6 +6,7 @@ from alike import trained
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain import plain
+from random_networks import examples
 
 from stepforward.arithmetic.directions import ASCENT
 from stepforward.engines.core import CoreEngine
@@ -57,7 +58,7 @@ MOVES = st.tuples(st.integers(0, 4), st.integers(-1, 1), st.integers(-127, 127))
 """Direction, amount, climb; a trial that moves by nothing is said without moves (the paper's formula shrinks by it)."""
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(MOVES, min_size=1, max_size=7),
     st.sampled_from(["exact", "paper"]),

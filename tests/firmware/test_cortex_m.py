@@ -37,31 +37,32 @@ pytestmark = NEEDS_TOOLS
 RECORDED_AS = {M4: "M4 DSP", M4_PLAIN: "M4 plain", M55: "M55 Helium"}
 RECORD = FIRMWARE.parent / "benchmarks" / "results" / "device_instructions.json"
 CASES = [
-    *(("plain", 80, M4), ("momentum", 80, M4), ("head", 80, M4)),
+    *(("plain", 40, M4), ("momentum", 40, M4), ("head", 40, M4)),
     *(("digits", 2, M4), ("defaults", 1, M4), ("kernels", 2, M4)),
     *(
-        ("fractions", 60, M4),
+        ("fractions", 24, M4),
         ("together", 20, M4),
-        ("graded", 80, M4),
+        ("graded", 24, M4),
         ("graded", 10, M55),
         ("curved", 20, M4),
         ("curved", 5, M55),
         ("fractions", 10, M55),
-        ("masked", 60, M4),
-        ("sampled", 60, M4),
-        ("salient", 60, M4),
-        ("guided", 60, M4),
-        ("sharp", 40, M4),
-        ("adam", 40, M4),
-        ("tail", 60, M4),
+        ("masked", 24, M4),
+        ("sampled", 24, M4),
+        ("salient", 24, M4),
+        ("guided", 24, M4),
+        ("sharp", 24, M4),
+        ("adam", 24, M4),
+        ("tail", 24, M4),
         ("tail", 10, M55),
     ),
     *(("plain", 20, M4_PLAIN), ("kernels", 2, M4_PLAIN), ("long", 2, M4)),
     *(("tokens", 10, M4), ("tokens", 3, M4_PLAIN), ("tokens", 3, M55)),
     *(("recurrent", 10, M4), ("recurrent", 3, M4_PLAIN), ("recurrent", 3, M55)),
-    *(("plain", 40, M55), ("momentum", 40, M55), ("head", 40, M55), ("kernels", 2, M55), ("long", 2, M55)),
+    *(("plain", 24, M55), ("momentum", 24, M55), ("head", 24, M55), ("kernels", 2, M55), ("long", 2, M55)),
 ]
-"""A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium."""
+"""A run of the firmware, its steps, and how it is built: with the DSP instructions, in plain C, with Helium.
+A run of more than REPORT_EVERY steps has a report on its way."""
 
 
 @cache

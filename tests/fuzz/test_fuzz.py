@@ -12,7 +12,7 @@ from fuzz.parsers import MODULES, parser
 from fuzz.trial import trial
 
 CORPUS = sorted(path for path in (Path(__file__).parent / "corpus").iterdir())
-RUNS = {"onnx": 200, "graph": 200, "npz": 400}
+RUNS = {"onnx": 200, "graph": 200, "npz": 400, "tflite": 400, "ort": 400}
 GIGABYTES = 8  # above what the tests hold: enough for every library, too little for a header that lies
 
 

@@ -31,6 +31,8 @@ MEMORIES = ("fast", "small", "device")
 CHOICES = (FORMATS, KINDS, ROWS, MEMORIES, (False, True), (1, 3))
 CYCLE = math.prod(map(len, CHOICES))
 STEPS = 2
+THIRD = int(os.environ["THIRD"]) if "THIRD" in os.environ else None
+"""0, 1 or 2 where a level of kernels below this machine's best is tested (`conformance` in the core's Makefile)."""
 Q_MAX = {"s16": 32767, "s8": 127, "s4": 7}
 S8, S16 = (-128, 127), (-32768, 32767)
 
@@ -71,12 +73,15 @@ def _indices(number: int) -> list[int]:
 
 
 def is_of_this_level(number: int) -> bool:
-    """Whether the core that is tested takes case `number`. All of them, except on the levels of kernels below this
-    machine's best (`conformance` in the core's Makefile), which take one third each (`THIRD` 0, 1 or 2): every third
-    has every two choices together, and the three have all.
+    """Whether the core that is tested takes case `number`: all of them, or one third. Every third has every two choices
+    together, and the three have all.
     """
-    third = os.environ.get("THIRD")
-    return third is None or sum(_indices(number)) % 3 == int(third)
+    return THIRD is None or sum(_indices(number)) % 3 == THIRD
+
+
+def examples(count: int) -> int:
+    """So many random examples of a test, or a third of them."""
+    return count if THIRD is None else count // 3
 
 
 def random_case(number: int) -> Case:
