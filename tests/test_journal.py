@@ -3,6 +3,7 @@ import os
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -223,3 +224,22 @@ def test_ctrl_c_while_a_record_is_synced_does_not_write_it_twice(tmp_path, monke
     writer.flush()  # as a run does that is stopped
     writer.close()
     assert journals.read(tmp_path / "journal").votes.tolist() == [[1]] * len(votes) + [[-1]]
+
+
+def test_weights_of_a_matched_operator_come_back(tmp_path):
+    writer = journals.JournalWriter.create(tmp_path / "journal", {}, 1)
+    ratio, bias, weights = np.array([1 << 14, 9000]), np.array([-7, 3]), np.array([[-128, 127], [0, 5]])
+    writer.matching(journals.MatchedSite(2, ratio, bias, weights))
+    writer.matching(journals.MatchedSite(3, ratio, bias))
+    writer.close()
+    first, second = journals.read(tmp_path / "journal").matching
+    assert first.weights.tolist() == weights.ravel().tolist() and second.weights is None
+    assert first.ratio.tolist() == ratio.tolist() and second.bias.tolist() == bias.tolist()
+
+
+def test_weights_out_of_turn_are_refused(tmp_path):
+    content = journals.header({}, 1)
+    payload = struct.pack("<IIb", 2, 1, 5)
+    added, _ = journals.record(journals.MIXED, 0, payload, zlib.crc32(content[:-4]))
+    with pytest.raises(StepforwardError, match="weights of an operator out of turn"):
+        journals.parse(content + added)

@@ -24,9 +24,9 @@ from stepforward.files import lock, read_file, write_atomically
 from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ2", 2
-SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES = range(1, 12)
+SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES, MIXED = range(1, 13)
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES, MIXED)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
@@ -74,11 +74,13 @@ class Leg(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class MatchedSite:
-    """The constants that one operator got: what its multipliers are times 2^14 of the base's, and its biases."""
+    """The constants that one operator got: what its multipliers are times 2^14 of the base's, and its biases; and its
+    weights of at most 8 bits, in stored order, where they are mixed."""
 
     op: int
     ratio: NDArray[np.int64]
     bias: NDArray[np.int64]
+    weights: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +206,7 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
     n = count * directions
     if kind in WIDTHS:
         return (n * WIDTHS[kind] + 7) // 8 + (_SCALE.size if kind == GRADED else 0)
-    if kind == PARAMETERS:
+    if kind in (PARAMETERS, MIXED):
         return _PARAMETERS.size + (_PARAMETERS.unpack_from(after)[1] if len(after) >= _PARAMETERS.size else 0)
     if kind == PROBES:
         return _LENGTH.size + (_LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0)
@@ -295,6 +297,12 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             matching.append(_matched_site(payload))
             if steps or (len(matching) > 1 and matching[-2].op >= matching[-1].op):
                 raise _no_run(source, f"the record at byte {position} matches an operator out of turn")
+        elif kind == MIXED:
+            op, _ = _PARAMETERS.unpack_from(payload)
+            if steps or not matching or matching[-1].op != op or matching[-1].weights is not None:
+                raise _no_run(source, f"the record at byte {position} has weights of an operator out of turn")
+            weights = np.frombuffer(payload, "<i1", -1, _PARAMETERS.size).astype(np.int64)
+            matching[-1] = replace(matching[-1], weights=weights)
         else:
             held = payload[: -_SCALE.size] if kind == GRADED else payload
             try:
@@ -479,11 +487,14 @@ class JournalWriter:
         self._append(content)
 
     def matching(self, site: MatchedSite) -> None:
-        """Record the constants that an operator of the base got, before the first step."""
+        """Record the constants that an operator of the base got, and its weights, before the first step."""
         first = _MATCHING.pack(site.op, len(site.ratio))
         self._record(
             MATCHING, 0, first + site.ratio.astype("<u2").tobytes() + site.bias.astype("<i4").tobytes()
         )
+        if site.weights is not None:
+            weights = site.weights.astype("<i1").tobytes()
+            self._record(MIXED, 0, _PARAMETERS.pack(site.op, len(weights)) + weights)
 
     def ranges(self, halvings: Mapping[int, int]) -> None:
         """Record how often the steps of tensors are halved, before the first evaluation."""

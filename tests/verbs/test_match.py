@@ -71,6 +71,18 @@ def test_steps_that_follow_are_replayed(task, tmp_path):
     assert journals.read(tmp_path / "run" / "journal").settings["steps"] == 8
 
 
+def test_mixed_weights_are_written_replayed_and_told(task, tmp_path):
+    quantize(task.float_model, task.data[0], bits="8w8a", out=tmp_path / "small.onnx")
+    noisy = dim(task.data[0]) + np.random.default_rng(0).normal(0, 0.3, task.data[0].shape).astype(np.float32)
+    result = adapt(tmp_path / "small.onnx", noisy, method="match", out=tmp_path / "run")
+    assert result["kept"] == "matched" and result["sites"][0]["mixed"]
+    assert "1 early site with weights of their own" in repr(result).replace("\n", " ")
+    again = replay(tmp_path / "small.onnx", tmp_path / "run" / "journal", out=tmp_path / "again.onnx")
+    assert again["weights_sha256"] == result["weights_sha256"]
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "run" / "adapted.onnx").read_bytes()
+    assert lower(open_source(tmp_path / "again.onnx").network()).weights == result.program.weights
+
+
 @pytest.mark.parametrize(("classes", "told"), [(1.4, True), (1.6, False)])
 def test_a_person_is_told_where_samples_seem_to_hold_few_classes(task, monkeypatch, classes, told):
     monkeypatch.setattr(

@@ -34,6 +34,21 @@ STRENGTHS = (WHOLE // 4, WHOLE // 2, 3 * WHOLE // 4, WHOLE)
 """Those that are tried where samples decide."""
 
 
+class Patches(NamedTuple):
+    """How inputs of a convolution vary on clean data.
+
+    Attributes:
+        mean: of each channel, in steps of the input; 0 is the real zero.
+        unit: its deviation, in sixteenths of a step; at least a sixteenth of the largest, and 1.
+        lags: covariances with what lies some rows and columns away, as of `patches.Lags.second`, in products of
+            units, 2^14 for 1: s16.
+    """
+
+    mean: Int
+    unit: Int
+    lags: Int
+
+
 class Reference(NamedTuple):
     """What a site's accumulators, biases included, are on clean data.
 
@@ -42,11 +57,13 @@ class Reference(NamedTuple):
         deviation: 0 to 2^31 - 1; 0 for a channel that is left alone.
         distances: how far samples usually are from these, as `distances` measures it: two numbers above 0. `quantize`
             takes what samples of one class alone show, times a share that rises with the depth of the site.
+        patches: how the inputs of an early convolution vary together; None for others.
     """
 
     mean: Int
     deviation: Int
     distances: tuple[int, int]
+    patches: Patches | None = None
 
     @property
     def shift(self) -> Int:
@@ -169,10 +186,12 @@ def partly(found: Moments, unit: Int, part: int) -> Moments:
 
 
 class Constants(NamedTuple):
-    """A site's constants: the ratio of every channel's multiplier to the base's (`ONE` for 1), and its bias."""
+    """A site's constants: the ratio of every channel's multiplier to the base's (`ONE` for 1), and its bias; its
+    weights, shape (channels, elements), where they are others than the base's."""
 
     ratio: Int
     bias: Int
+    weights: Int | None = None
 
     @classmethod
     def of(cls, bias: Int) -> "Constants":
@@ -185,12 +204,12 @@ def further(start: Constants, deviation: Int, means: Int, ratios: Int) -> Consta
     `ratios` in 2^-12 of their own.
 
     >>> further(Constants(np.array([2 * ONE]), np.array([50])), np.array([1000]), np.array([2048]), np.array([-1024]))
-    Constants(ratio=array([24576]), bias=array([300]))
+    Constants(ratio=array([24576]), bias=array([300]), weights=None)
     """
     r = clamp(start.ratio + shift_right(start.ratio * ratios, 12), ONE // 4, HIGHEST)
     moved = start.bias + (deviation * means << 2) // start.ratio
     alone = (deviation == 0) | (np.abs(moved) > 2**31 - 1)
-    return Constants(np.where(alone, start.ratio, r), np.where(alone, start.bias, moved))
+    return Constants(np.where(alone, start.ratio, r), np.where(alone, start.bias, moved), start.weights)
 
 
 def constants(taken: Moments, reference: Reference, bias: Int) -> Constants:
@@ -207,6 +226,25 @@ def constants(taken: Moments, reference: Reference, bias: Int) -> Constants:
     moved = bias - reference.mean - mean + ((reference.mean << 14) + r // 2) // r
     alone = (unit == 0) | (np.abs(moved) > 2**31 - 1)
     return Constants(np.where(alone, ONE, r), np.where(alone, bias, moved))
+
+
+def in_steps_of(reference: Reference, ratio: Int) -> Reference:
+    """The reference of accumulators whose steps are `ratio` of 2^14 times as large.
+
+    >>> known = Reference(np.array([1000, 7]), np.array([5000, 0]), (1, 1))
+    >>> [part.tolist() for part in in_steps_of(known, np.array([2 * ONE, ONE]))[:2]]
+    [[500, 7], [2500, 0]]
+    """
+    mean, deviation = (((2 * values << 14) + ratio) // (2 * ratio) for values in reference[:2])
+    small = clamp(mean, -(2**31) + 1, 2**31 - 1)
+    varies = reference.deviation > 0
+    return reference._replace(mean=small, deviation=np.where(varies, clamp(deviation, 1, 2**31 - 1), 0))
+
+
+def after(start: Constants, made: Constants) -> Constants:
+    """The constants of a site that had others: ratios multiply, the later bias stays."""
+    ratio = clamp(shift_right(start.ratio * made.ratio, 14), ONE // 4, HIGHEST)
+    return Constants(ratio, made.bias, start.weights)
 
 
 def moments_to_constants(

@@ -1,4 +1,4 @@
-"""The matched program: sites with other constants, and nothing else changed."""
+"""The matched program: sites with other constants, early convolutions with other weights, and nothing else changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,8 +14,10 @@ from stepforward.arithmetic.matching import (
     Constants,
     Moments,
     Reference,
+    after,
     constants,
     distances,
+    in_steps_of,
     moments,
     partly,
     rescaled,
@@ -24,7 +26,8 @@ from stepforward.arithmetic.matching import (
     times,
 )
 from stepforward.matching.measure import site_sums
-from stepforward.matching.sites import Site, bias_of, sites
+from stepforward.matching.patches import mix
+from stepforward.matching.sites import Site, bias_of, sites, weight_of
 from stepforward.program.model import Program, Tensor
 from stepforward.program.weights import pack_all
 from stepforward.quantization.parameters import bias_scale
@@ -35,6 +38,7 @@ class Found(NamedTuple):
 
     Attributes:
         site, reference: where, and what it is brought back to.
+        start: what its channels had before they were brought back: the base's own constants, or those of mixed weights.
         constants: of its channels.
         moments: that the constants bring back; those of the reference where nothing is corrected.
         share: how much of what was found is corrected, 0 to 256.
@@ -43,6 +47,7 @@ class Found(NamedTuple):
 
     site: Site
     reference: Reference
+    start: Constants
     constants: Constants
     moments: Moments
     share: int
@@ -75,9 +80,17 @@ def match(
         seen = moments(sums, reference, site.positions)
         apart = distances(seen, reference.unit)
         part = share(apart, reference.distances) * strength >> 8
-        taken = partly(seen, reference.unit, part)
-        made = fitting(program, site, constants(taken, reference, bias_of(program, site)))
-        found.append(Found(site, reference, made, taken, part, apart))
+        start, own = Constants.of(bias_of(program, site)), reference
+        mixing = mix(so_far, site, reference, x, part, threads)
+        if mixing is not None:
+            start = fitting(program, site, mixing)
+            own = in_steps_of(reference, start.ratio)
+            shown = matched(so_far, {site.name: start})
+            sums = site_sums(shown, site, own.mean, own.shift, x, threads).total()
+            seen = moments(sums, own, site.positions)
+        taken = partly(seen, own.unit, part)
+        made = fitting(program, site, after(start, constants(taken, own, start.bias)))
+        found.append(Found(site, reference, start, made, taken, part, apart))
         so_far = matched(so_far, {site.name: made})
     return found
 
@@ -89,20 +102,21 @@ def remaining(
 
     Both are sums over the sites of the larger distance, in 2^-8 of what is usual.
     """
-    before = after = 0
+    begin = end = 0
     so_far = program
     for one in found:
         site, reference = one.site, one.reference
         for with_matching in (False, True):
-            given = so_far if with_matching else program
-            sums = site_sums(given, site, reference.mean, reference.shift, x, threads).total()
-            seen = moments(sums, reference, site.positions, prior=0)
+            given = matched(so_far, {site.name: one.start}) if with_matching else program
+            own = in_steps_of(reference, one.start.ratio) if with_matching else reference
+            sums = site_sums(given, site, own.mean, own.shift, x, threads).total()
+            seen = moments(sums, own, site.positions, prior=0)
             if with_matching:
-                after += times(_seen_from(seen, one.moments, reference), reference.distances)
+                end += times(_seen_from(seen, one.moments, own), reference.distances)
             else:
-                before += times(distances(seen, reference.unit), reference.distances)
+                begin += times(distances(seen, reference.unit), reference.distances)
         so_far = matched(so_far, {site.name: one.constants})
-    return before, after
+    return begin, end
 
 
 def _seen_from(seen: Moments, taken: Moments, reference: Reference) -> tuple[int, int]:
@@ -115,7 +129,11 @@ def fitting(program: Program, site: Site, made: Constants) -> Constants:
     """The same, with channels whose multiplier no pair holds left alone."""
     pairs = _pairs(program, site)
     alone = np.array([rescaled(*p, int(r)) is None for p, r in zip(pairs, made.ratio, strict=True)])
-    return Constants(np.where(alone, ONE, made.ratio), np.where(alone, bias_of(program, site), made.bias))
+    ratio, bias = np.where(alone, ONE, made.ratio), np.where(alone, bias_of(program, site), made.bias)
+    weights = made.weights
+    if weights is not None:
+        weights = np.where(alone[:, None], weight_of(program, site), weights)
+    return Constants(ratio, bias, weights)
 
 
 def matched(program: Program, found: Mapping[str, Constants]) -> Program:
@@ -125,8 +143,8 @@ def matched(program: Program, found: Mapping[str, Constants]) -> Program:
         ValueError: there is no such site, or it has another number of channels.
     """
     by_name = {site.name: site for site in sites(program)}
-    ops, tensors, biases = list(program.ops), list(program.tensors), {}
-    for name, (ratios, bias) in found.items():
+    ops, tensors, values = list(program.ops), list(program.tensors), {}
+    for name, (ratios, bias, weights) in found.items():
         site = by_name.get(name)
         if site is None or len(ratios) != site.channels or len(bias) != site.channels:
             raise ValueError(f"the program has no site {name!r} of {len(ratios)} channels")
@@ -135,7 +153,11 @@ def matched(program: Program, found: Mapping[str, Constants]) -> Program:
         if None in pairs:
             raise ValueError(f"a multiplier of {name!r} does not fit")
         ops[site.place] = replace(op, what=replace(op.what, rescale=tuple(p for p in pairs if p is not None)))
-        biases[op.bias] = bias
+        values[op.bias] = bias
+        if weights is not None:
+            if np.size(weights) != program.tensors[op.weight].elements:
+                raise ValueError(f"{name!r} has another number of weights")
+            values[op.weight] = weights
         scales = _scales(program, site, ratios, pairs)
         tensors[op.weight] = _channelwise(program.tensors[op.weight], op.kind, scales)
         tensors[op.bias] = replace(
@@ -144,7 +166,7 @@ def matched(program: Program, found: Mapping[str, Constants]) -> Program:
             channel_rule="divide",
             channel_divisor=1,
         )
-    return replace(program, ops=tuple(ops), tensors=tuple(tensors), weights=pack_all(program, biases))
+    return replace(program, ops=tuple(ops), tensors=tuple(tensors), weights=pack_all(program, values))
 
 
 def _pairs(program: Program, site: Site) -> list[tuple[int, int]]:

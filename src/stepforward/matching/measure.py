@@ -9,6 +9,7 @@ from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.matching import ONE, Moments, Reference, Sums, distances
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
+from stepforward.matching.patches import patches_of, windows
 from stepforward.matching.sites import Site, bias_of, opened, sites
 from stepforward.program.model import Program
 
@@ -74,14 +75,18 @@ def references(program: Program, x: NDArray[np.integer], threads: int | None = N
     """
     x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
     seen = logits_of(CoreEngine(program, threads=threads), x).argmax(axis=1)
-    found = sites(program)
+    found, mixable = sites(program), windows(program)
     depths = np.linspace(0, 1, len(found))
-    return {
+    known = {
         site.name: _reference(
             program, site, x, seen, float(_EARLIEST + (_LATEST - _EARLIEST) * depth**2), threads
         )
         for site, depth in zip(found, depths, strict=True)
     }
+    for site in found:
+        if site.name in mixable:
+            known[site.name] = known[site.name]._replace(patches=patches_of(program, site, x, threads))
+    return known
 
 
 def _reference(

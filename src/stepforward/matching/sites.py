@@ -56,6 +56,12 @@ def bias_of(program: Program, site: Site) -> Int:
     return unpack(program.tensors[program.ops[site.place].bias], program.weights)
 
 
+def weight_of(program: Program, site: Site) -> Int:
+    """The site's weights, shape (channels, elements)."""
+    tensor = program.tensors[program.ops[site.place].weight]
+    return unpack(tensor, program.weights).reshape(site.channels, -1)
+
+
 def opened(program: Program, site: Site, mean: Int, shift: Int) -> Program:
     """The program up to a site, with the site's accumulators in place of its outputs: what a matching reads.
 

@@ -1,6 +1,7 @@
 """What a person reads at the end of a matching: a table, and the same as a page."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -18,6 +19,7 @@ from stepforward.report.units import (
     show_seconds,
 )
 from stepforward.report.visible import visible
+from stepforward.run.attempt import SiteChange
 from stepforward.run.match import MatchResult
 
 _WIDTH = 110
@@ -40,7 +42,7 @@ def matching(result: MatchResult) -> RenderableType:
         (
             "constants",
             show_bytes(result.constants_bytes),
-            "two for each channel; the weights stay as they are",
+            "two for each channel; the weights stay as they are" + _mixed(corrected),
         ),
         ("time", show_seconds(result.seconds), f"{show_count(result.forward_passes)} forward passes"),
     ]
@@ -61,6 +63,16 @@ def matching(result: MatchResult) -> RenderableType:
         )
     where = [Text(f"report: {Path(result.out) / 'report.html'}", no_wrap=True)] if result.out else []
     return Group(three_columns(rows), table, *notes_of(result.notes, result), *where)
+
+
+def _mixed(corrected: Sequence[SiteChange]) -> str:
+    """What is said of sites with other weights."""
+    count = sum(site.mixed for site in corrected)
+    return (
+        f", but for {count} early {'site' if count == 1 else 'sites'} with weights of their own"
+        if count
+        else ""
+    )
 
 
 def _choice(result: MatchResult) -> list[Row]:

@@ -24,13 +24,14 @@ MATCHED = "matched"
 @dataclass(frozen=True, kw_only=True)
 class SiteChange:
     """One operator: how far the samples were from the reference, in units of what is usual, and what of
-    that is corrected, 0 to 1."""
+    that is corrected, 0 to 1; whether its weights are mixed."""
 
     name: str
     channels: int
     mean_distance: float
     deviation_distance: float
     share: float
+    mixed: bool = False
 
 
 class Attempt(NamedTuple):
@@ -66,8 +67,11 @@ class Attempt(NamedTuple):
 
     @property
     def constants_bytes(self) -> int:
-        """What the constants of the corrected sites take."""
-        return sum(6 * len(one.ratio) for one in self.made.values())
+        """What the constants of the corrected sites take, and the weights of the mixed ones."""
+        return sum(
+            6 * len(one.ratio) + (0 if one.weights is None else one.weights.size)
+            for one in self.made.values()
+        )
 
 
 def attempt(
@@ -153,13 +157,14 @@ def _gate(
 
 
 def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:
-    """Whole passes: a site is reached through the operators before it, in products."""
+    """Whole passes: a site is reached through the operators before it, in products; one that is mixed twice."""
     work = [
         op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
         for op in program.ops
     ]
     reached = sum(sum(work[: one.site.place + 1]) for one in found)
-    return round((train + 2 * held) * reached / max(sum(work), 1))
+    again = sum(sum(work[: one.site.place + 1]) for one in found if one.start.weights is not None)
+    return round((train * (reached + again) + 2 * held * reached) / max(sum(work), 1))
 
 
 def _change(one: Found) -> SiteChange:
@@ -172,4 +177,5 @@ def _change(one: Found) -> SiteChange:
         mean_distance=by_mean,
         deviation_distance=by_deviation,
         share=one.share / 256,
+        mixed=one.start.weights is not None,
     )

@@ -103,7 +103,10 @@ def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, p
         why = "the model does not say what its activations are on the data it was made for"
         return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=_TO_MATCH if opened.is_float else ())
     program = lower(opened.network())
-    references = from_words(opened.statistics, program, opened.name)
+    known = from_words(opened.statistics, program, opened.name)
+    references = {
+        name: one._replace(patches=None) for name, one in known.items()
+    }  # weights stay: steps move them
     x, held = (quantize_input(program, part.x) for part in (prepared.train, prepared.validation))
     tried = attempt(
         *(program, references, x, held, prepared.validation.y, settings.threads, settings.balance),

@@ -223,7 +223,8 @@ def recorded_program(program: Program, recorded: Sequence[MatchedSite], source: 
         return program
     by_place = {site.place: site.name for site in sites(program)}
     try:
-        return matched(program, {by_place[one.op]: Constants(one.ratio, one.bias) for one in recorded})
+        made = {by_place[one.op]: Constants(one.ratio, one.bias, one.weights) for one in recorded}
+        return matched(program, made)
     except (KeyError, ValueError) as error:
         raise StepforwardError(
             f"{source} is not the journal of a run: its matching does not fit the model ({error})",
