@@ -104,9 +104,8 @@ def _matched(prepared: Prepared, settings: Settings, recorded: Journal | None, p
         return Begun(prepared, told=Stage(kept=f"base: {why}"), notes=_TO_MATCH if opened.is_float else ())
     program = lower(opened.network())
     known = from_words(opened.statistics, program, opened.name)
-    references = {
-        name: one._replace(patches=None) for name, one in known.items()
-    }  # weights stay: steps move them
+    # weights stay as they are: steps move them
+    references = {name: one._replace(patches=None) for name, one in known.items()}
     x, held = (quantize_input(program, part.x) for part in (prepared.train, prepared.validation))
     tried = attempt(
         *(program, references, x, held, prepared.validation.y, settings.threads, settings.balance),
