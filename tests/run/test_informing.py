@@ -27,7 +27,7 @@ def settings(**given):
 
 
 def told(found):
-    return {name: [part.tolist() for part in one] for name, one in found.made.items()}
+    return {name: [np.asarray(part).tolist() for part in one] for name, one in found.made.items()}
 
 
 def test_steps_make_predictions_say_more():
@@ -80,7 +80,9 @@ def test_the_last_third_of_the_sites_moves_and_the_others_stay_as_they_were_matc
     found = inform(PROGRAM, KNOWN, made, SHIFTED[16:], SHIFTED[:16], settings())
     moving = {place.site.name for place in places(PROGRAM, KNOWN, made)}
     assert found.kept_step and len(moving) == len(KNOWN) - 2 * len(KNOWN) // 3
-    changed = {name for name in made if told(found)[name] != [part.tolist() for part in made[name]]}
+    changed = {
+        name for name in made if told(found)[name] != [np.asarray(part).tolist() for part in made[name]]
+    }
     assert changed == moving < set(made)
 
 
