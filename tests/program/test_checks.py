@@ -117,3 +117,9 @@ def test_metadata_may_hold_more_than_is_known():
     program = fileformat.from_bytes(with_metadata(changed(more=[1])))
     assert program.metadata["more"] == [1]
     inspect(program)
+
+
+@pytest.mark.parametrize("name", ["conv.weight", "nothing", 3])
+def test_a_table_of_token_ids_is_the_last_parameter_in_the_format_of_the_input(name):
+    with pytest.raises(StepforwardError, match="looked up in a table that it does not have"):
+        fileformat.from_bytes(with_metadata(json.dumps(metadata() | {"table": name}).encode()))

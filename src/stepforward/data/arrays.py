@@ -15,6 +15,7 @@ from stepforward.data.readings import Reading, image_reading, input_reading
 from stepforward.data.room import check_room
 from stepforward.data.rows import Rows, finite_rows, rows_of
 from stepforward.data.targets import check_names, read_targets
+from stepforward.data.tokens import TABLE, vectors
 from stepforward.errors import StepforwardError
 
 _MOST_CLASSES = 65536  # of data without names for a model without names: a stray label must not make millions
@@ -238,6 +239,8 @@ def _samples(
         return _images(
             where, x, settings, observed, sources or [f"sample {row}" for row in range(x.shape[0])]
         )
+    if TABLE in settings:
+        return vectors(where, x, settings[TABLE], tuple(shape or ())), ""
     return _inputs(where, x, shape, settings)
 
 

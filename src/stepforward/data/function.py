@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.data.rows import rows_of
+from stepforward.data.tokens import TABLE, vectors
 from stepforward.errors import StepforwardError
 
 Prepare = Callable[[str], Any]
@@ -64,7 +66,7 @@ def function_settings(prepare: Prepare, shape: tuple[int, ...]) -> dict:
 
 
 def call_function(settings: dict, path: str | Path) -> NDArray[np.float32]:
-    """One sample: what the function makes of a file.
+    """One sample: what the function makes of a file, or what the ids that it makes of it stand for.
 
     Returns:
         float32, of the shape the network reads.
@@ -72,7 +74,7 @@ def call_function(settings: dict, path: str | Path) -> NDArray[np.float32]:
     Raises:
         StepforwardError: the function fails, or gives anything but finite numbers of that shape.
     """
-    name, shape = function_name(settings["function"]), settings["shape"]
+    name, shape, table = function_name(settings["function"]), settings["shape"], settings.get(TABLE)
     try:
         sample = np.asarray(settings["function"](str(path)))
     except StepforwardError:
@@ -82,6 +84,8 @@ def call_function(settings: dict, path: str | Path) -> NDArray[np.float32]:
             f"{path}: {name} fails on it ({type(error).__name__}: {error})",
             "correct the function, or remove the file",
         ) from error
+    if table is not None:
+        return vectors(f"{path}: {name}", rows_of(sample[None]), table, shape)[0]
     if sample.shape != shape or sample.dtype.kind not in "fiu":
         raise StepforwardError(
             f"{path}: {name} gives {sample.dtype} of shape {sample.shape}, and the network reads {shape}",

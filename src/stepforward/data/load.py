@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import read_arrays
@@ -16,6 +17,7 @@ from stepforward.data.listing import list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
 from stepforward.data.room import check_room
+from stepforward.data.tokens import TABLE
 from stepforward.data.windows import read_windows
 from stepforward.errors import StepforwardError
 
@@ -28,6 +30,7 @@ def load(
     class_names: Sequence[str] | None = None,
     purpose: Purpose = "adapt",
     input_shape: Sequence[int] | None = None,
+    table: NDArray[np.float32] | None = None,
 ) -> Dataset:
     """Load labelled samples as network inputs.
 
@@ -49,6 +52,7 @@ def load(
         class_names: the model's classes in the order of its outputs; None takes the data's own, sorted.
         purpose: "adapt" also refuses data of one class and fewer samples than classes.
         input_shape: the model's (C, H, W), checked against an .npz.
+        table: of a model of token ids, what each id stands for, float32 (ids, D): samples are ids, (N, tokens).
 
     Raises:
         StepforwardError: anything missing, damaged, mislabelled or of the wrong shape or type, by name.
@@ -58,6 +62,7 @@ def load(
         settings = function_settings(preprocessing, tuple(input_shape or ()))
     else:
         settings = prep.check_preprocessing(preprocessing)
+    settings = settings if table is None else settings | {TABLE: table}
     if not path.exists():
         raise StepforwardError(f"{path} does not exist", "check the path given as data")
     shape = tuple(input_shape) if input_shape else prep.input_shape(settings)

@@ -94,7 +94,10 @@ class _Lowering:
                     "calibrate on data that covers the network's real range, or check this layer's weights",
                 ) from error
         _check_logits(self.network.formats[self.network.output])
-        output, first = self.output(), len(self.parameters)
+        output = self.output()
+        if self.network.table is not None:
+            self.parameter(self.network.table, "table")
+        first = len(self.parameters)
         return Program(
             tensors=(*self.parameters, *self.activations),
             ops=tuple(_shifted(op, first) for op in self.ops),
@@ -497,6 +500,8 @@ def _of_input(network: Network) -> dict:
         entries["channels_last"] = True
     if network.runtime is not None:
         entries["runtime"] = network.runtime
+    if network.table is not None:
+        entries["table"] = network.table.name
     return entries
 
 

@@ -109,6 +109,8 @@ class Network:
         runtime: whose integers its programs compute (`network.runtimes`); None for those of the contract.
         metadata: what its programs carry: bits, preprocessing, class names.
         source: how messages name what it was read from.
+        table: what token ids stand for, (ids, D) in the format of the input, which is then (tokens, D); it is no part
+            of what is computed, and frozen. None where samples are given as they are read.
     """
 
     input: str
@@ -123,3 +125,4 @@ class Network:
     runtime: str | None = None
     metadata: dict = field(default_factory=dict)
     source: str = "the network"
+    table: Parameter | None = None

@@ -39,13 +39,17 @@ def check_program(program: Program) -> None:
     """Check what the reading verbs rely on and the core does not.
 
     Raises:
-        ValueError: a parameter that no operator reads, two parameters of one name, a tensor that is written twice, an
-            input of four dimensions, class names that do not fit the outputs, scales that do not fit their tensor.
+        ValueError: a parameter that no operator reads and that is no table for its input, two parameters of one
+            name, a tensor that is written twice, an input of four dimensions, class names that do not fit the
+            outputs, scales that do not fit their tensor.
     """
     read = {index for op in program.ops for index in op.parameters}
-    idle = next((t for i, t in enumerate(program.parameters) if i not in read), None)
+    table = table_of(program)
+    idle = next((t for i, t in enumerate(program.parameters) if i not in read and t is not table), None)
     if idle is not None:
         raise ValueError(f"no operator reads the parameter {idle.name!r}")
+    if table is None and "table" in program.metadata:
+        raise ValueError("its input is looked up in a table that it does not have, or not in this form")
     if len({tensor.name for tensor in program.parameters}) < program.parameter_count:
         raise ValueError("two parameters have one name")
     if len({op.output for op in program.ops}) < len(program.ops):
@@ -62,6 +66,24 @@ def check_program(program: Program) -> None:
             raise ValueError(
                 f"tensor {tensor.name!r} has {len(tensor.scale)} scales for {_channels(tensor)} channels"
             )
+
+
+def table_of(program: Program) -> Tensor | None:
+    """The tensor of what token ids stand for, the last parameter: frozen rows in the format of the input, (tokens, D).
+
+    None where samples are given as they are read, or there is no such tensor.
+    """
+    table, read = program.tensors[program.parameter_count - 1], program.tensors[program.input]
+    fits = (
+        program.parameter_count > 0
+        and table.name == program.metadata.get("table")
+        and table.frozen
+        and table.dtype == read.dtype
+        and (table.scale, 0) == (read.scale, read.zero_point)
+        and len(table.shape) == len(read.shape) == 2
+        and table.shape[1] == read.shape[1]
+    )
+    return table if fits else None
 
 
 def _records(values: Any, key: str, count: int) -> list[dict]:

@@ -50,36 +50,43 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    graph: ir.Graph, x: np.ndarray, settings: QuantizationSettings, names: Sequence[str] | None = None
+    graph: ir.Graph,
+    x: np.ndarray,
+    settings: QuantizationSettings,
+    names: Sequence[str] | None = None,
+    table: np.ndarray | None = None,
 ) -> Chosen:
     """Choose a format for every tensor from the ranges that samples show.
 
     Samples far outside the range of all others (`outliers.far_out`) take no part, and a note says so.
     Where the input's channels, along any axis, are of very different size, each gets a scale of its own (`even_input`);
     where 8 bits would still cost too much, it has 16, or all that can (`wide_auto`).
+    Token ids are looked up in a table, of which any row may come: the format of the input has room for all of them.
 
     Args:
         graph: canonical float graph; `even_input` changes it.
         x: calibration samples, float32 (N, C, H, W).
         settings: bits and calibration method.
         names: how a note names the samples; default: by number.
+        table: what the samples were looked up in, float32 (ids, D); None where they are given as they are.
 
     Raises:
         StepforwardError: the samples do not fit the model.
     """
     x = check_samples(graph, x)
     axis = channel_axis(graph)
-    found, notes = far_out(x, axis), []
+    found, notes = far_out(x, axis) if table is None else {}, []
     if found:
         x = np.delete(x, list(found), axis=0)
         notes.append(left_out(found, names))
-    even_input(graph, x, axis)
-    activations = _activations(graph, calibrate(graph, x, settings), settings)
+    if table is None:
+        even_input(graph, x, axis)
+    activations = _activations(graph, _seen(graph, x, settings, table), settings)
     if AUTO in settings.wide:
         gains, why = gaining(graph, x, activations)
         if gains is not None:
             settings = replace(settings, wide=(*settings.wide, gains))
-            activations = _activations(graph, calibrate(graph, x, settings), settings)
+            activations = _activations(graph, _seen(graph, x, settings, table), settings)
             notes.append(why)
     parameters: dict[str, Integers] = {}
     layers: dict[ir.Value, list[ir.Node]] = {}
@@ -94,6 +101,15 @@ def choose(
     for readers in layers.values():
         parameters |= _parameters(readers, activations, settings)
     return Chosen(activations, parameters, notes)
+
+
+def _seen(graph, x, settings, table):
+    """What samples show of every value; of the input, what a table has. It is symmetric, as parameters are."""
+    seen = calibrate(graph, x, settings)
+    if table is not None:
+        largest = float(np.abs(table).max())
+        seen[present(first_value(graph).name)] = -largest, largest
+    return seen
 
 
 def _activations(graph, seen, settings):

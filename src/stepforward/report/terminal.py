@@ -231,6 +231,7 @@ def inspection(result: dict) -> RenderableType:
             show_bytes(result["arena_bytes"]),
             f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
         ),
+        *_table_rows(result.get("table")),
         *_following_rows(result.get("following")),
         *_host_rows(result["host"]),
     ]
@@ -255,6 +256,15 @@ def inspection(result: dict) -> RenderableType:
         *(ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, where, granted, quanta),
         *(explanation, *notes),
     )
+
+
+def _table_rows(table: dict | None) -> list[tuple[str, str, str]]:
+    if table is None:
+        return []
+    meaning = (
+        f"of the weights: {table['name']}, a row for each of {show_count(table['ids'])} token ids; it stays"
+    )
+    return [("table", show_bytes(table["bytes"]), meaning)]
 
 
 def _following_rows(following: dict | None) -> list[tuple[str, str, str]]:

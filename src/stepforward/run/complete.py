@@ -14,6 +14,7 @@ import numpy as np
 from stepforward.data.function import Prepare, find_function, function_name, function_settings
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
 from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
+from stepforward.data.tokens import TABLE
 from stepforward.data.windows import is_recording, settings_for
 from stepforward.errors import StepforwardError
 from stepforward.run.given import Classes, Image, class_list, classes_text, image_settings, image_text
@@ -53,7 +54,8 @@ def complete(
         if image is not None:
             raise StepforwardError("both image and preprocess are given", "give one of them")
         opened = replace(opened, prepare=find_function(preprocess))
-    windows = None if opened.prepare or image is not None else _windows(opened, data)
+    told = opened.prepare or image is not None or opened.table is not None
+    windows = None if told else _windows(opened, data)
     settings = windows if windows or opened.prepare else _preprocessing(opened, data, image)
     layout = ""
     if not opened.prepare:
@@ -94,17 +96,31 @@ def doubt(opened: Source, confusion: Any) -> list[str]:
 def settings_of(opened: Source) -> dict:
     """The settings that turn files into samples: the caller's function, or what the model says (`own_settings`)."""
     if opened.prepare:
-        return function_settings(opened.prepare, opened.input_shape)
+        return function_settings(opened.prepare, opened.input_shape) | _table(opened)
     return own_settings(opened)
 
 
 def own_settings(opened: Source) -> dict:
-    """What the model says of its preprocessing, checked, with the order of axes that the network reads.
+    """What the model says of its preprocessing (`said_settings`), and its table of token ids.
 
     This is the one place where settings meet the network: whatever turns data into samples takes them from here.
     """
+    return said_settings(opened) | _table(opened)
+
+
+def said_settings(opened: Source) -> dict:
+    """What the model says of its preprocessing, checked, with the order of axes that the network reads."""
     settings = check_preprocessing(opened.preprocessing or {"kind": "array"})
+    if opened.table is not None and settings["kind"] != "array":
+        raise StepforwardError(
+            f"{opened.name} reads token ids, and says that it reads samples of kind {settings['kind']!r}",
+            'correct its metadata property stepforward.preprocessing: {"kind": "array"}',
+        )
     return laid_out(settings, opened.input_shape, opened.channels_last)
+
+
+def _table(opened: Source) -> dict:
+    return {} if opened.table is None else {TABLE: opened.table}
 
 
 def given(

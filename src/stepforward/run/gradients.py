@@ -95,7 +95,7 @@ class GradientLearner:
 
     def adapted(self) -> tuple[Source, None]:
         """The float model with the present weights."""
-        return replace(self.opened, model=self.engine.model()), None
+        return replace(self.opened, model=self.opened.reading_samples(self.engine.model())), None
 
 
 def _left_out(opened: Source) -> list[str]:

@@ -14,7 +14,7 @@ from stepforward.data.function import Prepare
 from stepforward.data.load import Purpose, check_amount, load
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
-from stepforward.run.complete import complete, settings_of
+from stepforward.run.complete import complete, said_settings, settings_of
 from stepforward.run.given import Classes, Image
 from stepforward.settings import Settings
 from stepforward.sources.source import Source
@@ -74,8 +74,9 @@ def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the dat
             Path(data).suffix.lower() != ".npz"
         ):  # the names of folders say nothing about the order of the outputs
             names = names or _numbers(opened.outputs)
-        reads = opened.prepare or settings
-        return _all_classes(load(data, reads, names, purpose, shape), opened, str(data))
+        reads = opened.prepare or said_settings(opened)
+        loaded = load(data, reads, names, purpose, shape, opened.table)
+        return _all_classes(loaded, opened, str(data))
     if opened.prepare:
         raise StepforwardError(
             f"{where} are arrays, and a preprocessing function reads files",

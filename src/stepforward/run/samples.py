@@ -61,7 +61,7 @@ def _from_file(opened: Source, file: Path) -> tuple[NDArray[np.float32], list[st
 
 def _from_array(opened: Source, x: NDArray) -> NDArray[np.float32]:
     settings = own_settings(opened)
-    one = opened.input_shape if x.dtype.kind == "f" else ()
+    one = opened.given_shape if x.dtype.kind == "f" or opened.table is not None else ()
     if x.shape == one or (x.ndim == 3 and x.dtype == np.uint8):
         x = x[None]
     return check_samples("the samples", x, settings, opened.input_shape)

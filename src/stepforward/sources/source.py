@@ -63,6 +63,17 @@ class Source(ABC):
         """Shape of one sample, (C, H, W), or whatever else it reads."""
 
     @property
+    def table(self) -> np.ndarray | None:
+        """What each token id stands for, float32 (ids, D), where samples are given as (tokens,) ids and read as
+        (tokens, D); None where they are given as they are read."""
+        return None
+
+    @property
+    def given_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as it is given."""
+        return self.input_shape if self.table is None else self.input_shape[:1]
+
+    @property
     @abstractmethod
     def channels_last(self) -> bool:
         """Whether the channels of a sample come last, (H, W, C)."""
@@ -113,6 +124,10 @@ class Source(ABC):
     @abstractmethod
     def float_model(self) -> ir.Model:
         """The canonical float graph: of integer weights their real values, with no rounding of activations."""
+
+    def reading_samples(self, model: ir.Model) -> ir.Model:
+        """What `float_model` gave, or the same with other weights, as a model that reads samples as they are given."""
+        return model
 
     def quantized(
         self, settings: QuantizationSettings, x: np.ndarray, names: Sequence[str] | None = None

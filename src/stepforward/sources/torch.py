@@ -20,15 +20,16 @@ def from_torch(module, example_input) -> ir.Model:
     """Export a module in evaluation mode; parameters keep their state_dict names. The module is not changed.
 
     Args:
-        module: a torch.nn.Module from one float tensor (N, C, H, W) to logits (N, classes), or to several tensors, as a
-            tuple or by name: outputs of the model have these names.
-        example_input: an array or tensor of that input shape; only its shape matters.
+        module: a torch.nn.Module from one float tensor (N, C, H, W), or from token ids (N, tokens), to logits (N,
+            classes), or to several tensors, as a tuple or by name: outputs of the model have these names.
+        example_input: an array or tensor of that input shape, whole numbers for ids; only its shape matters.
 
     Raises:
         StepforwardError: torch is not installed, or the module cannot be exported.
     """
     torch = _import_torch()
-    example = torch.as_tensor(np.asarray(example_input), dtype=torch.float32)
+    example = np.asarray(example_input)
+    example = torch.as_tensor(example, dtype=torch.int64 if example.dtype.kind in "iu" else torch.float32)
     # An example of one sample would make the exporter treat a batch of one as a fact of the network.
     # Where channels lie last in memory, the exporter writes pools with strides of memory.
     example = torch.cat([example[:1]] * 2).contiguous()

@@ -108,7 +108,7 @@ def adapt(
         result, made, program = run_adaptation(prepared, settings, folder, resume, overwrite, on_progress)
         said = given(prepared.opened, classes, image, preprocess)
         if input_shape is not None:
-            said["input_shape"] = ",".join(map(str, prepared.opened.input_shape))
+            said["input_shape"] = ",".join(map(str, prepared.opened.given_shape))
         said |= in_words(output, fixed_inputs)
         earlier = earlier_figures(folder, result.weights_sha256) if resume and folder else {}
         result = replace(result, **said, **earlier, command=command or None)

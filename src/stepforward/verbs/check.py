@@ -22,6 +22,7 @@ from stepforward.settings import Settings
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.onnx.input_shape import parse_input_shape
 from stepforward.sources.onnx.support import unsupported
+from stepforward.sources.onnx.tokens import take_off
 from stepforward.sources.open import in_words, kept_source, load_graph, source_of
 from stepforward.sources.source import Source
 
@@ -68,10 +69,13 @@ def check(
         "preprocessing": get_preprocessing(graph) or None,
         **in_words(output, fixed_inputs),
     }
-    problems = [{"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(graph)]
-    if problems:
-        return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
     try:
+        body, _ = take_off(graph, name)
+        problems = [
+            {"what": f"{entry} is not supported", "remedy": entry.remedy} for entry in unsupported(body)
+        ]
+        if problems:
+            return {"supported": False, "problems": problems, **found, "notes": get_notes(graph)}
         source = source_of(graph, name, others)
         program = _program(source)
     except StepforwardError as error:

@@ -18,6 +18,7 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.plan.quanta import quanta
 from stepforward.program import fileformat
 from stepforward.program.arena import arena_floor, plan_arena
+from stepforward.program.checks import table_of
 from stepforward.program.model import Op, Program
 from stepforward.run.follow import matching_plan
 from stepforward.settings import Settings
@@ -72,6 +73,7 @@ def inspect(
         "class_names": program.metadata.get("class_names"),
         "preprocessing": program.metadata.get("preprocessing"),
         "input_shape": [stored[axis] for axis in sample_axes(program)[0]],
+        "table": _table(program),
         "ops": ops,
         "macs": sum(op["macs"] for op in ops),
         "parameters": sum(tensor.elements for tensor in program.parameters),
@@ -90,6 +92,12 @@ def inspect(
         "quanta": {name: list(pair) for name, pair in quanta(program, plan).items()},
         "notes": notes,
     }
+
+
+def _table(program: Program) -> dict | None:
+    """What token ids are looked up in; None where samples are given as they are read."""
+    table = table_of(program)
+    return None if table is None else {"name": table.name, "ids": table.shape[0], "bytes": table.bytes}
 
 
 def _that_fit(program: Program, trainable: Sequence[int], settings: Settings) -> tuple[Settings, list[str]]:

@@ -22,6 +22,7 @@ from stepforward.run.complete import complete
 from stepforward.run.fidelity import Fidelity, fidelity, fidelity_notes
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+from stepforward.run.samples import read_samples
 from stepforward.sources.onnx.file import check_name
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
@@ -145,7 +146,8 @@ def quantize_measured(
     settings = QuantizationSettings.parse(bits, method=calibration, symmetric=symmetric, wide=names(wide))
     source = complete(source, data, classes, image, preprocess)
     dataset = None if isinstance(data, np.ndarray) else load_data(source, data, "test")
-    result = _quantized(source, data if dataset is None else dataset.x, dataset, settings)
+    x = read_samples(source, [], data)[0] if dataset is None else dataset.x
+    result = _quantized(source, x, dataset, settings)
     _write(result, out, program_out)
     return result
 

@@ -24,6 +24,7 @@ from stepforward.quantization.sensitivity import Tensor, alone, tensors
 from stepforward.run.complete import complete
 from stepforward.run.given import Classes, Image
 from stepforward.run.prepare import load_data
+from stepforward.run.samples import read_samples
 from stepforward.scores import score_float
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.open import open_source
@@ -138,7 +139,7 @@ def sensitivity(
     source.float_model()  # a file without one is refused before the data are read
     source = complete(source, data, classes, image, preprocess)
     dataset = None if isinstance(data, np.ndarray) else load_data(source, data, "test")
-    x = data if dataset is None else dataset.x
+    x = read_samples(source, [], data)[0] if dataset is None else dataset.x
     settings = QuantizationSettings.parse(bits, method=calibration, wide=names(wide))
     made = source.quantized(settings, x) if source.is_float else source
     chosen = np.linspace(0, len(x) - 1, min(len(x), samples)).astype(int)
@@ -222,7 +223,7 @@ def _formats(
     """The float graph, the formats of its activations, and the integers of its parameters where they are not exact."""
     if source.is_float:
         graph = copy_model(source.float_model()).graph
-        chosen = choose(graph, x, settings)
+        chosen = choose(graph, x, settings, table=source.table)
         return graph, chosen.activations, chosen.parameters
     graph, network = made.float_model().graph, made.network()
     formats = {

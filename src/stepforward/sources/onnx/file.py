@@ -13,6 +13,7 @@ from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs, liste
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
 from stepforward.sources.onnx.opset import modernize, opset_of
+from stepforward.sources.onnx.tokens import check_ids
 from stepforward.sources.other_files import refuse_other_files, unreadable
 
 QUANTIZED_OPERATORS = frozenset(
@@ -141,15 +142,11 @@ def check_interface(model: ir.Model, source: str) -> None:
             f"{source} has {len(inputs)} inputs: {listed(inputs)}; stepforward adapts networks with one",
             _STREAMS if len(inputs) > 1 and len(graph.outputs) > 1 else _OTHERS,
         )
+    check_ids(graph, source)
     _check_input(inputs[0], source)
 
 
 def _check_input(value, source):
-    if value.dtype is not None and not value.dtype.is_floating_point():
-        raise StepforwardError(
-            f"input {value.name!r} of {source} is {value.dtype.name}, not FLOAT",
-            "export the model with a float32 input; preprocessing that turns bytes into floats belongs to the data",
-        )
     shape = value.shape
     if shape is None or not 2 <= len(shape) <= 4:
         raise StepforwardError(

@@ -50,6 +50,18 @@ class OtherOutputs:
     asked: str
     note: str
 
+    def refuse_reading(self, ids: str, source: str) -> None:
+        """Refuse outputs that are computed from the token ids themselves.
+
+        Raises:
+            StepforwardError: there is one.
+        """
+        if self.rest is not None and any(value.name == ids for value in self.rest.graph.input):
+            raise StepforwardError(
+                f"other outputs of {source} are computed from its token ids {ids!r}",
+                f"leave them out: --output {ONLY}{self.asked}",
+            )
+
 
 def outputs_of(model: ir.Model) -> list[Output]:
     """The outputs of a float or quantized model as the file has them."""

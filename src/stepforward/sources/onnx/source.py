@@ -28,6 +28,7 @@ from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.sources.onnx.fixed_inputs import fixed_inputs, with_fixed_inputs
 from stepforward.sources.onnx.other_outputs import OtherOutputs, canonical_with, joined
+from stepforward.sources.onnx.tokens import Tokens, put_back, table_of, take_off
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.finer import refinable, with_finer_steps
 from stepforward.sources.qdq.read import read_quantized
@@ -134,6 +135,17 @@ class QdqSource(OnnxSource):
         """What the file says of its format."""
         return self.model.metadata_props.get(BITS, "custom")
 
+    @property
+    def table(self) -> np.ndarray | None:
+        """The real values of its integers."""
+        return table_of(self.model)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as the network reads it."""
+        table, shape = self.table, super().input_shape
+        return shape if table is None else (*shape, table.shape[1])
+
     def network(self) -> Network:
         """Its integers and formats."""
         with fits_together(self.name):
@@ -146,6 +158,10 @@ class QdqSource(OnnxSource):
     def float_model(self) -> ir.Model:
         """The canonical float graph with the real values of its integers."""
         return to_float(self.model)
+
+    def reading_samples(self, model: ir.Model) -> ir.Model:
+        """With the lookup of token ids."""
+        return put_back(model, take_off(self.model, self.name)[1])
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """The same model with other integers."""
@@ -178,10 +194,12 @@ class FloatSource(OnnxSource):
     Attributes:
         others: what the further outputs of this graph are for; None where it has none.
         fixed: inputs that hold one number, which are no inputs of this graph.
+        tokens: the lookup of token ids, which is no part of this graph; None where samples are floats.
     """
 
     others: OtherOutputs | None = None
     fixed: tuple[ir.Value, ...] = ()
+    tokens: Tokens | None = None
 
     is_float: ClassVar[bool] = True
     bits: ClassVar[str] = "float32"
@@ -200,8 +218,16 @@ class FloatSource(OnnxSource):
         """
         fixed = fixed_inputs(model)
         with fits_together(name):
+            model, tokens = take_off(model, name)
+            if tokens is not None and others is not None:
+                others.refuse_reading(tokens.ids, name)
             model = canonicalize(model) if others is None else canonical_with(model, others, name)
-        return replace(super().of(model, name), others=others, fixed=fixed)
+        return replace(super().of(model, name), others=others, fixed=fixed, tokens=tokens)
+
+    @property
+    def table(self) -> np.ndarray | None:
+        """As the file has it."""
+        return None if self.tokens is None else self.tokens.table
 
     @property
     def for_callers(self) -> ir.Model:
@@ -209,7 +235,7 @@ class FloatSource(OnnxSource):
         return self._whole(self.model)
 
     def _whole(self, model: ir.Model) -> ir.Model:
-        return with_fixed_inputs(joined(model, self.others), self.fixed)
+        return with_fixed_inputs(joined(put_back(model, self.tokens), self.others), self.fixed)
 
     def save(self, path: str | Path) -> None:
         """Write an ONNX file with all inputs and outputs."""
@@ -235,8 +261,8 @@ class FloatSource(OnnxSource):
     ) -> QdqSource:
         """The same as a QDQ model, with ranges seen on `x`."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        del own["others"], own["fixed"]
-        return QdqSource(**own | {"model": self._whole(quantize(self.model, x, settings, names))})
+        del own["others"], own["fixed"], own["tokens"]
+        return QdqSource(**own | {"model": self._whole(quantize(self.model, x, settings, names, self.table))})
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """Integers have no place in a float model.

@@ -258,9 +258,8 @@ REFUSED = {
         *("MaxRoiPool", "NonMaxSuppression", "NonZero", "RoiAlign", "TopK"),
     ),
     "export the logits themselves, without the choice of a class": ("ArgMax", "ArgMin"),
-    "a look-up by computed numbers (an embedding) is not supported: feed the network floats": (
-        *("Gather", "GatherElements", "GatherND", "OneHot", "ScatterElements", "ScatterND"),
-    ),
+    "a look-up by computed numbers is supported where they are the network's input, token ids, and nothing else "
+    "reads them": (*("Gather", "GatherElements", "GatherND", "OneHot", "ScatterElements", "ScatterND"),),
     "use Relu, Clip or max pooling where the network chooses by value": (
         *("And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not"),
         *("Or", "Where", "Xor"),

@@ -5,17 +5,20 @@ import onnx_ir as ir
 
 from stepforward.graph.metadata import BITS, set_statistics
 from stepforward.graph.nodes import bypass, constant, copy_model, keep_only, logits_of, present, remove_unused
+from stepforward.sources.onnx.tokens import take_off
 from stepforward.sources.qdq.read import read_quantized
 
 
 def to_float(model: ir.Model) -> ir.Model:
     """The canonical float graph of a quantized model: weights are float32(q) * scale, activations are not rounded.
 
+    Of token ids it reads the vectors that they stand for.
+
     Raises:
         StepforwardError: the model is not quantized, or damaged.
     """
     read_quantized(model)  # refuses what does not fit together
-    model = copy_model(model)
+    model, _ = take_off(copy_model(model), "the quantized model")
     graph = model.graph
     keep_only(graph, logits_of(model))
     del graph.inputs[1:]  # fixed ones

@@ -30,6 +30,7 @@ from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
 from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
 from stepforward.sources.onnx.support import CANONICAL
+from stepforward.sources.onnx.tokens import integers_of, take_off
 
 DTYPES = {
     ir.DataType.INT16: "s16",
@@ -48,7 +49,7 @@ def read_quantized(model: ir.Model) -> Network:
     if not is_quantized(model):
         raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
     # Shapes are computed again: those noted in a file could claim anything.
-    model = copy_model(model)
+    model, tokens = take_off(copy_model(model), "the quantized model")
     keep_only(model.graph, logits_of(model))
     fix_batch(model)
     infer_shapes(model)
@@ -63,7 +64,20 @@ def read_quantized(model: ir.Model) -> Network:
     if output is None or reader.input is None:
         raise damaged("its input or output is not quantized")
     name = graph.name or "network"
-    return Network(reader.input, output, tuple(reader.nodes), name, reader.formats, **reader.scaling)
+    return Network(
+        reader.input,
+        output,
+        tuple(reader.nodes),
+        name,
+        reader.formats,
+        **reader.scaling,
+        table=None if tokens is None else _table(tokens, reader.formats[reader.input]),
+    )
+
+
+def _table(tokens, form):
+    q = integers_of(tokens.table, np.float32(form.scale), np.dtype(f"int{form.dtype[1:]}"))
+    return Parameter(tokens.name, q.astype(np.int64), form.dtype, (form.scale,), frozen=True)
 
 
 class _Reader:

@@ -34,6 +34,7 @@ def quantize(
     x: np.ndarray,
     settings: QuantizationSettings | None = None,
     sources: Sequence[str] | None = None,
+    table: np.ndarray | None = None,
 ) -> ir.Model:
     """Choose a fixed-point format for every tensor and write the integers; the argument is not changed.
 
@@ -46,6 +47,7 @@ def quantize(
         x: calibration samples, float32 (N, C, H, W).
         settings: bits and calibration method; default 16w8a, min-max.
         sources: how a note names the samples; default: by number.
+        table: what samples are looked up in, as of `choose`.
 
     Raises:
         StepforwardError: the model is already quantized, or the data does not fit it.
@@ -58,7 +60,7 @@ def quantize(
     settings = settings or QuantizationSettings()
     model = copy_model(model)
     graph = model.graph
-    chosen = choose(graph, x, settings, sources)
+    chosen = choose(graph, x, settings, sources, table)
     values, taken = quantized_values(graph), value_names(graph)
     readings: dict = {}
     for node in list(graph):
