@@ -2,6 +2,7 @@
 back to what it was, by other weights."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -152,6 +153,17 @@ def roots(matrix: Int) -> tuple[Int, Int] | None:
     return shift_right(root, _FINE - 16 - times), shift_right(inverse, _FINE - 20 + times)
 
 
+@lru_cache(maxsize=64)
+def _clean_roots(lag: bytes, shape: tuple[int, ...], window: Window) -> tuple[Int, Int] | None:
+    """Of a reference, which each strength that is tried asks for again: `lag` are s64."""
+    return roots(_ridged(np.frombuffer(lag, np.int64).reshape(shape), window))
+
+
+def _ridged(lag: Int, window: Window) -> Int:
+    matrix = whole(lag, window)
+    return matrix + np.eye(len(matrix), dtype=np.int64) * RIDGE
+
+
 def _product(one: Int, other: Int) -> Int:
     """The upper half decides for both: products of functions of one matrix are symmetric but for rounding."""
     return shift_right(one @ other, _FINE)
@@ -174,8 +186,8 @@ def mixed(
         None where covariances are none, or a bias is no s32.
     """
     places = window.kernel[0] * window.kernel[1]
-    ridge = np.eye(places * len(known.unit), dtype=np.int64) * RIDGE
-    clean, seen = (roots(whole(values, window) + ridge) for values in (known.lags, lag))
+    clean = _clean_roots(known.lags.astype(np.int64).tobytes(), known.lags.shape, window)
+    seen = roots(_ridged(lag, window)) if clean is not None else None
     if clean is None or seen is None:
         return None
     back = shift_right(clean[0] @ seen[1], 20)

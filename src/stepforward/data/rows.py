@@ -24,6 +24,15 @@ class Rows(NamedTuple):
     array: NDArray | None = None
 
 
+def evenly(count: int, most: int) -> NDArray[np.integer]:
+    """Which of so many samples are looked at where at most `most` are: all of them, or some that lie evenly among them.
+
+    >>> evenly(5, 9).tolist(), evenly(5, 3).tolist()
+    ([0, 1, 2, 3, 4], [0, 2, 4])
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+
 def rows_of(array: NDArray) -> Rows:
     """The rows of an array in memory."""
     step = rows_per_block(array.shape, array.dtype)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.matching import ONE, Moments, Reference, Sums, distances
+from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.patches import patches_of, windows
@@ -73,7 +74,7 @@ def references(program: Program, x: NDArray[np.integer], threads: int | None = N
         x: clean samples in its input format; at most `MOST_SAMPLES` of them are looked at.
         threads: of the C core.
     """
-    x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
+    x = x[evenly(len(x), MOST_SAMPLES)]
     seen = logits_of(CoreEngine(program, threads=threads), x).argmax(axis=1)
     found, mixable = sites(program), windows(program)
     depths = np.linspace(0, 1, len(found))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from stepforward.arithmetic import patches
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.matching import ONE, Constants, Patches, Reference
+from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.sites import Site, bias_of, sites, weight_of
@@ -98,7 +99,7 @@ def mix(
 
 
 def _some(x: NDArray[np.integer]) -> NDArray[np.integer]:
-    return x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
+    return x[evenly(len(x), MOST_SAMPLES)]
 
 
 def _lags(

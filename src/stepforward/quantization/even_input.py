@@ -14,6 +14,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from stepforward.data.rows import evenly
 from stepforward.graph.forward import run
 from stepforward.graph.nodes import (
     add_initializer,
@@ -191,7 +192,7 @@ def _one_per_weight(node, weight, values):
 
 def _helps(graph, x, lo, hi, offset, factor, axis):
     """Whether one scale moves the logits, and a scale per channel at most half as much."""
-    x = x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)]
+    x = x[evenly(len(x), _MOST_SAMPLES)]
     broadcast = _along(axis, x.ndim)[1:]
     largest = max(np.abs(lo).max(), np.abs(hi).max())
     one = largest / (255 if (lo >= 0).all() else 127)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
+from stepforward.data.rows import evenly
 from stepforward.graph.forward import run_rounded
 from stepforward.graph.nodes import present
 from stepforward.quantization.fusion import first_value, quantized_values
@@ -34,7 +35,7 @@ def gaining(graph: ir.Graph, x: np.ndarray, points: dict[str, Point]) -> tuple[s
         x: calibration samples, float32.
         points: formats of all activations, with 8 bits where nothing asks for more.
     """
-    x = x[np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)]
+    x = x[evenly(len(x), _MOST_SAMPLES)]
     source = first_value(graph)
     stored = {present(value.name) for value in quantized_values(graph)}
 

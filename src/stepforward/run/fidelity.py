@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.graph.forward import run
@@ -48,7 +49,7 @@ def fidelity(
         x: samples as the network reads them.
         y: their labels, where they are known.
     """
-    chosen = np.linspace(0, len(x) - 1, min(len(x), _MOST_SAMPLES)).astype(int)
+    chosen = evenly(len(x), _MOST_SAMPLES)
     x = x[chosen]
     real, integers = (
         run(opened.float_model().graph, x),

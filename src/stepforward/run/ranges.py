@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.ranges import halvings
+from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
@@ -95,7 +96,7 @@ def found(
     Returns:
         Number of a tensor of the program -> halvings.
     """
-    x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_SAMPLES)).astype(int)]
+    x = x[evenly(len(x), MOST_SAMPLES)]
     wanted = {index for index, tensor in enumerate(program.tensors) if most.get(tensor.name)}
     seen: dict[int, tuple[int, int]] = {}
     for at in range(0, len(x), _TOGETHER):

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from stepforward.data.function import Prepare
+from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
@@ -142,7 +143,7 @@ def sensitivity(
     x = read_samples(source, [], data)[0] if dataset is None else dataset.x
     settings = QuantizationSettings.parse(bits, method=calibration, wide=names(wide))
     made = source.quantized(settings, x) if source.is_float else source
-    chosen = np.linspace(0, len(x) - 1, min(len(x), samples)).astype(int)
+    chosen = evenly(len(x), samples)
     y = None if dataset is None else dataset.y[chosen]
     judged = _Judge(x[chosen].astype(np.float32, copy=False), y)
 
