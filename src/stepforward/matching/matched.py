@@ -26,8 +26,9 @@ from stepforward.arithmetic.matching import (
     times,
 )
 from stepforward.matching.measure import site_sums
-from stepforward.matching.patches import mix
+from stepforward.matching.patches import mix, windows
 from stepforward.matching.sites import Site, bias_of, sites, weight_of
+from stepforward.matching.walk import Walk
 from stepforward.program.model import Program, Tensor
 from stepforward.program.weights import pack_all
 from stepforward.quantization.parameters import bias_scale
@@ -71,23 +72,21 @@ def match(
         strength: how much of every share is corrected, 0 to `WHOLE`.
     """
     found: list[Found] = []
-    so_far = program
-    for site in sites(program):
-        reference = references.get(site.name)
-        if reference is None:
-            continue
-        sums = site_sums(so_far, site, reference.mean, reference.shift, x, threads).total()
-        seen = moments(sums, reference, site.positions)
+    so_far, mixable = program, windows(program)
+    known = [site for site in sites(program) if site.name in references]
+    walk = Walk(program, known, x, threads)
+    for site in known:
+        reference = references[site.name]
+        seen = _seen(walk, so_far, site, reference)
         apart = distances(seen, reference.unit)
         part = share(apart, reference.distances) * strength >> 8
         start, own = Constants.of(bias_of(program, site)), reference
-        mixing = mix(so_far, site, reference, x, part, threads)
+        window = mixable.get(site.name)
+        mixing = window and mix(*walk.to(so_far, site), window, reference, part, threads)
         if mixing is not None:
             start = fitting(program, site, mixing)
             own = in_steps_of(reference, start.ratio)
-            shown = matched(so_far, {site.name: start})
-            sums = site_sums(shown, site, own.mean, own.shift, x, threads).total()
-            seen = moments(sums, own, site.positions)
+            seen = _seen(walk, matched(so_far, {site.name: start}), site, own)
         taken = partly(seen, own.unit, part)
         made = fitting(program, site, after(start, constants(taken, own, start.bias)))
         found.append(Found(site, reference, start, made, taken, part, apart))
@@ -104,19 +103,23 @@ def remaining(
     """
     begin = end = 0
     so_far = program
+    known = [one.site for one in found]
+    without, with_matching = Walk(program, known, x, threads), Walk(program, known, x, threads)
     for one in found:
-        site, reference = one.site, one.reference
-        for with_matching in (False, True):
-            given = matched(so_far, {site.name: one.start}) if with_matching else program
-            own = in_steps_of(reference, one.start.ratio) if with_matching else reference
-            sums = site_sums(given, site, own.mean, own.shift, x, threads).total()
-            seen = moments(sums, own, site.positions, prior=0)
-            if with_matching:
-                end += times(_seen_from(seen, one.moments, own), reference.distances)
-            else:
-                begin += times(distances(seen, reference.unit), reference.distances)
+        site, reference, own = one.site, one.reference, in_steps_of(one.reference, one.start.ratio)
+        seen = _seen(without, program, site, reference, prior=0)
+        begin += times(distances(seen, reference.unit), reference.distances)
+        seen = _seen(with_matching, matched(so_far, {site.name: one.start}), site, own, prior=0)
+        end += times(_seen_from(seen, one.moments, own), reference.distances)
         so_far = matched(so_far, {site.name: one.constants})
     return begin, end
+
+
+def _seen(walk: Walk, program: Program, site: Site, reference: Reference, **prior: int) -> Moments:
+    """Moments of a site of a program, in the steps of a reference."""
+    rest, place, x = walk.to(program, site)
+    sums = site_sums(rest, place, reference.mean, reference.shift, x, walk.threads).total()
+    return moments(sums, reference, site.positions, **prior)
 
 
 def _seen_from(seen: Moments, taken: Moments, reference: Reference) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.patches import patches_of, windows
 from stepforward.matching.sites import Site, bias_of, opened, sites
+from stepforward.matching.walk import Walk
 from stepforward.program.model import Program
 
 MOST_SAMPLES = 512
@@ -59,10 +60,9 @@ def site_sums(
     block = max(1, _BLOCK // (site.positions * site.channels))
     first, second = [], []
     for at in range(0, len(x), block):
-        found = logits_of(engine, x[at : at + block]).astype(np.int64)
-        found = found.reshape(len(found), site.positions, site.channels)
-        first.append(found.sum(axis=1))
-        second.append((found * found).sum(axis=1))
+        found = logits_of(engine, x[at : at + block]).reshape(-1, site.positions, site.channels)
+        first.append(found.sum(axis=1, dtype=np.int64))
+        second.append((found * found).sum(axis=1, dtype=np.int64))  # squares of 16 bits are below 2^31
     return Sampled(np.concatenate(first), np.concatenate(second))
 
 
@@ -77,16 +77,14 @@ def references(program: Program, x: NDArray[np.integer], threads: int | None = N
     x = x[evenly(len(x), MOST_SAMPLES)]
     seen = logits_of(CoreEngine(program, threads=threads), x).argmax(axis=1)
     found, mixable = sites(program), windows(program)
-    depths = np.linspace(0, 1, len(found))
-    known = {
-        site.name: _reference(
-            program, site, x, seen, float(_EARLIEST + (_LATEST - _EARLIEST) * depth**2), threads
-        )
-        for site, depth in zip(found, depths, strict=True)
-    }
-    for site in found:
+    known, walk = {}, Walk(program, found, x, threads)
+    for site, depth in zip(found, np.linspace(0, 1, len(found)), strict=True):
+        rest, place, there = walk.to(program, site)
+        part = float(_EARLIEST + (_LATEST - _EARLIEST) * depth**2)
+        own = _reference(rest, place, there, seen, part, threads)
         if site.name in mixable:
-            known[site.name] = known[site.name]._replace(patches=patches_of(program, site, x, threads))
+            own = own._replace(patches=patches_of(rest, place, there, mixable[site.name], threads))
+        known[site.name] = own
     return known
 
 

@@ -54,9 +54,10 @@ def lags_shape(program: Program, site: Site, window: patches.Window) -> tuple[in
     return kh, 2 * kw - 1, shape[-1], shape[-1]
 
 
-def patches_of(program: Program, site: Site, x: NDArray[np.integer], threads: int | None) -> Patches:
+def patches_of(
+    program: Program, site: Site, x: NDArray[np.integer], window: patches.Window, threads: int | None
+) -> Patches:
     """How the inputs of a site vary on clean samples."""
-    window = windows(program)[site.name]
     x = _some(x)
     mean = np.rint(
         np.mean([part.mean(axis=(0, 1, 2)) for part in _inputs(program, site, x, threads)], axis=0)
@@ -67,22 +68,28 @@ def patches_of(program: Program, site: Site, x: NDArray[np.integer], threads: in
 
 
 def mix(
-    program: Program, site: Site, reference: Reference, x: NDArray[np.integer], part: int, threads: int | None
+    program: Program,
+    site: Site,
+    x: NDArray[np.integer],
+    window: patches.Window,
+    reference: Reference,
+    part: int,
+    threads: int | None,
 ) -> Constants | None:
     """The constants and weights with which a site sees samples as the base's see clean ones; None: it is left alone.
 
     Args:
         program: where the site stands, the ones before it matched.
         site: of the program.
-        reference: of the site.
         x: samples in the program's input format.
+        window: of the site, as `windows` says.
+        reference: of the site.
         part: of 256 that the site's channels are corrected by; patches are corrected from half on.
         threads: of the C core. Changes nothing.
     """
     known, part = reference.patches, max(2 * part - 256, 0)
     if known is None or not part:
         return None
-    window = windows(program)[site.name]
     sums = _lags(program, site, _some(x), known.mean, window, threads)
     mean, lag = patches.found(sums, known, window, part)
     largest = _LARGEST[program.tensors[program.ops[site.place].weight].dtype]

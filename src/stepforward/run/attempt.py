@@ -11,6 +11,7 @@ from stepforward.arithmetic.matching import WHOLE, Constants, Reference
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.matched import Found, remaining
+from stepforward.matching.walk import starts
 from stepforward.program.model import Program
 from stepforward.run.strengths import Candidate, by_information, candidates
 from stepforward.scores import Score, class_weights, score
@@ -112,7 +113,7 @@ def attempt(
     before, after = remaining(program, chosen.found, held_x, threads)
     kept = _gate(chosen.made, before, after, weighed, information)
     changed, made = (chosen.program, chosen.made) if kept == MATCHED else (program, {})
-    passes = _passes(program, chosen.found, len(tried) * len(x), len(held_x))
+    passes = _passes(program, chosen.found, len(tried), len(x), len(held_x))
     if information is not None:
         passes += (1 + len(tried)) * (len(x) + len(held_x))
     return Attempt(
@@ -156,15 +157,23 @@ def _gate(
     return MATCHED if after < before else "base: matching brought held-out samples no nearer"
 
 
-def _passes(program: Program, found: Sequence[Found], train: int, held: int) -> int:
-    """Whole passes: a site is reached through the operators before it, in products; one that is mixed twice."""
+def _passes(program: Program, found: Sequence[Found], tries: int, train: int, held: int) -> int:
+    """Whole passes, in products: samples go on from site to site; through one that is mixed twice."""
     work = [
         op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
         for op in program.ops
     ]
-    reached = sum(sum(work[: one.site.place + 1]) for one in found)
-    again = sum(sum(work[: one.site.place + 1]) for one in found if one.start.weights is not None)
-    return round((train * (reached + again) + 2 * held * reached) / max(sum(work), 1))
+
+    def reached(samples: int, again: bool) -> int:
+        """By so many samples, those of mixed sites again or not."""
+        begun = starts(program, [one.site for one in found], samples)
+        own = [
+            sum(work[start : one.site.place + 1]) * (2 if again and one.start.weights is not None else 1)
+            for start, one in zip(begun, found, strict=True)
+        ]
+        return samples * (sum(own) + sum(work[: max(begun, default=0)]))
+
+    return round((tries * reached(train, again=True) + 2 * reached(held, again=False)) / max(sum(work), 1))
 
 
 def _change(one: Found) -> SiteChange:

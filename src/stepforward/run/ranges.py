@@ -23,7 +23,8 @@ MOST_SAMPLES = 512
 
 FINER = "finer steps"
 
-_TOGETHER = 64
+_TOGETHER = 1 << 22
+"""Numbers of the largest activation, of the samples that are looked at together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,11 @@ def found(
     x = x[evenly(len(x), MOST_SAMPLES)]
     wanted = {index for index, tensor in enumerate(program.tensors) if most.get(tensor.name)}
     seen: dict[int, tuple[int, int]] = {}
-    for at in range(0, len(x), _TOGETHER):
-        for index, (low, high) in _extremes(program, x[at : at + _TOGETHER], wanted, threads).items():
+    together = max(
+        1, _TOGETHER // max(tensor.elements for tensor in program.tensors[program.parameter_count :])
+    )
+    for at in range(0, len(x), together):
+        for index, (low, high) in _extremes(program, x[at : at + together], wanted, threads).items():
             before = seen.get(index, (low, high))
             seen[index] = min(low, before[0]), max(high, before[1])
     times = {}

@@ -1,0 +1,76 @@
+"""Samples on their way through a program, from site to site: what lies before a site is not computed again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
+from stepforward.matching.sites import Site
+from stepforward.program.cut import after, before, joint
+from stepforward.program.model import Program
+
+MOST_BYTES = 1 << 27
+"""Of the activations of all samples that are kept between two sites."""
+
+_BLOCK_BYTES = 1 << 24
+
+
+class Walk:
+    """Samples where they last were one activation.
+
+    Args:
+        program: any of those that `to` will be given: they differ in constants and weights alone.
+        found: its sites that will be asked for, in order.
+        x: samples in the program's input format.
+        threads: of the C core. Changes nothing.
+    """
+
+    def __init__(
+        self, program: Program, found: Sequence[Site], x: NDArray[np.integer], threads: int | None = None
+    ):
+        self.x, self.threads = x, threads
+        self._at = 0
+        self._starts = {
+            site.name: start for site, start in zip(found, starts(program, found, len(x)), strict=True)
+        }
+
+    def to(self, program: Program, site: Site) -> tuple[Program, Site, NDArray[np.integer]]:
+        """The rest of a program from where samples go on to a site, the site in it, and the samples there.
+
+        Args:
+            program: every operator before the site as it will stay.
+            site: of the program; not one before the last that was asked for.
+        """
+        start = self._starts[site.name]
+        if start > self._at:
+            rest = after(program, self._at) if self._at else program
+            self.x, self._at = _sent(before(rest, start - self._at), self.x, self.threads), start
+        rest = after(program, start) if start else program
+        return rest, site._replace(place=site.place - start), self.x
+
+
+def starts(program: Program, found: Sequence[Site], samples: int) -> list[int]:
+    """The number of the operator from which samples go on to each site: after the last place before it where one
+    activation joins what lies before with what follows, and takes no more than `MOST_BYTES`."""
+    places, at, position = [], 0, 1
+    for site in found:
+        while position <= site.place:
+            index = joint(program, position)
+            if index is not None and samples * program.tensors[index].elements <= MOST_BYTES:
+                at = position
+            position += 1
+        places.append(at)
+    return places
+
+
+def _sent(program: Program, x: NDArray[np.integer], threads: int | None) -> NDArray[np.int8]:
+    engine = CoreEngine(program, threads=threads)
+    tensor = program.tensors[program.output]
+    found = np.empty((len(x), *tensor.shape), dtype=np.int8)
+    block = max(1, _BLOCK_BYTES // (4 * tensor.elements))
+    for at in range(0, len(x), block):
+        part = logits_of(engine, x[at : at + block])
+        found[at : at + block] = part.reshape(-1, *tensor.shape)
+    return found
