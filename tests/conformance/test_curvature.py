@@ -14,6 +14,7 @@ from stepforward.engines.protocol import Batch
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.errors import StepforwardError
 from stepforward.plan.make import plan_training
+from stepforward.plan.tail import most_rows_of
 
 
 def plan_of(program, chosen=range(8), **changes):
@@ -85,6 +86,23 @@ def test_samples_that_nothing_changes_have_no_votes():
 def test_what_curved_votes_do_not_go_with_is_refused(changes, said):
     with pytest.raises(StepforwardError, match=said):
         plan_of(small.small_program("s8"), **changes)
+
+
+def test_an_exact_tail_has_room_for_all_passes_of_a_step():
+    program = small.small_program()
+    plan = plan_of(program, directions=32, batch=32, tail="exact")
+    assert plan.tail is not None and most_rows_of(program, plan.tail) >= 33 * 32
+    batch = Batch.of(*small.samples(program, 32))
+    found = [engine(program, plan).curved(0, batch) for engine in (CoreEngine, ReferenceEngine)]
+    assert found[0] == found[1]
+
+
+def test_where_exact_gradients_move_everything_there_is_nothing_to_vote_on():
+    program = small.small_program()
+    head = program.ops[-1].parameters
+    assert plan_of(program, head, tail="auto").tail is None
+    with pytest.raises(StepforwardError, match="nothing votes"):
+        plan_of(program, head, tail="exact")
 
 
 def test_other_plans_have_no_curved_votes():

@@ -52,6 +52,11 @@ def plan_training(program: Program, trainable: Sequence[int], settings: Settings
         _check_low_bits(program, chosen, settings)
     bits, tail = _momentum_bits(settings), plan_tail(program, chosen, settings)
     exact = chosen[len(chosen) - tail.tensors :] if tail else []
+    if settings.votes == "curved" and len(exact) == len(chosen):
+        raise StepforwardError(
+            f"votes = 'curved', but --train {settings.train} moves by exact gradients alone and nothing votes",
+            "leave --votes out, or use --tail votes",
+        )
     masks = plan_masks(program, [index for index in chosen if index not in exact], settings)
     entries, element = [], 0
     for index in chosen:

@@ -171,9 +171,12 @@ def _before_trainable(
 
 
 def _rows(settings: Settings, voted: bool) -> int:
-    """Samples that one step adds up: each side of every direction runs its own, and one pass where nothing votes."""
+    """Samples that one step adds up: each side of every direction runs its own, and one pass where nothing votes.
+    Curved votes run all of them as they are and along each direction."""
     if not voted:
         return settings.batch
+    if settings.votes == "curved":
+        return (1 + settings.directions) * settings.batch
     each = (
         max(settings.batch, settings.directions)
         if settings.share_batch
