@@ -633,7 +633,12 @@ class Settings:
     @property
     def watching_temperature(self) -> float:
         """Of the one that says what a run begins with, and whether it diverges."""
-        return 1.0 if self.judge == "plain" else self.temperature
+        return 1.0 if self.judge == "plain" else self.training_temperature
+
+    @property
+    def training_temperature(self) -> float:
+        """Of the loss that trains: gradients are those of the cross-entropy itself."""
+        return 1.0 if METHODS[self.method].needs == GRADIENTS else self.temperature
 
     @property
     def automatic(self) -> tuple[str, ...]:

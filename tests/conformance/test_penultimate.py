@@ -32,6 +32,7 @@ NETWORKS = {
     "averaged": lambda dtype: small.wide_program(
         dtype, rows=17
     ),  # padded, 3x3, one row of weights beyond a panel
+    "pointwise": small.pointwise_program,  # two tiles of channels and of inputs, the second of each not full
     "connected": small.long_rows_program,
     "per channel": lambda dtype: small.long_rows_program(dtype, per_channel=True),
 }
@@ -59,6 +60,18 @@ def test_training_gives_the_same_bits_everywhere(dtype, network, train, share_ba
         where = slice(tensor.offset, tensor.offset + tensor.bytes)
         if dtype == "s16":  # of fewer bits, the moves of a few steps may lie in the fractions alone
             assert weights[where] != given.weights[where], tensor.name
+
+
+@pytest.mark.parametrize("rows, channels", [(5, 7), (16, 16), (20, 33), (64, 64), (130, 50)])
+def test_a_convolution_at_every_place_has_the_same_sums_whatever_its_channels(rows, channels):
+    program, plan = planned(small.pointwise_program(rows=rows, channels=channels))
+    x, y = small.samples(program, 3)
+    moved = set()
+    for engine in (CoreEngine(program, plan, threads=1), ReferenceEngine(program, plan)):
+        engine.losses(0, Batch.of(x, y), [PLAIN], gather=True)
+        engine.update(0, [0, 0])
+        moved.add(engine.snapshot().weights)
+    assert len(moved) == 1 and moved != {program.weights}
 
 
 def test_a_step_does_not_depend_on_the_size_of_what_follows():

@@ -152,6 +152,28 @@ def wide_program(dtype: str = "s8", rows: int = 16, channels: int = 16, seed: in
     return lower(Network("x", "y", tuple(nodes), "wide", formats, metadata={"bits": "8w8a"}))
 
 
+def pointwise_program(dtype: str = "s16", rows: int = 70, channels: int = 75, seed: int = 0) -> Program:
+    """A 1x1 convolution between more channels than a tile has, at one position more than 16 bits hold the sums of, and
+    a layer on its averages."""
+    rng = np.random.default_rng(seed)
+    formats = {
+        "x": Format(0.02, -3, "s8", (2, 17, 15)),
+        "a": Format(0.03, -128, "s8", (channels, 17, 15)),
+        "b": Format(0.1, -128, "s8", (rows, 17, 15)),
+        "p": Format(0.02, -128, "s8", (rows, 1, 1)),
+        "f": Format(0.02, -128, "s8", (rows,)),
+        "y": Format(0.001, 0, "s16", (CLASSES,)),
+    }
+    nodes = []
+    layer = _layers(rng, nodes, formats, dtype)
+    layer("Conv", "widen", "x", "a", (channels, 2, 1, 1), (0.0, None), **_window(1, group=1))
+    layer("Conv", "pointwise", "a", "b", (rows, channels, 1, 1), (0.0, None), **_window(1, group=1))
+    nodes.append(Node("GlobalAveragePool", "average", ("b",), "p", {}))
+    nodes.append(Node("Flatten", "flatten", ("p",), "f", {"axis": 1}))
+    layer("Gemm", "head", "f", "y", (CLASSES, rows))
+    return lower(Network("x", "y", tuple(nodes), "pointwise", formats, metadata={"bits": "16w8a"}))
+
+
 def long_rows_program(dtype: str = "s16", per_channel: bool = False, seed: int = 0) -> Program:
     """Rows of weights that are long next to the activations, of even and of odd length, for every operator that has
     any; the first layers' activations are small, so that no room of the arena is idle while a long row is staged."""

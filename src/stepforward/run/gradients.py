@@ -58,8 +58,7 @@ class GradientLearner:
 
     def judged(self) -> Score:
         """The same on the validation samples, by the loss that chooses among weights."""
-        flat = self.settings.judge == "flat"
-        return self.score("validation", self.settings.judging_temperature if flat else 1.0)
+        return self.score("validation", self.settings.judging_temperature)
 
     def watched(self) -> Score:
         """The same: nothing watches, since a run has one leg."""

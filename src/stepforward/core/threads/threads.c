@@ -436,6 +436,7 @@ static sf_status losses_of(const sf_program* program, const sf_plan* plan, const
     sfi_tail tail = SFI_NO_TAIL;
     if (gathers)
         tail = sfi_tail_of(program, plan, gathered);
+    tail.shared = crew != NULL;
     job j = {0};
     j.pass = pass;
     j.packs = packs;

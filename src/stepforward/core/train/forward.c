@@ -251,9 +251,17 @@ static void gather(const sfi_pass* plain, sfi_tail* tail, const sf_scratch* scra
     if (plain->plan->before_count == 0)
         return;
     const sfi_left left = {(const int8_t*)data_of(program, scratch, x, n, sfi_input_index(program, before, 0)),
-                           (const int8_t*)data_of(program, scratch, x, n, sfi_output_index(program, before)), logits,
-                           labels, n};
-    sfi_before_add(program, plain->plan, plain->weights, &tail->before, &left);
+                           (const int8_t*)data_of(program, scratch, x, n, sfi_output_index(program, before)),
+                           logits,
+                           labels,
+                           n,
+#if __STDC_HOSTED__
+                           plain->kernels->open_tile
+#else
+                           NULL
+#endif
+    };
+    sfi_before_add(program, plain->plan, plain->weights, &tail->before, &left, tail->shared);
 }
 
 void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const int8_t* x, const int32_t* labels,

@@ -164,56 +164,116 @@ static void add_tap(const layer* l, const int8_t* x, const int8_t* y, int32_t er
         add_scaled(products, sums, open * l->zero, error, count);
 }
 
-static int32_t open_positions(const layer* l, const int8_t* y)
+SFI_CLONES
+static void count_open(int32_t* counts, const int8_t* y, int32_t lo, int32_t hi, uint32_t count)
 {
-    int32_t count = 0;
-    for (uint32_t p = 0; p < l->rows * l->columns; p++)
-        count += y[(size_t)p * l->channels] > l->lo && y[(size_t)p * l->channels] < l->hi;
-    return count;
+    for (uint32_t i = 0; i < count; i++)
+        counts[i] += (y[i] > lo) & (y[i] < hi);
 }
 
-/* One channel with `rows` samples. passed: its errors, those of a sample `inputs` after those of the one before. */
-static void add_channel(const layer* l, const sfi_before* before, const sfi_left* left, uint32_t first, uint32_t rows,
-                        uint32_t channel, const int32_t* passed)
+/* The biases with one sample: its errors, at every position where the output may move. */
+static void add_biases(const layer* l, int32_t* bias, const int8_t* y, const int32_t* passed, int shared)
+{
+    int32_t counts[COLUMNS];
+    for (uint32_t at = 0, count; at < l->channels; at += count) {
+        count = sfi_min_u32(COLUMNS, l->channels - at);
+        sfi_fill(counts, 0, count * sizeof *counts);
+        for (uint32_t p = 0; p < l->rows * l->columns; p++)
+            count_open(counts, y + (size_t)p * l->channels + at, l->lo, l->hi, count);
+        for (uint32_t i = 0; i < count; i++)
+            counts[i] *= passed[at + i];
+        sfi_add_all(bias + at, counts, count, shared);
+    }
+}
+
+/* One channel with `rows` samples. passed: its errors, those of a sample `channels` after those of the one before. */
+static void add_channel(const layer* l, int32_t* weight, const int8_t* x, const int8_t* y, uint32_t rows,
+                        const int32_t* passed, int shared)
 {
     const size_t in = (size_t)l->height * l->width * l->inputs, out = (size_t)l->rows * l->columns * l->channels;
     const uint32_t taps = (uint32_t)(l->window.kernel_h * l->window.kernel_w);
-    const int8_t *x = left->x + first * in, *y = left->y + first * out + channel;
-    int32_t part[COLUMNS], sum = 0;
-    for (uint32_t r = 0; before->bias != NULL && r < rows; r++)
-        sum += passed[(size_t)r * l->channels] * open_positions(l, y + r * out);
-    if (sum != 0)
-        sfi_add_to(before->bias + channel, sum);
+    const int at_once =
+        in == l->inputs && out == l->channels && taps == 1 && (l->window.pad_top | l->window.pad_left) == 0;
+    int32_t part[COLUMNS];
     for (uint32_t tap = 0; tap < taps; tap++) {
         const uint32_t ky = tap / (uint32_t)l->window.kernel_w, kx = tap % (uint32_t)l->window.kernel_w;
-        int32_t* sums = before->weight + ((size_t)channel * taps + tap) * l->inputs;
         for (uint32_t at = 0, count; at < l->inputs; at += count) {
             count = sfi_min_u32(COLUMNS, l->inputs - at);
             sfi_fill(part, 0, count * sizeof *part);
-            for (uint32_t r = 0; r < rows; r++)
-                if (passed[(size_t)r * l->channels] != 0)
-                    add_tap(l, x + r * in, y + r * out, passed[(size_t)r * l->channels], ky, kx, at, count, part);
-            for (uint32_t i = 0; i < count; i++)
-                sfi_add_to(sums + at + i, part[i]);
+            for (uint32_t r = 0; r < rows; r++) {
+                const int32_t error = passed[(size_t)r * l->channels];
+                if (error == 0)
+                    continue;
+                if (!at_once)
+                    add_tap(l, x + r * in, y + r * out, error, ky, kx, at, count, part);
+                else if (y[r * out] > l->lo && y[r * out] < l->hi)
+                    sfi_add_products(part, x + r * in + at, l->zero, error, count);
+            }
+            sfi_add_all(weight + (size_t)tap * l->inputs + at, part, count, shared);
         }
     }
 }
 
+#if __STDC_HOSTED__
+static int is_pointwise(const layer* l)
+{
+    const sfi_window* w = &l->window;
+    return w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 && l->rows == l->height &&
+           l->columns == l->width && l->rows * l->columns > 1;
+}
+
+/* All channels with `rows` samples, where every position reads the inputs of its own place. */
+static void add_tiles(const layer* l, int32_t* weight, const int8_t* x, const int8_t* y, uint32_t rows,
+                      const int32_t* passed, sfi_open_kernel add, int shared)
+{
+    const uint32_t positions = l->rows * l->columns;
+    int32_t products[SFI_OPEN_SIDE * SFI_OPEN_SIDE];
+    sfi_open_tile tile = {x, y, l->inputs, l->channels, positions, 0, 0, l->zero, (int8_t)l->lo, (int8_t)l->hi, passed};
+    for (uint32_t c = 0; c < l->channels; c += SFI_OPEN_SIDE)
+        for (uint32_t i = 0; i < l->inputs; i += SFI_OPEN_SIDE) {
+            tile.channels = sfi_min_u32(SFI_OPEN_SIDE, l->channels - c);
+            tile.inputs = sfi_min_u32(SFI_OPEN_SIDE, l->inputs - i);
+            sfi_fill(products, 0, sizeof products);
+            for (uint32_t r = 0; r < rows; r++) {
+                tile.x = x + (size_t)r * positions * l->inputs + i;
+                tile.y = y + (size_t)r * positions * l->channels + c;
+                tile.errors = passed + (size_t)r * l->channels + c;
+                add(&tile, products);
+            }
+            for (uint32_t own = 0; own < tile.channels; own++)
+                sfi_add_all(weight + (size_t)(c + own) * l->inputs + i, products + (size_t)own * SFI_OPEN_SIDE,
+                            tile.inputs, shared);
+        }
+}
+#endif
+
 void sfi_before_add(const sf_program* program, const sf_plan* plan, const void* weights, const sfi_before* before,
-                    const sfi_left* left)
+                    const sfi_left* left, int shared)
 {
     const layer l = layer_of(program, program->ops + plan->before_op);
+    const size_t in = (size_t)l.height * l.width * l.inputs, out = (size_t)l.rows * l.columns * l.channels;
+    const uint32_t each = (uint32_t)(l.window.kernel_h * l.window.kernel_w) * l.inputs;
 #if __STDC_HOSTED__
     int32_t passed[ROWS * SFI_MOST_INPUTS];
 #else
     int32_t* passed = before->passed;
 #endif
     for (uint32_t at = 0, rows; at < left->n; at += rows) {
+        const int8_t *x = left->x + at * in, *y = left->y + at * out;
         rows = sfi_min_u32(ROWS, left->n - at);
-        for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t r = 0; r < rows; r++) {
             pass_on(program, plan, weights, left, at + r, passed + (size_t)r * l.channels);
+            if (before->bias != NULL)
+                add_biases(&l, before->bias, y + r * out, passed + (size_t)r * l.channels, shared);
+        }
+#if __STDC_HOSTED__
+        if (left->open_tile != NULL && is_pointwise(&l)) {
+            add_tiles(&l, before->weight, x, y, rows, passed, left->open_tile, shared);
+            continue;
+        }
+#endif
         for (uint32_t c = 0; c < l.channels; c++)
-            add_channel(&l, before, left, at, rows, c, passed + c);
+            add_channel(&l, before->weight + (size_t)c * each, x, y + c, rows, passed + c, shared);
     }
 }
 

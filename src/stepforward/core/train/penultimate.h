@@ -3,6 +3,7 @@
 #define SFI_PENULTIMATE_H
 
 #include "base/machine.h"
+#include "multiply/open_tile.h"
 #include "stepforward.h"
 
 /* Of the last layer, and of the one before it: what buffers and sums of 32 bits hold. */
@@ -24,14 +25,15 @@ typedef struct sfi_left {
     const void* logits;
     const int32_t* labels;
     uint32_t n;
+    sfi_open_kernel open_tile; /* hosts, or NULL */
 } sfi_left;
 
 /* Whether so many samples fit the sums. */
 int sfi_before_admits(const sf_program* program, const sf_plan* plan, uint64_t rows);
 
-/* Add samples. weights: as they are, unperturbed. */
+/* Add samples. weights: as they are, unperturbed. shared: whether other threads add at the same time. */
 void sfi_before_add(const sf_program* program, const sf_plan* plan, const void* weights, const sfi_before* before,
-                    const sfi_left* left);
+                    const sfi_left* left, int shared);
 
 /* Before the update of a step, once: what divides its gradients. */
 void sfi_before_settle(const sf_program* program, const sf_plan* plan, const sfi_before* before);

@@ -102,10 +102,8 @@ static void add_inputs(const sfi_tail* tail, const int8_t* x, const sf_tensor* i
         sfi_fill(squares, 0, count * sizeof *squares);
         for (uint32_t r = 0; r < rows; r++)
             add_moments(sums, squares, x + (size_t)r * inputs + at, in->zero_point, count);
-        for (uint32_t i = 0; i < count; i++) {
-            sfi_add_to(tail->inputs + at + i, sums[i]);
-            sfi_add_to((int32_t*)tail->squares + at + i, (int32_t)squares[i]);
-        }
+        sfi_add_all(tail->inputs + at, sums, count, tail->shared);
+        sfi_add_all((int32_t*)tail->squares + at, (const int32_t*)squares, count, tail->shared);
     }
 #else
     for (uint32_t r = 0; r < rows; r++)
@@ -114,7 +112,8 @@ static void add_inputs(const sfi_tail* tail, const int8_t* x, const sf_tensor* i
 }
 
 /* One class's products with `rows` samples. */
-static void add_class(int32_t* sums, const int8_t* x, const sf_tensor* in, const int32_t* errors, uint32_t rows)
+static void add_class(int32_t* sums, const int8_t* x, const sf_tensor* in, const int32_t* errors, uint32_t rows,
+                      int shared)
 {
     const uint32_t inputs = (uint32_t)in->elements;
 #if __STDC_HOSTED__
@@ -124,10 +123,10 @@ static void add_class(int32_t* sums, const int8_t* x, const sf_tensor* in, const
         sfi_fill(part, 0, count * sizeof *part);
         for (uint32_t r = 0; r < rows; r++)
             sfi_add_products(part, x + (size_t)r * inputs + at, in->zero_point, errors[r], count);
-        for (uint32_t i = 0; i < count; i++)
-            sfi_add_to(sums + at + i, part[i]);
+        sfi_add_all(sums + at, part, count, shared);
     }
 #else
+    (void)shared;
     for (uint32_t r = 0; r < rows; r++)
         sfi_add_products(sums, x + (size_t)r * inputs, in->zero_point, errors[r], inputs);
 #endif
@@ -152,7 +151,7 @@ void sfi_tail_add(const sf_program* program, const sf_plan* plan, sfi_tail* tail
             if (tail->bias != NULL)
                 sfi_add_to(tail->bias + c, sum);
             if (tail->weight != NULL)
-                add_class(tail->weight + (size_t)c * inputs, x, in, errors, rows);
+                add_class(tail->weight + (size_t)c * inputs, x, in, errors, rows, tail->shared);
         }
         if (tail->inputs != NULL)
             add_inputs(tail, x, in, rows);

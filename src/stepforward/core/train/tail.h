@@ -15,6 +15,7 @@ typedef struct sfi_tail {
     uint32_t* squares;
     sfi_before before;
     uint32_t rows;
+    int shared; /* whether several threads add */
 } sfi_tail;
 
 SFI_INLINE int sfi_has_tail(const sf_plan* plan) { return plan != NULL && plan->voted_count < plan->trainable_count; }
@@ -32,7 +33,7 @@ sfi_tail sfi_tail_of(const sf_program* program, const sf_plan* plan, void* state
 sf_status sfi_tail_admits(const sf_program* program, const sf_plan* plan, const void* state, uint64_t rows);
 
 /* Nothing gathers. */
-#define SFI_NO_TAIL {NULL, NULL, NULL, NULL, {NULL, NULL, NULL, NULL}, 0}
+#define SFI_NO_TAIL {NULL, NULL, NULL, NULL, {NULL, NULL, NULL, NULL}, 0, 0}
 
 /* Add n samples to the last layer. x: its inputs; data: its outputs. */
 void sfi_tail_add(const sf_program* program, const sf_plan* plan, sfi_tail* tail, const int8_t* x, const void* data,

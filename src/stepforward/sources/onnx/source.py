@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -135,7 +136,7 @@ class QdqSource(OnnxSource):
         """What the file says of its format."""
         return self.model.metadata_props.get(BITS, "custom")
 
-    @property
+    @cached_property
     def table(self) -> np.ndarray | None:
         """The real values of its integers."""
         return table_of(self.model)

@@ -42,6 +42,7 @@ sfi_kernels sfi_choose_up_to(int level)
         k.winograd = sfi_winograd_avx2;
         k.interleave = sfi_interleave_avx2;
         k.max_line = sfi_max_line_avx2;
+        k.open_tile = sfi_open_tile_avx2;
         sfi_directions_avx2(&k.draw);
     }
     if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&

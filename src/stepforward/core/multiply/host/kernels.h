@@ -6,6 +6,7 @@
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
 #include "multiply/max_line.h"
+#include "multiply/open_tile.h"
 #include "multiply/rows.h"
 #include "multiply/sum.h"
 #include "random/draw.h"
@@ -69,6 +70,7 @@ struct sfi_kernels {
     sfi_twins_kernel twins;
     sfi_moves_kernel moves; /* NULL where a table is not looked up in registers */
     sfi_max_line_kernel max_line;
+    sfi_open_kernel open_tile; /* or NULL */
     sfi_draw_kernels draw;
 };
 

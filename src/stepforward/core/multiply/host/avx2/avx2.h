@@ -7,6 +7,7 @@
 #include "multiply/host/grid.h"
 #include "multiply/host/winograd.h"
 #include "multiply/max_line.h"
+#include "multiply/open_tile.h"
 #include "multiply/rows.h"
 
 #if SFI_X86
@@ -24,6 +25,7 @@ void sfi_winograd_band_avx2(const int16_t* const* patches, size_t across, size_t
 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
                        const sfi_tiles* tiles, int8_t* y);
 void sfi_max_line_avx2(const sfi_max_line* line);
+void sfi_open_tile_avx2(const sfi_open_tile* tile, int32_t* products);
 #endif
 
 #endif
