@@ -43,9 +43,9 @@ def test_steps_make_predictions_say_more():
 
 def test_every_engine_takes_the_same_steps(monkeypatch):
     core = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=2))
-    for module in ("informing", "strengths", "prefix"):
+    for module in ("run.informing", "run.strengths", "engines.before"):
         monkeypatch.setattr(
-            f"stepforward.run.{module}.CoreEngine", lambda program, threads: ReferenceEngine(program)
+            f"stepforward.{module}.CoreEngine", lambda program, threads: ReferenceEngine(program)
         )
     defined = inform(PROGRAM, KNOWN, {}, SHIFTED[16:], SHIFTED[:16], settings(steps=2))
     assert told(core) == told(defined) and core.after == defined.after

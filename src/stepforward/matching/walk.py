@@ -5,16 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import logits_of
+from stepforward.engines.before import run_before
 from stepforward.matching.sites import Site
-from stepforward.program.cut import after, before, joint
+from stepforward.program.cut import after, joint
 from stepforward.program.model import Program
 
 MOST_BYTES = 1 << 27
 """Of the activations of all samples that are kept between two sites."""
-
-_BLOCK_BYTES = 1 << 24
 
 
 class Walk:
@@ -46,7 +43,7 @@ class Walk:
         start = self._starts[site.name]
         if start > self._at:
             rest = after(program, self._at) if self._at else program
-            self.x, self._at = _sent(before(rest, start - self._at), self.x, self.threads), start
+            (self.x,), self._at = run_before(rest, start - self._at, [self.x], self.threads), start
         rest = after(program, start) if start else program
         return rest, site._replace(place=site.place - start), self.x
 
@@ -63,14 +60,3 @@ def starts(program: Program, found: Sequence[Site], samples: int) -> list[int]:
             position += 1
         places.append(at)
     return places
-
-
-def _sent(program: Program, x: NDArray[np.integer], threads: int | None) -> NDArray[np.int8]:
-    engine = CoreEngine(program, threads=threads)
-    tensor = program.tensors[program.output]
-    found = np.empty((len(x), *tensor.shape), dtype=np.int8)
-    block = max(1, _BLOCK_BYTES // (4 * tensor.elements))
-    for at in range(0, len(x), block):
-        part = logits_of(engine, x[at : at + block])
-        found[at : at + block] = part.reshape(-1, *tensor.shape)
-    return found

@@ -12,6 +12,7 @@ from stepforward.arithmetic import curvature, information
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.arithmetic.matching import Constants, Reference
+from stepforward.engines.before import run_before
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.matched import matched
@@ -28,7 +29,7 @@ from stepforward.matching.moves import (
 from stepforward.program.cut import after
 from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
-from stepforward.run.prefix import furthest, run_before
+from stepforward.run.prefix import furthest
 from stepforward.run.progress import OnProgress, Progress
 from stepforward.run.strengths import entropies_of
 from stepforward.settings import Settings

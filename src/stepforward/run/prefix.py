@@ -1,23 +1,16 @@
 """What the layers before the first that moves give, run once for every sample instead of in every step."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch
+from stepforward.engines.before import run_before
 from stepforward.plan.model import TrainingPlan
-from stepforward.program.cut import after, before, joint
+from stepforward.program.cut import after, joint
 from stepforward.program.model import Program
 from stepforward.run.learner import Samples
 from stepforward.settings import Settings
 
 MOST_BYTES = 256 << 20
 """What the outputs of all samples may take on a host."""
-
-_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
@@ -77,20 +70,3 @@ def furthest(program: Program, first_op: int) -> int:
     parts; 0 if there is none. The first operator itself often is no such place: inside a residual block a second
     activation passes it by."""
     return next((at for at in range(first_op, 0, -1) if joint(program, at) is not None), 0)
-
-
-def run_before(
-    program: Program, position: int, parts: Iterable[NDArray[np.integer]], threads: int | None
-) -> list[NDArray[np.int8]]:
-    """What the samples of each part are where a prefix ends, shape (n, *shape of the activation there)."""
-    first = before(program, position)
-    engine, shape = CoreEngine(first, threads=threads), first.tensors[first.output].shape
-    return [_outputs(engine, x, shape) for x in parts]
-
-
-def _outputs(engine: CoreEngine, x: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int8]:
-    found = np.empty((len(x), *shape), dtype=np.int8)
-    for at in range(0, len(x), _TOGETHER):
-        (some,) = engine.outputs(Batch.of(x[at : at + _TOGETHER]))
-        found[at : at + _TOGETHER] = some.reshape(-1, *shape)
-    return found

@@ -1,0 +1,32 @@
+"""Samples sent through the operators before a cut."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import logits_of
+from stepforward.program.cut import before
+from stepforward.program.model import Program
+
+_TOGETHER = 1 << 22
+"""Numbers that the core gives at once, of 32 bits each, before they are kept in 8."""
+
+
+def run_before(
+    program: Program, position: int, parts: Iterable[NDArray[np.integer]], threads: int | None
+) -> list[NDArray[np.int8]]:
+    """What the samples of each part are where the operators before `position` end, shape (n, *shape of the activation
+    there)."""
+    first = before(program, position)
+    engine, shape = CoreEngine(first, threads=threads), first.tensors[first.output].shape
+    return [_outputs(engine, x, shape) for x in parts]
+
+
+def _outputs(engine: CoreEngine, x: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int8]:
+    found = np.empty((len(x), *shape), dtype=np.int8)
+    block = max(1, _TOGETHER // found[:1].size) if len(x) else 1
+    for at in range(0, len(x), block):
+        found[at : at + block] = logits_of(engine, x[at : at + block]).reshape(-1, *shape)
+    return found
