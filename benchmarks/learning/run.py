@@ -11,6 +11,7 @@ tent (float, without labels). Needs the data (STEPFORWARD_DATA, see docs/benchma
 """
 
 import argparse
+import gc
 import json
 import shlex
 import sys
@@ -221,6 +222,7 @@ def main() -> None:
     if not DATA.exists():
         raise SystemExit(f"no data at {DATA}: set STEPFORWARD_DATA (docs/benchmarks.md)")
     torch.set_num_threads(1)
+    gc.freeze()  # torch's modules, which no run of ours would have in its process, are not walked in each
     for name in chosen(given.tasks):
         made = Made(name, given.rows)
         for method in given.methods:

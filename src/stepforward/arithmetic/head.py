@@ -1,6 +1,7 @@
 """A linear layer from the samples alone, in closed form: by class means, or by regularized least squares (contract,
 section 13)."""
 
+from collections.abc import Callable
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -53,31 +54,8 @@ def class_means(x: Int, y: NDArray[np.integer], classes: int) -> Head:
     return Head(((mean - middle) << 2 * FRACTION) // variance, -((lengths << FRACTION) // (2 * variance)))
 
 
-def least_squares(x: Int, y: NDArray[np.integer], classes: int, damping: int) -> Head:
-    r"""What comes nearest to C at the label less one everywhere, for C classes, with weights that are not too large.
-
-    .. math:: \min_w \sum_s |w x_s - (C e_{y_s} - 1)|^2 + 2^{-k} \frac{\sum_s |x_s|^2}{d} |w|^2
-
-    The bias is the weight of one more input, as large as the others are on average. Solved by elimination without
-    pivots, of numbers with 32 bits of fraction, rounded down.
-
-    Args:
-        x, y, classes: as of `class_means`.
-        damping: k.
-    """
-    n = len(x)
-    one = max(isqrt(int((x * x).sum()) // max(x.size, 1)), 1)
-    x = np.concatenate([x, np.full((n, 1), one)], axis=1)
-    wanted = np.full((n, classes), -1)
-    wanted[np.arange(n), y] += classes
-    gram, products = (np.array(part, dtype=object) << FRACTION for part in (x.T @ x, x.T @ wanted))
-    gram[np.diag_indices(len(gram))] += max((int(np.trace(gram)) // len(gram)) >> damping, 1)
-    found = _solved(gram, products)
-    return Head(found[:-1].T, found[-1] * one)
-
-
-def _solved(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """`a^-1 b` of a symmetric positive definite `a`; both with `FRACTION` bits, as the result."""
+def solved(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """`a^-1 b` of a symmetric positive definite `a`; both with `FRACTION` bits, as the result, and overwritten."""
     size = len(a)
     for j in range(size):
         factor = (a[j + 1 :, j] << FRACTION) // a[j, j]
@@ -88,6 +66,33 @@ def _solved(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         rest = (b[j] << FRACTION) - (a[j, j + 1 :, None] * found[j + 1 :]).sum(axis=0)
         found[j] = rest // a[j, j]
     return found
+
+
+Solver = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+
+
+def least_squares(x: Int, y: NDArray[np.integer], classes: int, damping: int, solve: Solver = solved) -> Head:
+    r"""What comes nearest to C at the label less one everywhere, for C classes, with weights that are not too large.
+
+    .. math:: \min_w \sum_s |w x_s - (C e_{y_s} - 1)|^2 + 2^{-k} \frac{\sum_s |x_s|^2}{d} |w|^2
+
+    The bias is the weight of one more input, as large as the others are on average. Solved by elimination without
+    pivots, of numbers with 32 bits of fraction, rounded down.
+
+    Args:
+        x, y, classes: as of `class_means`.
+        damping: k.
+        solve: as `solved`, which another may be faster than.
+    """
+    n = len(x)
+    one = max(isqrt(int((x * x).sum()) // max(x.size, 1)), 1)
+    x = np.concatenate([x, np.full((n, 1), one)], axis=1)
+    wanted = np.full((n, classes), -1)
+    wanted[np.arange(n), y] += classes
+    gram, products = (np.array(part, dtype=object) << FRACTION for part in (x.T @ x, x.T @ wanted))
+    gram[np.diag_indices(len(gram))] += max((int(np.trace(gram)) // len(gram)) >> damping, 1)
+    found = solve(gram, products)
+    return Head(found[:-1].T, found[-1] * one)
 
 
 def in_quanta(head: NDArray[np.object_], factor: NDArray[np.float64]) -> NDArray[np.object_]:

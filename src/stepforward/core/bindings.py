@@ -8,7 +8,7 @@ from functools import cache
 
 from stepforward.errors import StepforwardError
 
-INTERFACE = 22  # SF_INTERFACE
+INTERFACE = 23  # SF_INTERFACE
 DEVICE_ROWS = 4
 BAD_LABEL = 14  # SF_BAD_LABEL
 SHA256_BYTES = 32
@@ -228,6 +228,7 @@ _SIGNATURES = {
         None,
         (c_uint32, ctypes.c_uint64, *(c_uint32,) * 5, c_void_p),
     ),
+    "sf_solve": (c_int, (c_void_p, c_void_p, c_uint32, c_uint32, c_void_p)),
     "sf_sha256": (None, (c_char_p, c_size_t, POINTER(c_uint8))),
 }
 

@@ -370,7 +370,7 @@ def open_program(program: Program) -> tuple[ProgramHandle, NDArray[np.uint8]]:
     Raises:
         StepforwardError: the core refuses the program.
     """
-    file, handle = _aligned_copy(to_bytes(program)), ProgramHandle()
+    file, handle = _aligned_copy(to_bytes(program, metadata=False)), ProgramHandle()
     check(library().sf_program_open(handle, file.ctypes.data, file.size), "opening the program")
     return handle, file
 

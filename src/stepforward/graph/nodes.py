@@ -1,5 +1,6 @@
 """Small operations on an onnx_ir graph that the passes share."""
 
+import copy
 import math
 from collections import ChainMap
 from collections.abc import Container
@@ -37,8 +38,16 @@ def present(part: Part | None) -> Part:
 
 
 def copy_model(model: ir.Model) -> ir.Model:
-    """A copy that shares nothing with `model` (Model.clone shares the types of values)."""
-    return ir.from_proto(ir.to_proto(model))
+    """A copy that shares nothing with `model` but the contents of tensors, which are never written to."""
+    try:
+        copied = model.clone()
+    except RuntimeError:  # it takes nodes in order alone, and each graph by itself
+        return ir.from_proto(ir.to_proto(model))
+    for graph in copied.graphs():
+        values = [*graph.inputs, *graph.initializers.values(), *(v for node in graph for v in node.outputs)]
+        for value in values:
+            value.type = copy.copy(value.type)  # which is one object with the model's
+    return copied
 
 
 def is_quantized(model: ir.Model) -> bool:

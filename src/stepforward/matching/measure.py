@@ -58,11 +58,12 @@ def site_sums(
     """
     engine = CoreEngine(opened(program, site, mean, shift), threads=threads)
     block = max(1, _BLOCK // (site.positions * site.channels))
+    narrow = np.int32 if site.positions < 2**16 else np.int64  # sums of numbers of 16 bits fit
     first, second = [], []
     for at in range(0, len(x), block):
         found = logits_of(engine, x[at : at + block]).reshape(-1, site.positions, site.channels)
-        first.append(found.sum(axis=1, dtype=np.int64))
-        second.append((found * found).sum(axis=1, dtype=np.int64))  # squares of 16 bits are below 2^31
+        first.append(found.sum(axis=1, dtype=narrow).astype(np.int64))
+        second.append(np.einsum("spc,spc->sc", found, found, dtype=np.int64))
     return Sampled(np.concatenate(first), np.concatenate(second))
 
 

@@ -27,6 +27,14 @@ def up_to(program: Program, position: int) -> Program:
     return _first(program, position + 1, program.ops[position].output)
 
 
+def alone(program: Program, position: int) -> Program:
+    """The operator at `position`, which reads one activation of 8 bits: the program's input."""
+    op = program.ops[position]
+    return plan_arena(
+        _with_its_own_tensors(replace(program, ops=(op,), input=op.inputs[0], output=op.output))
+    )
+
+
 def after(program: Program, position: int) -> Program:
     """The operators from `position` on; the input is the joint. Parameters and their numbers stay as they are."""
     second = replace(program, ops=program.ops[position:], input=_joint(program, position))

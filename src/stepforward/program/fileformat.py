@@ -120,8 +120,8 @@ def _metadata(program: Program) -> bytes:
     return json.dumps({**program.metadata, **names}, sort_keys=True, separators=(",", ":")).encode()
 
 
-def to_bytes(program: Program) -> bytes:
-    """The program as a `.sfp` file."""
+def to_bytes(program: Program, metadata: bool = True) -> bytes:
+    """The program as a `.sfp` file; without its metadata for an engine, which does not read them."""
     constants = _Constants()
     ends = (*constants.range([program.input]), *constants.range([program.output]))
     ops = [_op_record(op, constants, program.tensors[op.output]) for op in program.ops]
@@ -130,7 +130,7 @@ def to_bytes(program: Program) -> bytes:
         np.array(ops, dtype="<i4").tobytes(),
         np.array(constants, dtype="<i4").tobytes(),
         program.weights,
-        _metadata(program),
+        _metadata(program) if metadata else b"",
     ]
     sections = [_aligned(content) for content in contents]
     offsets = [HEADER.size + sum(len(s) for s in sections[:i]) for i in range(6)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.head import Head, class_means, in_quanta, least_squares
+from stepforward.core.systems import solved
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
 from stepforward.errors import StepforwardError
@@ -190,7 +191,7 @@ def _layers(program: Program, x: Int, y: np.ndarray, kind: str) -> Iterator[tupl
     classes = program.tensors[program.output].elements
     if kind in ("ridge", "auto") and x.shape[1] <= MOST_INPUTS:
         for damping in DAMPINGS:
-            head = least_squares(x, y, classes, damping)
+            head = least_squares(x, y, classes, damping, solved)
             for spread in SPREADS:
                 name = f"least squares, damping 2^-{damping}, logits {spread} apart"
                 yield from ((name, layer) for layer in _fitting(program, head, spread / classes))

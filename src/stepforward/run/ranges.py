@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from stepforward.arithmetic.ranges import halvings
 from stepforward.data.rows import evenly
 from stepforward.engines.core import CoreEngine
-from stepforward.engines.protocol import Batch
+from stepforward.engines.protocol import logits_of
 from stepforward.errors import StepforwardError
 from stepforward.lowering.lower import lower
-from stepforward.program.cut import after, joint, up_to
+from stepforward.program.cut import after, alone, joint, up_to
 from stepforward.program.model import Program
 from stepforward.run.tried import Tried
 from stepforward.scores import Score
@@ -117,26 +117,32 @@ def found(
 def _extremes(
     program: Program, x: NDArray[np.integer], wanted: set[int], threads: int | None
 ) -> dict[int, tuple[int, int]]:
-    """The least and the largest integer of activations. Where a single one joins what lies before an operator with
-    what follows, samples go on from there."""
+    """The least and the largest integer of activations.
+
+    An operator that reads one activation of 8 bits goes on from there; others, from the last place where a single
+    one joins what lies before with what follows.
+    """
     found = {program.input: (int(x.min()), int(x.max()))} if program.input in wanted else {}
-    names = {tensor.name: index for index, tensor in enumerate(program.tensors)}
-    rest = program
-    while True:
-        for position, op in enumerate(rest.ops):
-            tensor, place = rest.tensors[op.output], joint(rest, position + 1)
-            index, joins = names[tensor.name], place == op.output
-            if index not in wanted and not joins:
-                continue
-            (out,) = CoreEngine(up_to(rest, position), threads=threads).outputs(Batch.of(x))
-            if index in wanted:
-                found[index] = int(out.min()), int(out.max())
-            if joins:
-                x = out.astype(np.int8).reshape(-1, *tensor.shape)
-                rest = after(rest, position + 1)
-                break
+    start, known = 0, {program.input: x}
+    needed = wanted | {i for op in program.ops if len(op.inputs) == 1 for i in op.inputs}
+    for position, op in enumerate(program.ops):
+        place = joint(program, position)
+        if place in known:
+            start, known = position, {place: known[place]}
+        if op.output not in needed:
+            continue
+        tensor, (first, *others) = program.tensors[op.output], op.inputs
+        if not others and first in known:
+            part, given = alone(program, position), known[first]
         else:
-            return found
+            ((_, given), *_) = known.items()
+            part = up_to(after(program, start) if start else program, position - start)
+        out = logits_of(CoreEngine(part, threads=threads), given)
+        if op.output in wanted:
+            found[op.output] = int(out.min()), int(out.max())
+        if tensor.dtype == "s8":
+            known[op.output] = out.astype(np.int8).reshape(-1, *tensor.shape)
+    return found
 
 
 def refined(

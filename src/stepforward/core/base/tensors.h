@@ -72,6 +72,19 @@ SFI_INLINE int32_t sfi_load(const void* data, int32_t dtype, size_t index)
     return dtype == SF_S16 ? ((const int16_t*)data)[index] : ((const int8_t*)data)[index];
 }
 
+/* out = elements of a tensor of activations, count of them: one loop for each type, which compilers vectorise. */
+SFI_INLINE void sfi_load_all(const void* data, int32_t dtype, size_t count, int32_t* out)
+{
+    const int16_t* words = (const int16_t*)data;
+    const int8_t* bytes = (const int8_t*)data;
+    if (dtype == SF_S16)
+        for (size_t i = 0; i < count; i++)
+            out[i] = words[i];
+    else
+        for (size_t i = 0; i < count; i++)
+            out[i] = bytes[i];
+}
+
 /* Half-open range of kernel taps whose input position lies inside [0, size): tap t reads origin + t * dilation. */
 SFI_INLINE void sfi_taps(int32_t origin, int32_t dilation, int32_t kernel, int32_t size, int32_t* first, int32_t* last)
 {

@@ -37,7 +37,7 @@ extern "C" {
 
 /* Raised whenever a declaration of this file or stepforward_host.h changes: callers who load the core at run time
  * compare it. */
-#define SF_INTERFACE 22u
+#define SF_INTERFACE 23u
 #define SF_DEVICE_ROWS 4u     /* row_tile for devices: the smallest scratch */
 #define SF_MAX_RANK 6         /* dimensions of one tensor */
 #define SF_MAX_INPUTS 16      /* inputs of one operator */

@@ -88,6 +88,12 @@ uint32_t sf_winograd_suits(uint32_t kernel_h, uint32_t kernel_w, uint32_t stride
                            uint32_t dilation_h, uint32_t dilation_w, uint32_t channels, uint32_t rows, uint32_t out_h,
                            uint32_t out_w);
 
+/* a^-1 b of a symmetric positive definite a, by elimination without pivots (contract, section 13). Numbers are signed,
+ * of 128 bits, least bytes first, with 32 bits of fraction; a: size * size and b: size * columns, both overwritten;
+ * found: size * columns; all 16-byte aligned. SF_TOO_LARGE where a step does not fit 128 bits, or the machine has none:
+ * then nothing is found. */
+sf_status sf_solve(void* a, void* b, uint32_t size, uint32_t columns, void* found);
+
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

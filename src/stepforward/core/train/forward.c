@@ -197,8 +197,7 @@ void sfi_block_logits(const sfi_pass* plain, const sf_scratch* scratch, const in
     pass.packed = packed->suffix;
     sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
     const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
-    for (size_t i = 0; i < (size_t)n * program->classes; i++)
-        logits[i] = sfi_load(data, program->tensors[program->output].dtype, i);
+    sfi_load_all(data, program->tensors[program->output].dtype, (size_t)n * program->classes, logits);
 }
 
 sf_status sfi_check_logits(const sfi_pass* pass, const sf_scratch* scratch, const int8_t* x, const int32_t* logits)
@@ -278,8 +277,9 @@ void sfi_block_losses(const sfi_pass* plain, const sf_scratch* scratch, const in
         sfi_run(&pass, scratch, x, n, program->cut, program->op_count);
         const void* data = data_of(program, scratch, x, n, (int32_t)program->output);
         losses[j] += block_loss(program, plain->plan, data, labels, n);
-        for (size_t i = 0; seen != NULL && i < (size_t)n * program->classes; i++)
-            seen->logits[j * seen->step + i] = sfi_load(data, program->tensors[program->output].dtype, i);
+        if (seen != NULL)
+            sfi_load_all(data, program->tensors[program->output].dtype, (size_t)n * program->classes,
+                         seen->logits + j * seen->step);
         if (tail != NULL)
             gather(plain, tail, scratch, x, labels, n);
     }

@@ -149,6 +149,10 @@ class QdqSource(OnnxSource):
 
     def network(self) -> Network:
         """Its integers and formats."""
+        return self._network
+
+    @cached_property
+    def _network(self) -> Network:
         with fits_together(self.name):
             network = read_quantized(self.model)
         metadata = {"bits": self.bits, "preprocessing": self.preprocessing or {"kind": "array"}}
