@@ -180,15 +180,15 @@ def _graph(
             "give the .onnx file it was made from: adapted.onnx lies next to adapted.sfp",
         )
     shape = None if input_shape is None else parse_input_shape(input_shape)
-    name = str(model)
     if is_tflite(model):
+        name = str(model)
         graph = to_onnx(load_tflite(model), name)
         fix_inputs(graph, fixed_inputs, name)
         give_input_shape(graph, shape, name)
         check_interface(graph, name)
         return graph, name
     if isinstance(model, (str, Path)):
-        return load_onnx(model, shape, fixed_inputs), name
+        return load_onnx(model, shape, fixed_inputs), str(model)
     if isinstance(model, ir.Model):
         name = model.graph.name or "model"
         if shape is not None or fixed_inputs:
