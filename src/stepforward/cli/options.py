@@ -35,7 +35,8 @@ Data = Annotated[
         "--data",
         metavar="DATA",
         help="Labelled samples: a folder with one sub-folder per class of images or sounds, "
-        "an .npz with x and y (optionally class_names), or a CSV of path,label.",
+        "an .npz with x and y (optionally class_names; for several inputs an array for each, by its name), or a CSV of "
+        "path,label.",
     ),
 ]
 Classes = Annotated[

@@ -11,12 +11,14 @@ from stepforward.data.dataset import Dataset
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.npz import Member, members, read_member, rows_of_member
 from stepforward.data.observed import Observed
+from stepforward.data.parts import PARTS, in_rows
 from stepforward.data.readings import Reading, image_reading, input_reading
 from stepforward.data.room import check_room
 from stepforward.data.rows import Rows, finite_rows, rows_of
 from stepforward.data.targets import check_names, read_targets
 from stepforward.data.tokens import TABLE, vectors
 from stepforward.errors import StepforwardError
+from stepforward.graph.parts import Part
 
 _MOST_CLASSES = 65536  # of data without names for a model without names: a stray label must not make millions
 _X = {"x", "image", "images", "data", "input", "inputs", "feature", "features", "samples"}
@@ -41,13 +43,14 @@ def read_arrays(
         StepforwardError: not a plain .npz, or x, y or class_names have the wrong shape, type or range.
     """
     arrays = members(path)
-    x, y, notes = _pair(path, arrays)
+    parts = settings.get(PARTS)
+    x, y, notes = ("", _labels(path, arrays, parts), ()) if parts else _pair(path, arrays)
     named = [name for name in arrays if name in _NAMES and arrays[name].dtype.kind == "U"]
     named = ["class_names"] if "class_names" in arrays else named if len(named) == 1 else []
     labels = read_member(arrays[y])
     return _dataset(
         str(path),
-        rows_of_member(arrays[x]),
+        rows_of_member(arrays[x]) if x else _rows_of_parts(path, arrays, parts or ()),
         labels,
         read_member(arrays[named[0]]) if named else None,
         tuple(f"{path.name}[{row}]" for row in range(len(labels) if labels.ndim else 0)),
@@ -65,6 +68,9 @@ def read_samples(path: Path, settings: dict, shape: tuple[int, ...] | None) -> N
         StepforwardError: as of `read_arrays`.
     """
     arrays = members(path)
+    if settings.get(PARTS):
+        rows = _rows_of_parts(path, arrays, settings[PARTS])
+        return _samples(str(path), rows, settings, shape, Observed(settings), None)[0]
     xs = ["x"] if "x" in arrays else [name for name in arrays if _base(name) in _X]
     if len(xs) != 1:
         raise StepforwardError(
@@ -171,6 +177,24 @@ def _pair(path: Path, arrays: dict[str, Member]) -> tuple[str, str, tuple[str, .
             "without labels: adapt --method match",
         )
     raise StepforwardError(f"{path} has no array 'x' (arrays: {present})", remedy)
+
+
+def _labels(path: Path, arrays: dict[str, Member], parts: Sequence[Part]) -> str:
+    """The name of the labels next to the inputs of a network of several."""
+    inputs = {part.name for part in parts}
+    found = ["y"] if "y" in arrays else [name for name in arrays if _base(name) in _Y and name not in inputs]
+    if len(found) != 1:
+        raise StepforwardError(
+            f"{path} has no array 'y' (arrays: {_shown(arrays)}): samples without labels",
+            "stepforward learns from labelled samples and measures on them: add y, one class number per sample; "
+            "without labels: adapt --method match",
+        )
+    return found[0]
+
+
+def _rows_of_parts(path: Path, arrays: dict[str, Member], parts: Sequence[Part]) -> Rows:
+    given = {part.name: read_member(arrays[part.name]) for part in parts if part.name in arrays}
+    return rows_of(in_rows(str(path), given, parts))
 
 
 def _shown(arrays: dict[str, Member]) -> str:
@@ -286,8 +310,10 @@ def _inputs(
     last = settings.get("channels_last", False)
     reading = input_reading(x.shape[1:], tuple(shape) if shape else x.shape[1:], last)
     if 0 in x.shape or reading is None or (shape is None and len(x.shape) != 4):
+        parts = " ".join(f"{part.name}," for part in settings.get(PARTS) or ()).rstrip(",")
         raise StepforwardError(
-            f"{where}: x has shape {x.shape}; the model reads {wanted}", "give x in that shape"
+            f"{where}: x has shape {x.shape}; the model reads {wanted}",
+            f"give one array for each input, by its name: {parts}" if parts else "give x in that shape",
         )
     if x.array is not None and not reading.said and x.array.dtype == np.float32:
         inputs = np.ascontiguousarray(x.array)

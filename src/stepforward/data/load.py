@@ -16,10 +16,12 @@ from stepforward.data.function import Prepare, function_settings
 from stepforward.data.listing import list_folder
 from stepforward.data.names import same_spelling, unknown_class
 from stepforward.data.observed import Observed, left_out
+from stepforward.data.parts import PARTS
 from stepforward.data.room import check_room
 from stepforward.data.tokens import TABLE
 from stepforward.data.windows import read_windows
 from stepforward.errors import StepforwardError
+from stepforward.graph.parts import Part
 
 Purpose = Literal["adapt", "test"]
 
@@ -31,6 +33,7 @@ def load(
     purpose: Purpose = "adapt",
     input_shape: Sequence[int] | None = None,
     table: NDArray[np.float32] | None = None,
+    parts: Sequence[Part] = (),
 ) -> Dataset:
     """Load labelled samples as network inputs.
 
@@ -53,6 +56,7 @@ def load(
         purpose: "adapt" also refuses data of one class and fewer samples than classes.
         input_shape: the model's (C, H, W), checked against an .npz.
         table: of a model of token ids, what each id stands for, float32 (ids, D): samples are ids, (N, tokens).
+        parts: of a model of several inputs, what they are: an .npz has an array for each, by its name.
 
     Raises:
         StepforwardError: anything missing, damaged, mislabelled or of the wrong shape or type, by name.
@@ -63,6 +67,7 @@ def load(
     else:
         settings = prep.check_preprocessing(preprocessing)
     settings = settings if table is None else settings | {TABLE: table}
+    settings = settings | {PARTS: parts} if parts else settings
     if not path.exists():
         raise StepforwardError(f"{path} does not exist", "check the path given as data")
     shape = tuple(input_shape) if input_shape else prep.input_shape(settings)

@@ -15,7 +15,7 @@ from stepforward.network.network import LARGEST_LOGITS_SCALE
 from stepforward.operators.layer_norm import deviation_scale
 from stepforward.operators.recurrent import GATE_SCALE
 from stepforward.quantization.calibrate import calibrate, check_samples
-from stepforward.quantization.even_input import even_input
+from stepforward.quantization.even_input import even_input, even_parts
 from stepforward.quantization.formats import AUTO, QuantizationSettings
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, first_value, fused_clip, storing_nodes
 from stepforward.quantization.outliers import far_out, left_out
@@ -79,7 +79,7 @@ def choose(
     if found:
         x = np.delete(x, list(found), axis=0)
         notes.append(left_out(found, names))
-    if table is None:
+    if table is None and not even_parts(graph, x):
         even_input(graph, x, axis)
     activations = _activations(graph, _seen(graph, x, settings, table), settings)
     if AUTO in settings.wide:

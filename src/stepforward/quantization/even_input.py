@@ -24,6 +24,7 @@ from stepforward.graph.nodes import (
     set_constant,
     value_names,
 )
+from stepforward.graph.parts import part_nodes
 
 _RATIO = 8
 """Channels whose ranges differ by less share a scale: the smallest still has 16 of 127 steps."""
@@ -49,6 +50,44 @@ def even_input(graph: ir.Graph, x: np.ndarray, axis: int = 1) -> bool:
     """
     axes = [axis, *(other for other in range(x.ndim - 1, 0, -1) if other != axis)]
     return any(_even_along(graph, x, one) for one in axes)
+
+
+def even_parts(graph: ir.Graph, x: np.ndarray) -> bool:
+    """Put a Sub and a Mul in front of a graph whose input is a row of several, so that each has the whole range of the
+    row's one scale, and the reverse where each begins, as a part of the function that it goes through there.
+
+    Args:
+        graph: canonical float graph; changed in place.
+        x: calibration samples, float32 (N, numbers of all parts).
+
+    Returns:
+        Whether it is such a graph.
+    """
+    nodes = part_nodes(graph)
+    offset, factor = np.zeros(x.shape[1:], np.float32), np.ones(x.shape[1:], np.float32)
+    for node, columns in nodes:
+        part, own = x[:, columns.start : columns.stop].astype(np.float64), slice(columns.start, columns.stop)
+        middle = np.float32((part.min() + part.max()) / 2)
+        half = np.float32(max(part.max() - middle, middle - part.min())) or np.float32(abs(middle) or 1)
+        offset[own], factor[own] = middle, 1 / half
+        _reversed(graph, node, middle, half)
+    if nodes:
+        _prepend(graph, offset, factor, 1)
+    return bool(nodes)
+
+
+def _reversed(graph: ir.Graph, node: ir.Node, offset: np.float32, half: np.float32) -> None:
+    """A Mul and an Add before a node, which undo what the input went through."""
+    value, taken = present(node.inputs[0]), value_names(graph)
+    for op_type, suffix, number in (("Mul", "half", half), ("Add", "middle", offset)):
+        name = f"{node.name}.{suffix}"
+        scalar = add_initializer(graph, name, np.array(number, np.float32), taken)
+        new = ir.node(op_type, [value, scalar], name=name)
+        result = new.outputs[0]
+        result.name, result.shape, result.dtype = f"{name}.out", value.shape, ir.DataType.FLOAT
+        graph.insert_before(node, new)
+        value = result
+    node.replace_input_with(0, value)
 
 
 def _even_along(graph, x, axis):

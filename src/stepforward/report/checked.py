@@ -18,9 +18,8 @@ def checked(result: dict) -> RenderableType:
             lines += [Text(f"  {problem['what']}"), Text(f"    {problem['remedy']}", "dim")]
         return Group(*lines, *notes_of(result["notes"], result))
     form = "as it is" if result["bits"] != "float32" else "as 16w8a, which quantize and adapt choose"
-    shape = " x ".join(map(str, result["input_shape"] or ()))
     rows = [
-        ("input", shape, "one sample"),
+        *_inputs(result),
         ("output", show_count(result["outputs"]), "logits"),
         (
             "parameters",
@@ -45,6 +44,19 @@ def checked(result: dict) -> RenderableType:
         Text("next:"),
         Text(f"  {result['next']}", no_wrap=True),
     )
+
+
+def _inputs(result: dict) -> list[tuple[str, str, str]]:
+    def size(shape: list[int] | None) -> str:
+        return " x ".join(map(str, shape or ()))
+
+    if "inputs" not in result:
+        return [("input", size(result["input_shape"]), "one sample")]
+    said = ("one sample; in an .npz an array for each, by its name", *[""] * len(result["inputs"]))
+    return [
+        (f"input {one['name']}", size(one["shape"]), text)
+        for one, text in zip(result["inputs"], said, strict=False)
+    ]
 
 
 def next_command(result: dict) -> str:

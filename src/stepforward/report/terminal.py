@@ -231,6 +231,7 @@ def inspection(result: dict) -> RenderableType:
             show_bytes(result["arena_bytes"]),
             f"activations, planned; no plan needs less than {show_bytes(result['arena_floor_bytes'])}",
         ),
+        *_input_rows(result.get("inputs")),
         *_table_rows(result.get("table")),
         *_following_rows(result.get("following")),
         *_host_rows(result["host"]),
@@ -256,6 +257,11 @@ def inspection(result: dict) -> RenderableType:
         *(ops, three_columns(rows), Text("\nRAM must hold besides:"), besides, where, granted, quanta),
         *(explanation, *notes),
     )
+
+
+def _input_rows(inputs: list[dict] | None) -> list[tuple[str, str, str]]:
+    meaning = "numbers of a sample, after those of the inputs above it in one row"
+    return [(f"input {one['name']}", " x ".join(map(str, one["shape"])), meaning) for one in inputs or ()]
 
 
 def _table_rows(table: dict | None) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from stepforward.data.function import Prepare, find_function, function_name, function_settings
 from stepforward.data.labels import holds_labels, holds_media, holds_sounds, labels_of
+from stepforward.data.parts import PARTS
 from stepforward.data.preprocessing import check_preprocessing, either_layout, laid_out
 from stepforward.data.tokens import TABLE
 from stepforward.data.windows import is_recording, settings_for
@@ -54,7 +55,7 @@ def complete(
         if image is not None:
             raise StepforwardError("both image and preprocess are given", "give one of them")
         opened = replace(opened, prepare=find_function(preprocess))
-    told = opened.prepare or image is not None or opened.table is not None
+    told = opened.prepare or image is not None or opened.table is not None or opened.parts
     windows = None if told else _windows(opened, data)
     settings = windows if windows or opened.prepare else _preprocessing(opened, data, image)
     layout = ""
@@ -96,7 +97,7 @@ def doubt(opened: Source, confusion: Any) -> list[str]:
 def settings_of(opened: Source) -> dict:
     """The settings that turn files into samples: the caller's function, or what the model says (`own_settings`)."""
     if opened.prepare:
-        return function_settings(opened.prepare, opened.input_shape) | _table(opened)
+        return function_settings(opened.prepare, opened.input_shape) | _of_network(opened)
     return own_settings(opened)
 
 
@@ -105,7 +106,7 @@ def own_settings(opened: Source) -> dict:
 
     This is the one place where settings meet the network: whatever turns data into samples takes them from here.
     """
-    return said_settings(opened) | _table(opened)
+    return said_settings(opened) | _of_network(opened)
 
 
 def said_settings(opened: Source) -> dict:
@@ -116,11 +117,17 @@ def said_settings(opened: Source) -> dict:
             f"{opened.name} reads token ids, and says that it reads samples of kind {settings['kind']!r}",
             'correct its metadata property stepforward.preprocessing: {"kind": "array"}',
         )
+    if opened.parts and settings["kind"] != "array":
+        raise StepforwardError(
+            f"{opened.name} has several inputs, and says that it reads samples of kind {settings['kind']!r}",
+            'correct its metadata property stepforward.preprocessing: {"kind": "array"}',
+        )
     return laid_out(settings, opened.input_shape, opened.channels_last)
 
 
-def _table(opened: Source) -> dict:
-    return {} if opened.table is None else {TABLE: opened.table}
+def _of_network(opened: Source) -> dict:
+    table = {} if opened.table is None else {TABLE: opened.table}
+    return table | ({PARTS: opened.parts} if opened.parts else {})
 
 
 def given(

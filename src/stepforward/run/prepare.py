@@ -1,6 +1,7 @@
 """Bring model and data together before a run: match classes, split, and quantize a float model."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from stepforward.data.arrays import check_arrays
 from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.data.load import Purpose, check_amount, load
+from stepforward.data.parts import in_rows
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
+from stepforward.graph.parts import Part
 from stepforward.run.complete import complete, said_settings, settings_of
 from stepforward.run.given import Classes, Image
 from stepforward.settings import Settings
@@ -75,7 +78,7 @@ def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the dat
         ):  # the names of folders say nothing about the order of the outputs
             names = names or _numbers(opened.outputs)
         reads = opened.prepare or said_settings(opened)
-        loaded = load(data, reads, names, purpose, shape, opened.table)
+        loaded = load(data, reads, names, purpose, shape, opened.table, opened.parts)
         return _all_classes(loaded, opened, str(data))
     if opened.prepare:
         raise StepforwardError(
@@ -86,7 +89,7 @@ def load_data(opened: Source, data: Any, purpose: Purpose, where: str = "the dat
         own, sources, notes = np.array(data.class_names, dtype=str), data.sources, data.notes
     else:
         own, sources, notes = None, None, ()
-    x, y = (data.x, data.y) if sources else _pair(data, where)
+    x, y = (data.x, data.y) if sources else _pair(data, where, opened.parts)
     dataset = _all_classes(
         check_arrays(where, x, y, own, sources, settings, names, shape, notes), opened, where
     )
@@ -111,9 +114,11 @@ def _all_classes(dataset: Dataset, opened: Source, where: str) -> Dataset:
     return replace(dataset, class_names=_numbers(opened.outputs))
 
 
-def _pair(data: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(data: Any, where: str, parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
     try:
         x, y = data
+        if isinstance(x, Mapping):
+            x = in_rows(where, x, parts)
         return np.asarray(x), np.asarray(y)
     except (TypeError, ValueError) as error:
         raise StepforwardError(

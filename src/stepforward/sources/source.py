@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from stepforward.data.function import Prepare
 from stepforward.errors import StepforwardError
+from stepforward.graph.parts import Part
 from stepforward.network.network import Network
 from stepforward.quantization.formats import QuantizationSettings
 
@@ -67,6 +68,11 @@ class Source(ABC):
         """What each token id stands for, float32 (ids, D), where samples are given as (tokens,) ids and read as
         (tokens, D); None where they are given as they are read."""
         return None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its inputs where there are several: samples are an array for each, read as one row; () where there is one."""
+        return ()
 
     @property
     def given_shape(self) -> tuple[int, ...]:

@@ -20,32 +20,33 @@ def from_torch(module, example_input) -> ir.Model:
     """Export a module in evaluation mode; parameters keep their state_dict names. The module is not changed.
 
     Args:
-        module: a torch.nn.Module from one float tensor (N, C, H, W), or from token ids (N, tokens), to logits (N,
-            classes), or to several tensors, as a tuple or by name: outputs of the model have these names.
-        example_input: an array or tensor of that input shape, whole numbers for ids; only its shape matters.
+        module: a torch.nn.Module from one float tensor (N, C, H, W), from token ids (N, tokens), or from several float
+            tensors, to logits (N, classes), or to several tensors, as a tuple or by name: outputs of the model have
+            these names, inputs those of the arguments of `forward`.
+        example_input: an array or tensor of that input shape, whole numbers for ids; a tuple of them for several
+            inputs. Only their shapes matter.
 
     Raises:
         StepforwardError: torch is not installed, or the module cannot be exported.
     """
     torch = _import_torch()
-    example = np.asarray(example_input)
-    example = torch.as_tensor(example, dtype=torch.int64 if example.dtype.kind in "iu" else torch.float32)
-    # An example of one sample would make the exporter treat a batch of one as a fact of the network.
-    # Where channels lie last in memory, the exporter writes pools with strides of memory.
-    example = torch.cat([example[:1]] * 2).contiguous()
+    examples = tuple(
+        _example(torch, one)
+        for one in (example_input if isinstance(example_input, tuple) else (example_input,))
+    )
     module = copy.deepcopy(module).to(device="cpu", dtype=torch.float32).eval()
     module = module.to(memory_format=torch.contiguous_format)
     try:
         with _quiet():
             program = torch.onnx.export(
                 module,
-                (example,),
+                examples,
                 dynamo=True,
                 opset_version=OPSET,
-                dynamic_shapes=({0: torch.export.Dim.AUTO},),
+                dynamic_shapes=({0: torch.export.Dim.AUTO},) * len(examples),
                 optimize=False,  # it would merge equal parameters and drop zero biases
                 verbose=False,
-                output_names=_names(torch, module, example),
+                output_names=_names(torch, module, examples),
                 custom_translation_table=translations(),
             )
     except Exception as error:  # the exporter wraps whatever the module's forward raises
@@ -59,10 +60,19 @@ def from_torch(module, example_input) -> ir.Model:
     return model
 
 
-def _names(torch, module, example):
+def _example(torch, given):
+    """Two samples of an input."""
+    array = np.asarray(given)
+    one = torch.as_tensor(array, dtype=torch.int64 if array.dtype.kind in "iu" else torch.float32)
+    # An example of one sample would make the exporter treat a batch of one as a fact of the network.
+    # Where channels lie last in memory, the exporter writes pools with strides of memory.
+    return torch.cat([one[:1]] * 2).contiguous()
+
+
+def _names(torch, module, examples):
     """Of several results that the module names itself, or None."""
     with torch.no_grad():
-        found = module(example)
+        found = module(*examples)
     if hasattr(found, "_asdict"):
         found = found._asdict()
     named = isinstance(found, Mapping) and all(isinstance(each, torch.Tensor) for each in found.values())

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from stepforward.engines.core import device_inference_bytes
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.graph.parts import shapes_of
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
 from stepforward.moving.select import select
@@ -21,6 +22,7 @@ from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.onnx.input_shape import parse_input_shape
+from stepforward.sources.onnx.several_inputs import sample_inputs
 from stepforward.sources.onnx.support import unsupported
 from stepforward.sources.onnx.tokens import take_off
 from stepforward.sources.open import in_words, kept_source, load_graph, source_of
@@ -65,6 +67,7 @@ def check(
     found = {
         "model": name,
         "input_shape": _shape(graph),
+        **_inputs(graph),
         "class_names": get_class_names(graph) or None,
         "preprocessing": get_preprocessing(graph) or None,
         **in_words(output, fixed_inputs),
@@ -149,7 +152,17 @@ def _needs(program: Program, quantized: bool, notes: list[str]) -> dict:
     }
 
 
+def _inputs(graph: ir.Model) -> dict:
+    """The inputs where there are several."""
+    parts = sample_inputs(graph.graph)
+    if len(parts) < 2:
+        return {}
+    return {"inputs": [{"name": part.name, "shape": list(part.shape)} for part in shapes_of(parts)]}
+
+
 def _shape(graph: ir.Model) -> list[int] | None:
+    if len(sample_inputs(graph.graph)) > 1:
+        return None
     shape = graph.graph.inputs[0].shape
     sizes = [] if shape is None else list(shape)[1:]
     known = [size for size in sizes if isinstance(size, int)]

@@ -73,6 +73,7 @@ def inspect(
         "class_names": program.metadata.get("class_names"),
         "preprocessing": program.metadata.get("preprocessing"),
         "input_shape": [stored[axis] for axis in sample_axes(program)[0]],
+        "inputs": program.metadata.get("inputs"),
         "table": _table(program),
         "ops": ops,
         "macs": sum(op["macs"] for op in ops),

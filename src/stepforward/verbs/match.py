@@ -91,7 +91,7 @@ def _samples(
 ) -> tuple[Source, Samples]:
     """The model, completed, and its samples."""
     kind = {"kind": "function"} if preprocess else opened.preprocessing or {"kind": "image"}
-    labelled = not has_no_labels(data, kind)
+    labelled = not has_no_labels(data, kind, opened.parts)
     if labelled:
         opened = complete(opened, data, classes, image, preprocess)
         dataset = load_data(opened, data, "test")

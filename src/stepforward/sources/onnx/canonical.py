@@ -6,6 +6,7 @@ from onnx_ir.passes.common import InlinePass
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import add_note
 from stepforward.graph.nodes import copy_model, is_quantized, present, remove_unused, replace_node
+from stepforward.graph.parts import COLUMNS
 from stepforward.graph.recurrent import add_functions
 from stepforward.sources.onnx.contract import check_contract, check_layers
 from stepforward.sources.onnx.passes.attention import attention
@@ -176,5 +177,8 @@ def _forget_origin(model):
         *(value for node in graph for value in node.outputs),
     ]
     for item in (*graph, *values):
+        columns = item.metadata_props.get(COLUMNS)
         item.metadata_props.clear()
+        if columns is not None:
+            item.metadata_props[COLUMNS] = columns
         item.doc_string = None

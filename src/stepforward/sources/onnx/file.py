@@ -137,13 +137,17 @@ def check_interface(model: ir.Model, source: str) -> None:
     inputs = [value for value in graph.inputs if value.name not in graph.initializers]
     if not graph.outputs:
         raise StepforwardError(f"{source} has no output", "export the model that computes the logits")
-    if len(inputs) != 1:
+    others = [value for value in inputs if value.dtype not in (None, ir.DataType.FLOAT)]
+    if not inputs or (len(inputs) > 1 and (len(graph.outputs) > 1 or others)):
         raise StepforwardError(
-            f"{source} has {len(inputs)} inputs: {listed(inputs)}; stepforward adapts networks with one",
+            f"{source} has {len(inputs)} inputs: {listed(inputs)}; several have to be float32, of a model with one "
+            "output",
             _STREAMS if len(inputs) > 1 and len(graph.outputs) > 1 else _OTHERS,
         )
-    check_ids(graph, source)
-    _check_input(inputs[0], source)
+    if len(inputs) == 1:
+        check_ids(graph, source)
+    for value in inputs:
+        _check_input(value, source)
 
 
 def _check_input(value, source):

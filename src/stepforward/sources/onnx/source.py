@@ -23,12 +23,14 @@ from stepforward.graph.metadata import (
     set_statistics,
 )
 from stepforward.graph.nodes import copy_model, logits_of, present
+from stepforward.graph.parts import Part, shapes_of
 from stepforward.network.network import Network
 from stepforward.quantization.formats import QuantizationSettings
 from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.sources.onnx.fixed_inputs import fixed_inputs, with_fixed_inputs
 from stepforward.sources.onnx.other_outputs import OtherOutputs, canonical_with, joined
+from stepforward.sources.onnx.several_inputs import put_apart, sample_inputs, take_together
 from stepforward.sources.onnx.tokens import Tokens, put_back, table_of, take_off
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.finer import refinable, with_finer_steps
@@ -141,11 +143,24 @@ class QdqSource(OnnxSource):
         """The real values of its integers."""
         return table_of(self.model)
 
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """As its file has them."""
+        inputs = sample_inputs(self.model.graph)
+        return shapes_of(inputs) if len(inputs) > 1 else ()
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample as the network reads it."""
         table, shape = self.table, super().input_shape
+        if self.parts:
+            return (sum(part.size for part in self.parts),)
         return shape if table is None else (*shape, table.shape[1])
+
+    @property
+    def channels_last(self) -> bool:
+        """Of several inputs none is."""
+        return not self.parts and super().channels_last
 
     def network(self) -> Network:
         """Its integers and formats."""
@@ -158,6 +173,8 @@ class QdqSource(OnnxSource):
         metadata = {"bits": self.bits, "preprocessing": self.preprocessing or {"kind": "array"}}
         if self.class_names:
             metadata["class_names"] = list(self.class_names)
+        if self.parts:
+            metadata["inputs"] = [{"name": part.name, "shape": list(part.shape)} for part in self.parts]
         return replace(network, metadata=metadata, source=self.name)
 
     def float_model(self) -> ir.Model:
@@ -165,8 +182,8 @@ class QdqSource(OnnxSource):
         return to_float(self.model)
 
     def reading_samples(self, model: ir.Model) -> ir.Model:
-        """With the lookup of token ids."""
-        return put_back(model, take_off(self.model, self.name)[1])
+        """With the lookup of token ids, or with several inputs."""
+        return put_apart(put_back(model, take_off(self.model, self.name)[1]), self.parts)
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:
         """The same model with other integers."""
@@ -200,11 +217,13 @@ class FloatSource(OnnxSource):
         others: what the further outputs of this graph are for; None where it has none.
         fixed: inputs that hold one number, which are no inputs of this graph.
         tokens: the lookup of token ids, which is no part of this graph; None where samples are floats.
+        parts: the inputs, where there are several and this graph reads them as one; () where there is one.
     """
 
     others: OtherOutputs | None = None
     fixed: tuple[ir.Value, ...] = ()
     tokens: Tokens | None = None
+    parts: tuple[Part, ...] = ()
 
     is_float: ClassVar[bool] = True
     bits: ClassVar[str] = "float32"
@@ -226,8 +245,9 @@ class FloatSource(OnnxSource):
             model, tokens = take_off(model, name)
             if tokens is not None and others is not None:
                 others.refuse_reading(tokens.ids, name)
+            model, parts = take_together(model)
             model = canonicalize(model) if others is None else canonical_with(model, others, name)
-        return replace(super().of(model, name), others=others, fixed=fixed, tokens=tokens)
+        return replace(super().of(model, name), others=others, fixed=fixed, tokens=tokens, parts=parts)
 
     @property
     def table(self) -> np.ndarray | None:
@@ -240,7 +260,8 @@ class FloatSource(OnnxSource):
         return self._whole(self.model)
 
     def _whole(self, model: ir.Model) -> ir.Model:
-        return with_fixed_inputs(joined(put_back(model, self.tokens), self.others), self.fixed)
+        whole = joined(put_apart(put_back(model, self.tokens), self.parts), self.others)
+        return with_fixed_inputs(whole, self.fixed)
 
     def save(self, path: str | Path) -> None:
         """Write an ONNX file with all inputs and outputs."""
@@ -266,7 +287,7 @@ class FloatSource(OnnxSource):
     ) -> QdqSource:
         """The same as a QDQ model, with ranges seen on `x`."""
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        del own["others"], own["fixed"], own["tokens"]
+        del own["others"], own["fixed"], own["tokens"], own["parts"]
         return QdqSource(**own | {"model": self._whole(quantize(self.model, x, settings, names, self.table))})
 
     def with_weights(self, weights: Mapping[str, np.ndarray]) -> Self:

@@ -5,6 +5,7 @@ import onnx_ir as ir
 
 from stepforward.graph.metadata import BITS, set_statistics
 from stepforward.graph.nodes import bypass, constant, copy_model, keep_only, logits_of, present, remove_unused
+from stepforward.sources.onnx.several_inputs import take_together
 from stepforward.sources.onnx.tokens import take_off
 from stepforward.sources.qdq.read import read_quantized
 
@@ -19,6 +20,7 @@ def to_float(model: ir.Model) -> ir.Model:
     """
     read_quantized(model)  # refuses what does not fit together
     model, _ = take_off(copy_model(model), "the quantized model")
+    model, _ = take_together(model)
     graph = model.graph
     keep_only(graph, logits_of(model))
     del graph.inputs[1:]  # fixed ones

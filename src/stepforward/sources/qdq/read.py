@@ -28,6 +28,7 @@ from stepforward.operators.recurrent import GATE_SCALE
 from stepforward.operators.table import JOINS
 from stepforward.quantization.fusion import FORMAT_OF_INPUT, FUSES
 from stepforward.quantization.parameters import bias_scale
+from stepforward.sources.onnx.several_inputs import take_together
 from stepforward.sources.onnx.shapes import fix_batch, infer_shapes
 from stepforward.sources.onnx.support import CANONICAL
 from stepforward.sources.onnx.tokens import integers_of, take_off
@@ -50,6 +51,7 @@ def read_quantized(model: ir.Model) -> Network:
         raise StepforwardError("the model is not quantized", "run `stepforward quantize` on it first")
     # Shapes are computed again: those noted in a file could claim anything.
     model, tokens = take_off(copy_model(model), "the quantized model")
+    model, _ = take_together(model)
     keep_only(model.graph, logits_of(model))
     fix_batch(model)
     infer_shapes(model)
