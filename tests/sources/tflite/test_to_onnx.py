@@ -12,6 +12,7 @@ from tflite_files import Floats
 from stepforward.errors import StepforwardError
 from stepforward.graph.forward import run
 from stepforward.sources.onnx.canonical import canonicalize
+from stepforward.sources.open import open_source
 from stepforward.sources.tflite.file import parse
 from stepforward.sources.tflite.to_onnx.model import is_float, to_onnx
 
@@ -381,3 +382,27 @@ def test_a_file_of_floats_is_told_by_what_it_computes():
     draft.operator("DEQUANTIZE", [last], [y])
     assert not is_float(parse(draft.content([first], [y]), "m"))
     assert is_float(parse(Floats((1, 4)).then("TANH", (1, 4)).done(), "m"))
+
+
+def test_a_file_of_two_inputs_computes_what_it_did(tmp_path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter", reason="needs stepforward[tflite-test]")
+    draft = Floats((1, 6, 6, 2))
+    window = {"StrideH": 2, "StrideW": 2, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 0}
+    draft.then("CONV_2D", (1, 3, 3, 4), draft.weights(4, 3, 3, 2), draft.weights(4), **window)
+    draft.then("MEAN", (1, 4), draft.integers(1, 2))
+    motion = draft.activation("motion", (1, 5), dtype="float32")
+    draft.then("CONCATENATION", (1, 9), before=[motion], Axis=1)
+    draft.then("FULLY_CONNECTED", (1, 3), draft.weights(3, 9), draft.weights(3))
+    (tmp_path / "two.tflite").write_bytes(draft.content([draft.first, motion], [draft.last]))
+    source = open_source(tmp_path / "two.tflite")
+    assert [part.name for part in source.parts] == ["x", "motion"]
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=shape).astype(np.float32) for shape in ((1, 6, 6, 2), (1, 5))]
+    interpreter = litert.Interpreter(model_content=(tmp_path / "two.tflite").read_bytes(), num_threads=1)
+    interpreter.allocate_tensors()
+    for detail, x in zip(interpreter.get_input_details(), given, strict=True):
+        interpreter.set_tensor(detail["index"], x)
+    interpreter.invoke()
+    expected = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    row = np.concatenate([x.reshape(1, -1) for x in given], axis=1)
+    np.testing.assert_allclose(run(source.float_model().graph, row), expected, rtol=2e-5, atol=2e-5)

@@ -70,8 +70,11 @@ def _laid_in_a_row(graph: ir.Graph, inputs: list[ir.Value]) -> ir.Node | None:
     node = next((node for node in graph if node.name == ROW and node.op_type == "Concat"), None)
     if node is None:
         return None
-    reshapes = [value and value.producer() for value in node.inputs]
-    laid = [reshape.inputs[0] for reshape in reshapes if reshape is not None and reshape.op_type == "Reshape"]
+    laid = []
+    for value in node.inputs:
+        reshape = present(value).producer()
+        if reshape is not None and reshape.op_type == "Reshape":
+            laid.append(reshape.inputs[0])
     return node if laid == inputs and all(len(value.uses()) == 1 for value in inputs) else None
 
 
