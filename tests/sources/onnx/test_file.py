@@ -98,7 +98,10 @@ def test_two_inputs_and_integer_inputs(tmp_path):
     header = '<ir_version: 10, opset_import: ["": 21]> net '
     text = header + "(float[N,4] x, int64[N,4] z) => (float[N,4] y) { f = Cast<to=1>(z) y = Add(x, f) }"
     onnx.save(onnx.parser.parse_model(text), tmp_path / "a.onnx")
-    refuse(tmp_path / "a.onnx", r"has 2 inputs: 'x' \(N, 4\), 'z' \(N, 4\) INT64; several have to be float32")
+    refuse(
+        tmp_path / "a.onnx",
+        r"has 2 inputs: 'x' \(N, 4\), 'z' \(N, 4\) INT64; several have to be float32 samples",
+    )
     text = header + "(uint8[N,4] x) => (float[N,4] y) { y = Cast<to=1>(x) }"
     onnx.save(onnx.parser.parse_model(text), tmp_path / "a.onnx")
     refuse(tmp_path / "a.onnx", "is UINT8, not FLOAT")

@@ -118,3 +118,26 @@ def test_a_branch_that_a_fixed_input_chooses_is_taken(tmp_path):
     np.testing.assert_allclose(run(found, X), expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(StepforwardError, match=r"CumSum node .* is not supported"):
         open_source(ir.from_proto(model), fixed_inputs={"rate": 8000})
+
+
+def test_a_fixed_input_that_a_function_reads_stays_its_constant(tmp_path):
+    text = """<ir_version: 10, opset_import: ["": 21]>
+    net (float[N,6] x, float[1] gain) => (float[N,3] y) {
+        s = Sigmoid(x)
+        m = Mul(s, gain)
+        y = Gemm<transB=1>(m, w)
+    }"""
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(ramp(3, 6), "w"))
+    onnx.save(model, tmp_path / "m.onnx")
+    source = open_source(tmp_path / "m.onnx", fixed_inputs={"gain": 2})
+    expected = session(ir.load(tmp_path / "m.onnx")).run(None, {"x": X, "gain": np.array([2], np.float32)})[0]
+    source.save(tmp_path / "again.onnx")
+    quantized = source.quantized(QuantizationSettings(), X)
+    quantized.save(tmp_path / "q.onnx")
+    for name, near in (("again.onnx", 1e-5), ("q.onnx", 0.05)):
+        found = session(ir.load(tmp_path / name))
+        assert np.allclose(found.run(None, {"x": X})[0], expected, atol=near)
+    read = open_source(tmp_path / "q.onnx").network()
+    assert read.formats.keys() == quantized.network().formats.keys()
+    assert "gain" in open_source(tmp_path / "again.onnx").for_callers.graph.initializers

@@ -144,7 +144,8 @@ def test_a_model_of_one_input_stays_as_it_is(path):
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        (("float[N,5] motion", "int64[N,5] motion"), "several have to be float32"),
+        (("float[N,5] motion", "int64[N,5] motion"), "several have to be float32 samples"),
+        (("float[N,3,8] sound)", "float[N,3,8] sound, float[1] rate)"), "--fixed-inputs NAME=NUMBER"),
         (("=> (float[N,3] logits)", "=> (float[N,3] logits, float[N,12] all)"), "of a model with one output"),
         (("float[N,3,8] sound)", "float[N,3,8] sound, float[N,4] idle)"), "input 'idle' is read by nothing"),
         (("float[N,5] motion", "float[N,M] motion"), "axis 1 of input 'motion'"),

@@ -137,11 +137,13 @@ def check_interface(model: ir.Model, source: str) -> None:
     inputs = [value for value in graph.inputs if value.name not in graph.initializers]
     if not graph.outputs:
         raise StepforwardError(f"{source} has no output", "export the model that computes the logits")
-    others = [value for value in inputs if value.dtype not in (None, ir.DataType.FLOAT)]
+    others = [
+        value for value in inputs if value.dtype not in (None, ir.DataType.FLOAT) or not _has_samples(value)
+    ]
     if not inputs or (len(inputs) > 1 and (len(graph.outputs) > 1 or others)):
         raise StepforwardError(
-            f"{source} has {len(inputs)} inputs: {listed(inputs)}; several have to be float32, of a model with one "
-            "output",
+            f"{source} has {len(inputs)} inputs: {listed(inputs)}; several have to be float32 samples, of a model "
+            "with one output",
             _STREAMS if len(inputs) > 1 and len(graph.outputs) > 1 else _OTHERS,
         )
     if len(inputs) == 1:
@@ -150,9 +152,13 @@ def check_interface(model: ir.Model, source: str) -> None:
         _check_input(value, source)
 
 
+def _has_samples(value):
+    return value.shape is not None and 2 <= len(value.shape) <= 4
+
+
 def _check_input(value, source):
     shape = value.shape
-    if shape is None or not 2 <= len(shape) <= 4:
+    if not _has_samples(value):
         raise StepforwardError(
             f"input {value.name!r} of {source} has shape {shape}; expected (N, C, H, W), or (N, features)",
             "export the model with a batch axis and fixed sizes",

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_fixed_inputs, set_fixed_inputs
-from stepforward.graph.nodes import copy_model, present
+from stepforward.graph.nodes import copy_model, present, unused_name, value_names
 
 FixedInputs = Mapping[str, float] | str
 """A number for each name, or "sr=16000,flag=1"."""
@@ -97,10 +97,19 @@ def with_fixed_inputs(model: ir.Model, fixed: tuple[ir.Value, ...]) -> ir.Model:
         return model
     model = copy_model(model)
     for value in fixed:
+        _give_way(model.graph, present(value.name))
         again = ir.Value(name=value.name, type=ir.TensorType(present(value.dtype)))
         model.graph.inputs.append(again)
         _set_default(model.graph, again, present(value.const_value))
     return model
+
+
+def _give_way(graph: ir.Graph, name: str) -> None:
+    """Another name for a constant of the network that was this input: a function still reads it."""
+    constant = graph.initializers.pop(name, None)
+    if constant is not None:
+        constant.name = unused_name(f"{name}.fixed", value_names(graph))
+        graph.register_initializer(constant)
 
 
 def _set_default(graph: ir.Graph, value: ir.Value, tensor: Any) -> None:
