@@ -116,6 +116,21 @@ def test_wrong_samples_are_refused_by_name(model, data, change, what):
         sf.evaluate(model, (change(data[0]), data[1]))
 
 
+def test_a_network_of_one_input_takes_no_names(data, tmp_path):
+    proto = onnx.parser.parse_model(
+        '<ir_version: 10, opset_import: ["": 18]> net (float[N,3] x) => (float[N,2] y) { y = Gemm<transB=1>(x, w) }'
+    )
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((2, 3), np.float32), "w"))
+    onnx.save(proto, tmp_path / "one.onnx")
+    x = {"x": data[0]["motion"]}
+    for call in (
+        lambda: sf.evaluate(tmp_path / "one.onnx", (x, data[1])),
+        lambda: sf.predict(tmp_path / "one.onnx", x),
+    ):
+        with pytest.raises(sf.StepforwardError, match="and the network has one input; what to do: give the"):
+            call()
+
+
 def test_a_file_without_an_input_or_labels_is_refused(model, files):
     with pytest.raises(sf.StepforwardError, match=r"without\.npz has no array 'motion' \(arrays: image\)"):
         sf.evaluate(model, files / "without.npz")

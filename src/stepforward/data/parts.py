@@ -24,8 +24,14 @@ def in_rows(where: str, arrays: Mapping[str, Any], parts: Sequence[Part]) -> NDA
         parts: the inputs.
 
     Raises:
-        StepforwardError: an input has no array, or one of another shape, type or number of samples, by name.
+        StepforwardError: an input has no array, or one of another shape, type or number of samples, by name; or there
+            are no several inputs.
     """
+    if not parts:
+        raise StepforwardError(
+            f"{where} are arrays by name ({', '.join(arrays) or 'none'}), and the network has one input",
+            "give the array itself",
+        )
     wanted = ", ".join(f"{part.name} (N, {', '.join(map(str, part.shape))})" for part in parts)
     missing = next((part.name for part in parts if part.name not in arrays), None)
     if missing is not None:
