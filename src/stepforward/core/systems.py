@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.head import solved as by_definition
+from stepforward.core.aligned import aligned_bytes
 from stepforward.core.bindings import library
 
 _LOW, _LIMIT = (1 << 64) - 1, 1 << 127
@@ -22,10 +23,8 @@ def solved(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _words(numbers: NDArray[Any]) -> NDArray[np.uint64]:
-    """Two words of 64 bits for each number, the lower first, at an address that is a multiple of 16."""
-    room = np.zeros(2 * numbers.size + 2, dtype=np.uint64)
-    skip = room.ctypes.data // 8 % 2
-    words = room[skip : skip + 2 * numbers.size]
+    """Two words of 64 bits for each number, the lower first, aligned."""
+    words = aligned_bytes(16 * numbers.size).view(np.uint64)
     words[0::2] = (numbers & _LOW).reshape(-1)
     words[1::2] = ((numbers >> 64) & _LOW).reshape(-1)
     return words

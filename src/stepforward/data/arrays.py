@@ -43,14 +43,18 @@ def read_arrays(
         StepforwardError: not a plain .npz, or x, y or class_names have the wrong shape, type or range.
     """
     arrays = members(path)
-    parts = settings.get(PARTS)
-    x, y, notes = ("", _labels(path, arrays, parts), ()) if parts else _pair(path, arrays)
+    notes: tuple[str, ...] = ()
+    if parts := settings.get(PARTS):
+        y, samples = _labels(path, arrays, parts), _rows_of_parts(path, arrays, parts)
+    else:
+        x, y, notes = _pair(path, arrays)
+        samples = rows_of_member(arrays[x])
     named = [name for name in arrays if name in _NAMES and arrays[name].dtype.kind == "U"]
     named = ["class_names"] if "class_names" in arrays else named if len(named) == 1 else []
     labels = read_member(arrays[y])
     return _dataset(
         str(path),
-        rows_of_member(arrays[x]) if x else _rows_of_parts(path, arrays, parts or ()),
+        samples,
         labels,
         read_member(arrays[named[0]]) if named else None,
         tuple(f"{path.name}[{row}]" for row in range(len(labels) if labels.ndim else 0)),
@@ -68,8 +72,8 @@ def read_samples(path: Path, settings: dict, shape: tuple[int, ...] | None) -> N
         StepforwardError: as of `read_arrays`.
     """
     arrays = members(path)
-    if settings.get(PARTS):
-        rows = _rows_of_parts(path, arrays, settings[PARTS])
+    if parts := settings.get(PARTS):
+        rows = _rows_of_parts(path, arrays, parts)
         return _samples(str(path), rows, settings, shape, Observed(settings), None)[0]
     xs = ["x"] if "x" in arrays else [name for name in arrays if _base(name) in _X]
     if len(xs) != 1:
@@ -171,11 +175,7 @@ def _pair(path: Path, arrays: dict[str, Member]) -> tuple[str, str, tuple[str, .
     if len(xs) > 1 or len(ys) > 1:
         raise StepforwardError(f"{path} holds more than one x or y (arrays: {present})", remedy)
     if xs:
-        raise StepforwardError(
-            f"{path} has no array 'y' (arrays: {present}): samples without labels",
-            "stepforward learns from labelled samples and measures on them: add y, one class number per sample; "
-            "without labels: adapt --method match",
-        )
+        raise _without_labels(path, arrays)
     raise StepforwardError(f"{path} has no array 'x' (arrays: {present})", remedy)
 
 
@@ -184,12 +184,16 @@ def _labels(path: Path, arrays: dict[str, Member], parts: Sequence[Part]) -> str
     inputs = {part.name for part in parts}
     found = ["y"] if "y" in arrays else [name for name in arrays if _base(name) in _Y and name not in inputs]
     if len(found) != 1:
-        raise StepforwardError(
-            f"{path} has no array 'y' (arrays: {_shown(arrays)}): samples without labels",
-            "stepforward learns from labelled samples and measures on them: add y, one class number per sample; "
-            "without labels: adapt --method match",
-        )
+        raise _without_labels(path, arrays)
     return found[0]
+
+
+def _without_labels(path: Path, arrays: dict[str, Member]) -> StepforwardError:
+    return StepforwardError(
+        f"{path} has no array 'y' (arrays: {_shown(arrays)}): samples without labels",
+        "stepforward learns from labelled samples and measures on them: add y, one class number per sample; "
+        "without labels: adapt --method match",
+    )
 
 
 def _rows_of_parts(path: Path, arrays: dict[str, Member], parts: Sequence[Part]) -> Rows:
@@ -310,7 +314,7 @@ def _inputs(
     last = settings.get("channels_last", False)
     reading = input_reading(x.shape[1:], tuple(shape) if shape else x.shape[1:], last)
     if 0 in x.shape or reading is None or (shape is None and len(x.shape) != 4):
-        parts = " ".join(f"{part.name}," for part in settings.get(PARTS) or ()).rstrip(",")
+        parts = ", ".join(part.name for part in settings.get(PARTS, ()))
         raise StepforwardError(
             f"{where}: x has shape {x.shape}; the model reads {wanted}",
             f"give one array for each input, by its name: {parts}" if parts else "give x in that shape",

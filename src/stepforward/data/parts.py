@@ -15,6 +15,11 @@ PARTS = "parts"
 never from its metadata."""
 
 
+def as_array(where: str, x: Any, parts: Sequence[Part]) -> NDArray[Any]:
+    """Samples that a caller gave as one array: an array as it is, arrays by name in rows (`in_rows`)."""
+    return in_rows(where, x, parts) if isinstance(x, Mapping) else np.asarray(x)
+
+
 def in_rows(where: str, arrays: Mapping[str, Any], parts: Sequence[Part]) -> NDArray[np.float32]:
     """What the network reads: of every sample the numbers of all inputs, shape (n, numbers).
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stepforward.arithmetic.directions import ASCENT
 from stepforward.arithmetic.limits import CURVED_SAMPLES
+from stepforward.core.aligned import aligned_bytes
 from stepforward.core.bindings import (
     BAD_LABEL,
     DEVICE_ROWS,
@@ -24,7 +25,7 @@ from stepforward.core.bindings import (
 )
 from stepforward.engines.host_memory import even_block, host_memory
 from stepforward.engines.protocol import Batch, Move, Snapshot, Trial
-from stepforward.engines.weights import WeightStore, aligned_bytes
+from stepforward.engines.weights import WeightStore
 from stepforward.errors import StepforwardError
 from stepforward.plan import fileformat as plan_file
 from stepforward.plan.matching import MatchingPlan

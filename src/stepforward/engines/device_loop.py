@@ -6,10 +6,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.core.aligned import aligned_bytes
 from stepforward.core.bindings import DEVICE_ROWS, SINK, JournalHandle, Scratch, Trainer, check, library
 from stepforward.engines.core import open_plan, open_program
 from stepforward.engines.protocol import Batch, Snapshot
-from stepforward.engines.weights import WeightStore, aligned_bytes
+from stepforward.engines.weights import WeightStore
 from stepforward.journal import STEPS_PER_RECORD, settings_text
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program

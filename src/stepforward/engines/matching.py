@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.core.aligned import aligned_bytes
 from stepforward.core.bindings import DEVICE_ROWS, SINK, JournalHandle, Scratch, check, library
 from stepforward.engines.core import open_plan, open_program
 from stepforward.engines.protocol import Batch
-from stepforward.engines.weights import aligned_bytes
 from stepforward.errors import StepforwardError
 from stepforward.journal import settings_text
 from stepforward.plan.matching import MatchingPlan

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.core.aligned import aligned_bytes
 from stepforward.core.bindings import PlanHandle, ProgramHandle
 from stepforward.plan.model import TrainingPlan
 from stepforward.program.model import Program, Tensor
@@ -62,10 +63,3 @@ class WeightStore:
 def moving_bytes(tensor: Tensor) -> int:
     """What a tensor takes in a buffer of trained ones, each of which begins at a multiple of 4 (`sfi_moving_bytes`)."""
     return -(-tensor.bytes // 4) * 4
-
-
-def aligned_bytes(size: int) -> NDArray[np.uint8]:
-    """Zeroed bytes whose address is a multiple of 64."""
-    buffer = np.zeros(size + 64, dtype=np.uint8)
-    skip = -buffer.ctypes.data % 64
-    return buffer[skip : skip + size]

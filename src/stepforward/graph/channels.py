@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from stepforward.graph.nodes import attribute
+from stepforward.graph.nodes import attribute, sample_inputs
 
 _TO_FRONT = (0, 3, 1, 2)
 _LINE_TO_FRONT = (0, 2, 1)
@@ -13,7 +13,7 @@ _PASSED = ("QuantizeLinear", "DequantizeLinear", "Sub", "Mul")
 
 def channels_last(graph: ir.Graph) -> bool:
     """Whether the network begins by bringing the last axis of its input, (N, H, W, C), to the front."""
-    source = next((value for value in graph.inputs if value.name not in graph.initializers), None)
+    source = next(iter(sample_inputs(graph)), None)
     if source is None:
         return False
     shape, readers = source.shape, list(_readers(source))

@@ -50,6 +50,11 @@ def copy_model(model: ir.Model) -> ir.Model:
     return copied
 
 
+def sample_inputs(graph: ir.Graph) -> list[ir.Value]:
+    """The inputs that have no default: a weight that is listed as an input has one, and so has a fixed input."""
+    return [value for value in graph.inputs if value.name not in graph.initializers]
+
+
 def is_quantized(model: ir.Model) -> bool:
     """Whether `quantize` wrote this model: its weights are integers, with their formats in the file."""
     return BITS in model.metadata_props and any(node.op_type == "DequantizeLinear" for node in model.graph)

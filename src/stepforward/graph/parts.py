@@ -28,6 +28,11 @@ class Part(NamedTuple):
         """Numbers of one sample."""
         return math.prod(self.shape)
 
+    @property
+    def words(self) -> dict:
+        """As results and metadata have it."""
+        return {"name": self.name, "shape": list(self.shape)}
+
 
 def begins_part(part: ir.Value, columns: range, name: str) -> ir.Node:
     """The node to put after a part: the identity, as a function of one value, by which the part gets a format of its

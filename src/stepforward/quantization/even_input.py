@@ -78,16 +78,10 @@ def even_parts(graph: ir.Graph, x: np.ndarray) -> bool:
 
 def _reversed(graph: ir.Graph, node: ir.Node, offset: np.float32, half: np.float32) -> None:
     """A Mul and an Add before a node, which undo what the input went through."""
-    value, taken = present(node.inputs[0]), value_names(graph)
-    for op_type, suffix, number in (("Mul", "half", half), ("Add", "middle", offset)):
-        name = f"{node.name}.{suffix}"
-        scalar = add_initializer(graph, name, np.array(number, np.float32), taken)
-        new = ir.node(op_type, [value, scalar], name=name)
-        result = new.outputs[0]
-        result.name, result.shape, result.dtype = f"{name}.out", value.shape, ir.DataType.FLOAT
-        graph.insert_before(node, new)
-        value = result
-    node.replace_input_with(0, value)
+    steps = [("Mul", f"{node.name}.half", np.array(half)), ("Add", f"{node.name}.middle", np.array(offset))]
+    nodes = _steps(graph, present(node.inputs[0]), steps)
+    graph.insert_before(node, nodes)
+    node.replace_input_with(0, nodes[-1].outputs[0])
 
 
 def _even_along(graph, x, axis):
@@ -249,18 +243,21 @@ def _helps(graph, x, lo, hi, offset, factor, axis):
 def _prepend(graph, offset, factor, axis):
     """Sub and Mul between the input and all its readers; Sub only where a channel is moved."""
     source = graph.inputs[0]
-    uses, shape = list(source.uses()), source.shape
-    broadcast = _along(axis, len(shape))[1:]
-    value, nodes, taken = source, [], value_names(graph)
-    for op_type, suffix, array in (("Sub", "offset", offset), ("Mul", "factor", factor)):
-        if op_type == "Sub" and not array.any():
-            continue
-        name = f"{source.name}.{suffix}"
-        constant_value = add_initializer(graph, name, array.reshape(broadcast), taken)
-        node = ir.node(op_type, [value, constant_value], name=name)
+    uses, broadcast = list(source.uses()), _along(axis, len(source.shape))[1:]
+    steps = [("Sub", f"{source.name}.offset", offset.reshape(broadcast))] if offset.any() else []
+    steps.append(("Mul", f"{source.name}.factor", factor.reshape(broadcast)))
+    nodes = _steps(graph, source, steps)
+    graph.insert_before(graph[0], nodes)
+    for use in uses:
+        use.node.replace_input_with(use.idx, nodes[-1].outputs[0])
+
+
+def _steps(graph, value, steps):
+    """Nodes of a value and a constant each, one after the other, that are in no graph yet: (operator, name, array)."""
+    nodes, shape, taken = [], value.shape, value_names(graph)
+    for op_type, name, array in steps:
+        node = ir.node(op_type, [value, add_initializer(graph, name, array, taken)], name=name)
         value = node.outputs[0]
         value.name, value.shape, value.dtype = f"{name}.out", shape, ir.DataType.FLOAT
         nodes.append(node)
-    graph.insert_before(graph[0], nodes)
-    for use in uses:
-        use.node.replace_input_with(use.idx, value)
+    return nodes

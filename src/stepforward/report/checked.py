@@ -52,10 +52,10 @@ def _inputs(result: dict) -> list[tuple[str, str, str]]:
 
     if "inputs" not in result:
         return [("input", size(result["input_shape"]), "one sample")]
-    said = ("one sample; in an .npz an array for each, by its name", *[""] * len(result["inputs"]))
+    first = "one sample; in an .npz an array for each, by its name"
     return [
-        (f"input {one['name']}", size(one["shape"]), text)
-        for one, text in zip(result["inputs"], said, strict=False)
+        (f"input {one['name']}", size(one["shape"]), "" if number else first)
+        for number, one in enumerate(result["inputs"])
     ]
 
 

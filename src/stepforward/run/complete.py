@@ -112,14 +112,10 @@ def own_settings(opened: Source) -> dict:
 def said_settings(opened: Source) -> dict:
     """What the model says of its preprocessing, checked, with the order of axes that the network reads."""
     settings = check_preprocessing(opened.preprocessing or {"kind": "array"})
-    if opened.table is not None and settings["kind"] != "array":
+    arrays = "reads token ids" if opened.table is not None else "has several inputs" if opened.parts else ""
+    if arrays and settings["kind"] != "array":
         raise StepforwardError(
-            f"{opened.name} reads token ids, and says that it reads samples of kind {settings['kind']!r}",
-            'correct its metadata property stepforward.preprocessing: {"kind": "array"}',
-        )
-    if opened.parts and settings["kind"] != "array":
-        raise StepforwardError(
-            f"{opened.name} has several inputs, and says that it reads samples of kind {settings['kind']!r}",
+            f"{opened.name} {arrays}, and says that it reads samples of kind {settings['kind']!r}",
             'correct its metadata property stepforward.preprocessing: {"kind": "array"}',
         )
     return laid_out(settings, opened.input_shape, opened.channels_last)

@@ -1,7 +1,7 @@
 """Bring model and data together before a run: match classes, split, and quantize a float model."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from stepforward.data.arrays import check_arrays
 from stepforward.data.dataset import Dataset
 from stepforward.data.function import Prepare
 from stepforward.data.load import Purpose, check_amount, load
-from stepforward.data.parts import in_rows
+from stepforward.data.parts import as_array
 from stepforward.data.split import Split, split
 from stepforward.errors import StepforwardError
 from stepforward.graph.parts import Part
@@ -117,9 +117,7 @@ def _all_classes(dataset: Dataset, opened: Source, where: str) -> Dataset:
 def _pair(data: Any, where: str, parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
     try:
         x, y = data
-        if isinstance(x, Mapping):
-            x = in_rows(where, x, parts)
-        return np.asarray(x), np.asarray(y)
+        return as_array(where, x, parts), np.asarray(y)
     except (TypeError, ValueError) as error:
         raise StepforwardError(
             f"{where} is neither a path, a Dataset nor arrays (x, y): {type(data).__name__}",

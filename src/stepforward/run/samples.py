@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stepforward.data import preprocessing as prep
 from stepforward.data.arrays import check_samples
 from stepforward.data.arrays import read_samples as read_arrays
-from stepforward.data.parts import in_rows
+from stepforward.data.parts import as_array
 from stepforward.data.windows import read_unlabelled
 from stepforward.errors import StepforwardError
 from stepforward.run.complete import own_settings, settings_of
@@ -29,7 +29,7 @@ def read_samples(opened: Source, files: list[Path], samples: Any) -> tuple[NDArr
         StepforwardError: a file or the array cannot be read, by name.
     """
     if not files:
-        x = _from_array(opened, _rows(opened, samples))
+        x = _from_array(opened, as_array("the samples", samples, opened.parts))
         return x, [f"sample {row}" for row in range(len(x))]
     parts = [_from_file(opened, file) for file in files]
     return np.concatenate([part for part, _ in parts]), [source for _, names in parts for source in names]
@@ -59,13 +59,6 @@ def _from_file(opened: Source, file: Path) -> tuple[NDArray[np.float32], list[st
     if file.suffix.lower() == ".csv" and settings["kind"] == "windows":
         return read_unlabelled(file, settings)
     return prep.apply(settings, prep.read(settings, file))[None], [str(file)]
-
-
-def _rows(opened: Source, samples: Any) -> NDArray:
-    """Arrays as one, also those of several inputs."""
-    return (
-        in_rows("the samples", samples, opened.parts) if isinstance(samples, Mapping) else np.asarray(samples)
-    )
 
 
 def _from_array(opened: Source, x: NDArray) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from stepforward.engines.core import device_inference_bytes
 from stepforward.errors import StepforwardError
 from stepforward.graph.metadata import get_class_names, get_notes, get_preprocessing
+from stepforward.graph.nodes import sample_inputs
 from stepforward.graph.parts import shapes_of
 from stepforward.lowering.lower import lower
 from stepforward.memory import memory, multiply_accumulates
@@ -22,7 +23,6 @@ from stepforward.quantization.formats import QuantizationSettings
 from stepforward.settings import Settings
 from stepforward.sources.onnx.fixed_inputs import FixedInputs
 from stepforward.sources.onnx.input_shape import parse_input_shape
-from stepforward.sources.onnx.several_inputs import sample_inputs
 from stepforward.sources.onnx.support import unsupported
 from stepforward.sources.onnx.tokens import take_off
 from stepforward.sources.open import in_words, kept_source, load_graph, source_of
@@ -157,7 +157,7 @@ def _inputs(graph: ir.Model) -> dict:
     parts = sample_inputs(graph.graph)
     if len(parts) < 2:
         return {}
-    return {"inputs": [{"name": part.name, "shape": list(part.shape)} for part in shapes_of(parts)]}
+    return {"inputs": [part.words for part in shapes_of(parts)]}
 
 
 def _shape(graph: ir.Model) -> list[int] | None:

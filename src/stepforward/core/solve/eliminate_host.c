@@ -1,6 +1,5 @@
 /* Symmetric systems by elimination without pivots, of numbers with 32 bits of fraction (contract, section 13): what a
  * closed-form start of the last layer solves. Hosts with integers of 128 bits. */
-#include "base/integers.h"
 #include "stepforward_host.h"
 
 #define FRACTION 32

@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from stepforward.errors import StepforwardError, fits_together
 from stepforward.files import check_regular, write_atomically
-from stepforward.graph.nodes import constant, describe, is_quantized
+from stepforward.graph.nodes import constant, describe, is_quantized, sample_inputs
 from stepforward.sources.onnx.fixed_inputs import FixedInputs, fix_inputs, listed
 from stepforward.sources.onnx.input_shape import give_input_shape
 from stepforward.sources.onnx.lenient import make_strict
@@ -134,7 +134,7 @@ def check_interface(model: ir.Model, source: str) -> None:
     """
     graph = model.graph
     _check_values(graph, source)
-    inputs = [value for value in graph.inputs if value.name not in graph.initializers]
+    inputs = sample_inputs(graph)
     if not graph.outputs:
         raise StepforwardError(f"{source} has no output", "export the model that computes the logits")
     others = [

@@ -7,6 +7,7 @@ import onnx_ir as ir
 from stepforward.errors import StepforwardError
 from stepforward.graph.channels import channels_last
 from stepforward.graph.metadata import PREPROCESSING, get_preprocessing
+from stepforward.graph.nodes import sample_inputs
 
 
 def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str) -> None:
@@ -20,7 +21,7 @@ def give_input_shape(model: ir.Model, shape: tuple[int, ...] | None, source: str
     Raises:
         StepforwardError: `shape` contradicts the sizes that the model fixes.
     """
-    value = next((value for value in model.graph.inputs if value.name not in model.graph.initializers), None)
+    value = next(iter(sample_inputs(model.graph)), None)
     wanted = shape or _of_preprocessing(model)
     if value is None or wanted is None:
         return

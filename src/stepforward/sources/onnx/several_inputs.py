@@ -14,6 +14,7 @@ from stepforward.graph.nodes import (
     copy_model,
     present,
     remove_unused,
+    sample_inputs,
     unused_name,
     value_names,
 )
@@ -21,11 +22,6 @@ from stepforward.graph.parts import Part, begins_part, shapes_of
 
 ROW = "stepforward.row"
 """Name of the node that lays inputs in a row, and of the input that takes its place."""
-
-
-def sample_inputs(graph: ir.Graph) -> list[ir.Value]:
-    """The inputs that have no default."""
-    return [value for value in graph.inputs if value.name not in graph.initializers]
 
 
 def take_together(model: ir.Model) -> tuple[ir.Model, tuple[Part, ...]]:

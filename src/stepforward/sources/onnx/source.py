@@ -22,7 +22,7 @@ from stepforward.graph.metadata import (
     set_preprocessing,
     set_statistics,
 )
-from stepforward.graph.nodes import copy_model, logits_of, present
+from stepforward.graph.nodes import copy_model, logits_of, present, sample_inputs
 from stepforward.graph.parts import Part, shapes_of
 from stepforward.network.network import Network
 from stepforward.quantization.formats import QuantizationSettings
@@ -30,7 +30,7 @@ from stepforward.sources.onnx.canonical import canonicalize
 from stepforward.sources.onnx.file import save_onnx
 from stepforward.sources.onnx.fixed_inputs import fixed_inputs, with_fixed_inputs
 from stepforward.sources.onnx.other_outputs import OtherOutputs, canonical_with, joined
-from stepforward.sources.onnx.several_inputs import put_apart, sample_inputs, take_together
+from stepforward.sources.onnx.several_inputs import put_apart, take_together
 from stepforward.sources.onnx.tokens import Tokens, put_back, table_of, take_off
 from stepforward.sources.qdq.dequantized import to_float
 from stepforward.sources.qdq.finer import refinable, with_finer_steps
@@ -174,7 +174,7 @@ class QdqSource(OnnxSource):
         if self.class_names:
             metadata["class_names"] = list(self.class_names)
         if self.parts:
-            metadata["inputs"] = [{"name": part.name, "shape": list(part.shape)} for part in self.parts]
+            metadata["inputs"] = [part.words for part in self.parts]
         return replace(network, metadata=metadata, source=self.name)
 
     def float_model(self) -> ir.Model:

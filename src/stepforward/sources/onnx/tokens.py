@@ -24,6 +24,7 @@ from stepforward.graph.nodes import (
     present,
     remove_unused,
     replace_node,
+    sample_inputs,
     sole_consumer,
     unused_name,
     value_names,
@@ -60,7 +61,7 @@ class Tokens:
 
 def ids_of(graph: ir.Graph) -> ir.Value | None:
     """The input that holds token ids; None where the samples are floats."""
-    value = next((value for value in graph.inputs if value.name not in graph.initializers), None)
+    value = next(iter(sample_inputs(graph)), None)
     floats = value is None or value.dtype is None or value.dtype.is_floating_point()
     return None if floats else value
 

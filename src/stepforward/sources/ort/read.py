@@ -11,7 +11,7 @@ from onnx_ir.passes.common import InlinePass
 
 from stepforward.errors import StepforwardError
 from stepforward.graph.functions import FUNCTIONS, evaluate
-from stepforward.graph.nodes import attribute, constant, describe, dims, keep_only, present
+from stepforward.graph.nodes import attribute, constant, describe, dims, keep_only, present, sample_inputs
 from stepforward.network.network import Format, Network, Node
 from stepforward.sources.kept import Reading
 from stepforward.sources.onnx.input_shape import give_input_shape
@@ -117,7 +117,7 @@ def _plain(
     separated, fused = separate(proto)
     model = InlinePass()(ir.from_proto(separated)).model
     graph = model.graph
-    inputs = [value for value in graph.inputs if value.name not in graph.initializers]
+    inputs = sample_inputs(graph)
     if len(inputs) != 1:
         raise StepforwardError(f"{name} has {len(inputs)} inputs", "give a model with one input")
     chosen, notes = choose_kept(outputs_of(model), output, name)
@@ -153,7 +153,7 @@ class _Reader:
     """What is known while walking the graph."""
 
     def __init__(self, graph: ir.Graph, fused: frozenset[str], proto: onnx.ModelProto):
-        self.source = next(value for value in graph.inputs if value.name not in graph.initializers)
+        self.source = next(iter(sample_inputs(graph)))
         self.batch = present(self.source.shape)[0]
         self.input: str | None = None
         self.problems: list[str] = []
