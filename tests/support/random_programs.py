@@ -17,6 +17,7 @@ from stepforward.arithmetic.rounding import (
     float_multiplier,
     q31_multiplier,
 )
+from stepforward.network.network import Q_MAX
 from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
 from stepforward.operators.gru import Gru
@@ -154,20 +155,24 @@ def conv_programs(draw):
 @st.composite
 def tiled_programs(draw):
     """3x3 convolutions of stride one that suit Winograd's tiles, with weights that some panels of rows can take
-    transformed, or all, or none."""
-    channels = draw(st.sampled_from([8, 10, 16, 24, 32, 66]))
+    transformed, or all, or none; those of 8 and 4 bits suit large tiles."""
+    bits = draw(st.sampled_from(["s16", "s16", "s8", "s8", "s4"]))
+    channels = draw(st.sampled_from([8, 10, 16, 24, 32, 66] if bits == "s16" else [16, 16, 24, 32, 48, 256]))
     rows = draw(st.sampled_from([9, 16, 17, 32, 40, 100]))
     padding = tuple(draw(st.integers(0, 2)) for _ in range(4))
     height, width = draw(st.integers(3, 9)), draw(st.integers(3, 21))
     out_h, out_w = height + padding[0] + padding[2] - 2, width + padding[1] + padding[3] - 2
     rng = seeded(draw)
-    weight = Tensor("w", (rows, 3, 3, channels), "s16", (1e-4,), 0, 0)
-    largest = draw(st.sampled_from([200, 3640, 3641]))  # 9 * 3640 is at most 2^15 - 1, 9 * 3641 is not
+    weight = Tensor("w", (rows, 3, 3, channels), bits, (1e-4,), 0, 0)
+    most = Q_MAX[bits]
+    # 9 * 3640 is at most 2^15 - 1, 9 * 3641 is not
+    largest = draw(st.sampled_from([200, 3640, 3641] if bits == "s16" else [most // 7, most]))
     edges, shape = rng.random() < 0.3, weight.shape
     w = rng.choice([-largest, largest], shape) if edges else rng.integers(-largest, largest + 1, shape)
     for row in rng.integers(0, rows, draw(st.integers(0, 2))):
-        w[row] = rng.integers(-32767, 32768, w[row].shape)
+        w[row] = rng.integers(-most, most + 1, w[row].shape)
     blob = pack(weight, w)
+    blob += bytes(-len(blob) % 4)
     bias = Tensor("b", (rows,), "s32", (2e-6,), 0, len(blob))
     wide = draw(st.sampled_from([1000, 10**6, 2**31 - 1]))
     blob += pack(bias, rng.integers(-wide, wide + 1, rows))

@@ -28,6 +28,18 @@ static uint32_t suits_winograd(const sfi_bands* g, uint32_t rows)
                              g->group_in, rows, g->out_h, g->out_w);
 }
 
+static uint64_t tiles_of(const sfi_bands* g, uint32_t side)
+{
+    return (uint64_t)((g->out_w + side - 1) / side) * ((g->out_h + side - 1) / side);
+}
+
+/* Whether large tiles save a tenth of the products of small ones. */
+static int suits_large_tiles(const sfi_bands* g, const sfi_kernels* kernels)
+{
+    return kernels->large != NULL && g->group_in % 16 == 0 && g->group_in <= SFI_LARGE_CHANNELS &&
+           10 * SFI_LARGE_POINTS * tiles_of(g, SFI_LARGE) <= 9 * 16 * tiles_of(g, SFI_SMALL);
+}
+
 /* Patches must begin with a word of the band. */
 void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
                       uint32_t rows)
@@ -39,7 +51,9 @@ void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor*
         g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SFI_BYTE_PRODUCTS;
         g->flip = kernels->byte_flip;
     }
-    g->winograd = !g->bytes && g->size == 1 && suits_winograd(g, rows);
+    g->winograd = g->bytes || g->size != 1 || !suits_winograd(g, rows)       ? 0
+                  : weight->dtype != SF_S16 && suits_large_tiles(g, kernels) ? SFI_LARGE
+                                                                             : SFI_SMALL;
 }
 
 static uint32_t segments(const sfi_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
@@ -62,21 +76,22 @@ static uint32_t in_rows(const sfi_bands* g, uint32_t rows)
     return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
 }
 
-/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; those of Winograd's tiles come in
- * twos. */
+/* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; whole rows of
+ * Winograd's tiles. */
 static uint32_t band_rows(const sfi_bands* g)
 {
     const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
     const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
-    return g->winograd ? rows + rows % 2 : rows;
+    return g->winograd ? (rows + g->winograd - 1) / g->winograd * g->winograd : rows;
 }
 
 /* The band, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
- * and with Winograd's tiles the position that would follow the last. */
+ * and with Winograd's tiles the positions that would follow the last. */
 static uint64_t one_band_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
-    return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + (g->winograd ? g->group_in * sizeof(int16_t) : 0) + 64;
+    return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) +
+           (g->winograd ? (g->winograd - 1) * (uint64_t)g->group_in * sizeof(int16_t) : 0) + 64;
 }
 
 static uint64_t band_bytes(const sfi_bands* g) { return g->size * one_band_bytes(g); }

@@ -15,7 +15,7 @@ typedef struct sfi_bands {
     uint32_t width;    /* columns of the band */
     uint32_t bytes;    /* 8-bit weights meet a band of bytes, two to a word of it, instead of s16 */
     uint32_t flip;     /* of bytes: the band holds x ^ flip */
-    uint32_t winograd; /* output rows come in twos, and tiles of four outputs take their products together */
+    uint32_t winograd; /* outputs along a side of a tile that takes its products together (winograd.h), or 0 */
     uint32_t size;     /* bytes of an input: 1, or 2, whose high and low bytes fill two bands, one after the other */
     int32_t zero;
 } sfi_bands;

@@ -40,7 +40,12 @@ sfi_kernels sfi_choose_up_to(int level)
         k.row = sfi_winograd_row_avx2;
         k.band = sfi_winograd_band_avx2;
         k.winograd = sfi_winograd_avx2;
+        k.large_row = sfi_large_row_avx2;
+        k.large_band = sfi_large_band_avx2;
+        k.large = sfi_large_avx2;
+        k.large_sums = sfi_large_sums_avx2;
         k.interleave = sfi_interleave_avx2;
+        k.add = sfi_sum_avx2;
         k.max_line = sfi_max_line_avx2;
         k.open_tile = sfi_open_tile_avx2;
         sfi_directions_avx2(&k.draw);

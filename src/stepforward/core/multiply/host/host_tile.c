@@ -22,10 +22,11 @@ static void shape(sfi_host_tile* t, uint32_t row_tile, const sfi_host_shape* sha
     t->few = shape->rows <= SFI_FEW_ROWS && !shape->bytes;
 }
 
-/* A panel that may be transformed has room for its sixteen points. */
+/* A panel that may be transformed has room for its points. */
 size_t sfi_host_panel_words(const sfi_host_tile* t)
 {
-    return t->winograd ? sfi_winograd_words(sfi_winograd_channels(t)) : (size_t)t->segments * t->pairs * 2 * SFI_PANEL;
+    return t->winograd ? sfi_winograd_words(t->winograd, sfi_winograd_channels(t))
+                       : (size_t)t->segments * t->pairs * 2 * SFI_PANEL;
 }
 
 /* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */

@@ -22,7 +22,7 @@ typedef struct sfi_host_tile {
     uint32_t pairs;
     uint32_t capacity;
     uint32_t bytes;    /* the words and the band hold bytes: sfi_block_bytes */
-    uint32_t winograd; /* panels are transformed where their weights allow */
+    uint32_t winograd; /* panels are transformed where their weights allow: outputs along a side of a tile, or 0 */
     uint32_t few;      /* at most SFI_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     const sfi_kernels* kernels;
 } sfi_host_tile;

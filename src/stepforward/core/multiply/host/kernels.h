@@ -25,8 +25,8 @@ typedef void (*sfi_rows_kernel)(const sfi_rows* rows, const int32_t* acc, uint32
 /* out[2*i] = a[i] - zero, out[2*i + 1] = b[i] - zero */
 typedef void (*sfi_interleave_kernel)(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out);
 
-/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused with fours, at eight tiles.
- */
+/* Outputs of a transformed panel (winograd.h): the first `count` of `rows`, which are fused (with fours where tiles are
+ * small), at the tiles that are multiplied together. */
 typedef struct sfi_tiles sfi_tiles;
 typedef void (*sfi_winograd_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows,
                                     uint32_t count, const sfi_tiles* tiles, int8_t* y);
@@ -36,6 +36,13 @@ typedef uint32_t (*sfi_row_kernel)(const int16_t* line, uint32_t channels, size_
                                    int64_t* positive);
 typedef void (*sfi_band_kernel)(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
                                 int16_t* v);
+
+/* Of large tiles: their transformed inputs, v[column][row][tile][channel], and the sums of a transformed panel,
+ * sums[output][SFI_WINOGRAD_TILES][row]. */
+typedef void (*sfi_large_band_kernel)(const sfi_tiles* tiles, size_t across, size_t down, uint32_t channels,
+                                      int16_t* v);
+typedef void (*sfi_large_sums_kernel)(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_tiles* tiles,
+                                      int32_t* sums);
 
 /* Of each row of a packed panel of `pairs` pairs in all: the sum of its weights, and of those that are positive. */
 typedef void (*sfi_sums_kernel)(const int16_t* words, size_t pairs, int64_t sum[SFI_PANEL],
@@ -63,6 +70,10 @@ struct sfi_kernels {
     sfi_row_kernel row;
     sfi_band_kernel band;
     sfi_winograd_kernel winograd; /* NULL: through dot and rows */
+    sfi_row_kernel large_row;     /* of large tiles, NULL like the next three where there are none */
+    sfi_large_band_kernel large_band;
+    sfi_winograd_kernel large; /* of rows that are fused */
+    sfi_large_sums_kernel large_sums;
     sfi_rows_kernel rows;
     sfi_interleave_kernel interleave;
     sfi_add_kernel add;

@@ -9,33 +9,46 @@
 #include "multiply/host/winograd.h"
 #include "multiply/rows.h"
 
-/* Where in a grid the next eight tiles begin: column x of row y, in tiles. */
+/* Where in a grid the next tiles begin: column x of row y, in tiles. */
 typedef struct place {
     uint32_t x, y;
 } place;
 
-static void put_tile(const sfi_grid* g, place p, uint32_t t, sfi_tiles* tiles)
+SFI_INLINE void put_tile(const sfi_grid* g, const size_t side, place p, uint32_t t, sfi_tiles* tiles)
 {
-    const size_t x = 2 * (size_t)p.x, y = 2 * (size_t)p.y;
-    const int right = x + 1 < g->width, below = y + 1 < g->rows;
-    const size_t at = g->at + x * g->out_across + y * g->out_down;
+    const size_t x = side * p.x, y = side * p.y;
+    uint32_t inside = 0;
+    tiles->at[t] = g->at + x * g->out_across + y * g->out_down;
     tiles->patches[t] = g->patch + x * g->across + y * g->down;
-    for (uint32_t q = 0; q < 4; q++) {
-        tiles->at[q][t] = at + (q & 1u) * g->out_across + (q >> 1) * g->out_down;
-        tiles->inside[q][t] = (uint8_t)((right || !(q & 1u)) && (below || q < 2));
-    }
-    tiles->whole = tiles->whole && right && below;
+    tiles->inside[t] = (uint16_t)((1u << side * side) - 1);
+    if (x + side <= g->width && y + side <= g->rows)
+        return;
+    for (size_t i = 0; i < side * side; i++)
+        inside |= (uint32_t)(x + i % side < g->width && y + i / side < g->rows) << i;
+    tiles->inside[t] = (uint16_t)inside;
+    tiles->whole = 0;
+}
+
+SFI_INLINE void open_tiles(const sfi_grid* g, const size_t side, sfi_tiles* tiles)
+{
+    for (size_t i = 0; i < side * side; i++)
+        tiles->on[i] = i % side * g->out_across + i / side * g->out_down;
 }
 
 /* Returns 0 at the end. */
-static int next_tiles(const sfi_grid* g, place* p, sfi_tiles* tiles)
+SFI_INLINE int next_tiles(const sfi_grid* g, const uint32_t side, place* p, sfi_tiles* tiles)
 {
-    const uint32_t across = (g->width + 1) / 2, down = (g->rows + 1) / 2;
+    const uint32_t across = (g->width + side - 1) / side, down = (g->rows + side - 1) / side;
     const place first = *p;
     tiles->whole = 1;
-    for (uint32_t t = 0; t < SFI_WINOGRAD_TILES; t++) {
+    tiles->count = SFI_WINOGRAD_TILES;
+    for (uint32_t t = 0; t < tiles->count; t++) {
         const int any = p->y < down;
-        put_tile(g, any ? *p : first, t, tiles);
+        if (side == SFI_LARGE && t == SFI_LARGE_TILES && !any) {
+            tiles->count = t;
+            break;
+        }
+        put_tile(g, side, any ? *p : first, t, tiles);
         if (any && ++p->x == across) {
             p->x = 0;
             p->y++;
@@ -44,15 +57,15 @@ static int next_tiles(const sfi_grid* g, place* p, sfi_tiles* tiles)
     return first.y < down;
 }
 
-/* Rows that are not fused, or have no kernel for it: from sums. */
+/* Rows that are not fused, or have no kernel for it: from sums[output][tile]. */
 static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t count, const int32_t* sums,
                         const sfi_tiles* tiles, uint32_t row, void* y)
 {
-    for (uint32_t q = 0; q < 4; q++)
+    for (uint32_t q = 0; q < t->winograd * t->winograd; q++)
         for (uint32_t i = 0; i < SFI_WINOGRAD_TILES; i++, sums += SFI_PANEL) {
-            const size_t at = tiles->at[q][i] + row;
+            const size_t at = tiles->at[i] + tiles->on[q] + row;
             int64_t wide[SFI_PANEL];
-            if (!tiles->inside[q][i])
+            if (i >= tiles->count || !(tiles->inside[i] >> q & 1u))
                 continue;
             if (rows->narrow) {
                 t->kernels->rows(rows, sums, SFI_PANEL, count, 1, y, &at);
@@ -64,14 +77,39 @@ static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t c
         }
 }
 
-void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y)
+static void multiply_large(const sfi_host_tile* t, const sfi_grid* grid, void* y)
 {
     const uint32_t channels = sfi_winograd_channels(t);
-    const size_t panel = sfi_winograd_words(channels);
+    const size_t panel = sfi_winograd_words(SFI_LARGE, channels);
+    int32_t sums[SFI_LARGE * SFI_LARGE * SFI_WINOGRAD_TILES * SFI_PANEL];
+    place from = {0, 0};
+    sfi_tiles tiles;
+    open_tiles(grid, SFI_LARGE, &tiles);
+    while (next_tiles(grid, SFI_LARGE, &from, &tiles)) {
+        t->kernels->large_band(&tiles, grid->across, grid->down, channels, t->points);
+        for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
+            const sfi_rows rows = sfi_rows_from(&t->rows, row);
+            const uint32_t count = sfi_min_u32(SFI_PANEL, t->count - row);
+            const int16_t* words = t->words + row / SFI_PANEL * panel;
+            if (rows.fused) {
+                t->kernels->large(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
+            } else {
+                t->kernels->large_sums(words, t->points, channels, &tiles, sums);
+                finish_sums(t, &rows, count, sums, &tiles, row, y);
+            }
+        }
+    }
+}
+
+static void multiply_small(const sfi_host_tile* t, const sfi_grid* grid, void* y)
+{
+    const uint32_t channels = sfi_winograd_channels(t);
+    const size_t panel = sfi_winograd_words(SFI_SMALL, channels);
     int32_t sums[4 * SFI_WINOGRAD_TILES * SFI_PANEL];
     place from = {0, 0};
     sfi_tiles tiles;
-    while (next_tiles(grid, &from, &tiles)) {
+    open_tiles(grid, SFI_SMALL, &tiles);
+    while (next_tiles(grid, SFI_SMALL, &from, &tiles)) {
         t->kernels->band(tiles.patches, grid->across, grid->down, channels, t->points);
         for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
             const sfi_rows rows = sfi_rows_from(&t->rows, row);
@@ -85,4 +123,9 @@ void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y
             }
         }
     }
+}
+
+void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y)
+{
+    (t->winograd == SFI_LARGE ? multiply_large : multiply_small)(t, grid, y);
 }

@@ -70,16 +70,22 @@ SFI_AVX2_INLINE void finish(const sfi_block* b, const int16_t* const* patches, c
     sfi_lanes_store(l, sum, out);
 }
 
-SFI_AVX2 static void whole(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l,
-                           int8_t* const out[4])
+SFI_AVX2_INLINE void finish_eight(const sfi_block* b, const sfi_eight* eight, const int16_t* w, const sfi_lanes* l,
+                                  int8_t* y)
 {
-    finish(b, patches, w, l, 2, out);
-}
-
-SFI_AVX2 static void half(const sfi_block* b, const int16_t* const* patches, const int16_t* w, const sfi_lanes* l,
-                          int8_t* const out[4])
-{
-    finish(b, patches, w, l, 1, out);
+    sfi_panel_outputs few;
+    const int whole = l->count == SFI_PANEL;
+    for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight->count || !whole); first += 4) {
+        int8_t* out[4];
+        for (uint32_t p = 0; p < 4; p++)
+            out[p] = whole ? y + eight->at[first + p] : few[first + p];
+        if (l->count > SFI_PANEL / 2)
+            finish(b, eight->patches + first, w, l, 2, out);
+        else
+            finish(b, eight->patches + first, w, l, 1, out);
+    }
+    if (!whole)
+        sfi_store_few(few, l->count, y, eight->at);
 }
 
 SFI_AVX2 void sfi_grid_dot_avx2(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
@@ -88,23 +94,11 @@ SFI_AVX2 void sfi_grid_dot_avx2(const sfi_block* b, const sfi_grid* grid, const 
     sfi_lanes lanes[SFI_BLOCK_PANELS];
     sfi_cursor cursor = sfi_grid_start(grid);
     sfi_eight eight;
-    sfi_panel_outputs few;
     for (uint32_t r = 0; r < count; r += SFI_PANEL)
         lanes[r / SFI_PANEL] = sfi_lanes_load(rows, r, count - r);
     while (sfi_grid_next(&cursor, &eight))
-        for (uint32_t r = 0; r < count; r += SFI_PANEL) {
-            const sfi_lanes* l = &lanes[r / SFI_PANEL];
-            const int16_t* w = b->words + r / SFI_PANEL * b->panel;
-            for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight.count || l->count < SFI_PANEL);
-                 first += 4) {
-                int8_t* out[4];
-                for (uint32_t p = 0; p < 4; p++)
-                    out[p] = l->count == SFI_PANEL ? y + eight.at[first + p] + r : few[first + p];
-                (l->count > SFI_PANEL / 2 ? whole : half)(b, eight.patches + first, w, l, out);
-            }
-            if (l->count < SFI_PANEL)
-                sfi_store_few(few, l->count, y + r, eight.at);
-        }
+        for (uint32_t j = 0; j * SFI_PANEL < count; j++)
+            finish_eight(b, &eight, b->words + j * b->panel, lanes + j, y + j * SFI_PANEL);
 }
 
 #endif

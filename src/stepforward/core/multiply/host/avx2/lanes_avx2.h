@@ -14,6 +14,11 @@
 #define SFI_AVX2 __attribute__((target("avx2")))
 #define SFI_AVX2_INLINE SFI_AVX2 static inline __attribute__((always_inline))
 
+/* As in avx512/lanes_avx512.h. */
+#if !defined(SFI_KEEP)
+#define SFI_KEEP(v) __asm__("" : "+x"(v))
+#endif
+
 /* Sixteen fused rows (sfi_rows_prepare): eight and eight. */
 typedef struct sfi_lanes {
     __m256i bias[2], mult[2], half[2], shift[2];
@@ -84,15 +89,13 @@ SFI_AVX2_INLINE __m256i sfi_lanes_rescaled(const sfi_lanes* l, const int i, __m2
     return _mm256_srav_epi32(_mm256_add_epi32(_mm256_add_epi32(high, low), l->half[i]), l->shift[i]);
 }
 
-/* Two patches, the first one's bytes in front. Saturation to s8 before the clamp changes nothing, for lo and hi are
- * bytes. */
+/* Two patches: packing works within halves, so four rows of the first, four of the second lie in turn: 0 and 8, then 4
+ * and 12. Saturation to s8 before the clamp changes nothing, for lo and hi are bytes. */
 SFI_AVX2_INLINE __m256i sfi_lanes_bytes(const sfi_lanes* l, const __m256i a[2], const __m256i b[2])
 {
     const __m256i first = _mm256_packs_epi32(sfi_lanes_rescaled(l, 0, a[0]), sfi_lanes_rescaled(l, 1, a[1]));
     const __m256i second = _mm256_packs_epi32(sfi_lanes_rescaled(l, 0, b[0]), sfi_lanes_rescaled(l, 1, b[1]));
-    const __m256i fours = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7); /* packing works within halves */
-    const __m256i v = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), fours);
-    return _mm256_min_epi8(_mm256_max_epi8(v, l->lo), l->hi);
+    return _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(first, second), l->lo), l->hi);
 }
 
 /* Four patches: sixteen bytes to each of `out`. */
@@ -101,8 +104,9 @@ SFI_AVX2_INLINE void sfi_lanes_store(const sfi_lanes* l, __m256i sum[4][2], int8
     _Pragma("GCC unroll 2") for (int p = 0; p < 4; p += 2)
     {
         const __m256i v = sfi_lanes_bytes(l, sum[p], sum[p + 1]);
-        _mm_storeu_si128((__m128i_u*)(void*)out[p], _mm256_castsi256_si128(v));
-        _mm_storeu_si128((__m128i_u*)(void*)out[p + 1], _mm256_extracti128_si256(v, 1));
+        const __m128i low = _mm256_castsi256_si128(v), high = _mm256_extracti128_si256(v, 1);
+        _mm_storeu_si128((__m128i_u*)(void*)out[p], _mm_unpacklo_epi32(low, high));
+        _mm_storeu_si128((__m128i_u*)(void*)out[p + 1], _mm_unpackhi_epi32(low, high));
     }
 }
 

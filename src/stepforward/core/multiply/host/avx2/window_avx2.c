@@ -50,7 +50,7 @@ void sfi_block_window_avx2(const sfi_block* b, const int16_t* const* patches, ui
             four(b, patches + first, j, acc + first * acc_stride + j * SFI_PANEL, acc_stride);
 }
 
-SFI_AVX2 static void finish(const sfi_block* b, const int16_t* const* patches, uint32_t panel, const sfi_lanes* l,
+SFI_AVX2_INLINE void finish(const sfi_block* b, const int16_t* const* patches, uint32_t panel, const sfi_lanes* l,
                             int8_t* const out[4])
 {
     __m256i sum[4][2];
@@ -62,24 +62,34 @@ SFI_AVX2 static void finish(const sfi_block* b, const int16_t* const* patches, u
     sfi_lanes_store(l, sum, out);
 }
 
+SFI_AVX2_INLINE void finish_eight(const sfi_block* b, const sfi_eight* eight, uint32_t r, const sfi_lanes* l, int8_t* y)
+{
+    sfi_panel_outputs few;
+    const int whole = l->count == SFI_PANEL;
+    for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight->count || !whole); first += 4) {
+        int8_t* out[4];
+        for (uint32_t p = 0; p < 4; p++)
+            out[p] = whole ? y + eight->at[first + p] + r : few[first + p];
+        finish(b, eight->patches + first, r / SFI_PANEL, l, out);
+    }
+    if (!whole)
+        sfi_store_few(few, l->count, y + r, eight->at);
+}
+
+#define EIGHTS 16u /* positions are walked once for all panels */
+
 SFI_AVX2 void sfi_grid_window_avx2(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
                                    int8_t* y)
 {
-    for (uint32_t r = 0; r < count; r += SFI_PANEL) {
-        const sfi_lanes l = sfi_lanes_load(rows, r, count - r);
-        sfi_cursor cursor = sfi_grid_start(grid);
-        sfi_eight eight;
-        sfi_panel_outputs few;
-        while (sfi_grid_next(&cursor, &eight)) {
-            for (uint32_t first = 0; first < SFI_BLOCK_PATCHES && (first < eight.count || l.count < SFI_PANEL);
-                 first += 4) {
-                int8_t* out[4];
-                for (uint32_t p = 0; p < 4; p++)
-                    out[p] = l.count == SFI_PANEL ? y + eight.at[first + p] + r : few[first + p];
-                finish(b, eight.patches + first, r / SFI_PANEL, &l, out);
-            }
-            if (l.count < SFI_PANEL)
-                sfi_store_few(few, l.count, y + r, eight.at);
+    sfi_cursor cursor = sfi_grid_start(grid);
+    sfi_eight eights[EIGHTS];
+    for (uint32_t some = EIGHTS; some == EIGHTS;) {
+        for (some = 0; some < EIGHTS && sfi_grid_next(&cursor, eights + some);)
+            some++;
+        for (uint32_t r = 0; r < count; r += SFI_PANEL) {
+            const sfi_lanes l = sfi_lanes_load(rows, r, count - r);
+            for (uint32_t i = 0; i < some; i++)
+                finish_eight(b, eights + i, r, &l, y);
         }
     }
 }

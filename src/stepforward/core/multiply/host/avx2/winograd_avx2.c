@@ -63,11 +63,11 @@ SFI_AVX2 void sfi_winograd_avx2(const int16_t* words, const int16_t* v, uint32_t
                 sum[q][half] = quarter ? _mm256_srai_epi32(four[q], 2) : four[q];
         }
         for (size_t q = 0; q < 4; q++)
-            out[q] = direct ? y + tiles->at[q][t] : spare[q];
+            out[q] = direct ? y + tiles->at[t] + tiles->on[q] : spare[q];
         sfi_lanes_store(&lanes, sum, out);
         for (size_t q = 0; q < 4; q++)
-            if (!direct && tiles->inside[q][t])
-                sfi_copy(y + tiles->at[q][t], spare[q], lanes.count);
+            if (!direct && (tiles->inside[t] >> q & 1u))
+                sfi_copy(y + tiles->at[t] + tiles->on[q], spare[q], lanes.count);
     }
 }
 

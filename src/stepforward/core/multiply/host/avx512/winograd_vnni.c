@@ -109,7 +109,7 @@ SFI_VNNI void sfi_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t
             finish(&lanes, sums.up, t, 0, out);
             finish(&lanes, sums.low, t, 0, out + 2);
             UNROLL for (int q = 0; q < 4; q++)
-                store(out[q], y + tiles->at[q][t]);
+                store(out[q], y + tiles->at[t] + tiles->on[q]);
         }
         return;
     }
@@ -117,10 +117,10 @@ SFI_VNNI void sfi_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t
         finish(&lanes, sums.up, t, 1, out);
         finish(&lanes, sums.low, t, 1, out + 2);
         for (int q = 0; q < 4; q++)
-            if (tiles->inside[q][t]) {
+            if (tiles->inside[t] >> q & 1u) {
                 int8_t bytes[SFI_PANEL];
                 store(out[q], bytes);
-                sfi_copy(y + tiles->at[q][t], bytes, lanes.count);
+                sfi_copy(y + tiles->at[t] + tiles->on[q], bytes, lanes.count);
             }
     }
 }

@@ -74,23 +74,25 @@ uint32_t sfi_winograd_row(const int16_t* restrict line, uint32_t channels, size_
     return (uint32_t)most;
 }
 
-int sfi_winograd_transform(sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels, int16_t* u,
-                           int64_t* sum, int64_t* positive)
+int sfi_winograd_transform(uint32_t side, sfi_row_kernel row, const int16_t* line, uint32_t rows, uint32_t channels,
+                           int16_t* u, int64_t* sum, int64_t* positive)
 {
     const size_t point = (size_t)SFI_PANEL * channels;
+    const uint32_t most = side == SFI_LARGE ? SFI_LARGE_WEIGHT : 32767u, points = (side + 2) * (side + 2);
     for (uint32_t r = 0; r < rows; r++)
         if (row(line + (size_t)r * 9 * channels, channels, point, u + (size_t)r * channels, sum + r, positive + r) >
-            32767)
+            most)
             return 0;
-    for (uint32_t p = 0; rows < SFI_PANEL && p < 16; p++)
+    for (uint32_t p = 0; rows < SFI_PANEL && p < points; p++)
         sfi_fill(u + p * point + (size_t)rows * channels, 0, (SFI_PANEL - rows) * channels * sizeof *u);
     return 1;
 }
 
-void sfi_winograd_pack(const int16_t* u, uint32_t channels, int16_t* words)
+void sfi_winograd_pack(uint32_t side, const int16_t* u, uint32_t channels, int16_t* words)
 {
     const size_t point = (size_t)SFI_PANEL * channels;
-    for (uint32_t p = 0; p < 16; p++)
+    const uint32_t points = (side + 2) * (side + 2);
+    for (uint32_t p = 0; p < points; p++)
         sfi_pack_pairs(u + p * point, channels, channels / 2, words + p * point);
 }
 
