@@ -76,13 +76,21 @@ static uint32_t in_rows(const sfi_bands* g, uint32_t rows)
     return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
 }
 
+/* Elements of the positions that would follow the last: the last tile of a row may read them. */
+static size_t beyond(const sfi_bands* g) { return g->winograd ? (size_t)(g->winograd - 1) * g->group_in : 0; }
+
+static uint32_t whole_tiles(const sfi_bands* g, uint32_t rows)
+{
+    return g->winograd ? (rows + g->winograd - 1) / g->winograd * g->winograd : rows;
+}
+
 /* Output rows of a band: as many as SFI_BAND_BYTES hold the input of, at least one; whole rows of
  * Winograd's tiles. */
 static uint32_t band_rows(const sfi_bands* g)
 {
     const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
     const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
-    return g->winograd ? (rows + g->winograd - 1) / g->winograd * g->winograd : rows;
+    return whole_tiles(g, rows);
 }
 
 /* The band, and what is read beyond it and does not count: the end of a segment that is filled up to pairs or fours,
@@ -90,8 +98,7 @@ static uint32_t band_rows(const sfi_bands* g)
 static uint64_t one_band_bytes(const sfi_bands* g)
 {
     const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
-    return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) +
-           (g->winograd ? (g->winograd - 1) * (uint64_t)g->group_in * sizeof(int16_t) : 0) + 64;
+    return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + beyond(g) * sizeof(int16_t) + 64;
 }
 
 static uint64_t band_bytes(const sfi_bands* g) { return g->size * one_band_bytes(g); }
@@ -176,6 +183,7 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
     }
     if (last < end)
         put_padding(g, (size_t)(end - last) * line, band);
+    sfi_fill(band + (size_t)(end - last) * step, 0, beyond(g) * sizeof *band);
 }
 
 /* All positions of a band. at: the first position's first output. */
@@ -268,7 +276,7 @@ static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile*
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
             some = sfi_min_u32(most, g->out_h - oy);
-            put_band(g, x, oy, some, band);
+            put_band(g, x, oy, whole_tiles(g, some), band);
             for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
                 sfi_host_tile_select(tile, packed);
                 run_band(g, tile, some, band, call->y, at + row, out_c);

@@ -24,7 +24,8 @@
  * which is back inside s32 because |y| stays below 2^25.
  *   u fits s16, because the coefficients of a u add up to at most 12*12 = 144 and no weight is more than
  * SFI_LARGE_WEIGHT; v fits s16, because in any v those of one sign add up to at most 2*2 + 8*8 = 68, and the d of a
- * tile lie within [low, high] with low <= 0 <= high = low + 255. */
+ * tile lie within [low, high] with low <= 0 <= high = low + 255. That goes for those beyond the grid as well (bands.c):
+ * unlike in a small tile, products of all outputs hold them, and only as exact ones they cancel. */
 #ifndef SFI_WINOGRAD_H
 #define SFI_WINOGRAD_H
 
