@@ -12,6 +12,7 @@ from stepforward.engines.core import CoreEngine, aligned_bytes, open_program
 from stepforward.engines.protocol import Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.network.network import Q_MAX
 from stepforward.operators.conv import Conv
 from stepforward.operators.depthwise import Depthwise
 from stepforward.operators.fully_connected import FullyConnected
@@ -23,7 +24,6 @@ from stepforward.program.model import Op, Program, Tensor
 from stepforward.program.weights import pack
 
 STEPS, CLASSES = 3, 4
-Q_MAX = {"s16": 32767, "s8": 127, "s4": 7}
 
 
 def shared_program(dtype, channels=16):

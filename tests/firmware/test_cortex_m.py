@@ -11,6 +11,7 @@ from typing import NamedTuple
 import make_inputs
 import pytest
 from emulated import FIRMWARE, M4, M4_PLAIN, M55, NEEDS_TOOLS, make
+from trained import trained_bytes
 
 import stepforward
 from stepforward import journal as journals
@@ -99,10 +100,8 @@ def printed(request, build_folder):
 
 
 def hash_of_trained(run, section):
-    """SHA-256 of what a device holds in RAM: the trained tensors, each filled up to a multiple of four bytes."""
-    tensors = [run.program.tensors[entry.tensor] for entry in run.plan.trainable]
-    parts = [section[tensor.offset : tensor.offset + tensor.bytes] for tensor in tensors]
-    return hashlib.sha256(b"".join(part + bytes(-len(part) % 4) for part in parts)).hexdigest()
+    """SHA-256 of what a device holds in RAM."""
+    return hashlib.sha256(trained_bytes(run.program, run.plan, section)).hexdigest()
 
 
 def host_lines(engine, run, steps, path):

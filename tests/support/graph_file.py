@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from random_networks import STEPS, Case
+from trained import trained_bytes
 
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.engines.reference import ReferenceEngine
@@ -25,8 +26,8 @@ def _pieces(cases: Sequence[Case]) -> Iterable[bytes]:
         yield from (program, plan, case.x.tobytes(), case.y.astype("<i4").tobytes())
 
 
-def _filled(piece: bytes, to: int = 16) -> bytes:
-    return piece + bytes(-len(piece) % to)
+def _filled(piece: bytes) -> bytes:
+    return piece + bytes(-len(piece) % 16)
 
 
 def expected(cases: Sequence[Case], ways: Sequence[str]) -> list[str]:
@@ -43,9 +44,7 @@ def _numbers(case: Case) -> list[int]:
     before, loss = _checked(engine, case), engine.losses(0, batch, [PLAIN])[0]
     for step in qzo_ff(engine, lambda _: batch, range(STEPS), case.plan.directions, case.plan.share_batch):
         votes = zlib.crc32(np.asarray(step.votes, np.int8).tobytes(), votes)
-    section = engine.snapshot().weights
-    tensors = [case.program.tensors[entry.tensor] for entry in case.plan.trainable]
-    weights = b"".join(_filled(bytes(section[t.offset : t.offset + t.bytes]), 4) for t in tensors)
+    weights = trained_bytes(case.program, case.plan, engine.snapshot().weights)
     return [before, loss, votes, zlib.crc32(weights), _checked(engine, case)]
 
 

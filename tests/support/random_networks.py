@@ -16,6 +16,7 @@ from plain import plain
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import PLAIN, Batch, logits_of
 from stepforward.methods.qzo_ff import qzo_ff
+from stepforward.network.network import Q_MAX
 from stepforward.operators.table import BY_KIND, JOINS
 from stepforward.plan.make import plan_training
 from stepforward.plan.model import TrainingPlan
@@ -33,7 +34,6 @@ CYCLE = math.prod(map(len, CHOICES))
 STEPS = 2
 THIRD = int(os.environ["THIRD"]) if "THIRD" in os.environ else None
 """0, 1 or 2 where a level of kernels below this machine's best is tested (`conformance` in the core's Makefile)."""
-Q_MAX = {"s16": 32767, "s8": 127, "s4": 7}
 S8, S16 = (-128, 127), (-32768, 32767)
 
 

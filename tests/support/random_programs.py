@@ -17,7 +17,6 @@ from stepforward.arithmetic.rounding import (
     float_multiplier,
     q31_multiplier,
 )
-from stepforward.network.network import Q_MAX
 from stepforward.operators.add import Add
 from stepforward.operators.concat import Concat
 from stepforward.operators.gru import Gru
@@ -164,13 +163,12 @@ def tiled_programs(draw):
     out_h, out_w = height + padding[0] + padding[2] - 2, width + padding[1] + padding[3] - 2
     rng = seeded(draw)
     weight = Tensor("w", (rows, 3, 3, channels), bits, (1e-4,), 0, 0)
-    most = Q_MAX[bits]
     # 9 * 3640 is at most 2^15 - 1, 9 * 3641 is not
-    largest = draw(st.sampled_from([200, 3640, 3641] if bits == "s16" else [most // 7, most]))
+    largest = draw(st.sampled_from([200, 3640, 3641] if bits == "s16" else [weight.q_max // 7, weight.q_max]))
     edges, shape = rng.random() < 0.3, weight.shape
     w = rng.choice([-largest, largest], shape) if edges else rng.integers(-largest, largest + 1, shape)
     for row in rng.integers(0, rows, draw(st.integers(0, 2))):
-        w[row] = rng.integers(-most, most + 1, w[row].shape)
+        w[row] = rng.integers(-weight.q_max, weight.q_max + 1, w[row].shape)
     blob = pack(weight, w)
     blob += bytes(-len(blob) % 4)
     bias = Tensor("b", (rows,), "s32", (2e-6,), 0, len(blob))

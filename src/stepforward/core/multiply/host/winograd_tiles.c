@@ -77,48 +77,39 @@ static void finish_sums(const sfi_host_tile* t, const sfi_rows* rows, uint32_t c
         }
 }
 
-static void multiply_large(const sfi_host_tile* t, const sfi_grid* grid, void* y)
+/* The sums of a panel. */
+static void sum_panel(const sfi_host_tile* t, const int16_t* words, const sfi_tiles* tiles, int32_t* sums)
 {
     const uint32_t channels = sfi_winograd_channels(t);
-    const size_t panel = sfi_winograd_words(SFI_LARGE, channels);
+    if (t->winograd == SFI_LARGE)
+        t->kernels->large_sums(words, t->points, channels, tiles, sums);
+    else
+        sfi_winograd_sums(t->kernels->dot, words, t->points, channels, sums);
+}
+
+SFI_INLINE void multiply(const sfi_host_tile* t, const sfi_grid* grid, const uint32_t side, void* y)
+{
+    const sfi_kernels* k = t->kernels;
+    const sfi_winograd_kernel kernel = side == SFI_LARGE ? k->large : k->winograd;
+    const uint32_t channels = sfi_winograd_channels(t);
+    const size_t panel = sfi_winograd_words(side, channels);
     int32_t sums[SFI_LARGE * SFI_LARGE * SFI_WINOGRAD_TILES * SFI_PANEL];
     place from = {0, 0};
     sfi_tiles tiles;
-    open_tiles(grid, SFI_LARGE, &tiles);
-    while (next_tiles(grid, SFI_LARGE, &from, &tiles)) {
-        t->kernels->large_band(&tiles, grid->across, grid->down, channels, t->points);
+    open_tiles(grid, side, &tiles);
+    while (next_tiles(grid, side, &from, &tiles)) {
+        if (side == SFI_LARGE)
+            k->large_band(&tiles, grid->across, grid->down, channels, t->points);
+        else
+            k->band(tiles.patches, grid->across, grid->down, channels, t->points);
         for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
             const sfi_rows rows = sfi_rows_from(&t->rows, row);
             const uint32_t count = sfi_min_u32(SFI_PANEL, t->count - row);
             const int16_t* words = t->words + row / SFI_PANEL * panel;
-            if (rows.fused) {
-                t->kernels->large(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
+            if (kernel != NULL && (side == SFI_LARGE ? rows.fused : rows.fused_four)) {
+                kernel(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
             } else {
-                t->kernels->large_sums(words, t->points, channels, &tiles, sums);
-                finish_sums(t, &rows, count, sums, &tiles, row, y);
-            }
-        }
-    }
-}
-
-static void multiply_small(const sfi_host_tile* t, const sfi_grid* grid, void* y)
-{
-    const uint32_t channels = sfi_winograd_channels(t);
-    const size_t panel = sfi_winograd_words(SFI_SMALL, channels);
-    int32_t sums[4 * SFI_WINOGRAD_TILES * SFI_PANEL];
-    place from = {0, 0};
-    sfi_tiles tiles;
-    open_tiles(grid, SFI_SMALL, &tiles);
-    while (next_tiles(grid, SFI_SMALL, &from, &tiles)) {
-        t->kernels->band(tiles.patches, grid->across, grid->down, channels, t->points);
-        for (uint32_t row = 0; row < t->count; row += SFI_PANEL) {
-            const sfi_rows rows = sfi_rows_from(&t->rows, row);
-            const uint32_t count = sfi_min_u32(SFI_PANEL, t->count - row);
-            const int16_t* words = t->words + row / SFI_PANEL * panel;
-            if (rows.fused_four && t->kernels->winograd != NULL) {
-                t->kernels->winograd(words, t->points, channels, &rows, count, &tiles, (int8_t*)y + row);
-            } else {
-                sfi_winograd_sums(t->kernels->dot, words, t->points, channels, sums);
+                sum_panel(t, words, &tiles, sums);
                 finish_sums(t, &rows, count, sums, &tiles, row, y);
             }
         }
@@ -127,5 +118,8 @@ static void multiply_small(const sfi_host_tile* t, const sfi_grid* grid, void* y
 
 void sfi_winograd_multiply(const sfi_host_tile* t, const sfi_grid* grid, void* y)
 {
-    (t->winograd == SFI_LARGE ? multiply_large : multiply_small)(t, grid, y);
+    if (t->winograd == SFI_LARGE)
+        multiply(t, grid, SFI_LARGE, y);
+    else
+        multiply(t, grid, SFI_SMALL, y);
 }

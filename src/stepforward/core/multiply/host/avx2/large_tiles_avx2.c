@@ -18,17 +18,6 @@ SFI_AVX2_INLINE __m256i add(__m256i a, __m256i b) { return _mm256_add_epi16(a, b
 SFI_AVX2_INLINE __m256i sub(__m256i a, __m256i b) { return _mm256_sub_epi16(a, b); }
 SFI_AVX2_INLINE __m256i times(__m256i a, int shift) { return _mm256_slli_epi16(a, shift); }
 
-SFI_AVX2_INLINE void of_weights(__m256i first, __m256i middle, __m256i last, __m256i u[6])
-{
-    const __m256i ends = add(first, last), far = add(first, times(last, 2)), twice = times(middle, 1);
-    u[0] = add(times(first, 2), times(first, 1));
-    u[1] = times(add(ends, middle), 2);
-    u[2] = times(sub(ends, middle), 2);
-    u[3] = add(far, twice);
-    u[4] = sub(far, twice);
-    u[5] = add(times(last, 3), times(last, 2));
-}
-
 SFI_AVX2_INLINE void of_inputs(const __m256i d[6], __m256i v[6])
 {
     const __m256i even = sub(d[4], d[2]), odd = sub(d[3], d[1]), twice = times(odd, 1);
@@ -53,50 +42,6 @@ SFI_AVX2_INLINE void of_products(const int32_t* m, size_t step, __m256i y[4])
     y[2] = _mm256_add_epi32(near, _mm256_slli_epi32(far, 2));
     y[3] = _mm256_add_epi32(_mm256_slli_epi32(wide, 2), sfi_load(m + 5 * step));
     y[3] = _mm256_add_epi32(apart, _mm256_slli_epi32(y[3], 1));
-}
-
-/* Sums of nine weights and of their magnitudes as in winograd_row_avx2.c: no weight that may be transformed makes one
- * of more than 16 bits. */
-SFI_AVX2 uint32_t sfi_large_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
-                                     int64_t* positive)
-{
-    const __m256i ones = _mm256_set1_epi16(1), none = _mm256_setzero_si256();
-    __m256i most = none, all = none, above = none;
-    int32_t lanes[2][8];
-    uint16_t sizes[SFI_PANEL];
-    uint32_t largest = 0;
-    for (uint32_t c = 0; c < channels; c += 16) {
-        __m256i between[3][6], nine = none, up = none;
-        for (size_t i = 0; i < 3; i++) {
-            __m256i g[3];
-            for (size_t j = 0; j < 3; j++) {
-                g[j] = sfi_load(line + (3 * i + j) * channels + c);
-                most = _mm256_max_epu16(most, _mm256_abs_epi16(g[j]));
-                nine = _mm256_adds_epi16(nine, g[j]);
-                up = _mm256_adds_epi16(up, _mm256_max_epi16(g[j], none));
-            }
-            of_weights(g[0], g[1], g[2], between[i]);
-        }
-        all = _mm256_add_epi32(all, _mm256_madd_epi16(nine, ones));
-        above = _mm256_add_epi32(above, _mm256_madd_epi16(up, ones));
-        UNROLL for (size_t j = 0; j < 6; j++) {
-            __m256i out[6];
-            of_weights(between[0][j], between[1][j], between[2][j], out);
-            UNROLL for (size_t i = 0; i < 6; i++)
-                store(u + (6 * j + i) * step + c, out[i]);
-        }
-    }
-    store(lanes[0], all);
-    store(lanes[1], above);
-    store(sizes, most);
-    *sum = *positive = 0;
-    for (int i = 0; i < 8; i++) {
-        *sum += lanes[0][i];
-        *positive += lanes[1][i];
-    }
-    for (uint32_t i = 0; i < SFI_PANEL; i++)
-        largest = sfi_max_u32(largest, sizes[i]);
-    return largest;
 }
 
 /* Columns `first` and the next one of a tile, transformed along the column. */
