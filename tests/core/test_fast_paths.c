@@ -269,6 +269,89 @@ static void adds(sfi_add_kernel fast)
     }
 }
 
+static void look_ups(sfi_look_up_kernel fast)
+{
+    int8_t table[256], x[300], expected[300], got[300];
+    for (size_t i = 0; i < 256; i++)
+        table[i] = (int8_t)draw(-128, 127);
+    for (size_t i = 0; i < 300; i++)
+        x[i] = (int8_t)draw(-128, 127);
+    for (size_t count = 0; count <= 300; count++) {
+        memset(expected, 0, sizeof expected);
+        memset(got, 0, sizeof got);
+        sfi_look_up(table, x, count, expected);
+        fast(table, x, count, got);
+        CHECK(memcmp(expected, got, sizeof got) == 0 && (count == 0 || got[0] == table[x[0] + 128]));
+    }
+}
+
+/* Equal elements have the largest power each. */
+static void softmaxes(const sfi_kernels* fast)
+{
+    static sfi_power_table table;
+    uint32_t power[2][320];
+    int8_t x[300];
+    int16_t y[2][300];
+    for (uint32_t i = 0; i < SFI_DISTANCES; i++) {
+        table.power[i] = i == 0 ? 1u << 30 : (uint32_t)draw(0, 1 << 30);
+        for (uint32_t k = 0; k < sizeof(uint32_t); k++)
+            table.byte[k][i] = (uint8_t)(table.power[i] >> (8 * k));
+    }
+    for (uint32_t count = 1; count <= 300; count++) {
+        const int32_t least = count % 3 == 0 ? 127 : -128, shift = draw(31, 63);
+        const sfi_divisor d = {(uint64_t)1 << (shift > 62 ? 62 : shift - 1),
+                               (uint32_t)draw(1, (1 << 30)) * 2u + 1u,
+                               (uint32_t)shift,
+                               draw(-128, 127),
+                               draw(-128, 0),
+                               draw(0, 127),
+                               count % 2 ? SF_S16 : SF_S8};
+        for (size_t i = 0; i < 300; i++)
+            x[i] = (int8_t)draw(least, 127);
+        const uint64_t sum = sfi_powers(&table, x, count, 127, power[0]);
+        CHECK(sum == fast->powers(&table, x, count, 127, power[1]));
+        CHECK(memcmp(power[0], power[1], count * sizeof power[0][0]) == 0);
+        memset(y, 0, sizeof y);
+        sfi_quotients(&d, power[0], count, y[0]);
+        fast->quotients(&d, power[1], count, y[1]);
+        CHECK(memcmp(y[0], y[1], sizeof y[0]) == 0);
+    }
+}
+
+/* Rows of up to 100 channels, with one pair or a pair for each, and the largest parameters there are. */
+static void norms(sfi_norm_kernel fast)
+{
+    for (int trial = 0; trial < 600; trial++) {
+        const int32_t count = draw(1, 100);
+        int16_t gamma[100], y[2][100];
+        int32_t beta[100], pairs[200], x[2][100], total = 0;
+        for (int32_t j = 0; j < count; j++) {
+            gamma[j] = (int16_t)draw(-32767, 32767);
+            beta[j] = trial % 4 ? draw(-(1 << 20), 1 << 20) : trial % 8 ? (1 << 30) - 1 : -(1 << 30);
+            x[0][j] = x[1][j] = draw(-32768, 32767);
+            pairs[2 * j] = draw(0, 65535);
+            pairs[2 * j + 1] = draw(17, 40);
+            total += x[0][j];
+        }
+        const sfi_norm n = {count,
+                            total,
+                            (uint32_t)draw(1 << 30, 2147483647) + (uint32_t)draw(0, 1 << 29),
+                            (uint32_t)draw(34, 62),
+                            gamma,
+                            beta,
+                            pairs,
+                            trial % 3 ? 2 : 0,
+                            draw(-128, 127),
+                            draw(-128, 0),
+                            draw(0, 127),
+                            trial % 2 ? SF_S16 : SF_S8};
+        memset(y, 0, sizeof y);
+        sfi_norm_row(&n, 0, x[0], y[0]);
+        fast(&n, 0, x[1], y[1]);
+        CHECK(memcmp(y[0], y[1], sizeof y[0]) == 0);
+    }
+}
+
 /* Lines of windows in exactly the bytes they may touch: the sanitizers see the rest. */
 static void windows(sfi_max_line_kernel kernel)
 {
@@ -407,6 +490,9 @@ int main(void)
         rescales(fast.rows);
         interleaves(fast.interleave);
         adds(fast.add);
+        look_ups(fast.look_up);
+        softmaxes(&fast);
+        norms(fast.norm);
         twins(fast.twins);
         panel_sums(fast.sums);
         windows(fast.max_line);

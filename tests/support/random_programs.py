@@ -282,10 +282,10 @@ def broadcast_programs(draw):
     return plan_arena(Program(tuple(tensors), tuple(ops), 0, len(tensors) - 1, 0, b""))
 
 
-def rows(draw):
+def rows(draw, *longer):
     """A shape of which operators work on the last axis; its size is below, at and above those of vectors."""
     before = draw(st.sampled_from([(), (3,), (2, 5), (1, 2, 3), (2, 1, 2, 2)]))
-    return (*before, draw(st.sampled_from([1, 2, 7, 16, 33, 64, 255])))
+    return (*before, draw(st.sampled_from([1, 2, 7, 16, 33, 64, 255, *longer])))
 
 
 def widened(draw, x, name="wide"):
@@ -307,7 +307,7 @@ def masks(draw, shape):
 
 @st.composite
 def softmax_programs(draw):
-    shape, dtype = rows(draw), draw(st.sampled_from(["s8", "s16"]))
+    shape, dtype = rows(draw, 1100), draw(st.sampled_from(["s8", "s16"]))
     x, y = activation(draw, "x", shape), activation(draw, "y", shape, dtype)
     bits = draw(st.sampled_from([8, 15, 15, 0, 3]))
     what = Softmax(bits=bits, mask=masks(draw, shape), rescale=pairs(draw, 1, 4), **clip(draw, dtype))
@@ -366,7 +366,7 @@ def wide_sum_programs(draw):
     """Sums of the input and its copy as s16, in either order, or of that and itself."""
     x, dtype = activation(draw, "x", shapes(draw)), draw(st.sampled_from(["s8", "s16"]))
     wide, first = widened(draw, x)
-    (mult_a, shift), (mult_b, _) = pairs(draw, 2, draw(st.sampled_from([15, 20])))
+    (mult_a, shift), (mult_b, _) = pairs(draw, 2, draw(st.sampled_from([4, 8, 15, 20, 37])))
     what = Add(rescale=((mult_a, shift), (mult_b, shift)), **clip(draw, dtype))
     ops = (first, Op("sum", what, draw(st.sampled_from([(0, 1), (1, 0), (1, 1)])), 2))
     return plan_arena(Program((x, wide, activation(draw, "y", x.shape, dtype)), ops, 0, 2, 0, b""))

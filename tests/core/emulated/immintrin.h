@@ -25,6 +25,9 @@ typedef struct lanes16 {
 typedef struct lanes32 {
     int32_t v[16];
 } lanes32;
+typedef struct lanes64 {
+    int64_t v[8];
+} lanes64;
 
 #define TO(type, name, from) \
     type name; \
@@ -80,6 +83,16 @@ static inline __m512i emulated_cvtepu8_epi16(__m256i a)
     return _mm512_loadu_si512(&y);
 }
 
+static inline __m512i emulated_cvtepi16_epi32(__m256i a)
+{
+    int16_t x[16];
+    lanes32 y;
+    memcpy(x, &a, sizeof x);
+    for (int i = 0; i < 16; i++)
+        y.v[i] = x[i];
+    return _mm512_loadu_si512(&y);
+}
+
 static inline __m512i emulated_mask_mulhi_epu16(__m512i from, uint32_t mask, __m512i a, __m512i b)
 {
     TO(lanes16, x, a);
@@ -129,14 +142,35 @@ static inline __m512i emulated_srai_epi32(__m512i a, unsigned count)
     return emulated_srav_epi32(a, _mm512_set1_epi32((int)count));
 }
 
+static inline __m512i emulated_maskz_loadu_epi8(uint64_t mask, const void* from)
+{
+    lanes8 z = {{0}};
+    for (int i = 0; i < 64; i++)
+        if (mask >> i & 1u)
+            z.v[i] = ((const uint8_t*)from)[i];
+    return _mm512_loadu_si512(&z);
+}
+
+static inline __m512i emulated_srav_epi64(__m512i a, __m512i b)
+{
+    TO(lanes64, x, a);
+    TO(lanes64, y, b);
+    for (int i = 0; i < 8; i++)
+        x.v[i] >>= (uint64_t)y.v[i] > 63u ? 63 : y.v[i];
+    return _mm512_loadu_si512(&x);
+}
+
 #define _mm512_cvtepi32_epi8(a) emulated_cvtepi32_epi8(a)
 #define _mm512_cvtepi32_epi16(a) emulated_cvtepi32_epi16(a)
 #define _mm512_cvtepi32_ps(a) emulated_cvtepi32_ps(a)
 #define _mm512_cvtps_epi32(a) emulated_cvtps_epi32(a)
+#define _mm512_cvtepi16_epi32(a) emulated_cvtepi16_epi32(a)
 #define _mm512_cvtepu8_epi16(a) emulated_cvtepu8_epi16(a)
 #define _mm512_mask_mulhi_epu16(from, mask, a, b) emulated_mask_mulhi_epu16(from, mask, a, b)
 #define _mm512_mulhi_epu16(a, b) emulated_mulhi_epu16(a, b)
 #define _mm512_mask_shuffle_epi32(from, mask, a, order) emulated_mask_shuffle_epi32(from, mask, a, order)
+#define _mm512_maskz_loadu_epi8(mask, from) emulated_maskz_loadu_epi8(mask, from)
+#define _mm512_srav_epi64(a, b) emulated_srav_epi64(a, b)
 #define _mm512_maskz_loadu_epi32(mask, from) emulated_maskz_loadu_epi32(mask, from)
 #define _mm512_srav_epi32(a, b) emulated_srav_epi32(a, b)
 #define _mm512_srai_epi32(a, count) emulated_srai_epi32(a, count)

@@ -144,14 +144,77 @@ static void add(const sfi_call* call, const int8_t* x, const int8_t* z, size_t c
     add_any(&s, x, z, count, call->out->zero_point, call->out->dtype, call->y);
 }
 
-/* Where one input is s16, or both: |A*mult_a + B*mult_b| < 2 * 2^16 * 2^16. */
+#if __STDC_HOSTED__
+/* Where one input is s16, or both, in lanes of 32 bits: multipliers in two parts, mult = high*2^first + low. What the
+ * lower products, with theirs of the rounding term, leave below 2^first would not outlast the rest of the shift. Upper
+ * sums stay below 4 * 2^15 * 2^(16 - first) + 2^30. */
+enum { MOST_FIRST = 8, LEAST_SHIFT = 4, MOST_SHIFT = 38, CHUNK = 256 };
+typedef struct parts {
+    int32_t high_a, high_b, high_rest, low_a, low_b, low_rest, first, rest;
+} parts;
+
+static parts parts_of(const int32_t* pairs, int32_t zero_a, int32_t zero_b)
+{
+    const int32_t shift = pairs[1], first = shift < MOST_FIRST ? shift : MOST_FIRST, below = (1 << first) - 1;
+    const int64_t half = (int64_t)1 << (shift - 1);
+    parts p = {pairs[0] >> first, pairs[2] >> first, 0, pairs[0] & below, pairs[2] & below, 0, first, shift - first};
+    p.high_rest = (int32_t)(half >> first) - zero_a * p.high_a - zero_b * p.high_b;
+    p.low_rest = (int32_t)(half & below) - zero_a * p.low_a - zero_b * p.low_b;
+    return p;
+}
+
+SFI_INLINE void load_chunk(const void* x, int32_t dtype, size_t at, size_t count, int16_t* to)
+{
+    if (dtype == SF_S16)
+        sfi_copy(to, (const int16_t*)x + at, count * sizeof *to);
+    else
+        for (size_t i = 0; i < count; i++)
+            to[i] = ((const int8_t*)x)[at + i];
+}
+
 SFI_CLONES
+static void add_chunk(const sfi_call* call, const parts* parts_, size_t at, size_t count)
+{
+    const parts p = *parts_;
+    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
+    int16_t a[CHUNK], b[CHUNK];
+    load_chunk(call->x, call->in->dtype, at, count, a);
+    load_chunk(call->inputs[1], sfi_input(call->pass->program, call->op, 1)->dtype, at, count, b);
+#define SFI_SUM(i) \
+    sfi_clamp(((a[i] * p.high_a + b[i] * p.high_b + p.high_rest + \
+                ((a[i] * p.low_a + b[i] * p.low_b + p.low_rest) >> p.first)) >> \
+               p.rest) + \
+                  zero, \
+              lo, hi)
+    if (call->out->dtype == SF_S16) {
+        int16_t* y = (int16_t*)call->y + at;
+        for (size_t i = 0; i < count; i++)
+            y[i] = (int16_t)SFI_SUM(i);
+    } else {
+        int8_t* y = (int8_t*)call->y + at;
+        for (size_t i = 0; i < count; i++)
+            y[i] = (int8_t)SFI_SUM(i);
+    }
+#undef SFI_SUM
+}
+#endif
+
+/* Where one input is s16, or both: |A*mult_a + B*mult_b| < 2 * 2^16 * 2^16. */
 static void add_wide(const sfi_call* call)
 {
     const sf_tensor *a = call->in, *b = sfi_input(call->pass->program, call->op, 1);
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int64_t half = pairs[1] > 0 ? (int64_t)1 << (pairs[1] - 1) : 0;
-    for (size_t i = 0; i < (size_t)call->n * (size_t)call->out->elements; i++) {
+    const size_t count = (size_t)call->n * (size_t)call->out->elements;
+#if __STDC_HOSTED__
+    if (sfi_within(pairs[1], LEAST_SHIFT, MOST_SHIFT)) {
+        const parts p = parts_of(pairs, a->zero_point, b->zero_point);
+        for (size_t at = 0; at < count; at += CHUNK)
+            add_chunk(call, &p, at, count - at < CHUNK ? count - at : CHUNK);
+        return;
+    }
+#endif
+    for (size_t i = 0; i < count; i++) {
         const int64_t sum = (int64_t)(sfi_load(call->x, a->dtype, i) - a->zero_point) * pairs[0] +
                             (int64_t)(sfi_load(call->inputs[1], b->dtype, i) - b->zero_point) * pairs[2];
         sfi_store(call->y, call->out->dtype, i,

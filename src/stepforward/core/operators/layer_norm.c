@@ -4,6 +4,8 @@
 #include "base/pass.h"
 #include "base/quotient.h"
 #include "base/tensors.h"
+#include "multiply/choose.h"
+#include "multiply/norm.h"
 #include "multiply/stage.h"
 #include "operators/check.h"
 #include "operators/operator.h"
@@ -85,35 +87,15 @@ static void finish(const sfi_call* call, const parameters* p, const moments* m, 
 }
 
 #if __STDC_HOSTED__
-/* Whether one pair serves all channels, z*gamma + beta fits into int32, and so does what the pair makes of it. */
+/* Whether z*gamma + beta fits into int32, and so does what the pairs make of it. */
 static int is_narrow(const sfi_call* call, const parameters* p, int32_t count)
 {
-    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
-    int narrow = call->op->rescale_count == 1 && pair[1] >= 17;
+    int narrow = 1;
+    for (uint32_t i = 0; i < (uint32_t)call->op->rescale_count; i++)
+        narrow &= sfi_rescale_pair(call->pass->program, call->op, i)[1] >= 17;
     for (int32_t j = 0; j < count; j++)
         narrow &= p->beta[j] >= -(1 << 30) && p->beta[j] < 1 << 30;
     return narrow;
-}
-
-/* (v * factor + 2^(shift-1)) >> shift in 64-bit lanes that have neither a signed product nor a signed shift: v + 2^31
- * is positive, 2^63 keeps the sum so, and both are taken back. |v * factor| < 2^62.5, the result fits into int32. */
-typedef struct scaling {
-    uint64_t offset;
-    uint32_t factor, back, shift;
-} scaling;
-
-static scaling scaling_of(uint32_t factor, uint32_t shift)
-{
-    const uint64_t top = (uint64_t)1 << 63;
-    const scaling s = {((uint64_t)1 << (shift - 1)) + top - ((uint64_t)factor << 31), factor, (uint32_t)(top >> shift),
-                       shift};
-    return s;
-}
-
-SFI_INLINE int32_t scaled(const scaling* s, int32_t v)
-{
-    const uint64_t product = (uint64_t)((uint32_t)v + 0x80000000u) * s->factor;
-    return (int32_t)((uint32_t)((product + s->offset) >> s->shift) - s->back);
 }
 
 SFI_CLONES
@@ -136,25 +118,23 @@ static void load_row(const sfi_call* call, size_t at, int32_t count, int32_t* re
     *squares = all;
 }
 
-SFI_CLONES
 static void finish_narrow(const sfi_call* call, const parameters* p, const moments* m, size_t at, int32_t count,
-                          int32_t* restrict x)
+                          int32_t* x)
 {
-    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
-    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi, total = (int32_t)m->total;
-    const int16_t* restrict gamma = p->gamma;
-    const int32_t* restrict beta = p->beta;
-    const scaling to_z = scaling_of(m->inverse, m->shift), to_y = scaling_of((uint32_t)pair[0], (uint32_t)pair[1]);
-    for (int32_t j = 0; j < count; j++)
-        x[j] = scaled(&to_z, count * x[j] - total);
-    for (int32_t j = 0; j < count; j++)
-        x[j] = scaled(&to_y, sfi_clamp(x[j], -32768, 32767) * gamma[j] + beta[j]);
-    if (call->out->dtype == SF_S16)
-        for (int32_t j = 0; j < count; j++)
-            ((int16_t*)call->y)[at + (size_t)j] = (int16_t)sfi_clamp(x[j] + zero, lo, hi);
-    else
-        for (int32_t j = 0; j < count; j++)
-            ((int8_t*)call->y)[at + (size_t)j] = (int8_t)sfi_clamp(x[j] + zero, lo, hi);
+    const size_t bytes = call->out->dtype == SF_S16 ? sizeof(int16_t) : 1;
+    const sfi_norm norm = {count,
+                           (int32_t)m->total,
+                           m->inverse,
+                           m->shift,
+                           p->gamma,
+                           p->beta,
+                           sfi_rescale_pair(call->pass->program, call->op, 0),
+                           call->op->rescale_count == 1 ? 0 : 2,
+                           call->out->zero_point,
+                           call->op->lo,
+                           call->op->hi,
+                           call->out->dtype};
+    call->pass->kernels->norm(&norm, 0, x, (int8_t*)call->y + at * bytes);
 }
 #endif
 

@@ -5,12 +5,13 @@
 #include "base/quotient.h"
 #include "base/tensors.h"
 #include "losses/cross_entropy.h"
+#include "multiply/choose.h"
+#include "multiply/softmax.h"
 #include "operators/check.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
 #define MOST_COLUMNS 65536
-#define DISTANCES 256u /* of s8 from the largest of them */
 
 /* 2^30 * 2^-(distance as bits). The distance is at most 255, so the product is below 2^24. */
 static uint32_t power_of(const int32_t* pair, uint32_t distance)
@@ -19,27 +20,28 @@ static uint32_t power_of(const int32_t* pair, uint32_t distance)
     return (uint32_t)sfi_exp2_negative(((int64_t)distance * pair[0] + half) >> pair[1]);
 }
 
-/* What a row divides by: every power times `inverse`, rounded and shifted. From shift 63 on all are 0. */
-typedef struct divisor {
-    uint64_t half;
-    uint32_t inverse, shift;
-} divisor;
-
-/* sum: 2^30 <= sum < 2^46, so the power times the inverse is at most 2^61. */
-static divisor divisor_of(uint64_t sum, uint32_t bits)
+/* sum: 2^30 <= sum < 2^46, so the power times the inverse is at most 2^61. From shift 63 on all are 0. */
+static sfi_divisor divisor_of(const sfi_call* call, uint64_t sum)
 {
+    const uint32_t bits = (uint32_t)sfi_attribute(call->pass->program, call->op, 0);
     const uint32_t k = sfi_top_bit(sum), shift = 31 + k - bits;
-    const divisor d = {(uint64_t)1 << (shift > 62 ? 62 : shift - 1), sfi_reciprocal(61, (uint32_t)(sum >> (k - 30))),
-                       shift > 62 ? 63 : shift};
+    const sfi_divisor d = {(uint64_t)1 << (shift > 62 ? 62 : shift - 1),
+                           sfi_reciprocal(61, (uint32_t)(sum >> (k - 30))),
+                           shift > 62 ? 63 : shift,
+                           call->out->zero_point,
+                           call->op->lo,
+                           call->op->hi,
+                           call->out->dtype};
     return d;
 }
 
-static int32_t quotient(const sfi_call* call, const divisor* d, uint32_t power)
+static int32_t quotient(const sfi_divisor* d, uint32_t power)
 {
     const int32_t p = (int32_t)(((uint64_t)power * d->inverse + d->half) >> d->shift);
-    return sfi_clamp((d->shift > 62 ? 0 : p) + call->out->zero_point, call->op->lo, call->op->hi);
+    return sfi_clamp(p + d->zero_point, d->lo, d->hi);
 }
 
+SFI_CLONES
 static int8_t largest(const int8_t* x, size_t count)
 {
     int8_t top = x[0];
@@ -58,9 +60,15 @@ static const int32_t* mask_of(const sfi_call* call, size_t count, size_t number)
 
 SFI_INLINE int is_read(const int32_t* mask, size_t j) { return (int)((uint32_t)mask[j / 32] >> (j % 32) & 1u); }
 
+/* Hosts know the power of every distance. */
+SFI_INLINE uint32_t power_at(const sfi_power_table* known, const int32_t* pair, int32_t distance)
+{
+    return known != NULL ? known->power[distance] : power_of(pair, (uint32_t)distance);
+}
+
 /* A row of which a mask says what is read. */
-static void masked_row(const sfi_call* call, const uint32_t* powers, const int32_t* mask, const int8_t* x, size_t count,
-                       size_t at)
+static void masked_row(const sfi_call* call, const sfi_power_table* known, const int32_t* mask, const int8_t* x,
+                       size_t count, size_t at)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
     int32_t top = -128;
@@ -69,65 +77,55 @@ static void masked_row(const sfi_call* call, const uint32_t* powers, const int32
     uint64_t sum = 0;
     for (size_t j = 0; j < count; j++)
         if (is_read(mask, j))
-            sum += powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
-    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
-    for (size_t j = 0; j < count; j++) {
-        uint32_t power = 0;
-        if (is_read(mask, j))
-            power = powers != NULL ? powers[top - x[j]] : power_of(pair, (uint32_t)(top - x[j]));
-        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power));
+            sum += power_at(known, pair, top - x[j]);
+    const sfi_divisor d = divisor_of(call, sum);
+    for (size_t j = 0; j < count; j++)
+        sfi_store(call->y, call->out->dtype, at + j,
+                  quotient(&d, is_read(mask, j) ? power_at(known, pair, top - x[j]) : 0));
+}
+
+/* A row that reads everything. */
+#if __STDC_HOSTED__
+#define TOGETHER 1024u
+
+static void row(const sfi_call* call, const sfi_power_table* known, const int8_t* x, size_t count, size_t at)
+{
+    const sfi_kernels* kernels = call->pass->kernels;
+    const size_t bytes = call->out->dtype == SF_S16 ? sizeof(int16_t) : 1;
+    const int32_t top = largest(x, count);
+    uint32_t power[TOGETHER];
+    uint64_t sum = 0;
+    for (size_t first = 0; first < count; first += TOGETHER)
+        sum += kernels->powers(known, x + first, sfi_min_u32(TOGETHER, (uint32_t)(count - first)), top, power);
+    const sfi_divisor d = divisor_of(call, sum);
+    for (size_t first = 0; first < count; first += TOGETHER) {
+        const uint32_t some = sfi_min_u32(TOGETHER, (uint32_t)(count - first));
+        if (count > TOGETHER)
+            kernels->powers(known, x + first, some, top, power);
+        kernels->quotients(&d, power, some, (int8_t*)call->y + (at + first) * bytes);
     }
 }
 
-/* A row that reads everything. powers: of every distance, on hosts. */
-#if __STDC_HOSTED__
-#define TOGETHER 64u
-
-/* `count` <= TOGETHER quotients in 64-bit lanes. */
-SFI_INLINE void divide(const sfi_call* call, const divisor* d, const uint32_t* restrict power, size_t count, size_t at)
+static void know(const int32_t* pair, sfi_power_table* known)
 {
-    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
-    const uint64_t half = d->half;
-    const uint32_t inverse = d->inverse, shift = d->shift;
-    int32_t p[TOGETHER];
-    for (size_t j = 0; j < count; j++)
-        p[j] = sfi_clamp((int32_t)(((uint64_t)power[j] * inverse + half) >> shift) + zero, lo, hi);
-    if (call->out->dtype == SF_S16)
-        for (size_t j = 0; j < count; j++)
-            ((int16_t*)call->y)[at + j] = (int16_t)p[j];
-    else
-        for (size_t j = 0; j < count; j++)
-            ((int8_t*)call->y)[at + j] = (int8_t)p[j];
-}
-
-SFI_CLONES
-static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
-{
-    const int32_t top = largest(x, count);
-    uint64_t sum = 0;
-    for (size_t j = 0; j < count; j++)
-        sum += powers[top - x[j]];
-    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
-    for (size_t first = 0; first < count; first += TOGETHER) {
-        const size_t some = count - first < TOGETHER ? count - first : TOGETHER;
-        uint32_t own[TOGETHER];
-        for (size_t j = 0; j < some; j++)
-            own[j] = d.shift > 62 ? 0 : powers[top - x[first + j]];
-        divide(call, &d, own, some, at + first);
+    for (uint32_t i = 0; i < SFI_DISTANCES; i++) {
+        known->power[i] = power_of(pair, i);
+        for (uint32_t k = 0; k < sizeof(uint32_t); k++)
+            known->byte[k][i] = (uint8_t)(known->power[i] >> (8 * k));
     }
 }
 #else
-static void row(const sfi_call* call, const uint32_t* powers, const int8_t* x, size_t count, size_t at)
+static void row(const sfi_call* call, const sfi_power_table* known, const int8_t* x, size_t count, size_t at)
 {
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int32_t top = largest(x, count);
     uint64_t sum = 0;
-    (void)powers;
+    (void)known;
     for (size_t j = 0; j < count; j++)
         sum += power_of(pair, (uint32_t)(top - x[j]));
-    const divisor d = divisor_of(sum, (uint32_t)sfi_attribute(call->pass->program, call->op, 0));
+    const sfi_divisor d = divisor_of(call, sum);
     for (size_t j = 0; j < count; j++)
-        sfi_store(call->y, call->out->dtype, at + j, quotient(call, &d, power_of(pair, (uint32_t)(top - x[j]))));
+        sfi_store(call->y, call->out->dtype, at + j, quotient(&d, power_of(pair, (uint32_t)(top - x[j]))));
 }
 #endif
 
@@ -136,12 +134,11 @@ static void run(const sfi_call* call)
 {
     const size_t count = (size_t)call->in->dims[call->in->rank - 1];
     const int8_t* x = (const int8_t*)call->x;
-    const uint32_t* known = NULL;
+    const sfi_power_table* known = NULL;
 #if __STDC_HOSTED__
-    uint32_t powers[DISTANCES];
-    for (uint32_t i = 0; i < DISTANCES; i++)
-        powers[i] = power_of(sfi_rescale_pair(call->pass->program, call->op, 0), i);
-    known = powers;
+    sfi_power_table table;
+    know(sfi_rescale_pair(call->pass->program, call->op, 0), &table);
+    known = &table;
 #endif
     for (size_t at = 0; at < (size_t)call->n * (size_t)call->in->elements; at += count) {
         const int32_t* mask = mask_of(call, count, at / count);

@@ -1,5 +1,6 @@
 /* Transpose: moves integers without arithmetic, s8 or s16. The attributes are the input's dimension that becomes each
  * of the output's. */
+#include "base/machine.h"
 #include "base/pass.h"
 #include "base/tensors.h"
 #include "operators/check.h"
@@ -7,6 +8,19 @@
 #include "stepforward.h"
 
 #define MOST_DIMENSIONS 4
+
+/* `count` elements, `stride` apart, side by side. */
+static void move_line(const uint8_t* x, size_t stride, size_t count, size_t size, uint8_t* y)
+{
+    if (stride == 1)
+        sfi_copy(y, x, count * size);
+    else if (size == 1)
+        for (size_t i = 0; i < count; i++)
+            y[i] = x[i * stride];
+    else
+        for (size_t i = 0; i < count; i++)
+            sfi_copy(y + 2 * i, x + 2 * i * stride, 2);
+}
 
 static void run(const sfi_call* call)
 {
@@ -27,13 +41,9 @@ static void run(const sfi_call* call)
         const uint8_t* x = (const uint8_t*)call->x + (size_t)s * (size_t)in->elements * size;
         for (size_t a = 0; a < dims[0]; a++)
             for (size_t b = 0; b < dims[1]; b++)
-                for (size_t c = 0; c < dims[2]; c++)
-                    for (size_t d = 0; d < dims[3]; d++, y += size) {
-                        const size_t from = a * strides[0] + b * strides[1] + c * strides[2] + d * strides[3];
-                        y[0] = x[from * size];
-                        if (size == 2)
-                            y[1] = x[from * size + 1];
-                    }
+                for (size_t c = 0; c < dims[2]; c++, y += dims[3] * size)
+                    move_line(x + (a * strides[0] + b * strides[1] + c * strides[2]) * size, strides[3], dims[3], size,
+                              y);
     }
 }
 

@@ -30,6 +30,10 @@ sfi_kernels sfi_choose_up_to(int level)
     k.sums = sfi_sums;
     k.twins = sfi_twins;
     k.max_line = sfi_max_line_any;
+    k.look_up = sfi_look_up;
+    k.norm = sfi_norm_row;
+    k.powers = sfi_powers;
+    k.quotients = sfi_quotients;
 #if SFI_X86
     if (level >= SF_HOST_AVX2 && __builtin_cpu_supports("avx2")) {
         k.dot = sfi_block_dot_avx2;
@@ -68,9 +72,14 @@ sfi_kernels sfi_choose_up_to(int level)
         k.sums = sfi_sums_vnni;
         k.twins = sfi_twins_avx512;
         k.moves = sfi_moves_avx512;
+        k.norm = sfi_norm_row_avx512;
+        k.quotients = sfi_quotients_avx512;
     }
-    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw"))
+    if (level >= SF_HOST_VNNI && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw")) {
         sfi_directions_avx512(&k.draw);
+        k.look_up = sfi_look_up_vbmi;
+        k.powers = sfi_powers_vbmi;
+    }
 #elif SFI_NEON
     if (level > SF_HOST_PLAIN) {
         k.dot = sfi_block_dot_neon;

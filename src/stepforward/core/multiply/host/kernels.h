@@ -6,8 +6,10 @@
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
 #include "multiply/max_line.h"
+#include "multiply/norm.h"
 #include "multiply/open_tile.h"
 #include "multiply/rows.h"
+#include "multiply/softmax.h"
 #include "multiply/sum.h"
 #include "random/draw.h"
 #include "stepforward.h"
@@ -58,6 +60,19 @@ typedef void (*sfi_moves_kernel)(int16_t* w, const int8_t* z, uint32_t count, co
 
 typedef void (*sfi_add_kernel)(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
+/* y = table[x + 128] */
+typedef void (*sfi_look_up_kernel)(const int8_t table[256], const int8_t* x, size_t count, int8_t* y);
+
+/* Channels `first` to the last of a row, which x holds as words. */
+typedef void (*sfi_norm_kernel)(const sfi_norm* norm, int32_t first, int32_t* x, void* y);
+
+/* The powers of `count` distances from top, and their sum. Up to a whole 64 may be written. */
+typedef uint64_t (*sfi_powers_kernel)(const sfi_power_table* table, const int8_t* x, uint32_t count, int32_t top,
+                                      uint32_t* power);
+
+/* What becomes of `count` powers, which are spent. */
+typedef void (*sfi_quotients_kernel)(const sfi_divisor* divisor, uint32_t* power, uint32_t count, void* y);
+
 struct sfi_kernels {
     sfi_block_kernel dot;
     sfi_block_kernel window;
@@ -81,6 +96,10 @@ struct sfi_kernels {
     sfi_twins_kernel twins;
     sfi_moves_kernel moves; /* NULL where a table is not looked up in registers */
     sfi_max_line_kernel max_line;
+    sfi_look_up_kernel look_up;
+    sfi_norm_kernel norm;
+    sfi_powers_kernel powers;
+    sfi_quotients_kernel quotients;
     sfi_open_kernel open_tile; /* or NULL */
     sfi_draw_kernels draw;
 };

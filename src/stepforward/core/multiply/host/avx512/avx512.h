@@ -7,7 +7,9 @@
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
 #include "multiply/host/winograd.h"
+#include "multiply/norm.h"
 #include "multiply/rows.h"
+#include "multiply/softmax.h"
 #include "multiply/sum.h"
 #include "stepforward.h"
 
@@ -34,6 +36,10 @@ void sfi_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count, const s
 void sfi_winograd_band_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
 void sfi_winograd_vnni(const int16_t* words, const int16_t* v, uint32_t channels, const sfi_rows* rows, uint32_t count,
                        const sfi_tiles* tiles, int8_t* y);
+void sfi_look_up_vbmi(const int8_t table[256], const int8_t* x, size_t count, int8_t* y);
+void sfi_norm_row_avx512(const sfi_norm* norm, int32_t first, int32_t* x, void* y);
+uint64_t sfi_powers_vbmi(const sfi_power_table* table, const int8_t* x, uint32_t count, int32_t top, uint32_t* power);
+void sfi_quotients_avx512(const sfi_divisor* divisor, uint32_t* power, uint32_t count, void* y);
 #endif
 
 #endif

@@ -4,7 +4,9 @@
 
 #include "base/pass.h"
 #include "multiply/host/block.h"
+#include "multiply/norm.h"
 #include "multiply/rows.h"
+#include "multiply/softmax.h"
 #include "multiply/sum.h"
 #include "stepforward.h"
 
@@ -40,6 +42,11 @@ uint32_t sfi_winograd_row(const int16_t* line, uint32_t channels, size_t step, i
 
 /* v[column][row][tile][channel] of eight tiles. across, down: elements from one position of the band to the next. */
 void sfi_winograd_band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v);
+
+void sfi_look_up(const int8_t table[256], const int8_t* x, size_t count, int8_t* y);
+void sfi_norm_row(const sfi_norm* norm, int32_t first, int32_t* x, void* y);
+uint64_t sfi_powers(const sfi_power_table* table, const int8_t* x, uint32_t count, int32_t top, uint32_t* power);
+void sfi_quotients(const sfi_divisor* divisor, uint32_t* power, uint32_t count, void* y);
 
 void sfi_sum_s8(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
