@@ -159,6 +159,70 @@ static void grids(sfi_block_kernel plain, sfi_grid_kernel fast, size_t pairs, ui
     }
 }
 
+/* Weights of 16 bits in planes of bytes, upper ones first: sums of each plane, and outputs of a grid, against what
+ * whole weights give. */
+static void splits(const sfi_kernels* fast, size_t fours)
+{
+    enum { ROWS_HERE = SFI_BLOCK_PANELS * SFI_PANEL, ROW = SEGMENTS * PAIRS * 4 };
+    static int16_t w[ROWS_HERE][ROW];
+    static int8_t planes[2 * ROWS_HERE * ROW], expected[AREA], got[AREA];
+    static uint8_t band[4 * BAND], memory[ROWS * 64];
+    static int32_t sums[2][SFI_BLOCK_PATCHES * ROWS_HERE], acc[SFI_BLOCK_PATCHES * ROWS_HERE];
+    const size_t plane = SEGMENTS * fours * 2 * SFI_PANEL, row = SEGMENTS * fours * 4;
+    int32_t* both[2] = {sums[0], sums[1]};
+    size_t offsets[SEGMENTS];
+    const sfi_block b = {(const int16_t*)(void*)planes, 2 * plane, offsets, SEGMENTS, fours};
+    for (size_t i = 0; i < sizeof band; i++)
+        band[i] = (uint8_t)draw(0, 255);
+    for (size_t s = 0; s < SEGMENTS; s++)
+        offsets[s] = (size_t)draw(0, 1000);
+    for (size_t r = 0; r < ROWS_HERE; r++)
+        for (size_t i = 0; i < row; i++) {
+            const size_t at = r / SFI_PANEL * 4 * plane + (i / 4 * SFI_PANEL + r % SFI_PANEL) * 4 + i % 4;
+            w[r][i] = (int16_t)draw(r % 5 == 0 ? -32768 : -7000, r % 5 == 1 ? 32767 : 7000);
+            planes[at] = (int8_t)(w[r][i] >> 8);
+            planes[at + 2 * plane] = (int8_t)w[r][i];
+        }
+    for (uint32_t count = 1; count <= ROWS_HERE; count += count % 16 == 0 ? 1 : 5) {
+        const size_t step = count + (size_t)draw(0, 2);
+        const sfi_grid grid = {(uint32_t)draw(1, 40),
+                               (uint32_t)draw(1, 4),
+                               (const int16_t*)(void*)band,
+                               (size_t)draw(1, 60),
+                               (size_t)draw(1, 800),
+                               1,
+                               step,
+                               40 * step};
+        const uint32_t panels = (count + SFI_PANEL - 1) / SFI_PANEL;
+        sfi_cursor cursor = sfi_grid_start(&grid);
+        sfi_eight eight;
+        sfi_rows rows;
+        sfi_rows_carve(&rows, memory, ROWS);
+        fused_rows(&rows, count);
+        memset(expected, 1, sizeof expected);
+        memset(got, 1, sizeof got);
+        while (sfi_grid_next(&cursor, &eight)) {
+            fast->split(&b, plane, eight.patches, panels, both, ROWS_HERE);
+            for (size_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+                for (size_t r = 0; r < count; r++) {
+                    int64_t sum = 0, upper = 0;
+                    for (size_t i = 0; i < row; i++) {
+                        const size_t s = i / (4 * fours);
+                        const uint8_t x = ((const uint8_t*)(eight.patches[p] + offsets[s]))[i % (4 * fours)];
+                        sum += w[r][i] * x;
+                        upper += (w[r][i] >> 8) * x;
+                    }
+                    const size_t at = p * ROWS_HERE + r;
+                    CHECK(sums[0][at] == upper && 256 * upper + sums[1][at] == sum);
+                    acc[at] = (int32_t)sum;
+                }
+            sfi_rows_each(&rows, acc, ROWS_HERE, count, eight.count, expected, eight.at);
+        }
+        fast->grid_split(&b, plane, &grid, &rows, count, got);
+        CHECK(memcmp(expected, got, sizeof got) == 0);
+    }
+}
+
 /* Accumulators up to the bound that makes a row narrow, every count of rows, both types of output. */
 static void rescales(sfi_rows_kernel fast)
 {
@@ -483,6 +547,8 @@ int main(void)
             byte_blocks(fast.bytes, fast.byte_flip, pairs);
             grids(fast.bytes, fast.grid_bytes, pairs, SFI_BLOCK_PANELS * SFI_PANEL);
         }
+        for (size_t fours = 1; fast.split != NULL && fours <= PAIRS; fours += fours < 20 ? 1 : 7)
+            splits(&fast, fours);
         for (int trial = 0; trial < 50; trial++)
             blocks(sfi_block_window, fast.window, 1);
         for (int trial = 0; trial < 20; trial++)

@@ -179,4 +179,56 @@ static inline __m512i emulated_srav_epi64(__m512i a, __m512i b)
 #define target(...)
 #define SFI_KEEP(v) ((void)(v))
 
+/* Tiles of AMX, by multiply/host/amx/tiles.h. */
+typedef struct emulated_tiles {
+    uint8_t shapes[64]; /* as LDTILECFG reads them: bytes of a row from 16 on, rows from 48 on */
+    uint8_t tile[8][16][64];
+} emulated_tiles;
+
+static __thread emulated_tiles emulated;
+
+static inline void emulated_tile_shapes(const void* shapes)
+{
+    memset(&emulated, 0, sizeof emulated);
+    memcpy(emulated.shapes, shapes, sizeof emulated.shapes);
+}
+
+static inline int emulated_row_bytes(int t) { return emulated.shapes[16 + 2 * t] | emulated.shapes[17 + 2 * t] << 8; }
+static inline int emulated_rows(int t) { return emulated.shapes[48 + t]; }
+
+static inline void emulated_tile_load(int t, const void* from, int64_t stride)
+{
+    memset(emulated.tile[t], 0, sizeof emulated.tile[t]);
+    for (int i = 0; i < emulated_rows(t); i++)
+        memcpy(emulated.tile[t][i], (const uint8_t*)from + i * stride, (size_t)emulated_row_bytes(t));
+}
+
+static inline void emulated_tile_store(int t, void* to, int64_t stride)
+{
+    for (int i = 0; i < emulated_rows(t); i++)
+        memcpy((uint8_t*)to + i * stride, emulated.tile[t][i], (size_t)emulated_row_bytes(t));
+}
+
+static inline void emulated_tile_product(int sum, int a, int b, int is_signed)
+{
+    for (int m = 0; m < emulated_rows(sum); m++)
+        for (int k = 0; k < emulated_row_bytes(a); k++)
+            for (int n = 0; n < emulated_row_bytes(sum) / 4; n++) {
+                const uint8_t w = emulated.tile[b][k / 4][4 * n + k % 4];
+                uint32_t at;
+                memcpy(&at, &emulated.tile[sum][m][4 * n], sizeof at);
+                at += (uint32_t)(emulated.tile[a][m][k] * (is_signed ? (int8_t)w : w));
+                memcpy(&emulated.tile[sum][m][4 * n], &at, sizeof at);
+            }
+}
+
+#define SFI_TILES_ALLOWED() 1
+#define SFI_TILE_SHAPES(shapes) emulated_tile_shapes(shapes)
+#define SFI_TILE_RELEASE() memset(&emulated, 0, sizeof emulated)
+#define SFI_TILE_ZERO(t) memset(emulated.tile[t], 0, sizeof emulated.tile[t])
+#define SFI_TILE_LOAD(t, from, stride) emulated_tile_load(t, from, stride)
+#define SFI_TILE_STORE(t, to, stride) emulated_tile_store(t, to, stride)
+#define SFI_TILE_PRODUCT(sum, a, b) emulated_tile_product(sum, a, b, 1)
+#define SFI_TILE_PRODUCT_UNSIGNED(sum, a, b) emulated_tile_product(sum, a, b, 0)
+
 #endif

@@ -7,7 +7,7 @@
 #include "random/draw.h"
 
 /* What a machine may have. */
-enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_BEST = SF_HOST_VNNI };
+enum { SF_HOST_PLAIN, SF_HOST_AVX2, SF_HOST_VNNI, SF_HOST_AMX, SF_HOST_BEST = SF_HOST_AMX };
 
 #if __STDC_HOSTED__
 #include "multiply/host/kernels.h"

@@ -44,13 +44,13 @@ static int suits_large_tiles(const sfi_bands* g, const sfi_kernels* kernels)
 void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
                       uint32_t rows)
 {
-    g->bytes = g->flip = 0;
+    const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
+    const int wide = weight->dtype == SF_S16;
     g->size = in->dtype == SF_S16 ? 2 : 1;
-    if (weight->dtype != SF_S16 && g->size == 1) {
-        const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-        g->bytes = kernels->bytes != NULL && g->group_in % 2 == 0 && products <= SFI_BYTE_PRODUCTS;
-        g->flip = kernels->byte_flip;
-    }
+    g->bytes = g->size == 1 && g->group_in % 2 == 0 && (wide ? kernels->split != NULL : kernels->bytes != NULL) &&
+               products <= (wide ? SFI_SPLIT_PRODUCTS : SFI_BYTE_PRODUCTS);
+    g->split = g->bytes && wide;
+    g->flip = g->bytes ? kernels->byte_flip : 0;
     g->winograd = g->bytes || g->size != 1 || !suits_winograd(g, rows)       ? 0
                   : weight->dtype != SF_S16 && suits_large_tiles(g, kernels) ? SFI_LARGE
                                                                              : SFI_SMALL;
@@ -61,7 +61,7 @@ static uint32_t segment(const sfi_bands* g) { return g->joined ? g->kernel_w * g
 
 static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 {
-    const sfi_host_shape s = {rows, segments(g), segment(g), g->bytes, g->winograd};
+    const sfi_host_shape s = {rows, segments(g), segment(g), g->bytes, g->split, g->winograd};
     return s;
 }
 

@@ -14,6 +14,7 @@ typedef struct sfi_bands {
     uint32_t joined;   /* the taps of a kernel row lie side by side */
     uint32_t width;    /* columns of the band */
     uint32_t bytes;    /* 8-bit weights meet a band of bytes, two to a word of it, instead of s16 */
+    uint32_t split;    /* of bytes: weights of 16 bits, a byte at a time */
     uint32_t flip;     /* of bytes: the band holds x ^ flip */
     uint32_t winograd; /* outputs along a side of a tile that takes its products together (winograd.h), or 0 */
     uint32_t size;     /* bytes of an input: 1, or 2, whose high and low bytes fill two bands, one after the other */

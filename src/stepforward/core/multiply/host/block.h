@@ -7,10 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SFI_BLOCK_PATCHES 8u     /* output positions multiplied together */
-#define SFI_FEW_ROWS 8u          /* rows for which half a panel is enough */
-#define SFI_BLOCK_PANELS 3u      /* panels multiplied together at most: 24 accumulators of AVX-512 */
-#define SFI_BYTE_PRODUCTS 66311u /* times 127 * 255 stays inside int32 */
+#define SFI_BLOCK_PATCHES 8u      /* output positions multiplied together */
+#define SFI_FEW_ROWS 8u           /* rows for which half a panel is enough */
+#define SFI_BLOCK_PANELS 3u       /* panels multiplied together at most: 24 accumulators of AVX-512 */
+#define SFI_BYTE_PRODUCTS 66311u  /* times 127 * 255 stays inside int32 */
+#define SFI_SPLIT_PRODUCTS 33025u /* times 255 * 255 does */
 #define SFI_BAND_BYTES \
     32768u /* of a widened band: together with some weights it stays in a first- or second-level cache */
 
@@ -33,5 +34,10 @@ typedef struct sfi_block {
  * s16; at most SFI_BYTE_PRODUCTS products. */
 typedef void (*sfi_block_kernel)(const sfi_block* block, const int16_t* const* patches, uint32_t panels, int32_t* acc,
                                  size_t acc_stride);
+
+/* Weights of 16 bits as two planes of bytes, `words` lies in the one of the upper ones: sums of upper bytes go to
+ * acc[0], and of lower ones to acc[1], each as from a kernel for bytes. At most SFI_SPLIT_PRODUCTS products. */
+typedef void (*sfi_split_kernel)(const sfi_block* block, size_t plane, const int16_t* const* patches, uint32_t panels,
+                                 int32_t* acc[2], size_t acc_stride);
 
 #endif

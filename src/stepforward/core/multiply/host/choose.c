@@ -2,6 +2,8 @@
 #include "base/machine.h"
 #include "base/pass.h"
 #include "multiply/choose.h"
+#include "multiply/host/amx/amx.h"
+#include "multiply/host/amx/tiles.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/neon/neon.h"
@@ -79,6 +81,11 @@ sfi_kernels sfi_choose_up_to(int level)
         sfi_directions_avx512(&k.draw);
         k.look_up = sfi_look_up_vbmi;
         k.powers = sfi_powers_vbmi;
+    }
+    if (level >= SF_HOST_AMX && k.grid_bytes == sfi_grid_bytes_vnni && sfi_has_tiles()) {
+        k.grid_bytes = sfi_grid_bytes_amx;
+        k.split = sfi_block_split_amx;
+        k.grid_split = sfi_grid_split_amx;
     }
 #elif SFI_NEON
     if (level > SF_HOST_PLAIN) {

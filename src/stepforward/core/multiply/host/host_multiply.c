@@ -23,11 +23,16 @@ static void multiply_fused(const sfi_host_tile* t, sfi_block* b, const sfi_grid*
         return;
     }
     const sfi_grid_kernel kernel = t->bytes ? t->kernels->grid_bytes : t->kernels->grid_dot;
+    const size_t plane = sfi_host_plane_words(t);
     for (uint32_t j = 0, some; j < panels; j += some) {
         some = next_panels(panels - j);
         const sfi_rows rows = sfi_rows_from(&t->rows, j * SFI_PANEL);
         b->words = t->words + j * b->panel;
-        kernel(b, grid, &rows, sfi_min_u32(some * SFI_PANEL, t->count - j * SFI_PANEL), y + j * SFI_PANEL);
+        const uint32_t count = sfi_min_u32(some * SFI_PANEL, t->count - j * SFI_PANEL);
+        if (t->split)
+            t->kernels->grid_split(b, plane, grid, &rows, count, y + j * SFI_PANEL);
+        else
+            kernel(b, grid, &rows, count, y + j * SFI_PANEL);
     }
 }
 
@@ -42,10 +47,36 @@ static void multiply_rows(const sfi_host_tile* t, sfi_block* b, const sfi_eight*
     }
 }
 
+/* Sums of weights in two planes, without the surplus, as int32 (modulo 2^32) or int64. */
+static void multiply_split(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, int narrow)
+{
+    const uint32_t panels = (t->count + SFI_PANEL - 1) / SFI_PANEL;
+    int32_t upper[SFI_BLOCK_PATCHES][SFI_BLOCK_PANELS * SFI_PANEL],
+        lower[SFI_BLOCK_PATCHES][SFI_BLOCK_PANELS * SFI_PANEL];
+    int32_t* sums[2] = {upper[0], lower[0]};
+    for (uint32_t j = 0, some; j < panels; j += some) {
+        some = next_panels(panels - j);
+        b->words = t->words + j * b->panel;
+        t->kernels->split(b, sfi_host_plane_words(t), eight->patches, some, sums, SFI_BLOCK_PANELS * SFI_PANEL);
+        for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+            for (uint32_t r = 0; r < some * SFI_PANEL; r++) {
+                const int64_t sum = 256 * (int64_t)upper[p][r] + lower[p][r];
+                const size_t at = (size_t)p * t->capacity + j * SFI_PANEL + r;
+                if (narrow)
+                    ((int32_t*)t->acc)[at] = (int32_t)(uint32_t)(uint64_t)sum;
+                else
+                    ((int64_t*)t->acc)[at] = sum - t->packed_rows->surplus[j * SFI_PANEL + r];
+            }
+    }
+}
+
 static void multiply_narrow(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, void* y)
 {
     int32_t* acc = (int32_t*)t->acc;
-    multiply_rows(t, b, eight, acc);
+    if (t->split)
+        multiply_split(t, b, eight, 1);
+    else
+        multiply_rows(t, b, eight, acc);
     t->kernels->rows(&t->rows, acc, t->capacity, t->count, eight->count, y, eight->at);
 }
 
@@ -107,7 +138,9 @@ static void add_low(const sfi_host_tile* t, const sfi_block* b, const sfi_eight*
 static void multiply_wide(const sfi_host_tile* t, sfi_block* b, const sfi_eight* eight, void* y)
 {
     int64_t* acc = (int64_t*)t->acc;
-    if (t->bytes) {
+    if (t->split) {
+        multiply_split(t, b, eight, 0);
+    } else if (t->bytes) {
         widen_sums(t, b, eight, acc);
     } else {
         sfi_fill(acc, 0, (size_t)SFI_BLOCK_PATCHES * t->capacity * sizeof *acc);

@@ -17,16 +17,19 @@ static void shape(sfi_host_tile* t, uint32_t row_tile, const sfi_host_shape* sha
     t->segments = shape->segments;
     t->segment = shape->segment;
     t->bytes = shape->bytes;
+    t->split = shape->split;
     t->winograd = shape->winograd;
     t->pairs = shape->bytes ? (shape->segment + 3) / 4 : (shape->segment + 1) / 2;
     t->few = shape->rows <= SFI_FEW_ROWS && !shape->bytes;
 }
 
+size_t sfi_host_plane_words(const sfi_host_tile* t) { return (size_t)t->segments * t->pairs * 2 * SFI_PANEL; }
+
 /* A panel that may be transformed has room for its points. */
 size_t sfi_host_panel_words(const sfi_host_tile* t)
 {
     return t->winograd ? sfi_winograd_words(t->winograd, sfi_winograd_channels(t))
-                       : (size_t)t->segments * t->pairs * 2 * SFI_PANEL;
+                       : sfi_host_plane_words(t) << t->split;
 }
 
 /* Words of few rows lie there twice; by fours they take no more than by pairs of a whole panel. */

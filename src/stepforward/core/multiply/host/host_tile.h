@@ -22,6 +22,7 @@ typedef struct sfi_host_tile {
     uint32_t pairs;
     uint32_t capacity;
     uint32_t bytes;    /* the words and the band hold bytes: sfi_block_bytes */
+    uint32_t split;    /* of bytes: two planes of them, for weights of 16 bits: sfi_block_split */
     uint32_t winograd; /* panels are transformed where their weights allow: outputs along a side of a tile, or 0 */
     uint32_t few;      /* at most SFI_FEW_ROWS rows: their words lie there once more, as grid_few wants them */
     const sfi_kernels* kernels;
@@ -30,10 +31,11 @@ typedef struct sfi_host_tile {
 /* rows of segments x segment elements, in bytes or in s16; winograd: three segments of three positions each, stride
  * one. */
 typedef struct sfi_host_shape {
-    uint32_t rows, segments, segment, bytes, winograd;
+    uint32_t rows, segments, segment, bytes, split, winograd;
 } sfi_host_shape;
 
-/* Elements of a panel. */
+/* Elements of a panel, and of a plane of it. */
+size_t sfi_host_plane_words(const sfi_host_tile* tile);
 size_t sfi_host_panel_words(const sfi_host_tile* tile);
 
 uint64_t sfi_host_tile_packed_bytes(uint32_t row_tile, const sfi_host_shape* shape);

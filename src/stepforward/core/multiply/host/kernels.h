@@ -19,6 +19,10 @@
 typedef void (*sfi_grid_kernel)(const sfi_block* block, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
                                 int8_t* y);
 
+/* The same of weights of 16 bits in two planes of bytes, `plane` elements apart. */
+typedef void (*sfi_grid_split_kernel)(const sfi_block* block, size_t plane, const sfi_grid* grid, const sfi_rows* rows,
+                                      uint32_t count, int8_t* y);
+
 /* Outputs of `count` narrow rows at `positions` positions: position p reads acc[p * capacity ..] and writes y[at[p]
  * ..]. */
 typedef void (*sfi_rows_kernel)(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count,
@@ -81,6 +85,8 @@ struct sfi_kernels {
     sfi_grid_kernel grid_dot; /* NULL, like the next three, where nothing is gained by it */
     sfi_grid_kernel grid_bytes;
     sfi_grid_kernel grid_window;
+    sfi_split_kernel split; /* NULL, like the next one, where weights of 16 bits stay in one piece */
+    sfi_grid_split_kernel grid_split;
     sfi_grid_kernel grid_few; /* dot for at most SFI_FEW_ROWS rows, whose words are [segment][four][SFI_FEW_ROWS][4] */
     sfi_row_kernel row;
     sfi_band_kernel band;

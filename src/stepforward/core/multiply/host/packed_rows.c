@@ -9,8 +9,8 @@ static uint64_t cache_lines(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)6
 
 uint64_t sfi_packed_rows_bytes(uint32_t capacity)
 {
-    return cache_lines(cache_lines(sizeof(sfi_packed_rows)) + capacity * (sizeof(int64_t) + sizeof(int32_t)) +
-                       capacity / SFI_PANEL + sfi_rows_bytes(capacity));
+    return cache_lines(cache_lines(sizeof(sfi_packed_rows)) + 2 * capacity * sizeof(int64_t) + capacity / SFI_PANEL +
+                       sfi_rows_bytes(capacity));
 }
 
 void sfi_packed_rows_open(sfi_packed_rows* p, uint32_t capacity, uint32_t count)
@@ -18,9 +18,8 @@ void sfi_packed_rows_open(sfi_packed_rows* p, uint32_t capacity, uint32_t count)
     uint8_t* at = (uint8_t*)p + cache_lines(sizeof *p);
     p->count = count;
     p->reach = (int64_t*)(void*)at;
-    at = sfi_rows_carve(&p->rows, at + capacity * sizeof(int64_t), capacity);
-    p->surplus = (int32_t*)(void*)at;
-    p->transformed = at + capacity * sizeof(int32_t);
+    p->surplus = p->reach + capacity;
+    p->transformed = sfi_rows_carve(&p->rows, at + 2 * capacity * sizeof(int64_t), capacity);
     sfi_fill(p->surplus, 0, capacity * sizeof *p->surplus);
 }
 

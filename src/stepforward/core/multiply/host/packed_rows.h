@@ -21,7 +21,7 @@ typedef struct sfi_packed_rows {
     sfi_rows rows;
     int64_t* reach;       /* of the words alone (sfi_reach), which sfi_rows_scale() starts from */
     uint8_t* transformed; /* of every panel: whether its words are those of winograd.h */
-    int32_t* surplus;     /* of a row of bytes: what its sum has too much, for the band holds x ^ byte_flip and not x -
+    int64_t* surplus;     /* of a row of bytes: what its sum has too much, for the band holds x ^ byte_flip and not x -
                              zero; else 0 */
     uint32_t count;
 } sfi_packed_rows;

@@ -11,12 +11,13 @@ typedef struct sfi_panel {
     int32_t zero; /* of the input */
     int16_t* words;
     int64_t* bounds;  /* of the rows (sfi_reach) */
-    int32_t* surplus; /* of rows of bytes */
+    int64_t* surplus; /* of rows of bytes */
 } sfi_panel;
 
 /* The layouts of a panel: each fills the words, and all but `few` the bounds.
  *   pairs:    [segment][pair][SFI_PANEL][2]
- *   bytes:    [segment][four][SFI_PANEL][4] in bytes, and the surplus
+ *   bytes:    [plane][segment][four][SFI_PANEL][4] in bytes, and the surplus; of weights of 16 bits the upper bytes are
+ *             the first plane, and the lower ones, without a sign, the second
  *   few:      [segment][four][SFI_FEW_ROWS][4]
  *   winograd: winograd.h; returns 0, with nothing filled in but room for points, where the weights do not allow it */
 void sfi_lay_pairs(const sfi_host_tile* tile, const sfi_panel* panel);

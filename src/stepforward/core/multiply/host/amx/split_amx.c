@@ -1,0 +1,123 @@
+/* Weights of 16 bits with AMX, a byte at a time: w = 256*upper + lower, and so are the sums, modulo 2^32. Registers 0
+ * and 1 hold the sums of upper bytes, 2 and 3 those of lower ones, of two places and a panel or of one and two. */
+#include "base/machine.h"
+#include "multiply/host/amx/amx.h"
+#include "multiply/host/amx/places_amx.h"
+#include "multiply/host/amx/tiles.h"
+#include "multiply/host/avx512/lanes_avx512.h"
+#include "multiply/host/block.h"
+#include "multiply/host/grid.h"
+#include "multiply/rows.h"
+
+#if SFI_X86
+
+#define LOAD_X(i, x) \
+    SFI_TILE_LOAD(x, sfi_patches_of(p + (i), k->at, k->bytes, copy), p[i].apart ? SFI_TILE_BYTES : stride)
+#define LOAD_W(offset, w) SFI_TILE_LOAD(w, k->words + (offset), SFI_TILE_BYTES)
+#define MULTIPLY(x, w) \
+    do { \
+        LOAD_X(0, x); \
+        LOAD_W(plane, w); \
+        SFI_TILE_PRODUCT_UNSIGNED(2, x, w); \
+        if (panels == 2) { \
+            LOAD_W(plane + panel, w); \
+            SFI_TILE_PRODUCT_UNSIGNED(3, x, w); \
+            LOAD_W(panel, w); \
+            SFI_TILE_PRODUCT(1, x, w); \
+            LOAD_W(0, w); \
+            SFI_TILE_PRODUCT(0, x, w); \
+        } else { \
+            LOAD_X(1, x); \
+            SFI_TILE_PRODUCT_UNSIGNED(3, x, w); \
+            LOAD_W(0, w); \
+            SFI_TILE_PRODUCT(1, x, w); \
+            LOAD_X(0, x); \
+            SFI_TILE_PRODUCT(0, x, w); \
+        } \
+    } while (0)
+
+SFI_VNNI_INLINE void multiply(const sfi_block* b, size_t plane, const sfi_places* p, const int panels, size_t stride,
+                              sfi_sums* sums)
+{
+    uint8_t copy[SFI_SIDE][SFI_TILE_BYTES] __attribute__((aligned(SFI_TILE_BYTES)));
+    const size_t panel = b->panel;
+    sfi_part part = sfi_part_first(b), *k = &part;
+    SFI_TILE_ZERO(0);
+    SFI_TILE_ZERO(1);
+    SFI_TILE_ZERO(2);
+    SFI_TILE_ZERO(3);
+    for (size_t s = 0; s < b->segments; s++)
+        for (uint32_t done = 0; done < b->pairs * 4; done += k->bytes) {
+            sfi_part_next(k, b, s, done);
+            if (k->bytes == SFI_TILE_BYTES)
+                MULTIPLY(SFI_WHOLE_X, SFI_WHOLE_W);
+            else
+                MULTIPLY(SFI_REST_X, SFI_REST_W);
+        }
+    SFI_TILE_STORE(0, sums[0], SFI_TILE_BYTES);
+    SFI_TILE_STORE(1, sums[1], SFI_TILE_BYTES);
+    SFI_TILE_STORE(2, sums[2], SFI_TILE_BYTES);
+    SFI_TILE_STORE(3, sums[3], SFI_TILE_BYTES);
+}
+
+SFI_VNNI_INLINE void run_grid(const sfi_block* b, size_t plane, const sfi_grid* grid, const sfi_lanes* lanes,
+                              const int panels, int8_t* y)
+{
+    sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
+    sfi_places p[2];
+    sfi_cursor cursor = sfi_grid_start(grid);
+    uint32_t count;
+    while ((count = sfi_places_some(&cursor, panels == 1 ? 2 : 1, p)) > 0) {
+        multiply(b, plane, p, panels, grid->across * sizeof(int16_t), sums);
+        for (uint32_t i = 0; i < count; i++)
+            for (uint32_t half = 0; half < 2 && p[i].eight[half].count > 0; half++)
+                for (uint32_t j = 0; j < (uint32_t)panels; j++) {
+                    __m512i acc[SFI_BLOCK_PATCHES];
+                    for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
+                        acc[q] = _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(sums[i + j][8 * half + q]), 8),
+                                                  _mm512_load_si512(sums[2 + i + j][8 * half + q]));
+                    sfi_sums_finish(lanes + j, acc, &p[i].eight[half], y + j * SFI_PANEL);
+                }
+    }
+}
+
+SFI_VNNI void sfi_grid_split_amx(const sfi_block* block, size_t plane, const sfi_grid* grid, const sfi_rows* rows,
+                                 uint32_t count, int8_t* y)
+{
+    sfi_block b = *block;
+    sfi_tiles_shape(&b);
+    for (uint32_t r = 0; r < count; r += 2 * SFI_PANEL, b.words += 2 * b.panel) {
+        const uint32_t left = count - r;
+        const sfi_lanes lanes[2] = {sfi_lanes_load(rows, r, left),
+                                    left > SFI_PANEL ? sfi_lanes_load(rows, r + SFI_PANEL, left - SFI_PANEL)
+                                                     : sfi_lanes_load(rows, r, left)};
+        if (left > SFI_PANEL)
+            run_grid(&b, plane, grid, lanes, 2, y + r);
+        else
+            run_grid(&b, plane, grid, lanes, 1, y + r);
+    }
+    SFI_TILE_RELEASE();
+}
+
+/* Half of the sixteen patches are there twice. */
+SFI_VNNI void sfi_block_split_amx(const sfi_block* block, size_t plane, const int16_t* const* patches, uint32_t panels,
+                                  int32_t* acc[2], size_t acc_stride)
+{
+    sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
+    sfi_places p[2];
+    sfi_block b = *block;
+    p[0].apart = 1;
+    for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
+        p[0].eight[0].patches[q] = p[0].eight[1].patches[q] = patches[q];
+    p[1] = p[0];
+    sfi_tiles_shape(&b);
+    for (uint32_t j = 0; j < panels; j++, b.words += b.panel) {
+        multiply(&b, plane, p, 1, 0, sums);
+        for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
+            for (uint32_t i = 0; i < 2; i++)
+                sfi_copy(acc[i] + q * acc_stride + j * SFI_PANEL, sums[2 * i][q], sizeof sums[0][0]);
+    }
+    SFI_TILE_RELEASE();
+}
+
+#endif
