@@ -9,13 +9,13 @@ static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program,
 {
     const sf_tensor *in = sfi_input(program, op, 0), *out = sfi_output(program, op);
     const sfi_window* w = sfi_window_of(program, op);
-    const uint32_t groups = sfi_groups(program, op);
+    const uint32_t groups = sfi_groups(program, op), positions = (uint32_t)out->dims[0] * (uint32_t)out->dims[1];
     sfi_bands g;
     g.zero = in->zero_point;
     if (w->kernel_h == 1 && w->kernel_w == 1 && w->stride_h == 1 && w->stride_w == 1 && groups == 1 &&
         (w->pad_top | w->pad_left | w->pad_bottom | w->pad_right) == 0) {
         sfi_bands_rows_only(&g, n * (uint32_t)in->dims[0] * (uint32_t)in->dims[1], (uint32_t)in->dims[2]);
-        sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)out->dims[2]);
+        sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)out->dims[2], positions);
         return g;
     }
     g.samples = n;
@@ -35,7 +35,7 @@ static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program,
     g.kernel_w = (uint32_t)w->kernel_w;
     g.joined = g.dilation_w == 1;
     g.width = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
-    sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)out->dims[2] / groups);
+    sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)out->dims[2] / groups, positions);
     return g;
 }
 

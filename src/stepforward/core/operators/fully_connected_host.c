@@ -11,7 +11,7 @@ static sfi_bands bands_of(const sfi_kernels* kernels, const sf_program* program,
     sfi_bands g;
     g.zero = in->zero_point;
     sfi_bands_rows_only(&g, n, (uint32_t)in->elements);
-    sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)sfi_output(program, op)->elements);
+    sfi_bands_choose(&g, kernels, in, program->tensors + op->weight, (uint32_t)sfi_output(program, op)->elements, 1);
     return g;
 }
 

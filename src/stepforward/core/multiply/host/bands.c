@@ -40,14 +40,16 @@ static int suits_large_tiles(const sfi_bands* g, const sfi_kernels* kernels)
            10 * SFI_LARGE_POINTS * tiles_of(g, SFI_LARGE) <= 9 * 16 * tiles_of(g, SFI_SMALL);
 }
 
-/* Patches must begin with a word of the band. */
+/* Patches must begin with a word of the band. Two planes of bytes take longer to pack than a word, which where a weight
+ * is seldom used shows in training. */
 void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
-                      uint32_t rows)
+                      uint32_t rows, uint32_t positions)
 {
     const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
-    const int wide = weight->dtype == SF_S16;
+    const int wide = weight->dtype == SF_S16, often = positions > SFI_BLOCK_PATCHES;
     g->size = in->dtype == SF_S16 ? 2 : 1;
-    g->bytes = g->size == 1 && g->group_in % 2 == 0 && (wide ? kernels->split != NULL : kernels->bytes != NULL) &&
+    g->bytes = g->size == 1 && g->group_in % 2 == 0 &&
+               (wide ? often && kernels->split != NULL : kernels->bytes != NULL) &&
                products <= (wide ? SFI_SPLIT_PRODUCTS : SFI_BYTE_PRODUCTS);
     g->split = g->bytes && wide;
     g->flip = g->bytes ? kernels->byte_flip : 0;

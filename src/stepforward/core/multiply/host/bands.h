@@ -24,9 +24,10 @@ typedef struct sfi_bands {
 /* A convolution whose rows are one column: `rows` positions of `length` elements. */
 void sfi_bands_rows_only(sfi_bands* bands, uint32_t rows, uint32_t length);
 
-/* The last to be filled in: what the words of the band are, and whether tiles are Winograd's. rows: of one group. */
+/* The last to be filled in: what the words of the band are, and whether tiles are Winograd's. rows: of one group;
+ * positions: of one sample. */
 void sfi_bands_choose(sfi_bands* bands, const sfi_kernels* kernels, const sf_tensor* in, const sf_tensor* weight,
-                      uint32_t rows);
+                      uint32_t rows, uint32_t positions);
 
 /* Working memory for rows of one group; packed memory; packing one tile; running all of it. out_c: rows of all groups.
  */
