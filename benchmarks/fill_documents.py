@@ -10,6 +10,7 @@ import re
 import statistics
 
 import found_files
+import peer_tables
 from common import RESULTS, ROOT, percent, table
 from learning import family_tables
 from learning import tables as learning
@@ -79,7 +80,7 @@ def instructions(counts):
 def target_table(speed):
     """What was asked next to what was measured."""
     met = {True: "yes", False: "no", None: ""}
-    found = targets(speed, quiet("time_to_accuracy"), load("device_instructions"))
+    found = targets(speed, quiet("time_to_accuracy"), load("device_instructions"), load("speed_peers"))
     rows = [{**row._asdict(), "met": met[row.met]} for row in found]
     return table(rows, {"target": "target", "measured": "measured", "met": "met", "why": "what bounds it"})
 
@@ -224,6 +225,7 @@ def main():
     tables["time_to_accuracy"] = time_to_accuracy
     tables["found_files"] = lambda: found_files.shown(load("found_files")["files"])
     tables["instructions"] = lambda: instructions(counts)
+    tables |= peer_tables.made(load)
     tables |= learning.made(load("learning"))
     tables |= family_tables.made(load("family"), load("family_before"))
     tables |= {name: lambda of=of, make=make: make(load(of)) for name, (of, make) in MATCHING.items()}

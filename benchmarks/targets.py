@@ -34,14 +34,18 @@ class Value(NamedTuple):
     why: str = ""
 
 
-def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -> list[Target]:
+def targets(
+    speed: dict, demo: dict | None = None, device: dict | None = None, peers: dict | None = None
+) -> list[Target]:
     """All targets.
 
     Args:
         speed: of `bench.full`.
         demo: of benchmarks/time_to_accuracy.py.
         device: of benchmarks/device_instructions.py.
+        peers: of `bench.full` with the extra bench; where there is none, `speed` may hold these peers.
     """
+    others = peers or speed
     zs = "making z of all directions on all threads, as a share of two forwards"
     return [
         _against(speed, "forward at least 2 times as fast as torch float32", "forward_vs_torch_f32", 2.0),
@@ -50,17 +54,17 @@ def targets(speed: dict, demo: dict | None = None, device: dict | None = None) -
         _told(speed, "forward against ONNX Runtime int8", "forward_vs_ort_int8"),
         _told(speed, "the same with 8-bit weights", "forward_8bit_vs_ort_int8"),
         _against(
-            speed, "forward at least 1.7 times as fast as OpenVINO float32", "forward_vs_openvino_f32", 1.7
+            others, "forward at least 1.7 times as fast as OpenVINO float32", "forward_vs_openvino_f32", 1.7
         ),
-        _told(speed, "forward against OpenVINO int8", "forward_vs_openvino_int8"),
+        _told(others, "forward against OpenVINO int8", "forward_vs_openvino_int8"),
         _against(
-            speed,
+            others,
             "forward with 8-bit weights at least 1.5 times as fast as OpenVINO int8",
             "forward_8bit_vs_openvino_int8",
             1.5,
         ),
-        _told(speed, "forward against LiteRT with XNNPACK, int8", "forward_vs_litert_int8"),
-        _told(speed, "the same with 8-bit weights", "forward_8bit_vs_litert_int8"),
+        _told(others, "forward against LiteRT with XNNPACK, int8", "forward_vs_litert_int8"),
+        _told(others, "the same with 8-bit weights", "forward_8bit_vs_litert_int8"),
         _line("step / two forwards at most 1.05, batch 64", _over_forwards(speed, EXPLAINED, 1.05), zs),
         _line("step / two forwards at most 1.15, batch 16", _over_forwards(speed, SMALL_BATCH, 1.15), zs),
         _against(speed, "step at least 8 times as fast as backpropagation", "step_vs_backprop", 8.0),

@@ -131,7 +131,7 @@ says it of one file.
 What every integer engine computes, to the same bits: the definition in NumPy, the C core on hosts, and its loop for
 devices ([contract](arithmetic.md#4-operators)). *Reads*: the bits of each activation it reads. *Roundings*: the
 contract's, and those of [other runtimes](#runtimes). *Packed*: hosts lay its rows of weights out for kernels of AVX2,
-AVX-512 and NEON; the others have loops.
+AVX-512, AMX and NEON; the others have loops.
 
 {operators}
 
