@@ -1,4 +1,4 @@
-"""Tables of what OpenVINO, LiteRT and others take next to ours: convolutional networks on two machines, transformers."""
+"""Tables of what other runtimes take next to ours: convolutional networks on two machines, and transformers."""
 
 from collections.abc import Callable
 
