@@ -5,17 +5,26 @@
 #include "multiply/host/amx/tiles.h"
 
 #if SFI_X86
+#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if !defined(SFI_TILES_ALLOWED)
+enum { LEAF = 7, EDX_AMX_TILE = 1 << 24, EDX_AMX_INT8 = 1 << 25 };
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+
+#if !defined(SFI_TILES_ALLOWED)
 #define SFI_TILES_ALLOWED() (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0)
+/* Not every compiler's __builtin_cpu_supports() knows these two. */
+static int are_known(void)
+{
+    const unsigned needed = EDX_AMX_TILE | EDX_AMX_INT8;
+    unsigned a, b, c, d;
+    return __get_cpuid_count(LEAF, 0, &a, &b, &c, &d) && (d & needed) == needed;
+}
+#else
+static int are_known(void) { return 1; }
 #endif
 
-int sfi_has_tiles(void)
-{
-    return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") && SFI_TILES_ALLOWED();
-}
+int sfi_has_tiles(void) { return are_known() && SFI_TILES_ALLOWED(); }
 
 #endif
