@@ -235,6 +235,21 @@ def test_functions_of_one_value(runtime, data):
     made.check(runtime, y)
 
 
+@pytest.mark.parametrize("runtime", NAMES)
+@pytest.mark.parametrize("slope", [0.0, 0.25, 0.5, -0.5, -0.25])
+@pytest.mark.parametrize("scale", [0.5, 0.1])
+def test_slopes_whose_products_end_in_halves(runtime, slope, scale):
+    """There it shows whether ratios are worked out in 32 bits or in 64."""
+    for ratio in (0.75, 1.5, 1.25, 3.0):
+        draft = Draft()
+        x = draft.activation("x", (1, 256), float(np.float32(scale)), 0)
+        y = draft.activation("y", (1, 256), float(np.float32(scale / ratio)), 0)
+        draft.operator("LEAKY_RELU", [x], [y], Alpha=slope)
+        file = parse(draft.content([x], [y]), "m")
+        wrong, count = different(file, runtime, Every.integers(-128, 128, (1, 256)).astype(np.int8))
+        assert wrong == 0 and count > 0
+
+
 class Every:
     """In place of random samples: every value of a byte."""
 

@@ -151,17 +151,20 @@ def _half_away(value: Int, shift: int) -> Int:
 
 
 def _leaky_relu(options: Mapping[str, Any], x: Format, y: Format, runtime: str) -> Int:
+    """LiteRT works its ratios out in float32, TFLM in float64; a negative slope is one that is rounded, and negated."""
     alpha, value = options.get("Alpha", 0.0), INPUTS - x.zero_point
-    ratio = single_ratio((x.scale,), y.scale)
-    ratios = [ratio, float(np.float32(ratio) * np.float32(alpha))]
+    single = single_ratio((x.scale,), y.scale)
+    ratios = [single, float(np.float32(single) * np.float32(alpha))]
     if _floats(runtime) and all(1 / 256 <= abs(r) <= 127 for r in ratios):  # else XNNPACK leaves it to others
         slopes = [round(256 * r) for r in ratios]
         return ((value * np.where(value >= 0, *slopes) + 128) >> 8) + y.zero_point
-    above = rescale(value, *q31_multiplier(x.scale / y.scale), TWICE)
-    slope = x.scale * abs(alpha) / y.scale
-    mult, shift = q31_multiplier(slope)
-    below = rescale(value, mult if alpha >= 0 else -mult, shift, TWICE)
-    return np.where(value >= 0, above, below) + y.zero_point
+    if RUNTIMES[runtime].single or _floats(runtime):
+        slope = single_ratio((float(np.float32(x.scale) * np.float32(abs(alpha))),), y.scale)
+        ratios = [single, slope]
+    else:
+        ratios = [x.scale / y.scale, x.scale * abs(alpha) / y.scale]
+    above, below = (rescale(value, *q31_multiplier(ratio), TWICE) for ratio in ratios)
+    return np.where(value >= 0, above, below if alpha >= 0 else -below) + y.zero_point
 
 
 FUNCTIONS: dict[str, Callable[[Mapping[str, Any], Format, Format, str], Int]] = {
