@@ -49,22 +49,7 @@ SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, const int
     uint8_t copy[SFI_SIDE][SFI_TILE_BYTES] __attribute__((aligned(SFI_TILE_BYTES)));
     const size_t panel = b->panel;
     sfi_part part = sfi_part_first(b), *k = &part;
-    SFI_TILE_ZERO(0);
-    SFI_TILE_ZERO(1);
-    SFI_TILE_ZERO(2);
-    SFI_TILE_ZERO(3);
-    for (size_t s = 0; s < b->segments; s++)
-        for (uint32_t done = 0; done < b->pairs * 4; done += k->bytes) {
-            sfi_part_next(k, b, s, done);
-            if (k->bytes == SFI_TILE_BYTES)
-                MULTIPLY(SFI_WHOLE_X, SFI_WHOLE_W);
-            else
-                MULTIPLY(SFI_REST_X, SFI_REST_W);
-        }
-    SFI_TILE_STORE(0, sums[0], SFI_TILE_BYTES);
-    SFI_TILE_STORE(1, sums[1], SFI_TILE_BYTES);
-    SFI_TILE_STORE(2, sums[2], SFI_TILE_BYTES);
-    SFI_TILE_STORE(3, sums[3], SFI_TILE_BYTES);
+    SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums);
 }
 
 SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, const int panels,

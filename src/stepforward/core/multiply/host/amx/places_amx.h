@@ -127,5 +127,27 @@ SFI_INLINE void sfi_part_next(sfi_part* p, const sfi_block* b, size_t s, uint32_
     p->bytes = sfi_min_u32(SFI_TILE_BYTES, (uint32_t)b->pairs * 4 - done);
 }
 
+/* Every part of every segment in turn is *k, and MULTIPLY(x, w) adds its products to registers 0 .. 3 through x and w.
+ * A macro, for registers have no numbers at run time. */
+#define SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums) \
+    do { \
+        SFI_TILE_ZERO(0); \
+        SFI_TILE_ZERO(1); \
+        SFI_TILE_ZERO(2); \
+        SFI_TILE_ZERO(3); \
+        for (size_t s = 0; s < (b)->segments; s++) \
+            for (uint32_t done = 0; done < (b)->pairs * 4; done += (k)->bytes) { \
+                sfi_part_next(k, b, s, done); \
+                if ((k)->bytes == SFI_TILE_BYTES) \
+                    MULTIPLY(SFI_WHOLE_X, SFI_WHOLE_W); \
+                else \
+                    MULTIPLY(SFI_REST_X, SFI_REST_W); \
+            } \
+        SFI_TILE_STORE(0, (sums)[0], SFI_TILE_BYTES); \
+        SFI_TILE_STORE(1, (sums)[1], SFI_TILE_BYTES); \
+        SFI_TILE_STORE(2, (sums)[2], SFI_TILE_BYTES); \
+        SFI_TILE_STORE(3, (sums)[3], SFI_TILE_BYTES); \
+    } while (0)
+
 #endif
 #endif
