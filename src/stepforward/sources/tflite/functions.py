@@ -159,8 +159,7 @@ def _leaky_relu(options: Mapping[str, Any], x: Format, y: Format, runtime: str) 
         slopes = [round(256 * r) for r in ratios]
         return ((value * np.where(value >= 0, *slopes) + 128) >> 8) + y.zero_point
     if RUNTIMES[runtime].single or _floats(runtime):
-        slope = single_ratio((float(np.float32(x.scale) * np.float32(abs(alpha))),), y.scale)
-        ratios = [single, slope]
+        ratios = [single, single_ratio((x.scale, abs(alpha)), y.scale)]
     else:
         ratios = [x.scale / y.scale, x.scale * abs(alpha) / y.scale]
     above, below = (rescale(value, *q31_multiplier(ratio), TWICE) for ratio in ratios)

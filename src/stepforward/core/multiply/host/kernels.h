@@ -85,9 +85,9 @@ struct sfi_kernels {
     sfi_grid_kernel grid_dot; /* NULL, like the next three, where nothing is gained by it */
     sfi_grid_kernel grid_bytes;
     sfi_grid_kernel grid_window;
-    sfi_split_kernel split; /* NULL, like the next one, where weights of 16 bits stay in one piece */
-    sfi_grid_split_kernel grid_split;
     sfi_grid_kernel grid_few; /* dot for at most SFI_FEW_ROWS rows, whose words are [segment][four][SFI_FEW_ROWS][4] */
+    sfi_split_kernel split;   /* NULL, like the next one, where weights of 16 bits stay in one piece */
+    sfi_grid_split_kernel grid_split;
     sfi_row_kernel row;
     sfi_band_kernel band;
     sfi_winograd_kernel winograd; /* NULL: through dot and rows */

@@ -1,8 +1,9 @@
-/* Products of 64 bits for sixteen lanes of 32: even and odd lanes apart, and together again. */
+/* Products of 64 bits for sixteen lanes of 32: even and odd lanes apart, and together again; and their outputs. */
 #ifndef SFI_MERGED_AVX512_H
 #define SFI_MERGED_AVX512_H
 
 #include "base/machine.h"
+#include "stepforward.h"
 
 #if SFI_X86
 #include <immintrin.h>
@@ -24,6 +25,15 @@ SFI_AVX512_INLINE __m512i sfi_shifted(__m512i v, __m512i factor, __m512i offset,
     const __m512i even = _mm512_add_epi64(_mm512_mul_epu32(v, factor), offset),
                   odd = _mm512_add_epi64(_mm512_mul_epu32(sfi_odd(v), factor), offset);
     return sfi_merged(_mm512_srl_epi64(even, shift), _mm512_srl_epi64(odd, shift));
+}
+
+/* Sixteen outputs from element `at` on. */
+SFI_AVX512_INLINE void sfi_store_sixteen(__m512i v, int32_t dtype, void* y, size_t at)
+{
+    if (dtype == SF_S16)
+        _mm256_storeu_si256((__m256i_u*)(void*)((int16_t*)y + at), _mm512_cvtepi32_epi16(v));
+    else
+        _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + at), _mm512_cvtepi32_epi8(v));
 }
 
 #endif

@@ -4,7 +4,6 @@
 #include "multiply/host/avx512/merged_avx512.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/norm.h"
-#include "stepforward.h"
 
 #if SFI_X86
 
@@ -59,10 +58,7 @@ SFI_AVX512 void sfi_norm_row_avx512(const sfi_norm* n, int32_t first, int32_t* x
             pairs = pairs_at(n, j);
         const __m512i out =
             clamped(_mm512_add_epi32(rescaled(acc, &pairs), _mm512_set1_epi32(n->zero_point)), n->lo, n->hi);
-        if (n->dtype == SF_S16)
-            _mm256_storeu_si256((__m256i_u*)(void*)((int16_t*)y + j), _mm512_cvtepi32_epi16(out));
-        else
-            _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + j), _mm512_cvtepi32_epi8(out));
+        sfi_store_sixteen(out, n->dtype, y, (size_t)j);
     }
     sfi_norm_row(n, j, x, y);
 }

@@ -64,10 +64,7 @@ SFI_AVX512 void sfi_quotients_avx512(const sfi_divisor* d, uint32_t* power, uint
     for (; j + 16 <= count; j += 16) {
         const __m512i q = _mm512_add_epi32(sfi_shifted(_mm512_loadu_si512(power + j), inverse, half, shift), zero);
         const __m512i v = _mm512_min_epi32(_mm512_max_epi32(q, lo), hi);
-        if (d->dtype == SF_S16)
-            _mm256_storeu_si256((__m256i_u*)(void*)((int16_t*)y + j), _mm512_cvtepi32_epi16(v));
-        else
-            _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + j), _mm512_cvtepi32_epi8(v));
+        sfi_store_sixteen(v, d->dtype, y, (size_t)j);
     }
     sfi_quotients(d, power + j, count - j, (int8_t*)y + j * (d->dtype == SF_S16 ? sizeof(int16_t) : 1));
 }
