@@ -25,8 +25,9 @@ from stepforward.strict_json import parse_json
 
 MAGIC, VERSION = b"SFJ2", 2
 SIGNS, TERNARY, RAW, EVALUATION, END, GRADED, MATCHING, PARAMETERS, LEG, PROBES, RANGES, MIXED = range(1, 13)
+BIASES = 13
 OF_STEPS = (SIGNS, TERNARY, RAW, GRADED)
-KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES, MIXED)
+KINDS = (*OF_STEPS, EVALUATION, END, MATCHING, PARAMETERS, LEG, PROBES, RANGES, MIXED, BIASES)
 STEPS_PER_RECORD = 64
 MOST_SCALE = FARTHEST**2 + 1
 REASONS = ("all steps done", "early stop", "diverged")
@@ -104,6 +105,7 @@ class Journal:
         matching: constants that the base gets before the first step, in the order of the operators.
         probes: votes of the probes that a saliency mask is made of.
         ranges: tensor -> how often its steps are halved before the first step, in the program of the base.
+        biases: that the steps begin with, where they are not the base's.
     """
 
     settings: dict
@@ -122,6 +124,7 @@ class Journal:
     legs: tuple[Leg, ...] = ()
     probes: tuple[int, ...] = ()
     ranges: Mapping[int, int] = field(default_factory=dict)
+    biases: bytes | None = None
 
     @property
     def start(self) -> bytes | None:
@@ -208,7 +211,7 @@ def _payload_size(kind: int, count: int, directions: int, after: bytes) -> int:
         return (n * WIDTHS[kind] + 7) // 8 + (_SCALE.size if kind == GRADED else 0)
     if kind in (PARAMETERS, MIXED):
         return _PARAMETERS.size + (_PARAMETERS.unpack_from(after)[1] if len(after) >= _PARAMETERS.size else 0)
-    if kind == PROBES:
+    if kind in (PROBES, BIASES):
         return _LENGTH.size + (_LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0)
     if kind == RANGES:
         number = _LENGTH.unpack_from(after)[0] if len(after) >= _LENGTH.size else 0
@@ -258,6 +261,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
     matching: list[MatchedSite] = []
     probes: tuple[int, ...] = ()
     ranges: dict[int, int] = {}
+    biases: bytes | None = None
     steps, begun = 0, (position, check)
     while position + 2 <= len(content) and kept is None:
         kind, count = content[position], content[position + 1]
@@ -284,6 +288,10 @@ def parse(content: bytes, source: str = "journal") -> Journal:
             if steps or evaluations or ranges:
                 raise _no_run(source, f"the record at byte {position} has finer steps out of turn")
             ranges = _ranges(payload, source, position)
+        elif kind == BIASES:
+            if steps or evaluations or biases is not None:
+                raise _no_run(source, f"the record at byte {position} has biases out of turn")
+            biases = payload[_LENGTH.size :]
         elif kind == LEG:
             legs.append(_leg(steps, legs, payload, source, position))
         elif kind == END:
@@ -328,6 +336,7 @@ def parse(content: bytes, source: str = "journal") -> Journal:
         matching=tuple(matching),
         probes=probes,
         ranges=ranges,
+        biases=biases,
     )
 
 
@@ -504,6 +513,10 @@ class JournalWriter:
     def probes(self, votes: Sequence[int]) -> None:
         """Record the votes of probes, which a saliency mask is made of, before the first evaluation."""
         self._record(PROBES, 0, _LENGTH.pack(len(votes)) + struct.pack(f"{len(votes)}b", *votes))
+
+    def biases(self, content: bytes) -> None:
+        """Record the biases that the first step begins with, before the first evaluation."""
+        self._record(BIASES, 0, _LENGTH.pack(len(content)) + content)
 
     def leg(self, leg: Leg) -> None:
         """Record that the next step is the first of a leg."""

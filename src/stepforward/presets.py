@@ -11,6 +11,7 @@ _PAPER: dict[str, Any] = {
     "first_stage": "none",
     "ranges": "given",
     "head_start": "none",
+    "bias_start": "none",
     "steps": 2000,
     "most_steps": 0,
     "balance": False,

@@ -32,6 +32,7 @@ RANGES = ("given", "samples")
 SIZES = ("absolute", "relative", "kernel")
 MASKS = ("magnitude", "random", "threshold", "saliency")
 HEAD_STARTS = ("none", "means", "ridge", "auto")
+BIAS_STARTS = ("none", "linear", "auto")
 OPTIMIZERS = ("sgd", "adam")
 TAILS = ("auto", "exact", "votes")
 VOTES = ("sign", "graded", "curved")
@@ -226,6 +227,20 @@ class Settings:
         decides=True,
         by_engine={INTEGERS: "none", GRADIENTS: "none"},
         default="auto with --train head, else none",
+        unsaid="none",
+    )
+    bias_start: str = _row(
+        None,
+        "Biases that have gone where they lead if the network were linear in them, before the first step, where "
+        "held-out samples say that it helps: each number of a bias is tried alone on the samples that train, and the "
+        "loss followed downhill with what that says. On a host, in no more passes than the steps take. linear: "
+        "wherever that is possible; auto: not with --minutes or --memory small, nor where samples say too little of so "
+        "many.",
+        "NAME",
+        choices=BIAS_STARTS,
+        decides=True,
+        by_engine={INTEGERS: "none", GRADIENTS: "none"},
+        default="auto with --train bias, else none",
         unsaid="none",
     )
     directions: int = _row(
@@ -494,6 +509,8 @@ class Settings:
         searching = self.sizes != "absolute" and integers
         if self.head_start is None:
             object.__setattr__(self, "head_start", "auto" if self.train == "head" and integers else "none")
+        if self.bias_start is None:
+            object.__setattr__(self, "bias_start", "auto" if self.train == "bias" and integers else "none")
         if self.votes is None:
             object.__setattr__(self, "votes", self._usual_votes(searching))
         for name, row in TABLE.items():
@@ -545,6 +562,11 @@ class Settings:
             raise StepforwardError(
                 f"head_start = {self.head_start!r}, with method = {self.method!r}",
                 "give head_start none: it is for methods that take steps in fixed point",
+            )
+        if self.bias_start != "none" and METHODS[self.method].needs != INTEGERS:
+            raise StepforwardError(
+                f"bias_start = {self.bias_start!r}, with method = {self.method!r}",
+                "give bias_start none: it is for methods that take steps in fixed point",
             )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")

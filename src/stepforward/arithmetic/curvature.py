@@ -42,7 +42,7 @@ def sums(plain: NDArray[np.integer], moved: NDArray[np.integer], found: Int, sha
         shares: the softmax, the same.
     """
     change = clamp(moved.astype(np.int64) - plain.astype(np.int64), -32767, 32767)
-    smooth = shares - (shares >> SMOOTHING) + (1 << SHARE_BITS >> SMOOTHING) // plain.shape[1]
+    smooth = smoothed(shares)
     mean = ((smooth * change).sum(axis=2, keepdims=True) + (1 << SHARE_BITS - 1)) >> SHARE_BITS
     about = change - mean
     weighed = smooth * about
@@ -51,6 +51,11 @@ def sums(plain: NDArray[np.integer], moved: NDArray[np.integer], found: Int, sha
         [[int((weighed[i] * about[j]).sum()) for j in range(m)] for i in range(m)], dtype=np.int64
     )
     return curvatures, (found * change).sum(axis=(1, 2))
+
+
+def smoothed(shares: Int) -> Int:
+    """Shares of a softmax, shape (n, classes), on their way to equal ones."""
+    return shares - (shares >> SMOOTHING) + (1 << SHARE_BITS >> SMOOTHING) // shares.shape[1]
 
 
 def of_labels(

@@ -26,6 +26,7 @@ PROBES += ("distribution", "perturbation", "rounding", "low_bits", "lr", "moment
 PROBES += (
     "ranges",
     "head_start",
+    "bias_start",
     "tail",
     "tail_layers",
     "tail_rate",

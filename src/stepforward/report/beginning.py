@@ -10,6 +10,7 @@ def beginning(result: RunResult) -> list[tuple[str, str, str]]:
     others = {
         "ranges": result.ranges,
         "head start": result.head_start,
+        "bias start": result.bias_start,
         "mask": result.saliency,
         "search": result.search,
     }

@@ -81,6 +81,8 @@ def run_adaptation(
             writer.ranges(begun.finer)
         if begun.head is not None and (recorded is None or recorded.start is None):
             writer.parameters(journals.Parameters(0, begun.head.written))
+        if begun.biases is not None and (recorded is None or recorded.biases is None):
+            writer.biases(begun.biases)
         if learner.salient and learner.salient.votes and not (recorded and recorded.probes):
             writer.probes(learner.salient.votes)
     started = time.monotonic()
@@ -141,6 +143,7 @@ def run_adaptation(
         first_stage=begun.told,
         ranges=begun.ranges,
         head_start=learner.started.told if learner.started else None,
+        bias_start=learner.started.biases_told if learner.started else None,
         notes=notes(
             prepared,
             compared,

@@ -37,7 +37,7 @@ class Begun:
         constants: that the base got, as a journal records them.
         finer: how often the steps of activations were halved after it, by their numbers in the base.
         told: what people read of matching, and `ranges` of finer steps; None without.
-        head: the last layer of a head start.
+        head: the last layer of a head start, and `biases` where a start of theirs has moved them.
         notes: what they should know.
     """
 
@@ -48,13 +48,14 @@ class Begun:
     told: Stage | None = None
     ranges: Ranges | None = None
     head: Layer | None = None
+    biases: bytes | None = None
     notes: tuple[str, ...] = ()
 
     def then(self, started: Started | None) -> "Begun":
-        """The same, with a start of the last layer after it."""
-        if started is None or started.layer is None:
+        """The same, with a start of the last layer and of the biases after it."""
+        if started is None or (started.layer is None and started.biases is None):
             return self
-        return replace(self, base=self.base or started.base, head=started.layer)
+        return replace(self, base=self.base or started.base, head=started.layer, biases=started.biases)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -63,6 +64,7 @@ class Begun:
             words
             for words, made in (
                 ("matched", self.constants), ("finer steps", self.finer), ("head start", self.head),
+                ("bias start", self.biases),
             )
             if made
         )  # fmt: skip

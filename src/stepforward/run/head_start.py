@@ -46,14 +46,18 @@ class Started:
     Attributes:
         program: with the last layer of the start, or the base.
         base: without.
-        layer: what a journal records of it; None where the base was kept.
-        told: what people read; None where no start was asked for.
+        layer: what a journal records of the last layer; None where the base's was kept.
+        told: what people read of it; None where no start was asked for.
+        biases: what a journal records of the biases; None where they were kept.
+        biases_told: what people read of them.
     """
 
     program: Program
     base: Program
     layer: Layer | None = None
     told: Tried | None = None
+    biases: bytes | None = None
+    biases_told: Tried | None = None
 
 
 def start_head(
@@ -143,12 +147,17 @@ def check_same_start(started: Started | None, recorded: Journal, path: Path) -> 
     Raises:
         StepforwardError: the journal holds another one.
     """
-    now = None if started is None or started.layer is None else started.layer.written
-    if recorded.start != now and (recorded.start is not None or recorded.evaluations):
-        raise StepforwardError(
-            f"{path} is damaged: its last layer does not begin as these samples make it",
-            "restore it from a copy, or start a new run",
-        )
+    layer = None if started is None or started.layer is None else started.layer.written
+    biases = None if started is None else started.biases
+    for what, there, now in (
+        ("last layer does not begin as these samples make it", recorded.start, layer),
+        ("biases do not begin as these samples make them", recorded.biases, biases),
+    ):
+        if there != now and (there is not None or recorded.evaluations):
+            raise StepforwardError(
+                f"{path} is damaged: its {what}",
+                "restore it from a copy, or start a new run",
+            )
 
 
 def _obstacle(program: Program, moving: Collection[int], y: np.ndarray, kind: str) -> str | None:

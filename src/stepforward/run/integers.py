@@ -23,6 +23,7 @@ from stepforward.plan.model import TrainingPlan
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
 from stepforward.run.base import recorded_base
+from stepforward.run.bias_start import start_biases
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
@@ -50,7 +51,7 @@ class IntegerLearner:
     Attributes:
         prepared, settings: of the run; the settings with what was measured and searched for it.
         found: by the search, where there was one.
-        started: where the steps begin: with the base, or with another last layer.
+        started: where the steps begin: with the base, or with another last layer or other biases.
         salient: which weights move, where probes have said so.
         opened: the base, in fixed point.
         program: that the steps begin with; scores are of it, at temperature 1.
@@ -189,10 +190,12 @@ def integer_learner(
         check_scales(opened, "--head-start")
     program = lower(opened.network())
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
+    in_minutes = settings.minutes is not None
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
     settings = with_forms(program, trainable, settings)
     started = start_head(program, trainable, settings, samples, opened.why_scales_stay)
+    started = start_biases(started, trainable, settings, samples, in_minutes)
     program = started.program
     salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:

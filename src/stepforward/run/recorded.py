@@ -75,6 +75,8 @@ def recorded_settings(journal: Journal, source: str) -> Recorded:
         raise _refused(source, "finer steps, in a run with the ranges that were given")
     if journal.start is not None and settings["head_start"] == "none":
         raise _refused(source, "a last layer to begin with, in a run without a head start")
+    if journal.biases is not None and settings["bias_start"] == "none":
+        raise _refused(source, "biases to begin with, in a run without a bias start")
     if journal.probes and not (settings["sparsity"] and settings["mask"] == "saliency"):
         raise _refused(source, "votes of probes, in a run without a saliency mask")
     try:

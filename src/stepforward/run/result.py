@@ -101,6 +101,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
         first_stage: what came of matching before the first step; where the settings ask for it.
         ranges: what came of finer steps of activations; where samples use less than half of a range.
         head_start: what came of a start of the last layer; where the settings ask for it.
+        bias_start: what came of a start of the biases; likewise.
         search: what was found before the run, and what it was found from; where settings stood as automatic.
         saliency: what probes before the run said of the weights; where they choose those that move.
         notes: what a person should know, in the order in which it came up.
@@ -126,6 +127,7 @@ class RunResult(Memory, Course, Comparison, Given, Entries):
     first_stage: Stage | None = field(default=None, metadata=OPTIONAL)
     ranges: Ranges | None = field(default=None, metadata=OPTIONAL)
     head_start: Tried | None = field(default=None, metadata=OPTIONAL)
+    bias_start: Tried | None = field(default=None, metadata=OPTIONAL)
     saliency: Saliency | None = field(default=None, metadata=OPTIONAL)
     notes: list[str]
     classes: str | None = field(default=None, metadata=OPTIONAL)

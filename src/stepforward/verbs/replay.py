@@ -15,6 +15,7 @@ from stepforward.plan.make import for_training
 from stepforward.plan.masks import masked
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
+from stepforward.run.bias_start import recorded_biases
 from stepforward.run.head_start import recorded_layer, with_last_layer
 from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
@@ -59,7 +60,7 @@ def replay(
     base, matched = program, recorded_program(program, recorded.matching, str(journal))
     given = written(opened, matched, _names(base, recorded)) if recorded.matching else opened
     given, begun = refined(given, matched, recorded.ranges, str(journal))
-    program = recorded_layer(begun, recorded, str(journal))
+    program = recorded_biases(recorded_layer(begun, recorded, str(journal)), recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     masks = recorded_masks(settings, plan, recorded, str(journal))

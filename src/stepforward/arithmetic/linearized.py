@@ -1,0 +1,85 @@
+"""Descent of a network taken for linear in its biases (contract, section 15).
+
+What each bias alone does to the logits of every sample is the network's Jacobian. With it the loss can be followed
+downhill for many steps of all samples, and no further forward pass.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.curvature import SHARE_BITS, of_labels, smoothed
+from stepforward.arithmetic.fixedpoint import Int, clamp
+from stepforward.arithmetic.tail import errors
+
+FRACTION = 16
+"""Fraction bits of a move, whose unit is how far a bias was tried."""
+
+CHECKS = (2, 4, 8, 16, 32, 64, 128)
+"""Steps after which the moves are given out: how far the network is linear, other samples have to say."""
+
+UNITS = 16
+
+FARTHEST = 32
+"""No bias moves more than so many times as far as it was tried."""
+
+_DAMPING, _MOMENTUM, _MOST_CHANGE = 8, 3, 32767
+
+
+def descent(
+    plain: NDArray[np.integer],
+    changes: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    objective: tuple[int, int],
+    unit: tuple[int, int],
+) -> Iterator[Int]:
+    r"""The moves of all biases after each number of steps of `CHECKS`.
+
+    A step goes down the gradient with a momentum of seven eighths. Each bias has a rate of its own, one over its
+    Fisher information (of shares that are smoothed, as for curved votes) and over their number, which is that of
+    Newton's method if all biases pulled the same way.
+
+    .. math::
+        v \leftarrow \tfrac78 v + \sum_{s,c} e_{sc} D_{scb}, \qquad
+        u_b \leftarrow u_b - v_b / (F_b + \bar F / 256) B, \qquad
+        e = \mathrm{softmax}(z + D u) - y
+
+    Args:
+        plain: logits of the samples, shape (n, classes).
+        changes: what each bias alone does to them, shape (B, n, classes), at most 32767.
+        labels: shape (n,), in 0 .. classes-1.
+        objective: multiplier and shift of the loss, as `arithmetic.loss.cross_entropy` takes them.
+        unit: multiplier and shift of one nat in steps of a logit, in units of two to the power of `UNITS`.
+
+    Yields:
+        Shape (B,), `FRACTION` fraction bits of how far each bias was tried.
+    """
+    count, (n, classes) = len(changes), plain.shape
+    change = clamp(changes, -_MOST_CHANGE, _MOST_CHANGE)
+    fishers = _fisher(change, smoothed(of_labels(plain, labels, *objective)[1]))
+    inverse = [(fisher + (sum(fishers) // count >> _DAMPING) + 1) * count for fisher in fishers]
+    by_bias = change.reshape(count, n * classes)
+    by_logit = np.ascontiguousarray(by_bias.T)
+    (mult, shift), most = unit, FARTHEST << FRACTION
+    moves, speed = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    for step in range(1, CHECKS[-1] + 1):
+        logits = plain + (by_logit @ moves + (1 << FRACTION - 1) >> FRACTION).reshape(n, classes)
+        pull = by_bias @ errors(logits, labels, *objective, SHARE_BITS).ravel()
+        speed += pull - (speed >> _MOMENTUM)
+        own = [
+            max(-most, min((int(v) * mult << FRACTION + UNITS) // (of << shift), most))
+            for v, of in zip(speed, inverse, strict=True)
+        ]
+        moves = clamp(moves - np.array(own, np.int64), -most, most)
+        if step in CHECKS:
+            yield moves
+
+
+def _fisher(change: Int, shares: Int) -> list[int]:
+    """Of each bias: the variance of what it does to the logits under the softmax, summed over samples."""
+    found = []
+    for own in change:
+        mean = (shares * own).sum(axis=1, keepdims=True) + (1 << SHARE_BITS - 1) >> SHARE_BITS
+        found.append(int((shares * (own - mean) ** 2).sum()))
+    return found

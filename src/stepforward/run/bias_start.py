@@ -1,0 +1,202 @@
+"""A start of the biases: where they lead if the network were linear in them, as far as held-out samples agree."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepforward.arithmetic.fixedpoint import clamp, quantize_multiplier, shift_right
+from stepforward.arithmetic.linearized import FRACTION, UNITS, descent
+from stepforward.arithmetic.loss import loss_rescale
+from stepforward.engines.core import CoreEngine
+from stepforward.engines.protocol import Snapshot, logits_of
+from stepforward.errors import StepforwardError
+from stepforward.journal import Journal
+from stepforward.program.biases import with_biases, written
+from stepforward.program.model import Program
+from stepforward.program.weights import pack_all, unpack_all
+from stepforward.run.batches import batch_indices
+from stepforward.run.bias_changes import Place, changes, places
+from stepforward.run.head_start import Samples, Started
+from stepforward.run.tried import Tried
+from stepforward.scores import Score, class_weights, score
+from stepforward.settings import Settings
+
+MOST_ROUNDS, LEAST_GAIN = 8, 1 / 50
+"""How often biases are tried anew from where they have gone, while that takes so much off the held-out loss."""
+
+MOST_BIAS = 2**30
+"""So that sums of products are no nearer to their limits than with a start of the last layer."""
+
+MOST_NUMBERS = 1 << 23
+"""Samples, classes and biases multiplied, at most: what biases do is kept in numbers of 8 bytes, twice."""
+
+FEWEST = 32
+"""Samples that biases are tried on, unless there are fewer."""
+
+LEAST_KNOWN = 4
+"""What samples say, a number for each class but one, has to be so many times what is asked for; with `auto`."""
+
+PATIENCE = 2
+"""Looks at held-out samples, farther and farther downhill, that bring nothing before a round ends."""
+
+
+def start_biases(
+    started: Started,
+    moving: Collection[int],
+    settings: Settings,
+    samples: Mapping[str, Samples],
+    in_minutes: bool,
+) -> Started:
+    """Try every bias alone, follow the loss downhill as if the network were linear in them, and keep the moves where
+    held-out samples are better off; again from there, while that helps. It takes no more passes than the steps.
+
+    All of it is in integers, and the same every time.
+
+    Args:
+        started: with the base, or what a start of the last layer made of it.
+        moving: parameters that may move.
+        settings: of the run, with its number of steps.
+        samples: "train" and "validation".
+        in_minutes: whether the number of steps is what a limit of minutes leaves room for.
+    """
+    if settings.bias_start == "none":
+        return started
+    program, (x, y) = started.program, samples["train"]
+    of = places(program, moving)
+    numbers, classes = sum(len(place.tried) for place in of), program.tensors[program.output].elements
+    a_round = 1 + sum(place.cost * len(place.tried) for place in of)  # passes of one sample
+    budget = settings.steps * settings.passes(len(y))
+    count = min(len(y), MOST_NUMBERS // (classes * max(numbers, 1)), int(budget / a_round))
+    why = _obstacle(numbers, count, len(y), classes, settings, in_minutes)
+    if why is not None:
+        return replace(started, biases_told=Tried(kept=f"base: {why}"))
+    judge = _Judge(program, *samples["validation"], settings)
+    order, weights, rounds = batch_indices(settings.seed, len(y), count), program.weights, 0
+    first = best = judge.score(weights)
+    spent = float(len(best.labels))
+    while rounds < MOST_ROUNDS and spent + count * a_round <= budget:
+        rows = order(rounds)
+        tried = _downhill(replace(program, weights=weights), of, x[rows], y[rows], settings)
+        found, looks = judge.best_of(tried, best)
+        spent += count * a_round + looks * len(best.labels)
+        if found is None:
+            break
+        before, (weights, best) = best, found
+        rounds += 1
+        if judge.loss(best) > (1 - LEAST_GAIN) * judge.loss(before):
+            break
+    told = Tried(kept="", forward_passes=round(spent), temperature=settings.watching_temperature)
+    if not rounds:
+        return replace(started, biases_told=replace(told, kept="base: no move helped on held-out samples"))
+    changed = replace(program, weights=weights)
+    kept = f"{numbers:,} biases moved at once, {'once' if rounds == 1 else f'{rounds} times'}"
+    return replace(
+        started,
+        program=changed,
+        biases=written(changed, [place.tensor for place in of]),
+        biases_told=replace(told, kept=kept).scored(first, best),
+    )
+
+
+def recorded_biases(program: Program, recorded: Journal, source: str) -> Program:
+    """The program with the biases that a journal begins with, if it has any.
+
+    Raises:
+        StepforwardError: they do not fit.
+    """
+    if recorded.biases is None:
+        return program
+    try:
+        return with_biases(program, recorded.biases)
+    except ValueError as error:
+        raise StepforwardError(
+            f"{source} is not the journal of a run: the biases it begins with do not fit the model ({error})",
+            "restore it from a copy, or start a new run",
+        ) from error
+
+
+def _obstacle(
+    numbers: int, count: int, samples: int, classes: int, settings: Settings, in_minutes: bool
+) -> str | None:
+    by_itself = settings.bias_start == "auto"
+    if not numbers:
+        return "no bias moves"
+    if by_itself and in_minutes:
+        return "with a limit of minutes, biases are not tried one by one"
+    if by_itself and settings.memory != "fast":
+        return "with little memory, biases are not tried one by one"
+    if count < min(FEWEST, samples):
+        return f"to try {numbers:,} biases one by one takes more passes than the steps, or too much memory"
+    if by_itself and numbers * LEAST_KNOWN > count * (classes - 1):
+        return f"{count:,} samples say too little of {numbers:,} biases at once"
+    return None
+
+
+class _Judge:
+    """Held-out samples, which say how far to go.
+
+    Args:
+        program: of which weights are judged.
+        x, y: the samples.
+        settings: of the run.
+    """
+
+    def __init__(self, program: Program, x: NDArray[np.integer], y: NDArray[np.integer], settings: Settings):
+        self._engine = CoreEngine(program, threads=settings.threads, memory=settings.memory)
+        self._x, self._y, self._temperature = x, y, settings.watching_temperature
+        self._counts = class_weights(y, settings.balance)
+
+    def score(self, weights: bytes) -> Score:
+        """How they do with other weights."""
+        self._engine.restore(Snapshot(weights))
+        return score(self._engine.program, logits_of(self._engine, self._x), self._y, self._temperature)
+
+    def loss(self, one: Score) -> float:
+        """Summed, each sample as often as it counts."""
+        return one.weighed(self._counts)[1]
+
+    def best_of(self, tried: Iterator[bytes], before: Score) -> tuple[tuple[bytes, Score] | None, int]:
+        """The weights with the least loss, if that is less than before and no fewer samples are classified correctly;
+        and how many were looked at."""
+        found, best, worse, looks = None, before, 0, 0
+        correct, _ = before.weighed(self._counts)
+        for weights in tried:
+            own = self.score(weights)
+            better = self.loss(own) < self.loss(best) and own.weighed(self._counts)[0] >= correct
+            if better:
+                found, best = (weights, own), own
+            looks, worse = looks + 1, 0 if better else worse + 1
+            if worse == PATIENCE:
+                break
+        return found, looks
+
+
+def _downhill(
+    program: Program,
+    of: Sequence[Place],
+    x: NDArray[np.integer],
+    y: NDArray[np.integer],
+    settings: Settings,
+) -> Iterator[bytes]:
+    """Weights whose biases have gone a little downhill, then farther."""
+    scale, temperature = program.tensors[program.output].scale[0], settings.temperature
+    plain = logits_of(CoreEngine(program, threads=settings.threads, memory=settings.memory), x)
+    ways = descent(
+        plain,
+        np.concatenate(list(changes(program, of, x, plain, settings.threads))),
+        y,
+        loss_rescale(scale, temperature),
+        quantize_multiplier(temperature / scale / 2**UNITS),
+    )
+    values = unpack_all(program)
+    tried = np.concatenate([place.tried for place in of])
+    ends = np.cumsum([len(place.tried) for place in of])[:-1]
+    for way in ways:
+        moved = np.split(shift_right(way * tried, FRACTION), ends)
+        changed = {
+            place.tensor: clamp(values[place.tensor].reshape(-1) + own, -MOST_BIAS, MOST_BIAS)
+            for place, own in zip(of, moved, strict=True)
+        }
+        yield pack_all(program, changed)

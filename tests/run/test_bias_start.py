@@ -1,0 +1,177 @@
+"""A start of the biases: what each does is what the network does, the start helps, is recorded, resumed, replayed."""
+
+import numpy as np
+import pytest
+import stripes
+
+from stepforward import journal as journals
+from stepforward.engines.protocol import Batch
+from stepforward.engines.reference import ReferenceEngine
+from stepforward.errors import StepforwardError
+from stepforward.inputs import quantize_input
+from stepforward.lowering.lower import lower
+from stepforward.program.weights import pack_all, unpack_all
+from stepforward.run.bias_changes import changes, places
+from stepforward.settings import Settings
+from stepforward.sources.open import open_source
+from stepforward.verbs.adapt import adapt
+from stepforward.verbs.evaluate import evaluate
+from stepforward.verbs.quantize import quantize
+from stepforward.verbs.replay import replay
+
+DATA = tuple(stripes.arrays(range(14)).values())
+TEST = tuple(stripes.arrays(range(14, 20)).values())
+OPTIONS = {"train": "bias", "steps": 40, "evaluate_every": 10, "first_stage": "none", "ranges": "given"}
+CASES = [
+    {},
+    {"train": "all", "bias_start": "linear", "tail": "exact"},
+    {
+        "train": "all",
+        "bias_start": "linear",
+        "head_start": "means",
+        "first_stage": "match",
+        "ranges": "samples",
+    },
+    {"bits": "8w8a", "bias_start": "linear", "train": "all", "low_bits": "master"},
+    {"votes": "sign", "sizes": "absolute", "lr": 1e-3, "epsilon": 1e-3},
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start")
+    (folder / "float.onnx").write_bytes(stripes.network().SerializeToString())
+    for bits in ("16w8a", "8w8a"):
+        quantize(folder / "float.onnx", DATA, out=folder / f"{bits}.onnx", bits=bits)
+    return folder
+
+
+def test_changes_are_those_of_the_definition(base):
+    program = lower(open_source(base / "16w8a.onnx").network())
+    of = places(program, range(program.parameter_count))
+    assert sum(len(place.tried) for place in of) == 7
+    x = quantize_input(program, DATA[0][:5])
+    plain, values = ReferenceEngine(program).outputs(Batch.of(x))[0], unpack_all(program)
+    for place, found in zip(of, changes(program, of, x, plain.astype(np.int32), 2), strict=True):
+        for number, far in enumerate(place.tried):
+            for sign in (1, -1):
+                moved = values[place.tensor].copy()
+                moved.reshape(-1)[number] += sign * far
+                engine = ReferenceEngine(program)
+                engine.restore(engine.snapshot()._replace(weights=pack_all(program, {place.tensor: moved})))
+                exact = sign * (engine.outputs(Batch.of(x))[0] - plain)
+                rows = np.arange(len(x)) % 2 == (sign < 0)
+                assert (found[number][rows] == exact[rows]).all()
+
+
+def test_a_run_begins_with_better_biases_and_says_so(base, tmp_path):
+    result = adapt(base / "16w8a.onnx", DATA, test=TEST, out=tmp_path / "run", **OPTIONS)
+    start = result["bias_start"]
+    assert start["kept"].startswith("7 biases moved at once")
+    assert start["loss_after"] < start["loss_before"]
+    assert result["curve"][0]["validation_loss"] == pytest.approx(start["loss_after"])
+    assert result["zero_shot_accuracy"] == evaluate(base / "16w8a.onnx", TEST)["accuracy"]
+    assert 0 < start["forward_passes"] <= result["forward_passes"] + 7 * 9
+    assert "bias start" in repr(result)
+    measured = evaluate(tmp_path / "run" / "adapted.onnx", TEST)
+    assert measured["accuracy"] == result["adapted_accuracy"]
+    assert measured["weights_sha256"] == result["weights_sha256"]
+
+
+@pytest.mark.parametrize("options", CASES, ids=str)
+def test_resume_and_replay_give_the_same_file(base, tmp_path, options):
+    model, options = base / f"{options.get('bits', '16w8a')}.onnx", OPTIONS | options
+    whole = adapt(model, DATA, out=tmp_path / "whole", **options)
+    content = (tmp_path / "whole" / "journal").read_bytes()
+    assert journals.parse(content).biases is not None
+    replay(model, tmp_path / "whole" / "journal", out=tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "whole" / "adapted.onnx").read_bytes()
+    (tmp_path / "cut").mkdir()
+    header = 16 + len(journals.settings_text(journals.parse(content).settings))
+    for length in (header, header + 30, (header + len(content)) // 2, len(content) - 1):
+        (tmp_path / "cut" / "journal").write_bytes(content[:length])
+        again = adapt(model, DATA, out=tmp_path / "cut", resume=True, **options)
+        assert again["weights_sha256"] == whole["weights_sha256"], length
+        assert (tmp_path / "cut" / "journal").read_bytes() == content
+
+
+def test_threads_change_nothing(base):
+    found = {
+        adapt(base / "16w8a.onnx", DATA, threads=threads, **OPTIONS)["weights_sha256"] for threads in (1, 2)
+    }
+    assert len(found) == 1
+
+
+def test_biases_alone_have_a_start_unless_it_is_refused():
+    found = [Settings(train=train).bias_start for train in ("bias", "all", "head", "last:2")]
+    assert found == ["auto", "none", "none", "none"]
+    assert Settings(train="bias", bias_start="none").bias_start == "none"
+    assert Settings(train="bias", method="backprop").bias_start == "none"
+    with pytest.raises(StepforwardError, match="bias_start = 'linear', with method = 'backprop'"):
+        Settings(bias_start="linear", method="backprop")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"train": "conv.weight", "bias_start": "linear"}, "no bias moves"),
+        ({"steps": None, "minutes": 0.01}, "limit of minutes"),
+        ({"memory": "small"}, "little memory"),
+        ({"steps": 1, "directions": 1, "evaluate_every": 1}, "more passes than the steps"),
+    ],
+)
+def test_where_there_can_be_none_the_base_is_kept(base, options, why):
+    result = adapt(
+        base / "16w8a.onnx", DATA, **{k: v for k, v in (OPTIONS | options).items() if v is not None}
+    )
+    assert why in result["bias_start"]["kept"]
+    assert result["bias_start"]["loss_after"] is None
+
+
+def test_few_samples_say_too_little_of_many_biases_unless_they_are_asked(base):
+    few = tuple(part[::6] for part in DATA)
+    options = OPTIONS | {"validation": 0.5}
+    assert "say too little of 7 biases" in adapt(base / "16w8a.onnx", few, **options)["bias_start"]["kept"]
+    asked = adapt(base / "16w8a.onnx", few, **options, bias_start="linear")["bias_start"]
+    assert asked["forward_passes"] > 0
+
+
+def changed(path, tmp_path, start, **settings):
+    """The journal of a run with another start, ended at once."""
+    recorded = journals.read(path)
+    writer = journals.JournalWriter.create(
+        tmp_path / "journal", recorded.settings | settings, recorded.directions
+    )
+    writer.biases(start(recorded.biases))
+    writer.end(0, journals.REASONS[0])
+    writer.close()
+    return tmp_path / "journal"
+
+
+def test_a_start_that_does_not_fit_or_is_of_other_samples_is_refused(base, tmp_path):
+    adapt(base / "16w8a.onnx", DATA, out=tmp_path / "run", **OPTIONS)
+    path = tmp_path / "run" / "journal"
+    for number, (start, settings, why) in enumerate(
+        [
+            (lambda b: b[:-1], {}, "do not fit the model .they are cut short"),
+            (lambda b: b, {"bias_start": "none"}, "in a run without a bias start"),
+        ]
+    ):
+        (tmp_path / str(number)).mkdir()
+        with pytest.raises(StepforwardError, match=why):
+            replay(base / "16w8a.onnx", changed(path, tmp_path / str(number), start, **settings))
+    other = changed(path, tmp_path, lambda b: b[:-1] + bytes([b[-1] ^ 1]))
+    path.write_bytes(other.read_bytes())
+    with pytest.raises(StepforwardError, match="its biases do not begin as these samples make them"):
+        adapt(base / "16w8a.onnx", DATA, out=tmp_path / "run", resume=True, **OPTIONS)
+
+
+def test_two_starts_of_biases_are_no_journal(base, tmp_path):
+    adapt(base / "16w8a.onnx", DATA, out=tmp_path / "run", **OPTIONS)
+    recorded = journals.read(tmp_path / "run" / "journal")
+    writer = journals.JournalWriter.create(tmp_path / "journal", recorded.settings, recorded.directions)
+    writer.biases(recorded.biases)
+    writer.biases(recorded.biases)
+    writer.close()
+    with pytest.raises(StepforwardError, match="biases out of turn"):
+        journals.read(tmp_path / "journal")
