@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stepforward.engines.before import run_before
 from stepforward.matching.sites import Site
-from stepforward.program.cut import after, joint
+from stepforward.program.cut import after, last_joint
 from stepforward.program.model import Program
 
 MOST_BYTES = 1 << 27
@@ -51,12 +51,5 @@ class Walk:
 def starts(program: Program, found: Sequence[Site], samples: int) -> list[int]:
     """The number of the operator from which samples go on to each site: after the last place before it where one
     activation joins what lies before with what follows, and takes no more than `MOST_BYTES`."""
-    places, at, position = [], 0, 1
-    for site in found:
-        while position <= site.place:
-            index = joint(program, position)
-            if index is not None and samples * program.tensors[index].elements <= MOST_BYTES:
-                at = position
-            position += 1
-        places.append(at)
-    return places
+    most = MOST_BYTES // max(samples, 1)
+    return [last_joint(program, site.place, most) for site in found]

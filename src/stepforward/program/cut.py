@@ -17,6 +17,17 @@ def joint(program: Program, position: int) -> int | None:
     return index if program.tensors[index].dtype == "s8" else None
 
 
+def last_joint(program: Program, position: int, most: int | None = None) -> int:
+    """The last place up to a position where a program may be cut: where one activation, of at most so many numbers,
+    joins both parts; 0 if there is none. The position itself often is no such place: inside a residual block a second
+    activation passes it by."""
+    for at in range(position, 0, -1):
+        index = joint(program, at)
+        if index is not None and (most is None or program.tensors[index].elements <= most):
+            return at
+    return 0
+
+
 def before(program: Program, position: int) -> Program:
     """The operators up to `position`; the output is the joint. Parameters and their numbers stay as they are."""
     return _first(program, position, _joint(program, position))

@@ -12,6 +12,7 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import logits_of
 from stepforward.matching.matched import Found, remaining
 from stepforward.matching.walk import starts
+from stepforward.memory import multiply_accumulates
 from stepforward.program.model import Program
 from stepforward.run.strengths import Candidate, by_information, candidates
 from stepforward.scores import Score, class_weights, score
@@ -159,10 +160,7 @@ def _gate(
 
 def _passes(program: Program, found: Sequence[Found], tries: int, train: int, held: int) -> int:
     """Whole passes, in products: samples go on from site to site; through one that is mixed twice."""
-    work = [
-        op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
-        for op in program.ops
-    ]
+    work = [multiply_accumulates(program, op) for op in program.ops]
 
     def reached(samples: int, again: bool) -> int:
         """By so many samples, those of mixed sites again or not."""

@@ -10,11 +10,11 @@ from stepforward.arithmetic.fixedpoint import Int
 from stepforward.engines.before import run_before
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
+from stepforward.memory import multiply_accumulates
 from stepforward.plan.sizes import quantum
-from stepforward.program.cut import after
+from stepforward.program.cut import after, last_joint
 from stepforward.program.model import Program
 from stepforward.program.weights import pack_all, unpack
-from stepforward.run.prefix import furthest
 
 EPSILON = 1 / 4
 """How far a number is tried, in sizes of its bias: two quanta of an output of 8 bits. Farther, units that a sample does
@@ -39,10 +39,7 @@ class Place(NamedTuple):
 
 def places(program: Program, moving: Collection[int]) -> list[Place]:
     """The biases that move, in the order of the operators that add them."""
-    work = [
-        op.what.products(program.tensors[op.weight], program.tensors[op.output]) if op.parameters else 0
-        for op in program.ops
-    ]
+    work = [multiply_accumulates(program, op) for op in program.ops]
     found: dict[int, Place] = {}
     for at, op in enumerate(program.ops):
         for index in op.parameters:
@@ -51,7 +48,7 @@ def places(program: Program, moving: Collection[int]) -> list[Place]:
                 continue
             own = np.broadcast_to(quantum(program, index, "relative"), tensor.elements)
             tried = np.maximum(1, np.rint(EPSILON / own)).astype(np.int64)
-            start = furthest(program, at)
+            start = last_joint(program, at)
             found[index] = Place(index, start, tried, sum(work[start:]) / max(sum(work), 1))
     return list(found.values())
 

@@ -26,10 +26,9 @@ from stepforward.matching.moves import (
     program_at,
     within,
 )
-from stepforward.program.cut import after
+from stepforward.program.cut import after, last_joint
 from stepforward.program.model import Program
 from stepforward.run.batches import batch_indices
-from stepforward.run.prefix import furthest
 from stepforward.run.progress import OnProgress, Progress
 from stepforward.run.strengths import entropies_of
 from stepforward.settings import Settings
@@ -84,7 +83,7 @@ def inform(
     of = places(program, references, made)
     moving = {place.site.name for place in of}
     rest = matched(program, {name: constants for name, constants in made.items() if name not in moving})
-    cut = furthest(program, of[0].site.place) if of else 0
+    cut = last_joint(program, of[0].site.place) if of else 0
     if cut:
         x, held_x = run_before(rest, cut, (x, held_x), settings.threads)
         rest = after(rest, cut)

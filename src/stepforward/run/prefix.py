@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from stepforward.engines.before import run_before
 from stepforward.plan.model import TrainingPlan
-from stepforward.program.cut import after, joint
+from stepforward.program.cut import after, joint, last_joint
 from stepforward.program.model import Program
 from stepforward.run.learner import Samples
 from stepforward.settings import Settings
@@ -55,7 +55,7 @@ def run_prefix(
         samples: quantized inputs and labels, by part.
         settings: of the run; its `memory` and `threads` count.
     """
-    position = furthest(program, plan.first_op)
+    position = last_joint(program, plan.first_op)
     place = joint(program, position)
     count = sum(len(y) for _, y in samples.values())
     if place is None or settings.memory != "fast" or count * program.tensors[place].bytes > MOST_BYTES:
@@ -63,10 +63,3 @@ def run_prefix(
     parts = run_before(program, position, [x for x, _ in samples.values()], settings.threads)
     reached = {name: (x, y) for x, (name, (_, y)) in zip(parts, samples.items(), strict=True)}
     return Prefix(position, reached, sum(x.nbytes for x, _ in reached.values()))
-
-
-def furthest(program: Program, first_op: int) -> int:
-    """Where a prefix may end: the last position up to the first operator that moves where one activation joins both
-    parts; 0 if there is none. The first operator itself often is no such place: inside a residual block a second
-    activation passes it by."""
-    return next((at for at in range(first_op, 0, -1) if joint(program, at) is not None), 0)
