@@ -2,21 +2,19 @@
  */
 #include "base/machine.h"
 #include "base/tables.h"
+#include "base/targets.h"
 #include "random/draw.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
-
-AVX2_INLINE __m256i round_of(__m256i product, __m256i word, __m256i key)
+SFI_AVX2_INLINE __m256i round_of(__m256i product, __m256i word, __m256i key)
 {
     return _mm256_xor_si256(_mm256_srli_epi64(product, 32), _mm256_xor_si256(word, key));
 }
 
 /* The half-words of four blocks, of 0, 2 and of 1, 3, from words in the lower halves of 64 bits. */
-AVX2_INLINE void gather(__m256i a, __m256i b, __m256i c, __m256i d, __m256i* even, __m256i* odd)
+SFI_AVX2_INLINE void gather(__m256i a, __m256i b, __m256i c, __m256i d, __m256i* even, __m256i* odd)
 {
     const __m256i front = _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa);
     const __m256i back = _mm256_blend_epi32(c, _mm256_slli_epi64(d, 32), 0xaa);
@@ -27,7 +25,7 @@ AVX2_INLINE void gather(__m256i a, __m256i b, __m256i c, __m256i d, __m256i* eve
 /* The half-words of eight blocks from counter[0] on: u[0] of 0, 2; u[1] of 1, 3; u[2] of 4, 6; u[3] of 5, 7. A word is
  * the lower half of 64 bits: that is what a multiplication reads and where it leaves the low word, so the upper halves
  * may hold anything. */
-AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256i u[4])
+SFI_AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256i u[4])
 {
     const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
     __m256i a = _mm256_add_epi32(_mm256_set1_epi32((int32_t)counter[0]), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -53,14 +51,14 @@ AVX2_INLINE void draw(const uint32_t counter[4], const uint32_t keys[20], __m256
 }
 
 /* Step i of a table: sixteen entries, as differences to the sixteen before. */
-AVX2_INLINE __m256i step_of(const uint8_t table[256], int i)
+SFI_AVX2_INLINE __m256i step_of(const uint8_t table[256], int i)
 {
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i_u*)(const void*)(table + 16 * i)));
 }
 
 /* Adds eight steps of both tables for indices 0 .. 127; others are negative and give nothing. A shuffle reads the low
  * four bits of an index that is still too large, so the differences add up until the index is below sixteen. */
-AVX2_INLINE void look_up(int first, const __m256i index[2], __m256i keep[2], __m256i other[2])
+SFI_AVX2_INLINE void look_up(int first, const __m256i index[2], __m256i keep[2], __m256i other[2])
 {
     __m256i x = index[0], y = index[1];
     SFI_ROLLED for (int i = first; i < first + 8; i++)
@@ -75,7 +73,7 @@ AVX2_INLINE void look_up(int first, const __m256i index[2], __m256i keep[2], __m
     }
 }
 
-AVX2 static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
+SFI_AVX2 static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
 {
     const __m256i bytes = _mm256_set1_epi16(255), middle = _mm256_set1_epi8(-128);
     uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
@@ -100,7 +98,7 @@ AVX2 static void normal(const uint32_t counter[4], const uint32_t keys[20], uint
 }
 
 /* Popcounts of the half-words' bytes by a table of sixteen; then 18*popcount - 144. */
-AVX2_INLINE __m256i coins(__m256i u)
+SFI_AVX2_INLINE __m256i coins(__m256i u)
 {
     const __m256i nibble = _mm256_set1_epi8(15);
     const __m256i counts = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
@@ -110,7 +108,7 @@ AVX2_INLINE __m256i coins(__m256i u)
     return _mm256_sub_epi16(scaled, _mm256_set1_epi16(144));
 }
 
-AVX2 static void binomial(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
+SFI_AVX2 static void binomial(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
 {
     uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
     __m256i u[4];
@@ -123,7 +121,7 @@ AVX2 static void binomial(const uint32_t counter[4], const uint32_t keys[20], ui
     }
 }
 
-AVX2 static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
+SFI_AVX2 static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
 {
     uint32_t at[4] = {counter[0], counter[1], counter[2], counter[3]};
     __m256i drawn[4];
@@ -138,7 +136,7 @@ AVX2 static void halves(const uint32_t counter[4], const uint32_t keys[20], uint
 }
 
 /* A byte is set where its bit of the word is. */
-AVX2 static void signs(const uint32_t words[4], int8_t z[128])
+SFI_AVX2 static void signs(const uint32_t words[4], int8_t z[128])
 {
     const __m256i spread = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bits = _mm256_set1_epi64x((int64_t)0x8040201008040201);

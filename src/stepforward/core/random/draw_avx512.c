@@ -1,13 +1,11 @@
 /* Directions with AVX-512: eight Philox blocks side by side, and both alias tables in registers. */
 #include "base/machine.h"
 #include "base/tables.h"
+#include "base/targets.h"
 #include "random/draw.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define VBMI __attribute__((target("avx512f,avx512bw,avx512vbmi")))
-#define VBMI_INLINE static inline __attribute__((target("avx512f,avx512bw,avx512vbmi"), always_inline))
 
 /* Eight Philox blocks: word j of block i in the lower half of lane i. A word is the lower half of 64 bits: that is what
  * a multiplication reads and where it leaves the low word, so the upper halves may hold anything. */
@@ -15,7 +13,7 @@ typedef struct blocks {
     __m512i a, b, c, d;
 } blocks;
 
-VBMI_INLINE blocks start(const uint32_t counter[4], uint32_t block)
+SFI_VBMI_INLINE blocks start(const uint32_t counter[4], uint32_t block)
 {
     const blocks s = {_mm512_add_epi32(_mm512_set1_epi32((int32_t)block), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7)),
                       _mm512_set1_epi32((int32_t)counter[1]), _mm512_set1_epi32((int32_t)counter[2]),
@@ -23,7 +21,7 @@ VBMI_INLINE blocks start(const uint32_t counter[4], uint32_t block)
     return s;
 }
 
-VBMI_INLINE void turn(blocks* s, const uint32_t key[2])
+SFI_VBMI_INLINE void turn(blocks* s, const uint32_t key[2])
 {
     const __m512i p = _mm512_mul_epu32(s->a, _mm512_set1_epi64(0xD2511F53)),
                   q = _mm512_mul_epu32(s->c, _mm512_set1_epi64(0xCD9E8D57));
@@ -34,7 +32,7 @@ VBMI_INLINE void turn(blocks* s, const uint32_t key[2])
     s->d = p;
 }
 
-VBMI_INLINE blocks draw(const uint32_t counter[4], uint32_t block, const uint32_t keys[20])
+SFI_VBMI_INLINE blocks draw(const uint32_t counter[4], uint32_t block, const uint32_t keys[20])
 {
     blocks s = start(counter, block);
     SFI_ROLLED for (const uint32_t* key = keys; key < keys + 20; key += 2) turn(&s, key);
@@ -43,7 +41,7 @@ VBMI_INLINE blocks draw(const uint32_t counter[4], uint32_t block, const uint32_
 
 /* The half-words of eight blocks in the order of their elements: the first four of each in `front`, the others in
  * `back`. */
-VBMI_INLINE void halves_of(const blocks* s, __m512i* front, __m512i* back)
+SFI_VBMI_INLINE void halves_of(const blocks* s, __m512i* front, __m512i* back)
 {
     *front = _mm512_mask_shuffle_epi32(s->a, 0xaaaa, s->b, _MM_PERM_CCAA);
     *back = _mm512_mask_shuffle_epi32(s->c, 0xaaaa, s->d, _MM_PERM_CCAA);
@@ -55,7 +53,7 @@ typedef struct tables {
     __m512i keep[4], other[4], low;
 } tables;
 
-VBMI_INLINE tables load_tables(void)
+SFI_VBMI_INLINE tables load_tables(void)
 {
     const __m512i bytes =
         _mm512_setr_epi64(0x0e0c0a0806040200, 0x1e1c1a1816141210, 0x2e2c2a2826242220, 0x3e3c3a3836343230,
@@ -74,13 +72,13 @@ VBMI_INLINE tables load_tables(void)
 }
 
 /* table[index] of sixty-four bytes; table: 256 bytes in four registers. */
-VBMI_INLINE __m512i look_up(const __m512i table[4], __m512i index, __mmask64 upper)
+SFI_VBMI_INLINE __m512i look_up(const __m512i table[4], __m512i index, __mmask64 upper)
 {
     return _mm512_mask_blend_epi8(upper, _mm512_permutex2var_epi8(table[0], index, table[1]),
                                   _mm512_permutex2var_epi8(table[2], index, table[3]));
 }
 
-VBMI_INLINE void normals(const tables* t, const blocks* s, int8_t* z)
+SFI_VBMI_INLINE void normals(const tables* t, const blocks* s, int8_t* z)
 {
     __m512i front, back;
     halves_of(s, &front, &back);
@@ -91,7 +89,7 @@ VBMI_INLINE void normals(const tables* t, const blocks* s, int8_t* z)
 }
 
 /* Two groups side by side, for the rounds of one wait for each other. */
-VBMI static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
+SFI_VBMI static void normal(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
 {
     const tables t = load_tables();
     uint32_t block = counter[0];
@@ -112,7 +110,7 @@ VBMI static void normal(const uint32_t counter[4], const uint32_t keys[20], uint
 }
 
 /* Popcounts of the half-words' bytes by a table of sixteen; then 18*popcount - 144. */
-VBMI_INLINE __m512i coins(__m512i u)
+SFI_VBMI_INLINE __m512i coins(__m512i u)
 {
     const __m512i nibble = _mm512_set1_epi8(15);
     const __m512i counts = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
@@ -122,7 +120,7 @@ VBMI_INLINE __m512i coins(__m512i u)
     return _mm512_sub_epi16(scaled, _mm512_set1_epi16(144));
 }
 
-VBMI static void binomial(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
+SFI_VBMI static void binomial(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, int8_t* z)
 {
     __m512i front, back;
     for (uint32_t block = counter[0]; groups > 0; groups--, z += 64, block += 8) {
@@ -134,7 +132,7 @@ VBMI static void binomial(const uint32_t counter[4], const uint32_t keys[20], ui
     }
 }
 
-VBMI static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
+SFI_VBMI static void halves(const uint32_t counter[4], const uint32_t keys[20], uint32_t groups, uint16_t* u)
 {
     const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11),
                   second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);

@@ -1,6 +1,7 @@
 /* 8-bit weights with AMX: sixteen patches times sixteen rows at a time, and four such products side by side. A panel of
  * fours (layout_bytes.c) is what a tile of the second matrix has to look like. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/amx/amx.h"
 #include "multiply/host/amx/places_amx.h"
 #include "multiply/host/amx/tiles.h"

@@ -4,6 +4,7 @@
 
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/amx/tiles.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"

@@ -1,6 +1,7 @@
 /* Weights of 16 bits with AMX, a byte at a time: w = 256*upper + lower, and so are the sums, modulo 2^32. Registers 0
  * and 1 hold the sums of upper bytes, 2 and 3 those of lower ones, of two places and a panel or of one and two. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/amx/amx.h"
 #include "multiply/host/amx/places_amx.h"
 #include "multiply/host/amx/tiles.h"

@@ -1,13 +1,13 @@
 /* sfi_interleave with AVX2: eight elements of both rows as one vector of 32-bit lanes. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/plain/plain.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx2"))) void sfi_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero,
-                                                         int16_t* out)
+SFI_AVX2 void sfi_interleave_avx2(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
 {
     const __m256i less = _mm256_set1_epi32(zero);
     size_t i = 0;

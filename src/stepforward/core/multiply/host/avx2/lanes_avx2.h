@@ -6,13 +6,11 @@
 #include "base/machine.h"
 #include "base/pass.h"
 #include "base/rounding.h"
+#include "base/targets.h"
 #include "multiply/rows.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define SFI_AVX2 __attribute__((target("avx2")))
-#define SFI_AVX2_INLINE SFI_AVX2 static inline __attribute__((always_inline))
 
 /* As in avx512/lanes_avx512.h. */
 #if !defined(SFI_KEEP)

@@ -1,16 +1,14 @@
 /* The largest values of windows with AVX2, 32 or 16 channels in a register over all taps. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/max_line.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
-
-AVX2_INLINE void wide(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
+SFI_AVX2_INLINE void wide(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
 {
     __m256i most = _mm256_set1_epi8(v->lo);
     for (int32_t ky = 0; ky < taps_y; ky++)
@@ -20,7 +18,7 @@ AVX2_INLINE void wide(const sfi_max_line* v, const int8_t* x, int32_t taps_y, in
     _mm256_storeu_si256((__m256i_u*)(void*)y, _mm256_min_epi8(most, _mm256_set1_epi8(v->hi)));
 }
 
-AVX2_INLINE void half(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
+SFI_AVX2_INLINE void half(const sfi_max_line* v, const int8_t* x, int32_t taps_y, int32_t taps_x, int8_t* y)
 {
     __m128i most = _mm_set1_epi8(v->lo);
     for (int32_t ky = 0; ky < taps_y; ky++)
@@ -32,7 +30,7 @@ AVX2_INLINE void half(const sfi_max_line* v, const int8_t* x, int32_t taps_y, in
 
 /* The last register of a position overlaps the one before, or, with fewer channels than it holds, the next position,
  * which is written after it. */
-AVX2_INLINE void positions(const sfi_max_line* v, int32_t taps_y, int32_t taps_x)
+SFI_AVX2_INLINE void positions(const sfi_max_line* v, int32_t taps_y, int32_t taps_x)
 {
     const uint32_t channels = v->channels;
     const int8_t* x = v->x;
@@ -50,7 +48,7 @@ AVX2_INLINE void positions(const sfi_max_line* v, int32_t taps_y, int32_t taps_x
         }
 }
 
-AVX2 void sfi_max_line_avx2(const sfi_max_line* v)
+SFI_AVX2 void sfi_max_line_avx2(const sfi_max_line* v)
 {
     if (v->channels < 16 && !v->loose)
         sfi_max_line_any(v);

@@ -1,14 +1,12 @@
 /* Sums of the inputs of open positions with AVX2: two positions in a product of bytes, which are 0 or 1 on one side. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/open_tile.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE static inline __attribute__((target("avx2"), always_inline))
 
 #define LANES 16u
 #define VECTORS (SFI_OPEN_SIDE / LANES)
@@ -22,7 +20,7 @@ typedef struct pairs {
     int16_t counts[SFI_OPEN_SIDE];            /* open positions of each channel */
 } pairs;
 
-AVX2_INLINE __m128i bytes_of(const int8_t* from, uint32_t count)
+SFI_AVX2_INLINE __m128i bytes_of(const int8_t* from, uint32_t count)
 {
     int8_t some[LANES] = {0};
     if (count >= LANES)
@@ -31,20 +29,20 @@ AVX2_INLINE __m128i bytes_of(const int8_t* from, uint32_t count)
     return _mm_loadu_si128((const __m128i_u*)(const void*)some);
 }
 
-AVX2_INLINE __m256i interleaved(__m128i a, __m128i b)
+SFI_AVX2_INLINE __m256i interleaved(__m128i a, __m128i b)
 {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_unpacklo_epi8(a, b)), _mm_unpackhi_epi8(a, b), 1);
 }
 
 /* 1 where an output may move. */
-AVX2_INLINE __m128i open_of(const sfi_open_tile* t, const int8_t* y, uint32_t count)
+SFI_AVX2_INLINE __m128i open_of(const sfi_open_tile* t, const int8_t* y, uint32_t count)
 {
     const __m128i given = bytes_of(y, count), above = _mm_cmpgt_epi8(given, _mm_set1_epi8(t->lo));
     return _mm_and_si128(_mm_and_si128(above, _mm_cmpgt_epi8(_mm_set1_epi8(t->hi), given)), _mm_set1_epi8(1));
 }
 
 /* Up to `2 * MOST_PAIRS` positions; the second of the last pair may be missing. */
-AVX2_INLINE void put_pairs(const sfi_open_tile* t, const int8_t* x, const int8_t* y, uint32_t positions, pairs* to)
+SFI_AVX2_INLINE void put_pairs(const sfi_open_tile* t, const int8_t* x, const int8_t* y, uint32_t positions, pairs* to)
 {
     const __m256i ones = _mm256_set1_epi8(1);
     const __m128i none = _mm_setzero_si128();
@@ -64,7 +62,7 @@ AVX2_INLINE void put_pairs(const sfi_open_tile* t, const int8_t* x, const int8_t
     }
 }
 
-AVX2_INLINE void add_products(int32_t* products, __m256i sums, int32_t less, int32_t error)
+SFI_AVX2_INLINE void add_products(int32_t* products, __m256i sums, int32_t less, int32_t error)
 {
     const __m256i by = _mm256_set1_epi32(error), without = _mm256_set1_epi32(less);
     const __m128i halves[2] = {_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1)};
@@ -75,8 +73,8 @@ AVX2_INLINE void add_products(int32_t* products, __m256i sums, int32_t less, int
     }
 }
 
-AVX2_INLINE void each_channel(const sfi_open_tile* t, const pairs* from, uint32_t count, uint32_t vectors,
-                              int32_t* products)
+SFI_AVX2_INLINE void each_channel(const sfi_open_tile* t, const pairs* from, uint32_t count, uint32_t vectors,
+                                  int32_t* products)
 {
     for (uint32_t c = 0; c < t->channels; c++, products += SFI_OPEN_SIDE) {
         __m256i sums[VECTORS] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
@@ -93,7 +91,7 @@ AVX2_INLINE void each_channel(const sfi_open_tile* t, const pairs* from, uint32_
     }
 }
 
-AVX2 void sfi_open_tile_avx2(const sfi_open_tile* t, int32_t* products)
+SFI_AVX2 void sfi_open_tile_avx2(const sfi_open_tile* t, int32_t* products)
 {
     pairs some;
     for (uint32_t at = 0, positions; at < t->positions; at += positions) {

@@ -1,6 +1,7 @@
 /* sfi_sum_s8 with the multiply-add of AVX2: a pair (a, b) meets both multipliers at once. They may exceed a signed
  * word, so each goes in as two halves; those of 65535 do not fit. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx2/lanes_avx2.h"
 #include "multiply/host/plain/plain.h"

@@ -3,6 +3,7 @@
 #include "base/machine.h"
 #include "base/pass.h"
 #include "base/rounding.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx2/lanes_avx2.h"
 #include "multiply/host/winograd.h"

@@ -1,6 +1,7 @@
 /* sfi_winograd_band with AVX2, sixteen channels at a time, and the same with the registers of AVX-512, which hold a
  * whole tile; other numbers of channels go the plain way. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/plain/plain.h"
@@ -9,10 +10,9 @@
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX2_INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define UNROLL _Pragma("GCC unroll 4")
 
-AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
+SFI_AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
 {
     const __m256i first = _mm256_sub_epi16(d[0], d[2]), last = _mm256_sub_epi16(d[3], d[1]);
     v[0] = _mm256_add_epi16(first, first);
@@ -22,7 +22,7 @@ AVX2_INLINE void of_inputs(const __m256i d[4], __m256i v[4])
 }
 
 /* The transforms along columns x of a patch. */
-AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const size_t x, __m256i between[4][4])
+SFI_AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const size_t x, __m256i between[4][4])
 {
     __m256i in[4], out[4];
     UNROLL for (size_t y = 0; y < 4; y++)
@@ -33,7 +33,7 @@ AVX2_INLINE void go_down(const int16_t* d, size_t across, size_t down, const siz
 }
 
 /* A tile has two columns in common with its left neighbour. */
-AVX2_INLINE void band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+SFI_AVX2_INLINE void band(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
 {
     const size_t point = (size_t)SFI_WINOGRAD_TILES * channels;
     if (channels % 16 != 0) {
@@ -66,14 +66,14 @@ AVX2_INLINE void band(const int16_t* const* patches, size_t across, size_t down,
     }
 }
 
-__attribute__((target("avx2"))) void sfi_winograd_band_avx2(const int16_t* const* patches, size_t across, size_t down,
-                                                            uint32_t channels, int16_t* v)
+SFI_AVX2 void sfi_winograd_band_avx2(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
+                                     int16_t* v)
 {
     band(patches, across, down, channels, v);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void
-sfi_winograd_band_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels, int16_t* v)
+SFI_AVX512 void sfi_winograd_band_avx512(const int16_t* const* patches, size_t across, size_t down, uint32_t channels,
+                                         int16_t* v)
 {
     band(patches, across, down, channels, v);
 }

@@ -2,17 +2,16 @@
  * which takes other numbers of channels, and those of large tiles. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/plain/plain.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2")))
-#define AVX2_INLINE __attribute__((target("avx2"), always_inline)) static inline
 #define UNROLL _Pragma("GCC unroll 9")
 
-AVX2_INLINE void of_weights(const __m256i g[3], __m256i u[4])
+SFI_AVX2_INLINE void of_weights(const __m256i g[3], __m256i u[4])
 {
     const __m256i ends = _mm256_add_epi16(g[0], g[2]);
     u[0] = g[0];
@@ -21,7 +20,7 @@ AVX2_INLINE void of_weights(const __m256i g[3], __m256i u[4])
     u[3] = g[2];
 }
 
-AVX2_INLINE int64_t sum_of(__m256i v)
+SFI_AVX2_INLINE int64_t sum_of(__m256i v)
 {
     int32_t lanes[8];
     int64_t sum = 0;
@@ -31,7 +30,7 @@ AVX2_INLINE int64_t sum_of(__m256i v)
     return sum;
 }
 
-AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
+SFI_AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
 {
     __m256i between[3][4];
     UNROLL for (int i = 0; i < 3; i++)
@@ -45,9 +44,9 @@ AVX2_INLINE void transform(const __m256i g[9], size_t step, int16_t* u)
     }
 }
 
-AVX2_INLINE __m256i times(__m256i a, int shift) { return _mm256_slli_epi16(a, shift); }
+SFI_AVX2_INLINE __m256i times(__m256i a, int shift) { return _mm256_slli_epi16(a, shift); }
 
-AVX2_INLINE void of_weights_large(const __m256i g[3], __m256i u[6])
+SFI_AVX2_INLINE void of_weights_large(const __m256i g[3], __m256i u[6])
 {
     const __m256i ends = _mm256_add_epi16(g[0], g[2]), far = _mm256_add_epi16(g[0], times(g[2], 2)),
                   twice = times(g[1], 1);
@@ -59,7 +58,7 @@ AVX2_INLINE void of_weights_large(const __m256i g[3], __m256i u[6])
     u[5] = _mm256_add_epi16(times(g[2], 3), times(g[2], 2));
 }
 
-AVX2_INLINE void transform_large(const __m256i g[9], size_t step, int16_t* u)
+SFI_AVX2_INLINE void transform_large(const __m256i g[9], size_t step, int16_t* u)
 {
     __m256i between[3][6];
     UNROLL for (int i = 0; i < 3; i++)
@@ -76,8 +75,8 @@ AVX2_INLINE void transform_large(const __m256i g[9], size_t step, int16_t* u)
 /* Returns the largest magnitude of a weight where tiles are large, and of nine weights together where they are small.
  * Sums of nine in 16 bits: exact where the row fits; where it does not, the unsigned sum of magnitudes saturates above
  * 32767. */
-AVX2_INLINE uint32_t transform_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
-                                   int64_t* positive, const int large)
+SFI_AVX2_INLINE uint32_t transform_row(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                                       int64_t* positive, const int large)
 {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i most = _mm256_setzero_si256(), all = most, sizes = most;
@@ -109,16 +108,16 @@ AVX2_INLINE uint32_t transform_row(const int16_t* line, uint32_t channels, size_
     return largest;
 }
 
-AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
-                                    int64_t* positive)
+SFI_AVX2 uint32_t sfi_winograd_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                                        int64_t* positive)
 {
     if (channels % 16 != 0)
         return sfi_winograd_row(line, channels, step, u, sum, positive);
     return transform_row(line, channels, step, u, sum, positive, 0);
 }
 
-AVX2 uint32_t sfi_large_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
-                                 int64_t* positive)
+SFI_AVX2 uint32_t sfi_large_row_avx2(const int16_t* line, uint32_t channels, size_t step, int16_t* u, int64_t* sum,
+                                     int64_t* positive)
 {
     return transform_row(line, channels, step, u, sum, positive, 1);
 }

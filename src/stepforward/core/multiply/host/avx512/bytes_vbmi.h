@@ -3,12 +3,10 @@
 #define SFI_BYTES_VBMI_H
 
 #include "base/machine.h"
+#include "base/targets.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define SFI_VBMI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi")))
-#define SFI_VBMI_INLINE SFI_VBMI static inline __attribute__((always_inline))
 
 typedef struct sfi_bytes {
     __m512i part[4];

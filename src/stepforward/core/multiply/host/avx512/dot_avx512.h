@@ -5,6 +5,7 @@
 
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"

@@ -1,5 +1,6 @@
 /* 16-bit weights with VPDPWSSD: two products per lane. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/dot_avx512.h"
 #include "multiply/host/avx512/lanes_avx512.h"

@@ -1,6 +1,7 @@
 /* Convolution of at most eight rows with AVX-512 VNNI: sixteen lanes hold two pairs of every row, so that first layers
  * with few outputs do not leave half of the lanes empty. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"

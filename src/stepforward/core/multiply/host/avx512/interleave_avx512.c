@@ -1,13 +1,13 @@
 /* sfi_interleave with AVX-512: the bytes are put in order before they are widened, sixteen of both rows at a time. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx2/avx2.h"
 #include "multiply/host/avx512/avx512.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void
-sfi_interleave_avx512(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
+SFI_AVX512 void sfi_interleave_avx512(const int8_t* a, const int8_t* b, size_t count, int32_t zero, int16_t* out)
 {
     const __m512i less = _mm512_set1_epi16((int16_t)zero);
     size_t i = 0;

@@ -5,13 +5,11 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/rounding.h"
+#include "base/targets.h"
 #include "multiply/rows.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define SFI_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-#define SFI_VNNI_INLINE SFI_VNNI static inline __attribute__((always_inline))
 
 /* The value stays in one register up to here: without this, GCC 12 copies every accumulator to the stack in every turn
  * of the loop that sums it, so as to have it at hand after the loop. */

@@ -1,5 +1,6 @@
 /* Entries of a table with AVX-512, 64 at a time. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/bytes_vbmi.h"
 #include "multiply/host/plain/plain.h"

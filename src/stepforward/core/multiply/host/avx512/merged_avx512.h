@@ -3,13 +3,11 @@
 #define SFI_MERGED_AVX512_H
 
 #include "base/machine.h"
+#include "base/targets.h"
 #include "stepforward.h"
 
 #if SFI_X86
 #include <immintrin.h>
-
-#define SFI_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-#define SFI_AVX512_INLINE SFI_AVX512 static inline __attribute__((always_inline))
 
 SFI_AVX512_INLINE __m512i sfi_odd(__m512i v) { return _mm512_srli_epi64(v, 32); }
 

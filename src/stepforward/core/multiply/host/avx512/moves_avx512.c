@@ -2,15 +2,14 @@
  * a time. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-
 /* table[index] for indices of 0 .. 255; an instruction looks up in 64 entries. */
-AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512i table[8], __m512i index)
+SFI_AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512i table[8], __m512i index)
 {
     const __mmask32 odd = _mm512_test_epi16_mask(index, _mm512_set1_epi16(64)),
                     upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(128));
@@ -22,7 +21,7 @@ AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512
                                    _mm512_mask_blend_epi16(odd, third, last));
 }
 
-AVX512 void sfi_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256])
+SFI_AVX512 void sfi_moves_avx512(int16_t* w, const int8_t* z, uint32_t count, const int16_t move[256])
 {
     __m512i table[8];
     uint32_t i = 0;

@@ -1,5 +1,6 @@
 /* Rows of a layer norm with AVX-512, sixteen channels at a time. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/merged_avx512.h"
 #include "multiply/host/plain/plain.h"

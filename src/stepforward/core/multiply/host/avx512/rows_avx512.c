@@ -2,6 +2,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/rounding.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/rows.h"
@@ -10,15 +11,13 @@
 #if SFI_X86
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl")))
-
 typedef struct lanes {
     __m512i bias, mult, half, shift, zero_point, lo, hi;
 } lanes;
 
 /* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit
  * multiplication gives (l*mult) >> 16 there and 0 in the high half. */
-AVX512 static inline __attribute__((always_inline)) __m512i rescaled(const lanes* l, __m512i acc)
+SFI_AVX512 static inline __attribute__((always_inline)) __m512i rescaled(const lanes* l, __m512i acc)
 {
     const __m512i a = _mm512_add_epi32(acc, l->bias), low = _mm512_mulhi_epu16(a, l->mult);
     const __m512i high = _mm512_mullo_epi32(_mm512_srai_epi32(a, 16), l->mult);
@@ -36,8 +35,8 @@ static void store_few(const int8_t* from, uint32_t bytes, int8_t* to)
         }
 }
 
-AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_t dtype, uint32_t count, void* y,
-                                                               size_t at)
+SFI_AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_t dtype, uint32_t count, void* y,
+                                                                   size_t at)
 {
     if (dtype == SF_S8 && count >= 16) {
         _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + at), _mm512_cvtepi32_epi8(v));
@@ -52,8 +51,8 @@ AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_
     }
 }
 
-AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count,
-                            uint32_t positions, void* y, const size_t* at)
+SFI_AVX512 void sfi_rows_avx512(const sfi_rows* rows, const int32_t* acc, uint32_t capacity, uint32_t count,
+                                uint32_t positions, void* y, const size_t* at)
 {
     lanes l;
     if (rows->rounding != SFI_CONTRACT) {

@@ -1,6 +1,7 @@
 /* Softmax with AVX-512: powers from a table in registers, 64 at a time, and quotients sixteen at a time. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/bytes_vbmi.h"
 #include "multiply/host/avx512/merged_avx512.h"

@@ -1,6 +1,7 @@
 /* sfi_sum_s8 with AVX-512 VNNI: VPDPWSSD multiplies a pair (a, b) with both multipliers at once. They may exceed a
  * signed word, so each goes in as two halves; those of 65535 do not fit. */
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/plain/plain.h"
 #include "multiply/sum.h"
@@ -8,15 +9,13 @@
 #if SFI_X86
 #include <immintrin.h>
 
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
-
 /* Two multipliers as one pair of words for every lane. */
-VNNI static inline __m512i pair(int32_t a, int32_t b)
+SFI_VNNI static inline __m512i pair(int32_t a, int32_t b)
 {
     return _mm512_set1_epi32((int32_t)((uint32_t)b << 16 | (uint32_t)a));
 }
 
-VNNI void sfi_sum_vnni(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
+SFI_VNNI void sfi_sum_vnni(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
     const __m512i first = pair(s->mult_a / 2, s->mult_b / 2), second = pair((s->mult_a + 1) / 2, (s->mult_b + 1) / 2);
     const __m512i rest = _mm512_set1_epi32(s->rest), shift = _mm512_set1_epi32(s->shift);

@@ -1,6 +1,7 @@
 /* sfi_sums with the multiply-add of AVX-512 VNNI: a lane is a row. */
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 

@@ -8,6 +8,7 @@
  * -q_max and q_max make no difference to. */
 #include "base/integers.h"
 #include "base/machine.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/plain/plain.h"
 #include "stepforward.h"
@@ -15,9 +16,8 @@
 #if SFI_X86
 #include <immintrin.h>
 
-__attribute__((target("avx512f,avx512bw,avx512vl"))) void sfi_twins_avx512(const int16_t* w, const int8_t* z,
-                                                                           uint32_t count, const sf_scaler* scaler,
-                                                                           int32_t q_max, int16_t* up, int16_t* down)
+SFI_AVX512 void sfi_twins_avx512(const int16_t* w, const int8_t* z, uint32_t count, const sf_scaler* scaler,
+                                 int32_t q_max, int16_t* up, int16_t* down)
 {
     const uint32_t shift = sfi_min_u32(scaler->perturb_shift, 24), k = shift < 17 ? 17 - shift : 0, n = shift + k;
     uint32_t i = 0;

@@ -3,6 +3,7 @@
 #include "base/integers.h"
 #include "base/machine.h"
 #include "base/pass.h"
+#include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"

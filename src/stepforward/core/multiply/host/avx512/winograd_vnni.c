@@ -2,6 +2,7 @@
  * registers: those of the first point go into the upper sum and those of the last into the lower one by themselves. */
 #include "base/machine.h"
 #include "base/rounding.h"
+#include "base/targets.h"
 #include "base/pass.h"
 #include "multiply/host/avx512/avx512.h"
 #include "multiply/host/avx512/dot_avx512.h"
