@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepforward.arithmetic.curvature import UNITS
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
-from stepforward.arithmetic.linearized import CHECKS, FARTHEST, FRACTION, UNITS, descent
+from stepforward.arithmetic.linearized import CHECKS, FARTHEST, FRACTION, descent
 from stepforward.arithmetic.loss import loss_rescale
 
 SCALE = 1 / 64

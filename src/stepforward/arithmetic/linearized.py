@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.curvature import SHARE_BITS, of_labels, smoothed
+from stepforward.arithmetic.curvature import SHARE_BITS, UNITS, of_labels, smoothed
 from stepforward.arithmetic.fixedpoint import Int, clamp
 from stepforward.arithmetic.tail import errors
 
@@ -18,8 +18,6 @@ FRACTION = 16
 
 CHECKS = (2, 4, 8, 16, 32, 64, 128)
 """Steps after which the moves are given out: how far the network is linear, other samples have to say."""
-
-UNITS = 16
 
 FARTHEST = 32
 """No bias moves more than so many times as far as it was tried."""
@@ -50,7 +48,7 @@ def descent(
         changes: what each bias alone does to them, shape (B, n, classes), at most 32767.
         labels: shape (n,), in 0 .. classes-1.
         objective: multiplier and shift of the loss, as `arithmetic.loss.cross_entropy` takes them.
-        unit: multiplier and shift of one nat in steps of a logit, in units of two to the power of `UNITS`.
+        unit: multiplier and shift of one nat in steps of a logit, in units of two to the power of `curvature.UNITS`.
 
     Yields:
         Shape (B,), `FRACTION` fraction bits of how far each bias was tried.

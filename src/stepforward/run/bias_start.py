@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stepforward.arithmetic.curvature import UNITS
 from stepforward.arithmetic.fixedpoint import clamp, quantize_multiplier, shift_right
-from stepforward.arithmetic.linearized import FRACTION, UNITS, descent
+from stepforward.arithmetic.linearized import FRACTION, descent
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
@@ -130,7 +131,8 @@ def _obstacle(
     if count < min(FEWEST, samples):
         return f"to try {numbers:,} biases one by one takes more passes than the steps, or too much memory"
     if by_itself and numbers * LEAST_KNOWN > count * (classes - 1):
-        return f"{count:,} samples say too little of {numbers:,} biases at once"
+        limit = "" if count == samples else ", as many as the passes of the steps allow,"
+        return f"{count:,} samples{limit} say too little of {numbers:,} biases at once"
     return None
 
 
