@@ -136,6 +136,12 @@ def test_few_samples_say_too_little_of_many_biases_unless_they_are_asked(base):
     assert asked["forward_passes"] > 0
 
 
+def test_a_start_of_fewer_samples_takes_what_passes_allow(base):
+    options = OPTIONS | {"steps": 10, "directions": 1, "evaluate_every": 10, "bias_start": "linear"}
+    result = adapt(base / "16w8a.onnx", DATA, **options)
+    assert 100 < result["bias_start"]["forward_passes"] <= result["forward_passes"] + 7 * 9
+
+
 def changed(path, tmp_path, start, **settings):
     """The journal of a run with another start, ended at once."""
     recorded = journals.read(path)

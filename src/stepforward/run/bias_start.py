@@ -68,7 +68,7 @@ def start_biases(
     of = places(program, moving)
     numbers, classes = sum(len(place.tried) for place in of), program.tensors[program.output].elements
     a_round = 1 + sum(place.cost * len(place.tried) for place in of)  # passes of one sample
-    budget = settings.steps * settings.passes(len(y))
+    budget = settings.steps * settings.passes(len(y)) - len(samples["validation"][1])
     count = min(len(y), MOST_NUMBERS // (classes * max(numbers, 1)), int(budget / a_round))
     why = _obstacle(numbers, count, len(y), classes, settings, in_minutes)
     if why is not None:
@@ -76,7 +76,7 @@ def start_biases(
     judge = _Judge(program, *samples["validation"], settings)
     order, weights, rounds = batch_indices(settings.seed, len(y), count), program.weights, 0
     first = best = judge.score(weights)
-    spent = float(len(best.labels))
+    spent = 0.0
     while rounds < MOST_ROUNDS and spent + count * a_round <= budget:
         rows = order(rounds)
         tried = _downhill(replace(program, weights=weights), of, x[rows], y[rows], settings)
@@ -88,7 +88,9 @@ def start_biases(
         rounds += 1
         if judge.loss(best) > (1 - LEAST_GAIN) * judge.loss(before):
             break
-    told = Tried(kept="", forward_passes=round(spent), temperature=settings.watching_temperature)
+    told = Tried(
+        kept="", forward_passes=len(best.labels) + round(spent), temperature=settings.watching_temperature
+    )
     if not rounds:
         return replace(started, biases_told=replace(told, kept="base: no move helped on held-out samples"))
     changed = replace(program, weights=weights)
