@@ -234,8 +234,7 @@ class Settings:
         "Biases that have gone where they lead if the network were linear in them, before the first step, where "
         "held-out samples say that it helps: each number of a bias is tried alone on the samples that train, and the "
         "loss followed downhill with what that says. On a host, in no more passes than the steps take. linear: "
-        "wherever that is possible; auto: not with --minutes or --memory small, nor where samples say too little of so "
-        "many.",
+        "wherever that is possible; auto: not with --minutes, nor where samples say too little of so many.",
         "NAME",
         choices=BIAS_STARTS,
         decides=True,

@@ -115,8 +115,6 @@ def test_biases_alone_have_a_start_unless_it_is_refused():
     ("options", "why"),
     [
         ({"train": "conv.weight", "bias_start": "linear"}, "no bias moves"),
-        ({"steps": None, "minutes": 0.01}, "limit of minutes"),
-        ({"memory": "small"}, "little memory"),
         ({"steps": 1, "directions": 1, "evaluate_every": 1}, "more passes than the steps"),
     ],
 )
@@ -126,6 +124,14 @@ def test_where_there_can_be_none_the_base_is_kept(base, options, why):
     )
     assert why in result["bias_start"]["kept"]
     assert result["bias_start"]["loss_after"] is None
+
+
+def test_a_run_of_minutes_takes_all_of_them_for_steps(base):
+    result = adapt(base / "16w8a.onnx", DATA, train="bias", minutes=0.01)
+    assert "bias_start" not in result
+    assert result["settings"]["bias_start"] == "none"
+    asked = adapt(base / "16w8a.onnx", DATA, train="bias", minutes=0.01, bias_start="linear")
+    assert asked["bias_start"]["forward_passes"] > 0
 
 
 def test_few_samples_say_too_little_of_many_biases_unless_they_are_asked(base):

@@ -30,8 +30,8 @@ MOST_ROUNDS, LEAST_GAIN = 8, 1 / 50
 MOST_BIAS = 2**30
 """So that sums of products are no nearer to their limits than with a start of the last layer."""
 
-MOST_NUMBERS = 1 << 23
-"""Samples, classes and biases multiplied, at most: what biases do is kept in numbers of 8 bytes, twice."""
+MOST_NUMBERS = 1 << 22
+"""Samples, classes and biases multiplied, at most: what biases do is kept in 20 bytes each."""
 
 FEWEST = 32
 """Samples that biases are tried on, unless there are fewer."""
@@ -48,7 +48,6 @@ def start_biases(
     moving: Collection[int],
     settings: Settings,
     samples: Mapping[str, Samples],
-    in_minutes: bool,
 ) -> Started:
     """Try every bias alone, follow the loss downhill as if the network were linear in them, and keep the moves where
     held-out samples are better off; again from there, while that helps. It takes no more passes than the steps.
@@ -60,7 +59,6 @@ def start_biases(
         moving: parameters that may move.
         settings: of the run, with its number of steps.
         samples: "train" and "validation".
-        in_minutes: whether the number of steps is what a limit of minutes leaves room for.
     """
     if settings.bias_start == "none":
         return started
@@ -70,7 +68,7 @@ def start_biases(
     a_round = 1 + sum(place.cost * len(place.tried) for place in of)  # passes of one sample
     budget = settings.steps * settings.passes(len(y)) - len(samples["validation"][1])
     count = min(len(y), MOST_NUMBERS // (classes * max(numbers, 1)), int(budget / a_round))
-    why = _obstacle(numbers, count, len(y), classes, settings, in_minutes)
+    why = _obstacle(numbers, count, len(y), classes, settings)
     if why is not None:
         return replace(started, biases_told=Tried(kept=f"base: {why}"))
     judge = _Judge(program, *samples["validation"], settings)
@@ -120,19 +118,12 @@ def recorded_biases(program: Program, recorded: Journal, source: str) -> Program
         ) from error
 
 
-def _obstacle(
-    numbers: int, count: int, samples: int, classes: int, settings: Settings, in_minutes: bool
-) -> str | None:
-    by_itself = settings.bias_start == "auto"
+def _obstacle(numbers: int, count: int, samples: int, classes: int, settings: Settings) -> str | None:
     if not numbers:
         return "no bias moves"
-    if by_itself and in_minutes:
-        return "with a limit of minutes, biases are not tried one by one"
-    if by_itself and settings.memory != "fast":
-        return "with little memory, biases are not tried one by one"
     if count < min(FEWEST, samples):
         return f"to try {numbers:,} biases one by one takes more passes than the steps, or too much memory"
-    if by_itself and numbers * LEAST_KNOWN > count * (classes - 1):
+    if settings.bias_start == "auto" and numbers * LEAST_KNOWN > count * (classes - 1):
         limit = "" if count == samples else ", as many as the passes of the steps allow,"
         return f"{count:,} samples{limit} say too little of {numbers:,} biases at once"
     return None

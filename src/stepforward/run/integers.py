@@ -190,12 +190,13 @@ def integer_learner(
         check_scales(opened, "--head-start")
     program = lower(opened.network())
     samples = {name: _integers(program, part) for name, part in prepared.parts.items()}
-    in_minutes = settings.minutes is not None
+    if settings.minutes is not None and settings.bias_start == "auto":
+        settings = replace(settings, bias_start="none")  # the steps leave no time for it
     settings = settings.with_steps(_steps(settings, program, samples["train"], recorded))
     trainable = select(program, settings.train)
     settings = with_forms(program, trainable, settings)
     started = start_head(program, trainable, settings, samples, opened.why_scales_stay)
-    started = start_biases(started, trainable, settings, samples, in_minutes)
+    started = start_biases(started, trainable, settings, samples)
     program = started.program
     salient = seek(program, trainable, settings, samples["train"], recorded)
     if recorded:
