@@ -1,4 +1,4 @@
-"""Tables of what other runtimes take next to ours: convolutional networks on two machines, and transformers."""
+"""Tables of what other runtimes take next to ours: convolutional networks on two machines, transformers, int8 files."""
 
 from collections.abc import Callable
 
@@ -53,10 +53,24 @@ def transformers(result: dict) -> str:
     return table(rows, heads)
 
 
+def int8_files(result: dict) -> str:
+    """Each runtime's time over ours, in the rounding of LiteRT with XNNPACK and of TFLM; a column for each network."""
+    rows: dict[tuple[int, str], dict] = {}
+    for row in result["rows"]:
+        own = rows.setdefault((row["threads"], row["peer"]), {"threads": row["threads"], "peer": row["peer"]})
+        ratios = f"{row['litert']:.2f}, {row['tflm']:.2f}"
+        own[row["network"]] = (
+            f"{row['milliseconds']:.3f} ms" if row["peer"].startswith("stepforward") else ratios
+        )
+    networks = {row["network"]: row["network"] for row in result["rows"]}
+    return table(list(rows.values()), {"threads": "threads", "peer": "", **networks})
+
+
 def made(load: Callable[[str], dict]) -> dict[str, Callable[[], str]]:
     """Name of a table -> what makes it."""
     return {
         "peers": lambda: peers(load("speed_peers")),
         "peers_amx": lambda: peers(load("speed_peers_amx")),
         "transformers": lambda: transformers(load("transformer_speed")),
+        "int8_files": lambda: int8_files(load("int8_speed")),
     }

@@ -50,7 +50,7 @@ def run(task: Task, train: str, settings: dict[str, Any], seed: int) -> dict[str
         forward_passes=result["forward_passes"],
         passes_before=sum(
             result[name]["forward_passes"]
-            for name in ("search", "first_stage", "head_start")
+            for name in ("search", "first_stage", "head_start", "bias_start")
             if name in result
         ),
         curve=result["curve"],
