@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from stepforward.program.model import Program
 from stepforward.program.weights import pack_all, unpack
 
+MOST = 2**30
+"""The largest that a bias is made, so that the sum that it begins has room."""
+
 _NUMBER = struct.Struct("<I")
 
 

@@ -15,7 +15,6 @@ from stepforward.run.batches import batches_of
 from stepforward.run.comparison import comparison
 from stepforward.run.first_stage import Begun, begin
 from stepforward.run.folder import JOURNAL, remove_run
-from stepforward.run.head_start import check_same_start
 from stepforward.run.integers import integer_learner
 from stepforward.run.learner import Learner
 from stepforward.run.notes import notes, unmoved
@@ -26,6 +25,7 @@ from stepforward.run.result import Course, RunResult, SampleCounts
 from stepforward.run.resume_point import recorded_point
 from stepforward.run.same_run import check_evaluations, check_same_run
 from stepforward.run.session import Session
+from stepforward.run.started import check_same_start
 from stepforward.run.training import Rules, Run, train
 from stepforward.scores import class_weights
 from stepforward.settings import Settings

@@ -12,23 +12,19 @@ from stepforward.arithmetic.linearized import FRACTION, descent
 from stepforward.arithmetic.loss import loss_rescale
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
-from stepforward.errors import StepforwardError
-from stepforward.journal import Journal
-from stepforward.program.biases import with_biases, written
+from stepforward.program.biases import MOST, written
 from stepforward.program.model import Program
 from stepforward.program.weights import pack_all, unpack_all
 from stepforward.run.batches import batch_indices
 from stepforward.run.bias_changes import Place, changes, places
-from stepforward.run.head_start import Samples, Started
+from stepforward.run.learner import Samples
+from stepforward.run.started import Started
 from stepforward.run.tried import Tried
 from stepforward.scores import Score, class_weights, score
 from stepforward.settings import Settings
 
 MOST_ROUNDS, LEAST_GAIN = 8, 1 / 50
 """How often biases are tried anew from where they have gone, while that takes so much off the held-out loss."""
-
-MOST_BIAS = 2**30
-"""So that sums of products are no nearer to their limits than with a start of the last layer."""
 
 MOST_NUMBERS = 1 << 22
 """Samples, classes and biases multiplied, at most: what biases do is kept in 20 bytes each."""
@@ -99,23 +95,6 @@ def start_biases(
         biases=written(changed, [place.tensor for place in of]),
         biases_told=replace(told, kept=kept).scored(first, best),
     )
-
-
-def recorded_biases(program: Program, recorded: Journal, source: str) -> Program:
-    """The program with the biases that a journal begins with, if it has any.
-
-    Raises:
-        StepforwardError: they do not fit.
-    """
-    if recorded.biases is None:
-        return program
-    try:
-        return with_biases(program, recorded.biases)
-    except ValueError as error:
-        raise StepforwardError(
-            f"{source} is not the journal of a run: the biases it begins with do not fit the model ({error})",
-            "restore it from a copy, or start a new run",
-        ) from error
 
 
 def _obstacle(numbers: int, count: int, samples: int, classes: int, settings: Settings) -> str | None:
@@ -191,7 +170,7 @@ def _downhill(
     for way in ways:
         moved = np.split(shift_right(way * tried, FRACTION), ends)
         changed = {
-            place.tensor: clamp(values[place.tensor].reshape(-1) + own, -MOST_BIAS, MOST_BIAS)
+            place.tensor: clamp(values[place.tensor].reshape(-1) + own, -MOST, MOST)
             for place, own in zip(of, moved, strict=True)
         }
         yield pack_all(program, changed)

@@ -12,11 +12,11 @@ from stepforward.matching.words import from_words
 from stepforward.program.last_layer import Layer
 from stepforward.program.model import Program
 from stepforward.run.attempt import MATCHED, attempt, score_of
-from stepforward.run.head_start import Started
 from stepforward.run.match import recorded_sites, written
 from stepforward.run.prepare import Prepared
 from stepforward.run.ranges import MOST_SAMPLES, Ranges, found, of_scores
 from stepforward.run.stage import Stage, of_attempt
+from stepforward.run.started import Started
 from stepforward.scores import Score, class_weights
 from stepforward.settings import Settings
 

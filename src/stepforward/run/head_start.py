@@ -1,24 +1,21 @@
 """A closed-form start of the last layer, where held-out samples say that it helps."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.head import Head, class_means, in_quanta, least_squares
 from stepforward.core.systems import solved
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Batch
-from stepforward.errors import StepforwardError
-from stepforward.journal import Journal
+from stepforward.program.biases import MOST
 from stepforward.program.cut import before
 from stepforward.program.last_layer import MOST_WIDER, Layer, layer_of, not_linear, with_layer
 from stepforward.program.model import Program
 from stepforward.program.weights import unpack_all
+from stepforward.run.learner import Samples
+from stepforward.run.started import Started
 from stepforward.run.tried import Tried
 from stepforward.scores import Score, class_weights, score
 from stepforward.settings import Settings
@@ -27,37 +24,11 @@ from stepforward.sources.source import Source
 DAMPINGS, SPREADS = (8, 6, 4, 2, 0), (4, 8, 16, 32)
 """Of least squares: powers of two by which weights are held small, and how far apart the logits of two classes are."""
 
-Samples = tuple[NDArray[Any], NDArray[Any]]
-"""Inputs of an engine, and labels."""
-
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)
 """Of the distances that class means give: inputs are not as independent as these take them to be."""
 
 MOST_INPUTS = 256
 """For which least squares are solved."""
-
-_MOST_BIAS = 2**30
-
-
-@dataclass(frozen=True, eq=False)
-class Started:
-    """Where the steps begin.
-
-    Attributes:
-        program: with the last layer of the start, or the base.
-        base: without.
-        layer: what a journal records of the last layer; None where the base's was kept.
-        told: what people read of it; None where no start was asked for.
-        biases: what a journal records of the biases; None where they were kept.
-        biases_told: what people read of them.
-    """
-
-    program: Program
-    base: Program
-    layer: Layer | None = None
-    told: Tried | None = None
-    biases: bytes | None = None
-    biases_told: Tried | None = None
 
 
 def start_head(
@@ -113,23 +84,6 @@ def start_head(
     return Started(changed, program, layer, told.scored(first, tried))
 
 
-def recorded_layer(program: Program, recorded: Journal, source: str) -> Program:
-    """The program with the last layer that a journal begins with, if it has one.
-
-    Raises:
-        StepforwardError: it does not fit.
-    """
-    if recorded.start is None:
-        return program
-    try:
-        return with_layer(program, Layer.read(recorded.start))
-    except ValueError as error:
-        raise StepforwardError(
-            f"{source} is not the journal of a run: the last layer it begins with does not fit the model ({error})",
-            "restore it from a copy, or start a new run",
-        ) from error
-
-
 def with_last_layer(model: Source, program: Program, base: Program) -> Source:
     """A model with the weights of a program, and the scales of its last layer, where they are not those of the base:
     lowering makes that program again."""
@@ -139,25 +93,6 @@ def with_last_layer(model: Source, program: Program, base: Program) -> Source:
     classes = program.tensors[program.output].elements
     scales = {t.name: t.scale for t in (program.tensors[index] for index in op.parameters)}
     return model.with_scales({name: [*s] * (classes // len(s)) for name, s in scales.items()})
-
-
-def check_same_start(started: Started | None, recorded: Journal, path: Path) -> None:
-    """Refuse a start that these samples do not lead to; a run may have stopped before it had written it.
-
-    Raises:
-        StepforwardError: the journal holds another one.
-    """
-    layer = None if started is None or started.layer is None else started.layer.written
-    biases = None if started is None else started.biases
-    for what, there, now in (
-        ("last layer does not begin as these samples make it", recorded.start, layer),
-        ("biases do not begin as these samples make them", recorded.biases, biases),
-    ):
-        if there != now and (there is not None or recorded.evaluations):
-            raise StepforwardError(
-                f"{path} is damaged: its {what}",
-                "restore it from a copy, or start a new run",
-            )
 
 
 def _obstacle(program: Program, moving: Collection[int], y: np.ndarray, kind: str) -> str | None:
@@ -218,6 +153,6 @@ def _fitting(program: Program, head: Head, factor: float) -> list[Layer]:
     room = min(MOST_WIDER, *(shift for _, shift in op.what.rescale))
     for wider in range(room + 1):
         weight, bias = (in_quanta(part, factor / (scales * 2**wider)) for part in head)
-        if abs(weight).max() <= tensor.q_max and abs(bias).max() <= _MOST_BIAS:
+        if abs(weight).max() <= tensor.q_max and abs(bias).max() <= MOST:
             return [layer_of(program, weight, bias, wider)]
     return []

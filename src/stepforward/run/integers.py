@@ -27,7 +27,7 @@ from stepforward.run.bias_start import start_biases
 from stepforward.run.fidelity import fidelity, fidelity_notes
 from stepforward.run.figures import Figures
 from stepforward.run.folder import BASE
-from stepforward.run.head_start import Started, start_head, with_last_layer
+from stepforward.run.head_start import start_head, with_last_layer
 from stepforward.run.learner import Samples
 from stepforward.run.legs import leg_plan
 from stepforward.run.notes import of_training
@@ -38,6 +38,7 @@ from stepforward.run.recorded import UNSAID
 from stepforward.run.saliency import Salient, seek
 from stepforward.run.same_run import journal_settings
 from stepforward.run.search import Found, search
+from stepforward.run.started import Started
 from stepforward.run.training import Run
 from stepforward.scores import NATS, Score, score
 from stepforward.settings import Settings

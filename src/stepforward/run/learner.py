@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from stepforward.journal import Leg
 from stepforward.program.model import Program
 from stepforward.run.figures import Figures
-from stepforward.run.head_start import Started
 from stepforward.run.parameters import Stored
 from stepforward.run.saliency import Salient
+from stepforward.run.started import Started
 from stepforward.run.training import Run
 from stepforward.scores import Score
 from stepforward.settings import Settings

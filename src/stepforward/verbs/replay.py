@@ -15,13 +15,13 @@ from stepforward.plan.make import for_training
 from stepforward.plan.masks import masked
 from stepforward.program.master import rounded
 from stepforward.program.model import Program
-from stepforward.run.bias_start import recorded_biases
-from stepforward.run.head_start import recorded_layer, with_last_layer
+from stepforward.run.head_start import with_last_layer
 from stepforward.run.legs import first_leg, leg_plan, path
 from stepforward.run.match import recorded_program, written
 from stepforward.run.parameters import stored
 from stepforward.run.ranges import refined
 from stepforward.run.recorded import recorded_masks, recorded_settings, trainable_indices
+from stepforward.run.started import recorded_start
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.sources.source import Source
@@ -60,7 +60,7 @@ def replay(
     base, matched = program, recorded_program(program, recorded.matching, str(journal))
     given = written(opened, matched, _names(base, recorded)) if recorded.matching else opened
     given, begun = refined(given, matched, recorded.ranges, str(journal))
-    program = recorded_biases(recorded_layer(begun, recorded, str(journal)), recorded, str(journal))
+    program = recorded_start(begun, recorded, str(journal))
     moving = trainable_indices(settings, program, str(journal))
     trained, plan = for_training(program, moving, settings.steps)
     masks = recorded_masks(settings, plan, recorded, str(journal))
