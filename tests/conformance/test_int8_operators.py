@@ -49,11 +49,26 @@ class Operator:
         bias = self.rng.integers(-3000, 3000, count).astype(np.int32)
         reach = np.float32(x_scale) * w_scale.max() * 5000 * np.sqrt(fan) / 127
         scale = min(float(np.float32(reach * self.draw(st.floats(0.3, 3.0)))), LARGEST)
+        if per_channel:
+            self.extremes(np.float32(scale / x_scale), w_scale, bias)
         w = self.draft.constant("w", weight, w_scale, axis=axis)
         b = self.draft.constant("b", bias, np.float32(x_scale) * w_scale)
         y = self.output(out_shape, scale)
         self.draft.operator(code, [x, w, b], [y], FusedActivationFunction=self.draw(activations), **options)
         return y
+
+    def extremes(self, one, w_scale, bias):
+        """Channels as published files have them: some say nothing, others move their output by half a step or more.
+
+        `one`: the scale of weights with which sums are steps of the output.
+        """
+        kinds = self.draw(st.lists(st.sampled_from(["usual", "quiet", "loud"]), max_size=len(w_scale)))
+        for channel, kind in enumerate(kinds):
+            if kind == "quiet":
+                w_scale[channel] = one * np.float32(2.0 ** -self.draw(st.integers(24, 31)))
+                bias[channel] = self.draw(st.sampled_from([-1, 1])) * 2**30
+            elif kind == "loud":
+                w_scale[channel] = one * np.float32(self.draw(st.floats(0.5, 0.99)))
 
     def check(self, runtime, outputs):
         """No integer differs; an operator with one input reads it directly."""
@@ -92,7 +107,7 @@ def window(data, sizes, dilated=True):
 def test_convolutions(runtime, data):
     made = Operator(data)
     height, width = data.draw(st.integers(2, 7)), data.draw(st.integers(2, 7))
-    channels, outputs = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    channels, outputs = data.draw(st.integers(1, 9)), data.draw(st.sampled_from([*range(1, 10), 16, 19, 33]))
     kernel, places, options = window(data, (height, width))
     x, scale, _ = made.input((height, width, channels))
     if data.draw(st.booleans()):

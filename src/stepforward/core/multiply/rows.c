@@ -49,12 +49,14 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 }
 
 #if __STDC_HOSTED__
-/* Whether a sum that was rounded once leaves room for the second rounding and the zero point, of at most `magnitude`,
- * before the shift; a float is clamped before it becomes an integer. */
-static int leaves_room(int32_t rounding, int64_t reach, int32_t shift, int32_t magnitude)
+/* Whether a sum that was rounded once leaves room for the second rounding, and then for the zero point, of at most
+ * `magnitude`: a channel that says nothing has a bias of 2^30 and a shift of 62. A float is clamped before it becomes
+ * an integer. */
+static int leaves_room(int32_t rounding, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
     return rounding == SFI_FLOAT ||
-           (rounding == SFI_TWICE && shift > 31 && reach + ((int64_t)(magnitude + 1) << (shift - 31)) < INT32_MAX);
+           (rounding == SFI_TWICE && shift >= 31 &&
+            ((reach * mult) >> 31) + 1 + ((int64_t)1 << (shift - 31) >> 1) + magnitude <= INT32_MAX);
 }
 #endif
 
@@ -64,7 +66,7 @@ static void limit(sfi_rows* rows, int64_t reach, int32_t mult, int32_t shift, in
     if (rows->rounding != SFI_CONTRACT) { /* sums in int32, in vectors where nothing is shifted left */
         rows->narrow = rows->narrow && reach <= INT32_MAX && (rows->rounding == SFI_FLOAT || shift >= 31);
 #if __STDC_HOSTED__
-        rows->fused = rows->fused && rows->narrow && leaves_room(rows->rounding, reach, shift, magnitude);
+        rows->fused = rows->fused && rows->narrow && leaves_room(rows->rounding, reach, mult, shift, magnitude);
         rows->fused_four = rows->fused_four && rows->fused && 4 * reach <= INT32_MAX;
 #endif
         return;

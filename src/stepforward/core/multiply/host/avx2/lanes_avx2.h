@@ -23,7 +23,8 @@ typedef struct sfi_lanes {
     __m256i lo, hi;
     uint32_t count;
     int32_t rounding; /* where it is float32's, mult[] holds the scales */
-    __m256i zero;     /* of that rounding; the others have theirs in half[] */
+    __m256i zero;     /* of other roundings than the contract's, which has it in half[] */
+    __m256i sign[2];  /* as in avx512/lanes_avx512.h */
 } sfi_lanes;
 
 SFI_AVX2_INLINE __m256i sfi_load(const void* at) { return _mm256_loadu_si256((const __m256i_u*)at); }
@@ -39,14 +40,15 @@ SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
         l.mult[i] = sfi_load(rows->mult + r);
         l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + r), _mm256_set1_epi32(16));
         l.half[i] = _mm256_add_epi32(sfi_load(rows->half + r), _mm256_sllv_epi32(zero_point, l.shift[i]));
+        l.sign[i] = _mm256_setzero_si256();
     }
     l.rounding = rows->rounding;
     l.zero = zero_point;
     for (uint32_t i = 0; i < 2 && l.rounding != SFI_CONTRACT; i++) {
         const __m256i one = _mm256_set1_epi32(1);
         l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + first + 8 * i), _mm256_set1_epi32(31));
-        l.half[i] = _mm256_add_epi32(_mm256_srli_epi32(_mm256_sllv_epi32(one, l.shift[i]), 1),
-                                     _mm256_sllv_epi32(zero_point, l.shift[i]));
+        l.half[i] = _mm256_srli_epi32(_mm256_sllv_epi32(one, l.shift[i]), 1);
+        l.sign[i] = _mm256_sub_epi32(_mm256_set1_epi32(32), _mm256_min_epu32(l.shift[i], one));
         if (l.rounding == SFI_FLOAT)
             l.mult[i] = sfi_load(rows->half + first + 8 * i);
     }
@@ -63,7 +65,7 @@ SFI_AVX2_INLINE __m256i sfi_lanes_twice(const sfi_lanes* l, const int i, __m256i
     const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a, l->mult[i]), half),
                   odd = _mm256_add_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), odd_mult), half);
     const __m256i high = _mm256_blend_epi32(_mm256_srli_epi64(even, 31), _mm256_slli_epi64(odd, 1), 0xaa);
-    const __m256i down = _mm256_add_epi32(high, _mm256_srai_epi32(high, 31));
+    const __m256i down = _mm256_sub_epi32(high, _mm256_srlv_epi32(high, l->sign[i]));
     return _mm256_srav_epi32(_mm256_add_epi32(down, l->half[i]), l->shift[i]);
 }
 
@@ -80,8 +82,8 @@ SFI_AVX2_INLINE __m256i sfi_lanes_float(const sfi_lanes* l, const int i, __m256i
 SFI_AVX2_INLINE __m256i sfi_lanes_rescaled(const sfi_lanes* l, const int i, __m256i a)
 {
     if (l->rounding != SFI_CONTRACT)
-        return l->rounding == SFI_TWICE ? sfi_lanes_twice(l, i, a)
-                                        : _mm256_add_epi32(sfi_lanes_float(l, i, a), l->zero);
+        return _mm256_add_epi32(l->rounding == SFI_TWICE ? sfi_lanes_twice(l, i, a) : sfi_lanes_float(l, i, a),
+                                l->zero);
     const __m256i high = _mm256_mullo_epi32(_mm256_srai_epi32(a, 16), l->mult[i]),
                   low = _mm256_mulhi_epu16(a, l->mult[i]);
     return _mm256_srav_epi32(_mm256_add_epi32(_mm256_add_epi32(high, low), l->half[i]), l->shift[i]);

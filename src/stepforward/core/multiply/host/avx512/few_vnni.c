@@ -101,6 +101,7 @@ SFI_VNNI void sfi_grid_few_vnni(const sfi_block* b, const sfi_grid* grid, const 
     l.high = high;
     l.half = twice(once.half);
     l.shift = twice(once.shift);
+    l.sign = twice(once.sign);
     l.product = ~_mm512_movepi16_mask(high);
     l.count = count;
     const __m512i side_by_side = order_of(count / 2), apart = order_of(SFI_FEW_ROWS / 2);

@@ -25,7 +25,8 @@ typedef struct sfi_lanes {
     uint32_t count;
     uint32_t clamps;  /* whether lo and hi ask for more than to saturate, which a ReLU's seldom do */
     int32_t rounding; /* where it is float32's, `low` holds the scales */
-    __m512i zero;     /* of that rounding; the others have theirs in `half` */
+    __m512i zero;     /* of other roundings than the contract's, which has it in `half` */
+    __m512i sign; /* of rounding twice: the shift that leaves a sign, or nothing where there is no second rounding */
 } sfi_lanes;
 
 SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, uint32_t count)
@@ -41,11 +42,12 @@ SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
                               _mm512_sllv_epi32(_mm512_set1_epi32(rows->zero_point), l.shift));
     l.rounding = rows->rounding;
     l.zero = _mm512_set1_epi32(rows->zero_point);
+    l.sign = _mm512_setzero_si512();
     if (l.rounding != SFI_CONTRACT) {
         const __m512i one = _mm512_set1_epi32(1);
         l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(used, rows->shift + first), _mm512_set1_epi32(31));
-        l.half =
-            _mm512_add_epi32(_mm512_srli_epi32(_mm512_sllv_epi32(one, l.shift), 1), _mm512_sllv_epi32(l.zero, l.shift));
+        l.half = _mm512_srli_epi32(_mm512_sllv_epi32(one, l.shift), 1);
+        l.sign = _mm512_sub_epi32(_mm512_set1_epi32(32), _mm512_min_epu32(l.shift, one));
         if (l.rounding == SFI_FLOAT)
             l.low = _mm512_maskz_loadu_epi32(used, rows->half + first);
     }
@@ -64,7 +66,7 @@ SFI_VNNI_INLINE __m512i sfi_lanes_twice(const sfi_lanes* l, __m512i a)
     const __m512i odd =
         _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(l->low, 32)), half);
     const __m512i high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
-    const __m512i down = _mm512_add_epi32(high, _mm512_srai_epi32(high, 31));
+    const __m512i down = _mm512_sub_epi32(high, _mm512_srlv_epi32(high, l->sign));
     return _mm512_srav_epi32(_mm512_add_epi32(down, l->half), l->shift);
 }
 
@@ -83,7 +85,7 @@ SFI_VNNI_INLINE __m512i sfi_lanes_float(const sfi_lanes* l, __m512i a)
 SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
 {
     if (l->rounding != SFI_CONTRACT)
-        return l->rounding == SFI_TWICE ? sfi_lanes_twice(l, a) : _mm512_add_epi32(sfi_lanes_float(l, a), l->zero);
+        return _mm512_add_epi32(l->rounding == SFI_TWICE ? sfi_lanes_twice(l, a) : sfi_lanes_float(l, a), l->zero);
     const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high),
                   low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
     return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);
