@@ -1,5 +1,7 @@
 """A start of the biases: what each does is what the network does, the start helps, is recorded, resumed, replayed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import stripes
@@ -13,6 +15,7 @@ from stepforward.inputs import quantize_input
 from stepforward.lowering.lower import lower
 from stepforward.program.weights import pack_all, unpack_all
 from stepforward.run.bias_changes import changes, places
+from stepforward.run.notes import unmoved
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
 from stepforward.verbs.adapt import adapt
@@ -84,6 +87,24 @@ def test_resume_and_replay_give_the_same_file(base, tmp_path, options):
     model = base / f"{options.get('bits', '16w8a')}.onnx"
     recorded = resume_and_replay(model, DATA, tmp_path, OPTIONS | options)
     assert recorded.biases is not None
+
+
+@pytest.mark.parametrize(
+    ("stages", "words"),
+    [
+        ((), "the base is returned unchanged"),
+        (("matched",), "the matched base is returned"),
+        (("bias start",), "the base is returned with its bias start"),
+        (
+            ("matched", "finer steps", "head start"),
+            "the matched base is returned with its finer steps and its head start",
+        ),
+    ],
+)
+def test_a_run_that_no_step_helped_says_what_it_returns(stages, words):
+    best = SimpleNamespace(step=0)
+    (note,) = unmoved(SimpleNamespace(best=best), stages)
+    assert note.endswith(words)
 
 
 def test_threads_change_nothing(base):

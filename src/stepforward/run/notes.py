@@ -70,11 +70,10 @@ def unmoved(run: Run, stages: Sequence[str]) -> list[str]:
     """A run whose steps did not help; `stages`: what changed the base before them."""
     if run.best.step:
         return []
-    returned = {
-        (): "the base is returned unchanged",
-        ("matched",): "the matched base is returned",
-        ("head start",): "the base is returned with its head start",
-    }.get(tuple(stages), "the matched base is returned with its head start")
+    base = "the matched base" if "matched" in stages else "the base"
+    others = [f"its {stage}" for stage in stages if stage != "matched"]
+    how = f" with {' and '.join(others)}" if others else "" if stages else " unchanged"
+    returned = f"{base} is returned{how}"
     return [f"no weights seen were better on the validation samples: {returned}"]
 
 
