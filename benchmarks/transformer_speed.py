@@ -7,16 +7,15 @@ Weights are seeded, batch 16. The calls take turns (`stepforward.bench.timing`),
 meets all of them. Needs the extras [torch], [ort] and [bench].
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import torch
+import turns
 from common import table, write
 from zoo import kwt1, transformers
 
 from stepforward.bench.peers import peers
-from stepforward.bench.timing import interleave
 from stepforward.bench.workload import CALIBRATION_SAMPLES, Workload, of_module
 
 BATCH = 16
@@ -37,39 +36,22 @@ def ready(name: str, folder: Path) -> Workload:
     return of_module(name, make(), x, folder, BATCH)
 
 
-def rows(work: Workload, threads: int, seconds: float) -> list[dict]:
-    """Milliseconds of a sample, and how often ours fit into a peer's time."""
-    makes = peers()
-    calls = {name: makes[name](work, BATCH, threads) for name in (*OURS.values(), *PEERS) if name in makes}
-    timed = interleave(calls, seconds)
-    return [
-        {
-            "network": work.name,
-            "threads": threads,
-            "peer": name,
-            "milliseconds": round(1000 * timing.median / BATCH, 3),
-            **{bits: round(timing.median / timed[ours].median, 2) for bits, ours in OURS.items()},
-            "others": round(timing.others, 2),
-        }
-        for name, timing in timed.items()
-    ]
-
-
 def main() -> None:
     """Measure, print, write down."""
-    arguments = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    arguments.add_argument("--only", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
-    arguments.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    arguments.add_argument("--seconds", type=float, default=30)
-    given = arguments.parse_args()
-    found = []
+    given, found = turns.asked(__doc__, NETWORKS, 30), []
     for name in given.only:
         with tempfile.TemporaryDirectory() as folder:
             work = ready(name, Path(folder))
             for threads in given.threads:
-                found += rows(work, threads, given.seconds)
+                makes = peers()
+                calls = {
+                    call: makes[call](work, BATCH, threads)
+                    for call in (*OURS.values(), *PEERS)
+                    if call in makes
+                }
+                found += turns.rows(
+                    calls, OURS, BATCH, given.seconds, digits=3, network=name, threads=threads
+                )
     heads = {
         "network": "network", "threads": "threads", "peer": "peer", "milliseconds": "ms a sample",
         "16w8a": "over ours, 16w8a", "8w8a": "over ours, 8w8a", "others": "others' share of the machine",

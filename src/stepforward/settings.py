@@ -506,10 +506,9 @@ class Settings:
             object.__setattr__(self, "most_steps", 0)
         integers = METHODS[self.method].needs == INTEGERS
         searching = self.sizes != "absolute" and integers
-        if self.head_start is None:
-            object.__setattr__(self, "head_start", "auto" if self.train == "head" and integers else "none")
-        if self.bias_start is None:
-            object.__setattr__(self, "bias_start", "auto" if self.train == "bias" and integers else "none")
+        for name, train in (("head_start", "head"), ("bias_start", "bias")):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, "auto" if self.train == train and integers else "none")
         if self.votes is None:
             object.__setattr__(self, "votes", self._usual_votes(searching))
         for name, row in TABLE.items():
@@ -557,16 +556,12 @@ class Settings:
                 f"bias_sizes = {self.bias_sizes!r} with sizes = {self.sizes!r}",
                 "give sizes relative: absolute sizes are units of the biases themselves",
             )
-        if self.head_start != "none" and METHODS[self.method].needs != INTEGERS:
-            raise StepforwardError(
-                f"head_start = {self.head_start!r}, with method = {self.method!r}",
-                "give head_start none: it is for methods that take steps in fixed point",
-            )
-        if self.bias_start != "none" and METHODS[self.method].needs != INTEGERS:
-            raise StepforwardError(
-                f"bias_start = {self.bias_start!r}, with method = {self.method!r}",
-                "give bias_start none: it is for methods that take steps in fixed point",
-            )
+        for name in ("head_start", "bias_start"):
+            if getattr(self, name) != "none" and not integers:
+                raise StepforwardError(
+                    f"{name} = {getattr(self, name)!r}, with method = {self.method!r}",
+                    f"give {name} none: it is for methods that take steps in fixed point",
+                )
         most = self.steps or 2**32 - 1
         need(self.warmup <= most, "warmup", self.warmup, "give at most the number of steps")
 

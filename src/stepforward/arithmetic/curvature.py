@@ -43,8 +43,7 @@ def sums(plain: NDArray[np.integer], moved: NDArray[np.integer], found: Int, sha
     """
     change = clamp(moved.astype(np.int64) - plain.astype(np.int64), -32767, 32767)
     smooth = smoothed(shares)
-    mean = ((smooth * change).sum(axis=2, keepdims=True) + (1 << SHARE_BITS - 1)) >> SHARE_BITS
-    about = change - mean
+    about = about_mean(change, smooth)
     weighed = smooth * about
     m = len(moved)
     curvatures = np.array(
@@ -56,6 +55,11 @@ def sums(plain: NDArray[np.integer], moved: NDArray[np.integer], found: Int, sha
 def smoothed(shares: Int) -> Int:
     """Shares of a softmax, shape (n, classes), on their way to equal ones."""
     return shares - (shares >> SMOOTHING) + (1 << SHARE_BITS >> SMOOTHING) // shares.shape[1]
+
+
+def about_mean(change: Int, shares: Int) -> Int:
+    """Changes of logits, shape (..., n, classes), less their mean by the shares of each sample."""
+    return change - ((shares * change).sum(axis=-1, keepdims=True) + (1 << SHARE_BITS - 1) >> SHARE_BITS)
 
 
 def of_labels(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.arithmetic.curvature import SHARE_BITS, UNITS, of_labels, smoothed
+from stepforward.arithmetic.curvature import SHARE_BITS, UNITS, about_mean, of_labels, smoothed
 from stepforward.arithmetic.fixedpoint import Int, clamp
 from stepforward.arithmetic.tail import errors
 
@@ -76,8 +76,4 @@ def descent(
 
 def _fisher(change: Int, shares: Int) -> list[int]:
     """Of each bias: the variance of what it does to the logits under the softmax, summed over samples."""
-    found = []
-    for own in change:
-        mean = (shares * own).sum(axis=1, keepdims=True) + (1 << SHARE_BITS - 1) >> SHARE_BITS
-        found.append(int((shares * (own - mean) ** 2).sum()))
-    return found
+    return [int((shares * about_mean(own, shares) ** 2).sum()) for own in change]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stepforward.engines.before import run_before
+from stepforward.engines.before import Onward
 from stepforward.matching.sites import Site
-from stepforward.program.cut import after, last_joint
+from stepforward.program.cut import last_joint
 from stepforward.program.model import Program
 
 MOST_BYTES = 1 << 27
@@ -27,8 +27,8 @@ class Walk:
     def __init__(
         self, program: Program, found: Sequence[Site], x: NDArray[np.integer], threads: int | None = None
     ):
-        self.x, self.threads = x, threads
-        self._at = 0
+        self.threads = threads
+        self._onward = Onward(x, threads)
         self._starts = {
             site.name: start for site, start in zip(found, starts(program, found, len(x)), strict=True)
         }
@@ -41,11 +41,8 @@ class Walk:
             site: of the program; not one before the last that was asked for.
         """
         start = self._starts[site.name]
-        if start > self._at:
-            rest = after(program, self._at) if self._at else program
-            (self.x,), self._at = run_before(rest, start - self._at, [self.x], self.threads), start
-        rest = after(program, start) if start else program
-        return rest, site._replace(place=site.place - start), self.x
+        rest, x = self._onward.to(program, start)
+        return rest, site._replace(place=site.place - start), x
 
 
 def starts(program: Program, found: Sequence[Site], samples: int) -> list[int]:

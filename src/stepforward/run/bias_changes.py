@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
-from stepforward.engines.before import run_before
+from stepforward.engines.before import Onward
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
 from stepforward.memory import multiply_accumulates
 from stepforward.plan.sizes import quantum
-from stepforward.program.cut import after, last_joint
+from stepforward.program.cut import last_joint
 from stepforward.program.model import Program
 from stepforward.program.weights import pack_all, unpack
 
@@ -71,18 +71,17 @@ def changes(
         plain: their logits, shape (n, classes).
         threads: of the C core. Changes nothing.
     """
-    rest, at = program, 0
+    onward = Onward(x, threads)
     for place in moving:
-        if place.start > at:
-            ((x,), at) = run_before(rest, place.start - at, [x], threads), place.start
-            rest = after(program, at)
+        rest, x = onward.to(program, place.start)
+        halves = [(sign, first, np.ascontiguousarray(x[first::2])) for first, sign in enumerate((1, -1))]
         engine = CoreEngine(rest, threads=threads)
         bias = unpack(program.tensors[place.tensor], program.weights)
         found = np.empty((len(bias), *plain.shape), np.int32)
         for number, far in enumerate(place.tried):
-            for first, sign in enumerate((1, -1)):
+            for sign, first, half in halves:
                 moved = bias.copy()
                 moved[number] += sign * far
                 engine.restore(Snapshot(pack_all(rest, {place.tensor: moved})))
-                found[number, first::2] = sign * (logits_of(engine, x[first::2]) - plain[first::2])
+                found[number, first::2] = sign * (logits_of(engine, half) - plain[first::2])
         yield found

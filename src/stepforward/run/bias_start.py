@@ -73,7 +73,8 @@ def start_biases(
     spent = 0.0
     while rounds < MOST_ROUNDS and spent + count * a_round <= budget:
         rows = order(rounds)
-        tried = _downhill(replace(program, weights=weights), of, x[rows], y[rows], settings)
+        plain = judge.logits(weights, x[rows])
+        tried = _downhill(replace(program, weights=weights), of, (x[rows], y[rows]), plain, settings)
         found, looks = judge.best_of(tried, best)
         spent += count * a_round + looks * len(best.labels)
         if found is None:
@@ -122,10 +123,14 @@ class _Judge:
         self._x, self._y, self._temperature = x, y, settings.watching_temperature
         self._counts = class_weights(y, settings.balance)
 
+    def logits(self, weights: bytes, x: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Of any samples, with other weights."""
+        self._engine.restore(Snapshot(weights))
+        return logits_of(self._engine, x)
+
     def score(self, weights: bytes) -> Score:
         """How they do with other weights."""
-        self._engine.restore(Snapshot(weights))
-        return score(self._engine.program, logits_of(self._engine, self._x), self._y, self._temperature)
+        return score(self._engine.program, self.logits(weights, self._x), self._y, self._temperature)
 
     def loss(self, one: Score) -> float:
         """Summed, each sample as often as it counts."""
@@ -150,13 +155,13 @@ class _Judge:
 def _downhill(
     program: Program,
     of: Sequence[Place],
-    x: NDArray[np.integer],
-    y: NDArray[np.integer],
+    samples: Samples,
+    plain: NDArray[np.int32],
     settings: Settings,
 ) -> Iterator[bytes]:
-    """Weights whose biases have gone a little downhill, then farther."""
+    """Weights whose biases have gone a little downhill, then farther; `plain`: the samples' logits."""
+    x, y = samples
     scale, temperature = program.tensors[program.output].scale[0], settings.temperature
-    plain = logits_of(CoreEngine(program, threads=settings.threads, memory=settings.memory), x)
     ways = descent(
         plain,
         np.concatenate(list(changes(program, of, x, plain, settings.threads))),

@@ -40,7 +40,6 @@ SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
         l.mult[i] = sfi_load(rows->mult + r);
         l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + r), _mm256_set1_epi32(16));
         l.half[i] = _mm256_add_epi32(sfi_load(rows->half + r), _mm256_sllv_epi32(zero_point, l.shift[i]));
-        l.sign[i] = _mm256_setzero_si256();
     }
     l.rounding = rows->rounding;
     l.zero = zero_point;
@@ -48,10 +47,11 @@ SFI_AVX2_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
         const __m256i one = _mm256_set1_epi32(1);
         l.shift[i] = _mm256_sub_epi32(sfi_load(rows->shift + first + 8 * i), _mm256_set1_epi32(31));
         l.half[i] = _mm256_srli_epi32(_mm256_sllv_epi32(one, l.shift[i]), 1);
-        l.sign[i] = _mm256_sub_epi32(_mm256_set1_epi32(32), _mm256_min_epu32(l.shift[i], one));
         if (l.rounding == SFI_FLOAT)
             l.mult[i] = sfi_load(rows->half + first + 8 * i);
     }
+    for (uint32_t i = 0; i < 2; i++)
+        l.sign[i] = _mm256_sub_epi32(_mm256_set1_epi32(32), _mm256_min_epu32(l.shift[i], _mm256_set1_epi32(1)));
     l.lo = _mm256_set1_epi8((char)rows->lo);
     l.hi = _mm256_set1_epi8((char)rows->hi);
     l.count = sfi_min_u32(count, SFI_PANEL);

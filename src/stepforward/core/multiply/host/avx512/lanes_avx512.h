@@ -42,15 +42,14 @@ SFI_VNNI_INLINE sfi_lanes sfi_lanes_load(const sfi_rows* rows, uint32_t first, u
                               _mm512_sllv_epi32(_mm512_set1_epi32(rows->zero_point), l.shift));
     l.rounding = rows->rounding;
     l.zero = _mm512_set1_epi32(rows->zero_point);
-    l.sign = _mm512_setzero_si512();
     if (l.rounding != SFI_CONTRACT) {
         const __m512i one = _mm512_set1_epi32(1);
         l.shift = _mm512_sub_epi32(_mm512_maskz_loadu_epi32(used, rows->shift + first), _mm512_set1_epi32(31));
         l.half = _mm512_srli_epi32(_mm512_sllv_epi32(one, l.shift), 1);
-        l.sign = _mm512_sub_epi32(_mm512_set1_epi32(32), _mm512_min_epu32(l.shift, one));
         if (l.rounding == SFI_FLOAT)
             l.low = _mm512_maskz_loadu_epi32(used, rows->half + first);
     }
+    l.sign = _mm512_sub_epi32(_mm512_set1_epi32(32), _mm512_min_epu32(l.shift, _mm512_set1_epi32(1)));
     l.clamps = rows->lo > -128 || rows->hi < 127;
     l.lo = _mm_set1_epi8((char)rows->lo);
     l.hi = _mm_set1_epi8((char)rows->hi);

@@ -9,7 +9,7 @@
 #include <immintrin.h>
 
 /* table[index] for indices of 0 .. 255; an instruction looks up in 64 entries. */
-SFI_AVX512 static inline __attribute__((always_inline)) __m512i look_up(const __m512i table[8], __m512i index)
+SFI_AVX512_INLINE __m512i look_up(const __m512i table[8], __m512i index)
 {
     const __mmask32 odd = _mm512_test_epi16_mask(index, _mm512_set1_epi16(64)),
                     upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(128));

@@ -17,7 +17,7 @@ typedef struct lanes {
 
 /* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit
  * multiplication gives (l*mult) >> 16 there and 0 in the high half. */
-SFI_AVX512 static inline __attribute__((always_inline)) __m512i rescaled(const lanes* l, __m512i acc)
+SFI_AVX512_INLINE __m512i rescaled(const lanes* l, __m512i acc)
 {
     const __m512i a = _mm512_add_epi32(acc, l->bias), low = _mm512_mulhi_epu16(a, l->mult);
     const __m512i high = _mm512_mullo_epi32(_mm512_srai_epi32(a, 16), l->mult);
@@ -35,8 +35,7 @@ static void store_few(const int8_t* from, uint32_t bytes, int8_t* to)
         }
 }
 
-SFI_AVX512 static inline __attribute__((always_inline)) void store(__m512i v, int32_t dtype, uint32_t count, void* y,
-                                                                   size_t at)
+SFI_AVX512_INLINE void store(__m512i v, int32_t dtype, uint32_t count, void* y, size_t at)
 {
     if (dtype == SF_S8 && count >= 16) {
         _mm_storeu_si128((__m128i_u*)(void*)((int8_t*)y + at), _mm512_cvtepi32_epi8(v));
