@@ -232,9 +232,10 @@ class Settings:
     bias_start: str = _row(
         None,
         "Biases that have gone where they lead if the network were linear in them, before the first step, where "
-        "held-out samples say that it helps: each number of a bias is tried alone on the samples that train, and the "
-        "loss followed downhill with what that says. On a host, in no more passes than the steps take. linear: "
-        "wherever that is possible; auto: not with --minutes, nor where samples say too little of so many.",
+        "held-out samples say that it helps: what each number of a bias does by itself is found on the samples that "
+        "train, and the loss followed downhill with what that says. On a host, in no more passes than the steps "
+        "take. linear: wherever that is possible; auto: not with --minutes, nor where samples say too little of so "
+        "many.",
         "NAME",
         choices=BIAS_STARTS,
         decides=True,

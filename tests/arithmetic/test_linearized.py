@@ -6,11 +6,16 @@ from hypothesis import strategies as st
 
 from stepforward.arithmetic.curvature import UNITS
 from stepforward.arithmetic.fixedpoint import quantize_multiplier
-from stepforward.arithmetic.linearized import CHECKS, FARTHEST, FRACTION, descent
+from stepforward.arithmetic.linearized import CHECKS, FRACTION, descent
 from stepforward.arithmetic.loss import loss_rescale
 
-SCALE = 1 / 64
+SCALE, FARTHEST = 1 / 64, 32
 OBJECTIVE, UNIT = loss_rescale(SCALE), quantize_multiplier(1 / SCALE / 2**UNITS)
+
+
+def moves_of(plain, changes, labels):
+    farthest = np.full(len(changes), FARTHEST << FRACTION)
+    return list(descent(plain, changes, labels, OBJECTIVE, UNIT, farthest))
 
 
 def softmax(logits):
@@ -50,7 +55,7 @@ def in_floats(plain, changes, labels):
 
 def test_it_is_the_rule_in_floats():
     plain, changes, labels = problem(3)
-    ours = [move / 2**FRACTION for move in descent(plain, changes, labels, OBJECTIVE, UNIT)]
+    ours = [move / 2**FRACTION for move in moves_of(plain, changes, labels)]
     for own, exact in zip(ours, in_floats(plain, changes, labels), strict=True):
         assert np.allclose(own, exact, atol=0.01 + 0.01 * np.abs(exact).max())
 
@@ -60,7 +65,7 @@ def test_the_loss_falls_where_the_network_is_linear(seed):
     plain, changes, labels = problem(seed)
     losses = [
         loss(plain + np.tensordot(move / 2**FRACTION, changes, 1), labels)
-        for move in descent(plain, changes, labels, OBJECTIVE, UNIT)
+        for move in moves_of(plain, changes, labels)
     ]
     assert losses[0] < loss(plain, labels)
     assert losses[-1] < losses[0]
@@ -69,7 +74,7 @@ def test_the_loss_falls_where_the_network_is_linear(seed):
 def test_a_bias_that_does_nothing_stays():
     plain, changes, labels = problem(1)
     changes[5] = 0
-    for move in descent(plain, changes, labels, OBJECTIVE, UNIT):
+    for move in moves_of(plain, changes, labels):
         assert move[5] == 0
         assert move.any()
 
@@ -80,6 +85,6 @@ def test_the_largest_changes_keep_their_bounds(n, classes, numbers, seed):
     plain = rng.choice([-32768, 0, 32767], (n, classes))
     changes = rng.choice([-(2**20), -32767, 0, 1, 2**20], (numbers, n, classes))
     labels = rng.integers(0, classes, n)
-    moves = list(descent(plain, changes, labels, OBJECTIVE, UNIT))
+    moves = moves_of(plain, changes, labels)
     assert len(moves) == len(CHECKS)
     assert all((abs(move) <= FARTHEST << FRACTION).all() for move in moves)

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import stripes
+import torch
 from resumed import resume_and_replay
+from torch import nn
 
 from stepforward import journal as journals
 from stepforward.engines.protocol import Batch
@@ -18,6 +20,7 @@ from stepforward.run.bias_changes import changes, places
 from stepforward.run.notes import unmoved
 from stepforward.settings import Settings
 from stepforward.sources.open import open_source
+from stepforward.sources.torch import from_torch
 from stepforward.verbs.adapt import adapt
 from stepforward.verbs.evaluate import evaluate
 from stepforward.verbs.quantize import quantize
@@ -86,6 +89,17 @@ def test_a_run_begins_with_better_biases_and_says_so(base, tmp_path):
 def test_resume_and_replay_give_the_same_file(base, tmp_path, options):
     model = base / f"{options.get('bits', '16w8a')}.onnx"
     recorded = resume_and_replay(model, DATA, tmp_path, OPTIONS | options)
+    assert recorded.biases is not None
+
+
+def test_so_they_do_where_changes_are_carried(tmp_path):
+    torch.manual_seed(5)
+    module = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten())
+    module.append(nn.Linear(24, 3))
+    model = quantize(from_torch(module, torch.zeros(1, 1, 8, 8)), DATA, out=tmp_path / "model.onnx")
+    program = lower(open_source(model).network())
+    assert [place.carried for place in places(program, range(program.parameter_count))] == [True, True, False]
+    recorded = resume_and_replay(tmp_path / "model.onnx", DATA, tmp_path, OPTIONS | {"bias_start": "linear"})
     assert recorded.biases is not None
 
 

@@ -19,9 +19,6 @@ FRACTION = 16
 CHECKS = (2, 4, 8, 16, 32, 64, 128)
 """Steps after which the moves are given out: how far the network is linear, other samples have to say."""
 
-FARTHEST = 32
-"""No bias moves more than so many times as far as it was tried."""
-
 _DAMPING, _MOMENTUM, _MOST_CHANGE = 8, 3, 32767
 
 
@@ -31,6 +28,7 @@ def descent(
     labels: NDArray[np.integer],
     objective: tuple[int, int],
     unit: tuple[int, int],
+    farthest: NDArray[np.integer],
 ) -> Iterator[Int]:
     r"""The moves of all biases after each number of steps of `CHECKS`.
 
@@ -59,7 +57,7 @@ def descent(
     inverse = [(fisher + (sum(fishers) // count >> _DAMPING) + 1) * count for fisher in fishers]
     by_bias = change.reshape(count, n * classes)
     by_logit = np.ascontiguousarray(by_bias.T)
-    (mult, shift), most = unit, FARTHEST << FRACTION
+    (mult, shift), limits = unit, farthest.tolist()
     moves, speed = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for step in range(1, CHECKS[-1] + 1):
         logits = plain + (by_logit @ moves + (1 << FRACTION - 1) >> FRACTION).reshape(n, classes)
@@ -67,9 +65,9 @@ def descent(
         speed += pull - (speed >> _MOMENTUM)
         own = [
             max(-most, min((int(v) * mult << FRACTION + UNITS) // (of << shift), most))
-            for v, of in zip(speed, inverse, strict=True)
+            for v, of, most in zip(speed, inverse, limits, strict=True)
         ]
-        moves = clamp(moves - np.array(own, np.int64), -most, most)
+        moves = np.clip(moves - np.array(own, np.int64), -farthest, farthest)
         if step in CHECKS:
             yield moves
 

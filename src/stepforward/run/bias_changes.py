@@ -1,4 +1,5 @@
-"""What each number of a bias, moved alone, does to the logits of samples: the Jacobian by differences."""
+"""What each number of a bias, moved alone, does to the logits of samples: the Jacobian, carried forward where operators
+allow it (`program.tangents`), or by differences."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
+from stepforward.arithmetic.linearized import FRACTION
 from stepforward.engines.before import Onward
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
@@ -14,11 +16,23 @@ from stepforward.memory import multiply_accumulates
 from stepforward.plan.sizes import quantum
 from stepforward.program.cut import last_joint
 from stepforward.program.model import Program
+from stepforward.program.tangents import (
+    COPIES,
+    SEED,
+    finer_at_end,
+    has_tangents,
+    largest_at,
+    size_at,
+    tangents,
+)
 from stepforward.program.weights import pack_all, unpack
 
 EPSILON = 1 / 4
-"""How far a number is tried, in sizes of its bias: two quanta of an output of 8 bits. Farther, units that a sample does
-not reach would answer for those that it does; nearer, rounding would."""
+"""How far differences try a number, in sizes of its bias: two quanta of an output of 8 bits. Farther, units that a
+sample does not reach would answer for those that it does; nearer, rounding would."""
+
+FARTHEST = 32
+"""No bias moves more than so many times as far as differences try it: a quarter of the largest output."""
 
 
 class Place(NamedTuple):
@@ -26,31 +40,61 @@ class Place(NamedTuple):
 
     Attributes:
         tensor: its number.
+        at: the operator that adds it.
         start: the operator from which samples with it moved have to run again.
-        tried: how far each of its numbers is tried.
+        carried: whether changes are carried forward; else they are differences.
+        tried: the change of each of its numbers that `changes` speaks of.
+        farthest: how many of these a number may move, with `FRACTION` fraction bits.
         cost: passes that this takes for one sample and number, as a share of a whole pass.
     """
 
     tensor: int
+    at: int
     start: int
+    carried: bool
     tried: Int
+    farthest: int
     cost: float
 
 
 def places(program: Program, moving: Collection[int]) -> list[Place]:
-    """The biases that move, in the order of the operators that add them."""
+    """The biases that move, in the order of the operators that add them.
+
+    Changes are carried forward if all can be, but those of the output itself, of which differences are exact: where
+    only the last layers' could, differences of all did better on the tasks that chose.
+    """
+    at: dict[int, int] = {}
+    for position, op in enumerate(program.ops):
+        if op.bias in moving:
+            at.setdefault(op.bias, position)
+    inner = [position for position in at.values() if program.ops[position].output != program.output]
+    carried = all(has_tangents(program, position) for position in inner)
     work = [multiply_accumulates(program, op) for op in program.ops]
-    found: dict[int, Place] = {}
-    for at, op in enumerate(program.ops):
-        for index in op.parameters:
-            tensor = program.tensors[index]
-            if index not in moving or index in found or tensor.dtype != "s32":
-                continue
-            own = np.broadcast_to(quantum(program, index, "relative"), tensor.elements)
-            tried = np.maximum(1, np.rint(EPSILON / own)).astype(np.int64)
-            start = last_joint(program, at)
-            found[index] = Place(index, start, tried, sum(work[start:]) / max(sum(work), 1))
-    return list(found.values())
+    return [
+        (_carried_place if carried and position in inner else _tried_place)(program, tensor, position, work)
+        for tensor, position in at.items()
+    ]
+
+
+def _carried_place(program: Program, tensor: int, at: int, work: Sequence[int]) -> Place:
+    start, finer, size = last_joint(program, at), finer_at_end(program), size_at(program, at)
+    step = size * finer * program.tensors[program.ops[at].output].scale[0]
+    cost = (sum(work[at + 1 :]) + sum(work[start:]) / COPIES) / sum(work)
+    farthest = (largest_at(program, at) << FRACTION) // (4 * size * finer)
+    return Place(tensor, at, start, True, _whole(program, tensor, step), farthest, cost)
+
+
+def _tried_place(program: Program, tensor: int, at: int, work: Sequence[int]) -> Place:
+    start = last_joint(program, at)
+    own = EPSILON / np.array(quantum(program, tensor, "relative"))
+    tried = _whole(program, tensor, own * np.array(program.tensors[tensor].scale))
+    return Place(tensor, at, start, False, tried, FARTHEST << FRACTION, sum(work[start:]) / sum(work))
+
+
+def _whole(program: Program, tensor: int, far: NDArray[np.floating] | float) -> Int:
+    """A distance in steps of each number of a bias, at least one."""
+    steps = np.maximum(1, np.rint(far / np.array(program.tensors[tensor].scale))).astype(np.int64)
+    return np.broadcast_to(steps, program.tensors[tensor].elements)
 
 
 def changes(
@@ -62,9 +106,6 @@ def changes(
 ) -> Iterator[NDArray[np.int32]]:
     """Of each place in turn, shape (numbers, n, classes).
 
-    Every other sample tries a number downwards: where a unit begins to answer, one side says too much of it and the
-    other too little.
-
     Args:
         program: with the weights as they are; `moving` its places, in order.
         x: samples in the input format, shape (n, ...).
@@ -74,14 +115,39 @@ def changes(
     onward = Onward(x, threads)
     for place in moving:
         rest, x = onward.to(program, place.start)
-        halves = [(sign, first, np.ascontiguousarray(x[first::2])) for first, sign in enumerate((1, -1))]
-        engine = CoreEngine(rest, threads=threads)
-        bias = unpack(program.tensors[place.tensor], program.weights)
-        found = np.empty((len(bias), *plain.shape), np.int32)
-        for number, far in enumerate(place.tried):
-            for sign, first, half in halves:
-                moved = bias.copy()
-                moved[number] += sign * far
-                engine.restore(Snapshot(pack_all(rest, {place.tensor: moved})))
-                found[number, first::2] = sign * (logits_of(engine, half) - plain[first::2])
-        yield found
+        if place.carried:
+            yield _carried(rest, place, x, plain.shape[1], threads)
+        else:
+            yield _differences(rest, place, x, plain, threads)
+
+
+def _carried(
+    rest: Program, place: Place, x: NDArray[np.integer], classes: int, threads: int | None
+) -> NDArray[np.int32]:
+    """Changes of logits that are carried forward, `COPIES` numbers at a time."""
+    made = tangents(rest, place.at - place.start)
+    engine, count = CoreEngine(made.program, threads=threads), len(place.tried)
+    found = np.empty((count, len(x), classes), np.int32)
+    for first in range(0, count, COPIES):
+        ones = SEED * np.eye(COPIES, count, first, dtype=np.int64)
+        engine.restore(Snapshot(pack_all(made.program, dict(zip(made.seeds, ones, strict=True)))))
+        some = found[first : first + COPIES]
+        some[:] = logits_of(engine, x).reshape(len(x), COPIES, classes)[:, : len(some)].swapaxes(0, 1)
+    return found
+
+
+def _differences(
+    rest: Program, place: Place, x: NDArray[np.integer], plain: NDArray[np.int32], threads: int | None
+) -> NDArray[np.int32]:
+    """What moved numbers do. Every other sample tries a number downwards: where a unit begins to answer, one side says
+    too much of it and the other too little."""
+    halves = [(sign, first, np.ascontiguousarray(x[first::2])) for first, sign in enumerate((1, -1))]
+    engine, bias = CoreEngine(rest, threads=threads), unpack(rest.tensors[place.tensor], rest.weights)
+    found = np.empty((len(bias), *plain.shape), np.int32)
+    for number, far in enumerate(place.tried):
+        for sign, first, half in halves:
+            moved = bias.copy()
+            moved[number] += sign * far
+            engine.restore(Snapshot(pack_all(rest, {place.tensor: moved})))
+            found[number, first::2] = sign * (logits_of(engine, half) - plain[first::2])
+    return found

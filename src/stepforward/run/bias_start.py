@@ -168,6 +168,7 @@ def _downhill(
         y,
         loss_rescale(scale, temperature),
         quantize_multiplier(temperature / scale / 2**UNITS),
+        np.concatenate([np.full(len(place.tried), place.farthest) for place in of]),
     )
     values = unpack_all(program)
     tried = np.concatenate([place.tried for place in of])

@@ -13,8 +13,38 @@
  * result is 0, as it is with 33. */
 enum { LARGEST_SHIFT = 33 };
 
+static int64_t reach(int32_t zero) { return zero < 0 ? INT8_MAX - zero : zero - INT8_MIN; }
+
+/* Where rescaled products stay inside int32, as those of inputs whose zeros are in the middle do. */
 SFI_CLONES
-static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+static void multiply_narrow(const sfi_call* call, const int8_t* restrict a, const int8_t* restrict b, size_t count)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int32_t mult = pair[0], shift = pair[1], half = 1 << shift >> 1;
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
+    const int32_t zero = call->out->zero_point, lo = call->op->lo, hi = call->op->hi;
+    int8_t* restrict y = (int8_t*)call->y;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t v = (((a[i] - zero_a) * (b[i] - zero_b) * mult + half) >> shift) + zero;
+        y[i] = (int8_t)(v < lo ? lo : v > hi ? hi : v);
+    }
+}
+
+/* Products that are not rescaled at all, and fit 16 bits: of a mask, whose ones keep what they meet. */
+SFI_CLONES
+static void multiply_whole(const sfi_call* call, const int8_t* restrict a, const int8_t* restrict b, size_t count)
+{
+    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
+    const int16_t lo = (int16_t)call->op->lo, hi = (int16_t)call->op->hi;
+    int8_t* restrict y = (int8_t*)call->y;
+    for (size_t i = 0; i < count; i++) {
+        const int16_t v = (int16_t)((int16_t)(a[i] - zero_a) * (int16_t)(b[i] - zero_b));
+        y[i] = (int8_t)(v < lo ? lo : v > hi ? hi : v);
+    }
+}
+
+SFI_CLONES
+static void multiply_wide(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
     const sf_program* p = call->pass->program;
     const int32_t* pair = sfi_rescale_pair(p, call->op, 0);
@@ -24,6 +54,19 @@ static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, siz
     void* y = call->y;
     for (size_t i = 0; i < count; i++)
         sfi_store(y, dtype, i, sfi_requantize((a[i] - zero_a) * (b[i] - zero_b), mult, shift, zero, lo, hi));
+}
+
+static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
+{
+    const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
+    const int64_t most = reach(call->in->zero_point) * reach(sfi_input(call->pass->program, call->op, 1)->zero_point);
+    const int is_s8 = call->out->dtype == SF_S8;
+    if (is_s8 && pair[0] == 1 << (pair[1] & 15) && pair[1] < 16 && most <= INT16_MAX && call->out->zero_point == 0)
+        multiply_whole(call, a, b, count);
+    else if (is_s8 && pair[1] < 31 && most * pair[0] + (1 << pair[1] >> 1) <= INT32_MAX)
+        multiply_narrow(call, a, b, count);
+    else
+        multiply_wide(call, a, b, count);
 }
 
 /* By another rounding. */
