@@ -13,6 +13,7 @@
  * result is 0, as it is with 33. */
 enum { LARGEST_SHIFT = 33 };
 
+#if __STDC_HOSTED__
 static int64_t reach(int32_t zero) { return zero < 0 ? INT8_MAX - zero : zero - INT8_MIN; }
 
 /* Where rescaled products stay inside int32, as those of inputs whose zeros are in the middle do. */
@@ -42,6 +43,7 @@ static void multiply_whole(const sfi_call* call, const int8_t* restrict a, const
         y[i] = (int8_t)(v < lo ? lo : v > hi ? hi : v);
     }
 }
+#endif
 
 SFI_CLONES
 static void multiply_wide(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
@@ -58,15 +60,16 @@ static void multiply_wide(const sfi_call* call, const int8_t* a, const int8_t* b
 
 static void multiply(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
+#if __STDC_HOSTED__
     const int32_t* pair = sfi_rescale_pair(call->pass->program, call->op, 0);
     const int64_t most = reach(call->in->zero_point) * reach(sfi_input(call->pass->program, call->op, 1)->zero_point);
-    const int is_s8 = call->out->dtype == SF_S8;
-    if (is_s8 && pair[0] == 1 << (pair[1] & 15) && pair[1] < 16 && most <= INT16_MAX && call->out->zero_point == 0)
-        multiply_whole(call, a, b, count);
-    else if (is_s8 && pair[1] < 31 && most * pair[0] + (1 << pair[1] >> 1) <= INT32_MAX)
-        multiply_narrow(call, a, b, count);
-    else
-        multiply_wide(call, a, b, count);
+    if (call->out->dtype == SF_S8 && pair[1] < 31 && most * pair[0] + (1 << pair[1] >> 1) + 128 <= INT32_MAX) {
+        const int whole = pair[0] == 1 << pair[1] && most <= INT16_MAX && call->out->zero_point == 0;
+        (whole ? multiply_whole : multiply_narrow)(call, a, b, count);
+        return;
+    }
+#endif
+    multiply_wide(call, a, b, count);
 }
 
 /* By another rounding. */
