@@ -55,13 +55,14 @@ def descent(
     change = clamp(changes, -_MOST_CHANGE, _MOST_CHANGE)
     fishers = _fisher(change, smoothed(of_labels(plain, labels, *objective)[1]))
     inverse = [(fisher + (sum(fishers) // count >> _DAMPING) + 1) * count for fisher in fishers]
-    by_bias = change.reshape(count, n * classes)
-    by_logit = np.ascontiguousarray(by_bias.T)
+    by_bias = change.reshape(count, n * classes).astype(_holding(change, farthest))
     (mult, shift), limits = unit, farthest.tolist()
     moves, speed = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for step in range(1, CHECKS[-1] + 1):
-        logits = plain + (by_logit @ moves + (1 << FRACTION - 1) >> FRACTION).reshape(n, classes)
-        pull = by_bias @ errors(logits, labels, *objective, SHARE_BITS).ravel()
+        by_all = (moves.astype(by_bias.dtype) @ by_bias).astype(np.int64)
+        logits = plain + (by_all + (1 << FRACTION - 1) >> FRACTION).reshape(n, classes)
+        wrong = errors(logits, labels, *objective, SHARE_BITS).ravel()
+        pull = (by_bias @ wrong.astype(by_bias.dtype)).astype(np.int64)
         speed += pull - (speed >> _MOMENTUM)
         own = [
             max(-most, min((int(v) * mult << FRACTION + UNITS) // (of << shift), most))
@@ -70,6 +71,13 @@ def descent(
         moves = np.clip(moves - np.array(own, np.int64), -farthest, farthest)
         if step in CHECKS:
             yield moves
+
+
+def _holding(change: Int, farthest: NDArray[np.integer]) -> type[np.float64 | np.int64]:
+    """What holds all sums of products exactly: doubles up to 2^53, which have fast products of matrices."""
+    count, n, classes = change.shape
+    most = _MOST_CHANGE * max(count * int(farthest.max()), n * classes << SHARE_BITS)
+    return np.float64 if most < 2**53 else np.int64
 
 
 def _fisher(change: Int, shares: Int) -> list[int]:

@@ -2,6 +2,7 @@
 allow it (`program.tangents`), or by differences."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 
 from stepforward.arithmetic.fixedpoint import Int
 from stepforward.arithmetic.linearized import FRACTION
-from stepforward.engines.before import Onward
+from stepforward.engines.before import Onward, run_before
 from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
 from stepforward.memory import multiply_accumulates
 from stepforward.plan.sizes import quantum
-from stepforward.program.cut import last_joint
+from stepforward.program.cut import after, joint, last_joint
 from stepforward.program.model import Program
 from stepforward.program.tangents import (
     COPIES,
@@ -33,6 +34,10 @@ sample does not reach would answer for those that it does; nearer, rounding woul
 
 FARTHEST = 32
 """No bias moves more than so many times as far as differences try it: a quarter of the largest output."""
+
+
+CHANNELS_APART = ("conv", "depthwise", "fully_connected")
+"""Operators of which a number of the bias goes into one channel of the output alone."""
 
 
 class Place(NamedTuple):
@@ -88,7 +93,18 @@ def _tried_place(program: Program, tensor: int, at: int, work: Sequence[int]) ->
     start = last_joint(program, at)
     own = EPSILON / np.array(quantum(program, tensor, "relative"))
     tried = _whole(program, tensor, own * np.array(program.tensors[tensor].scale))
-    return Place(tensor, at, start, False, tried, FARTHEST << FRACTION, sum(work[start:]) / sum(work))
+    cost = sum(work[start:]) / sum(work)
+    if _is_apart(program, at):
+        cost = (sum(work[at + 1 :]) + 2 * sum(work[start : at + 1]) / len(tried)) / sum(work)
+    return Place(tensor, at, start, False, tried, FARTHEST << FRACTION, cost)
+
+
+def _is_apart(program: Program, at: int) -> bool:
+    """Whether each number of the bias at an operator has a channel of the output for itself, and nothing after it reads
+    more than that output: then an output whose numbers all moved has what each does by itself."""
+    op = program.ops[at]
+    once = [other.bias for other in program.ops].count(op.bias) == 1
+    return once and op.kind in CHANNELS_APART and joint(program, at + 1) == op.output
 
 
 def _whole(program: Program, tensor: int, far: NDArray[np.floating] | float) -> Int:
@@ -141,13 +157,30 @@ def _differences(
 ) -> NDArray[np.int32]:
     """What moved numbers do. Every other sample tries a number downwards: where a unit begins to answer, one side says
     too much of it and the other too little."""
-    halves = [(sign, first, np.ascontiguousarray(x[first::2])) for first, sign in enumerate((1, -1))]
-    engine, bias = CoreEngine(rest, threads=threads), unpack(rest.tensors[place.tensor], rest.weights)
+    halves = [(sign, slice(first, None, 2)) for first, sign in enumerate((1, -1))]
+    at, bias = place.at - place.start, unpack(rest.tensors[place.tensor], rest.weights)
     found = np.empty((len(bias), *plain.shape), np.int32)
-    for number, far in enumerate(place.tried):
-        for sign, first, half in halves:
-            moved = bias.copy()
-            moved[number] += sign * far
-            engine.restore(Snapshot(pack_all(rest, {place.tensor: moved})))
-            found[number, first::2] = sign * (logits_of(engine, half) - plain[first::2])
+
+    def moved(by: Int) -> bytes:
+        return pack_all(rest, {place.tensor: bias + by})
+
+    if _is_apart(rest, at):
+        (still,) = run_before(rest, at + 1, [x], threads)
+        all_moved = still.copy()
+        for sign, rows in halves:
+            other = replace(rest, weights=moved(sign * place.tried))
+            (all_moved[rows],) = run_before(other, at + 1, [x[rows]], threads)
+        engine = CoreEngine(after(rest, at + 1), threads=threads)
+        for number in range(len(bias)):
+            one = still.copy()
+            one[..., number] = all_moved[..., number]
+            found[number] = logits_of(engine, one) - plain
+    else:
+        engine = CoreEngine(rest, threads=threads)
+        for number, far in enumerate(place.tried):
+            for sign, rows in halves:
+                engine.restore(Snapshot(moved(sign * far * (np.arange(len(bias)) == number))))
+                found[number, rows] = logits_of(engine, np.ascontiguousarray(x[rows])) - plain[rows]
+    for sign, rows in halves:
+        found[:, rows] *= sign
     return found
