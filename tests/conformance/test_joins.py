@@ -35,7 +35,7 @@ PAIRS = [
 HALF, MANY = (1 << 30, 31), (1717986918, 31)
 SUMS = [
     ((MANY, (1 << 30, 32), (1288490189, 49))),
-    ((HALF, HALF, (1 << 30, 49))),  # half of the sum, whose every other value is a tie
+    ((HALF, HALF, (1 << 30, 50))),  # half of the sum, whose every other value is a tie
     ((HALF, (1 << 30, 33), (1 << 30, 50))),
     (((1073741825, 31), (2147483647, 34), (1999999999, 50))),
     ((MANY, MANY, (1288490189, 47))),  # beyond the output's range
