@@ -1,5 +1,7 @@
 """Programs of changes: the same on every engine, refused where nothing can be carried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import small
@@ -57,7 +59,15 @@ def test_what_does_not_change_stays_zero(tmp_path):
     assert not logits_of(CoreEngine(made.program), x).any()
 
 
-def test_a_maximum_and_a_shared_bias_are_refused():
+def test_a_bias_that_two_operators_add_is_refused(tmp_path):
+    program = published(tmp_path, "tflm")
+    first, second = without_pool(program)
+    bias = program.ops[first].bias
+    ops = [replace(op, bias=bias) if at == second else op for at, op in enumerate(program.ops)]
+    assert not has_tangents(replace(program, ops=tuple(ops)), first)
+
+
+def test_a_maximum_is_refused():
     program = lower(small.small_network())
     pool = next(at for at, op in enumerate(program.ops) if op.kind == "max_pool")
     carried = without_pool(program)

@@ -59,18 +59,24 @@ class Tangents(NamedTuple):
 def has_tangents(program: Program, position: int) -> bool:
     """Whether a change of the bias at an operator can be carried to the output: not through a maximum, whose choice
     among neighbours turns with changes far smaller than moves, nor through norms, products of many or states."""
-    op, later = program.ops[position], program.ops[position + 1 :]
-    if op.output == program.output or [o.bias for o in program.ops].count(op.bias) > 1:
-        return False
-    if op.kind not in _WEIGHED or program.tensors[op.output].dtype != "s8":
+    op, y = program.ops[position], program.tensors[program.ops[position].output]
+    if op.output == program.output or y.dtype != "s8" or not has_channels(program, position):
         return False
     reached = {op.output}
-    for one in later:
+    for one in program.ops[position + 1 :]:
         if reached & {*one.inputs}:
             reached.add(one.output)
             if one.kind not in _RULES or any(program.tensors[i].dtype != "s8" for i in one.inputs):
                 return False
     return True
+
+
+def has_channels(program: Program, position: int) -> bool:
+    """Whether each number of the bias at an operator has a channel of its output for itself, and is added nowhere
+    else."""
+    op = program.ops[position]
+    own = program.tensors[op.output].shape[-1] == program.tensors[op.bias].elements
+    return own and op.kind in _WEIGHED and [other.bias for other in program.ops].count(op.bias) == 1
 
 
 def tangents(program: Program, position: int, copies: int = COPIES) -> Tangents:

@@ -21,6 +21,7 @@ from stepforward.program.tangents import (
     COPIES,
     SEED,
     finer_at_end,
+    has_channels,
     has_tangents,
     largest_at,
     size_at,
@@ -34,10 +35,6 @@ sample does not reach would answer for those that it does; nearer, rounding woul
 
 FARTHEST = 32
 """No bias moves more than so many times as far as differences try it: a quarter of the largest output."""
-
-
-CHANNELS_APART = ("conv", "depthwise", "fully_connected")
-"""Operators of which a number of the bias goes into one channel of the output alone."""
 
 
 class Place(NamedTuple):
@@ -100,11 +97,9 @@ def _tried_place(program: Program, tensor: int, at: int, work: Sequence[int]) ->
 
 
 def _is_apart(program: Program, at: int) -> bool:
-    """Whether each number of the bias at an operator has a channel of the output for itself, and nothing after it reads
-    more than that output: then an output whose numbers all moved has what each does by itself."""
-    op = program.ops[at]
-    once = [other.bias for other in program.ops].count(op.bias) == 1
-    return once and op.kind in CHANNELS_APART and joint(program, at + 1) == op.output
+    """Whether numbers of a bias have channels for themselves, and nothing after their operator reads more than its
+    output: then an output whose numbers all moved has what each does by itself."""
+    return has_channels(program, at) and joint(program, at + 1) == program.ops[at].output
 
 
 def _whole(program: Program, tensor: int, far: NDArray[np.floating] | float) -> Int:
