@@ -7,6 +7,7 @@
 #include "multiply/sum.h"
 #include "operators/check.h"
 #include "operators/join.h"
+#include "operators/near.h"
 #include "operators/operator.h"
 #include "stepforward.h"
 
@@ -26,64 +27,45 @@ static void add_any(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t c
 }
 
 #if __STDC_HOSTED__
-/* A sum in one step, 2^bits times finer than the output. Where it is farther from a half than all that other roundings
- * leave out, they end at the same integer; where it is not, they have to be followed. */
-enum { MOST_BITS = 22, LEAST_BITS = 12, RUN = 64 };
-typedef struct near {
-    int32_t of_a, of_b, rest, bits, doubt, lo, hi;
-} near;
+/* Two roundings each: pairs, with shifts beyond 31. */
+typedef struct twice {
+    const sfi_call* call;
+    int32_t p[6];
+} twice;
 
-/* Whether all of at most RUN outputs are beyond doubt. */
-SFI_CLONES
-static int is_near(const near* s, const int8_t* restrict a, const int8_t* restrict b, size_t count, int8_t* restrict y)
+/* Each part is rounded twice, to within 1, which is scale in steps of the output, and their sum once before its last
+ * shift; finer multipliers are within a half, of values below 2^8. */
+static sfi_near near_twice(const twice* how)
 {
-    const near n = *s;
-    const uint32_t below = (1u << n.bits) - 1, twice = 2 * (uint32_t)n.doubt;
-    uint32_t doubts = 0;
-    for (size_t i = 0; i < count; i++) {
-        const int32_t sum = a[i] * n.of_a + b[i] * n.of_b + n.rest;
-        doubts |= ((uint32_t)(sum + n.doubt) & below) < twice;
-        y[i] = (int8_t)sfi_clamp(sum >> n.bits, n.lo, n.hi);
-    }
-    return !doubts;
-}
-
-/* What a ratio of 2^-shift * mult is 2^bits times finer, rounded; mult < 2^62. */
-SFI_INLINE int64_t finer(int64_t mult, int32_t shift)
-{
-    return shift > 62 ? 0 : (mult + ((int64_t)1 << shift >> 1)) >> shift;
-}
-
-/* Of two roundings, with shifts beyond 31. Each part is rounded twice, to within 1, which is scale in steps of the
- * output, and their sum once before its last shift; finer multipliers are within a half, of values below 2^8. Returns 0
- * where doubts would be many. */
-static int near_twice(near* s, const int32_t* p, const sfi_call* call)
-{
+    const sfi_call* call = how->call;
+    const int32_t* p = how->p;
+    sfi_near s = {0, 0, 0, 0, 0, call->op->lo, call->op->hi};
     const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
     const int64_t a = (int64_t)p[0] * p[4], b = (int64_t)p[2] * p[4];
-    for (s->bits = MOST_BITS; s->bits >= LEAST_BITS; s->bits--) {
-        const int32_t shift_a = 42 + p[1] + p[5] - s->bits, shift_b = 42 + p[3] + p[5] - s->bits;
-        const int64_t of_a = finer(a, shift_a), of_b = finer(b, shift_b);
-        const int64_t scale = finer(p[4], 31 + p[5] - s->bits), last = (int64_t)1 << s->bits >> (p[5] < 62 ? p[5] : 62);
+    for (int32_t bits = SFI_MOST_BITS; bits >= SFI_LEAST_BITS; bits--) {
+        const int64_t of_a = sfi_finer(a, 42 + p[1] + p[5] - bits), of_b = sfi_finer(b, 42 + p[3] + p[5] - bits);
+        const int64_t scale = sfi_finer(p[4], 31 + p[5] - bits), last = (int64_t)1 << bits >> p[5];
         const int64_t doubt = 256 + 2 * (scale + 1) + last + 1;
-        if (256 * (of_a + of_b) + ((int64_t)130 << s->bits) + doubt > INT32_MAX)
+        if (256 * (of_a + of_b) + ((int64_t)130 << bits) + doubt > INT32_MAX)
             continue;
-        s->of_a = (int32_t)of_a;
-        s->of_b = (int32_t)of_b;
-        s->doubt = (int32_t)doubt;
-        s->rest = (1 << s->bits >> 1) + call->out->zero_point * (1 << s->bits) - zero_a * s->of_a - zero_b * s->of_b;
-        return doubt < (int64_t)1 << s->bits >> 6;
+        s.of_a = (int32_t)of_a;
+        s.of_b = (int32_t)of_b;
+        s.doubt = (int32_t)doubt;
+        s.rest = (1 << bits >> 1) + call->out->zero_point * (1 << bits) - zero_a * s.of_a - zero_b * s.of_b;
+        s.bits = sfi_near_pays(doubt, bits) ? bits : 0;
+        break;
     }
-    return 0;
+    return s;
 }
 
 /* Rounded twice, both inputs 2^20 times finer, and their sum. */
 SFI_CLONES
-static void follow_twice(const sfi_call* call, const int32_t* p, const int8_t* a, const int8_t* b, size_t count,
-                         int8_t* y)
+static void follow_twice(const void* how, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
-    const int32_t zero_a = call->in->zero_point, zero_b = sfi_input(call->pass->program, call->op, 1)->zero_point;
-    const int32_t zero = call->out->zero_point, lo = call->op->lo - zero, hi = call->op->hi - zero;
+    const twice t = *(const twice*)how;
+    const int32_t* p = t.p;
+    const int32_t zero_a = t.call->in->zero_point, zero_b = sfi_input(t.call->pass->program, t.call->op, 1)->zero_point;
+    const int32_t zero = t.call->out->zero_point, lo = t.call->op->lo - zero, hi = t.call->op->hi - zero;
     for (size_t i = 0; i < count; i++) {
         const int32_t sum =
             sfi_twice_lane((a[i] - zero_a) * FINER, p[0], p[1]) + sfi_twice_lane((b[i] - zero_b) * FINER, p[2], p[3]);
@@ -94,15 +76,9 @@ static void follow_twice(const sfi_call* call, const int32_t* p, const int8_t* a
 static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
-    const int32_t p[6] = {pairs[0], pairs[1] - 31, pairs[2], pairs[3] - 31, pairs[4], pairs[5] - 31};
-    near s = {0, 0, 0, 0, 0, call->op->lo, call->op->hi};
-    const int may_be_near = near_twice(&s, p, call);
-    int8_t* y = (int8_t*)call->y;
-    for (size_t i = 0; i < count; i += RUN) {
-        const size_t some = count - i < RUN ? count - i : RUN;
-        if (!may_be_near || !is_near(&s, a + i, b + i, some, y + i))
-            follow_twice(call, p, a + i, b + i, some, y + i);
-    }
+    const twice t = {call, {pairs[0], pairs[1] - 31, pairs[2], pairs[3] - 31, pairs[4], pairs[5] - 31}};
+    const sfi_near near = near_twice(&t);
+    sfi_near_sums(&near, follow_twice, &t, a, b, count, (int8_t*)call->y);
 }
 #endif
 
@@ -111,7 +87,7 @@ static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, si
 enum { FARTHEST = 24 };
 typedef struct inside {
     int64_t mult_a, mult_b, rest;
-    int32_t shift, base;
+    int32_t shift, base, lo, hi;
 } inside;
 
 static inside inside_of(const sfi_call* call)
@@ -120,7 +96,7 @@ static inside inside_of(const sfi_call* call)
     const int32_t *pairs = sfi_rescale_pair(call->pass->program, op, 0), base = sfi_base(sfi_rounding(op));
     const int32_t zero_a = call->in->zero_point + base,
                   zero_b = sfi_input(call->pass->program, op, 1)->zero_point + base;
-    inside s = {0, 0, 0, pairs[1] > pairs[3] ? pairs[1] : pairs[3], base};
+    inside s = {0, 0, 0, pairs[1] > pairs[3] ? pairs[1] : pairs[3], base, op->lo, op->hi};
     s.mult_a = (int64_t)pairs[0] * ((int64_t)1 << (s.shift - pairs[1]));
     s.mult_b = (int64_t)pairs[2] * ((int64_t)1 << (s.shift - pairs[3]));
     s.rest = sfi_to_float32((int64_t)(call->out->zero_point + base) * ((int64_t)1 << s.shift) -
@@ -135,66 +111,60 @@ enum { NEAREST = 18 };
 #define WHOLE 12582912.0f
 
 SFI_CLONES
-static void inside_lanes(const inside* s, const int8_t* a, const int8_t* b, size_t count, int32_t lo, int32_t hi,
-                         int8_t* y)
+static void follow_inside(const void* how, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
-    const double unit = 1.0 / (double)((int64_t)1 << s->shift);
-    const double of_a = (double)s->mult_a * unit, of_b = (double)s->mult_b * unit, rest = (double)s->rest * unit;
-    const float low = (float)(lo + s->base), high = (float)(hi + s->base);
-    const int32_t base = s->base;
+    const inside s = *(const inside*)how;
+    const double unit = 1.0 / (double)((int64_t)1 << s.shift);
+    const double of_a = (double)s.mult_a * unit, of_b = (double)s.mult_b * unit, rest = (double)s.rest * unit;
+    const float low = (float)(s.lo + s.base), high = (float)(s.hi + s.base);
     for (size_t i = 0; i < count; i++) {
-        const float first = (float)((double)(b[i] + base) * of_b + rest);
-        float sum = (float)((double)(a[i] + base) * of_a + (double)first);
+        const float first = (float)((double)(b[i] + s.base) * of_b + rest);
+        float sum = (float)((double)(a[i] + s.base) * of_a + (double)first);
         sum = sum < low ? low : sum;
         sum = sum > high ? high : sum;
-        y[i] = (int8_t)((int32_t)((sum + WHOLE) - WHOLE) - base);
+        y[i] = (int8_t)((int32_t)((sum + WHOLE) - WHOLE) - s.base);
     }
 }
 
 /* Each of two sums is rounded to 24 bits of at most `most`. */
-static int near_inside(near* n, const inside* s)
+static sfi_near near_inside(const inside* s)
 {
-    for (n->bits = MOST_BITS; n->bits >= LEAST_BITS; n->bits--) {
-        const int32_t shift = s->shift - n->bits;
+    sfi_near n = {0, 0, 0, 0, 0, s->lo, s->hi};
+    for (int32_t bits = SFI_MOST_BITS; bits >= SFI_LEAST_BITS; bits--) {
+        const int32_t shift = s->shift - bits;
         if (shift < 0)
             continue;
-        const int64_t of_a = finer(s->mult_a, shift), of_b = finer(s->mult_b, shift), of_both = of_a + of_b;
-        const int64_t rest = s->rest < 0 ? -finer(-s->rest, shift) : finer(s->rest, shift);
+        const int64_t of_a = sfi_finer(s->mult_a, shift), of_b = sfi_finer(s->mult_b, shift), of_both = of_a + of_b;
+        const int64_t rest = s->rest < 0 ? -sfi_finer(-s->rest, shift) : sfi_finer(s->rest, shift);
         const int64_t most = 256 * of_both + (rest < 0 ? -rest : rest), doubt = 257 + 2 * ((most >> 24) + 1);
-        if (most + 128 * of_both + ((int64_t)130 << n->bits) + doubt > INT32_MAX)
+        if (most + 128 * of_both + ((int64_t)130 << bits) + doubt > INT32_MAX)
             continue;
-        n->of_a = (int32_t)of_a;
-        n->of_b = (int32_t)of_b;
-        n->doubt = (int32_t)doubt;
-        n->rest = (int32_t)(rest + s->base * of_both - ((int64_t)s->base << n->bits) + (1 << n->bits >> 1));
-        return doubt < (int64_t)1 << n->bits >> 6;
+        n.of_a = (int32_t)of_a;
+        n.of_b = (int32_t)of_b;
+        n.doubt = (int32_t)doubt;
+        n.rest = (int32_t)(rest + s->base * of_both - ((int64_t)s->base << bits) + (1 << bits >> 1));
+        n.bits = sfi_near_pays(doubt, bits) ? bits : 0;
+        break;
     }
-    return 0;
+    return n;
 }
 #endif
 
 static void add_inside(const sfi_call* call, const int8_t* a, const int8_t* b, size_t count)
 {
     const inside s = inside_of(call);
-    const int32_t lo = call->op->lo, hi = call->op->hi;
 #if __STDC_HOSTED__
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     if (call->out->dtype == SF_S8 && s.shift - pairs[1] <= NEAREST && s.shift - pairs[3] <= NEAREST) {
-        near n = {0, 0, 0, 0, 0, lo, hi};
-        const int may_be_near = near_inside(&n, &s);
-        int8_t* y = (int8_t*)call->y;
-        for (size_t i = 0; i < count; i += RUN) {
-            const size_t some = count - i < RUN ? count - i : RUN;
-            if (!may_be_near || !is_near(&n, a + i, b + i, some, y + i))
-                inside_lanes(&s, a + i, b + i, some, lo, hi, y + i);
-        }
+        const sfi_near near = near_inside(&s);
+        sfi_near_sums(&near, follow_inside, &s, a, b, count, (int8_t*)call->y);
         return;
     }
 #endif
     for (size_t i = 0; i < count; i++) {
         const int64_t first = sfi_to_float32((b[i] + s.base) * s.mult_b + s.rest);
         const int64_t sum = sfi_to_float32((a[i] + s.base) * s.mult_a + first);
-        sfi_store(call->y, call->out->dtype, i, sfi_put(sfi_even(sum, s.shift), -s.base, lo, hi));
+        sfi_store(call->y, call->out->dtype, i, sfi_put(sfi_even(sum, s.shift), -s.base, s.lo, s.hi));
     }
 }
 
