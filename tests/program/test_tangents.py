@@ -12,7 +12,8 @@ from stepforward.engines.core import CoreEngine
 from stepforward.engines.protocol import Snapshot, logits_of
 from stepforward.engines.reference import ReferenceEngine
 from stepforward.lowering.lower import lower
-from stepforward.program.tangents import SEED, finer_at_end, has_tangents, tangents
+from stepforward.program.tangent_program import SEED, finer_at_end
+from stepforward.program.tangents import has_tangents, tangents
 from stepforward.program.weights import pack_all
 from stepforward.sources.open import open_source
 

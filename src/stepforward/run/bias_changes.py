@@ -17,16 +17,8 @@ from stepforward.memory import multiply_accumulates
 from stepforward.plan.sizes import quantum
 from stepforward.program.cut import after, joint, last_joint
 from stepforward.program.model import Program
-from stepforward.program.tangents import (
-    COPIES,
-    SEED,
-    finer_at_end,
-    has_channels,
-    has_tangents,
-    largest_at,
-    size_at,
-    tangents,
-)
+from stepforward.program.tangent_program import SEED, finer_at_end, largest_at, size_at
+from stepforward.program.tangents import COPIES, has_channels, has_tangents, tangents
 from stepforward.program.weights import pack_all, unpack
 
 EPSILON = 1 / 4
@@ -175,7 +167,7 @@ def _differences(
         for number, far in enumerate(place.tried):
             for sign, rows in halves:
                 engine.restore(Snapshot(moved(sign * far * (np.arange(len(bias)) == number))))
-                found[number, rows] = logits_of(engine, np.ascontiguousarray(x[rows])) - plain[rows]
+                found[number, rows] = logits_of(engine, x[rows]) - plain[rows]
     for sign, rows in halves:
         found[:, rows] *= sign
     return found
