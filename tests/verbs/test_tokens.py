@@ -109,12 +109,9 @@ def test_what_is_said_of_such_a_network(files, run, capsys):
 
 def test_a_float_network_learns_by_its_gradient_and_reads_ids_again(files, run):
     for model in ("net.onnx", "base.onnx"):
-        adapt(
-            *(files / model, files / "user.npz"), method="backprop", steps=300,
-            out=files / "float", overwrite=True,
-        )  # fmt: skip
+        options = {"method": "backprop", "steps": 300, "out": files / "float", "overwrite": True}
+        adapt(files / model, files / "user.npz", **options)
         found = evaluate(files / "float" / "adapted.onnx", files / "user.npz")
-        print(found["accuracy"])
         assert found["bits"] == "float32"
         assert found["accuracy"] > 0.5
 

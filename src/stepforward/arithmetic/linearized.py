@@ -47,6 +47,7 @@ def descent(
         labels: shape (n,), in 0 .. classes-1.
         objective: multiplier and shift of the loss, as `arithmetic.loss.cross_entropy` takes them.
         unit: multiplier and shift of one nat in steps of a logit, in units of two to the power of `curvature.UNITS`.
+        farthest: how far each bias may move, shape (B,), `FRACTION` fraction bits of how far it was tried.
 
     Yields:
         Shape (B,), `FRACTION` fraction bits of how far each bias was tried.

@@ -86,7 +86,7 @@ class Made:
             replace(op, inputs=tuple(map(self.place, op.inputs)), output=self.place(op.output))
             for op in program.ops
         ]
-        self._masks: dict[tuple[int, int], int] = {}
+        self._put: dict[tuple, int] = {}
 
     def _add_parameter(self, section: bytearray, tensor: Tensor) -> None:
         section += bytes(-len(section) % 16)
@@ -117,11 +117,16 @@ class Made:
     def put(
         self, what: Operator, inputs: tuple[int, ...], like: Tensor, weight: int = -1, bias: int = -1
     ) -> int:
-        """Append an operator; its output, a tensor like another, with changes around 0."""
-        number = len(self._tensors)
-        self._tensors.append(replace(like, name=f"changes {number}", zero_point=0))
-        self._ops.append(Op(f"changes {number}", what, inputs, number, weight, bias))
-        return number
+        """Append an operator, unless the same is there; its output, a tensor like another, with changes around 0.
+
+        What copies have in common, such as masks, is there once for all of them.
+        """
+        key = what, inputs, like, weight, bias
+        if key not in self._put:
+            number = self._put[key] = len(self._tensors)
+            self._tensors.append(replace(like, name=f"changes {number}", zero_point=0))
+            self._ops.append(Op(f"changes {number}", what, inputs, number, weight, bias))
+        return self._put[key]
 
     def table(self, index: int, entries: list[int], scale: float) -> int:
         """A function of an activation of the old program, by its 256 values."""
@@ -130,17 +135,12 @@ class Made:
 
     def zeros_like(self, index: int) -> int:
         """Zeros in the shape of an activation of the old program."""
-        if (index, 0) not in self._masks:
-            self._masks[index, 0] = self.table(index, [0] * 256, 1.0)
-        return self._masks[index, 0]
+        return self.table(index, [0] * 256, 1.0)
 
     def open_at(self, op: Op, value: int = 1) -> int:
         """Where the output of an operator was not cut off: a value there, zeros elsewhere."""
-        if (op.output, value) not in self._masks:
-            inside = range(op.what.lo + 1, op.what.hi) if self.cuts(op) else range(-128, 128)
-            entries = [value * (q in inside) for q in range(-128, 128)]
-            self._masks[op.output, value] = self.table(op.output, entries, 1.0)
-        return self._masks[op.output, value]
+        inside = range(op.what.lo + 1, op.what.hi) if self.cuts(op) else range(-128, 128)
+        return self.table(op.output, [value * (q in inside) for q in range(-128, 128)], 1.0)
 
     def cuts(self, op: Op) -> bool:
         """Whether an operator keeps one side of zero from going on, as a ReLU does."""

@@ -75,13 +75,13 @@ def _carried_place(program: Program, tensor: int, at: int, work: Sequence[int]) 
     step = size * finer * program.tensors[program.ops[at].output].scale[0]
     cost = (sum(work[at + 1 :]) + sum(work[start:]) / COPIES) / sum(work)
     farthest = (largest_at(program, at) << FRACTION) // (4 * size * finer)
-    return Place(tensor, at, start, True, _whole(program, tensor, step), farthest, cost)
+    tried = _whole(program, tensor, step / np.array(program.tensors[tensor].scale))
+    return Place(tensor, at, start, True, tried, farthest, cost)
 
 
 def _tried_place(program: Program, tensor: int, at: int, work: Sequence[int]) -> Place:
     start = last_joint(program, at)
-    own = EPSILON / np.array(quantum(program, tensor, "relative"))
-    tried = _whole(program, tensor, own * np.array(program.tensors[tensor].scale))
+    tried = _whole(program, tensor, EPSILON / np.array(quantum(program, tensor, "relative")))
     cost = sum(work[start:]) / sum(work)
     if _is_apart(program, at):
         cost = (sum(work[at + 1 :]) + 2 * sum(work[start : at + 1]) / len(tried)) / sum(work)
@@ -94,10 +94,10 @@ def _is_apart(program: Program, at: int) -> bool:
     return has_channels(program, at) and joint(program, at + 1) == program.ops[at].output
 
 
-def _whole(program: Program, tensor: int, far: NDArray[np.floating] | float) -> Int:
-    """A distance in steps of each number of a bias, at least one."""
-    steps = np.maximum(1, np.rint(far / np.array(program.tensors[tensor].scale))).astype(np.int64)
-    return np.broadcast_to(steps, program.tensors[tensor].elements)
+def _whole(program: Program, tensor: int, steps: NDArray[np.floating]) -> Int:
+    """So many steps of each number of a bias, whole ones, at least one."""
+    whole = np.maximum(1, np.rint(steps)).astype(np.int64)
+    return np.broadcast_to(whole, program.tensors[tensor].elements)
 
 
 def changes(

@@ -77,7 +77,7 @@ static void add_twice(const sfi_call* call, const int8_t* a, const int8_t* b, si
 {
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     const twice t = {call, {pairs[0], pairs[1] - 31, pairs[2], pairs[3] - 31, pairs[4], pairs[5] - 31}};
-    const sfi_near near = near_twice(&t);
+    const sfi_near near = count > SFI_RUN ? near_twice(&t) : sfi_always;
     sfi_near_sums(&near, follow_twice, &t, a, b, count, (int8_t*)call->y);
 }
 #endif
@@ -156,7 +156,7 @@ static void add_inside(const sfi_call* call, const int8_t* a, const int8_t* b, s
 #if __STDC_HOSTED__
     const int32_t* pairs = sfi_rescale_pair(call->pass->program, call->op, 0);
     if (call->out->dtype == SF_S8 && s.shift - pairs[1] <= NEAREST && s.shift - pairs[3] <= NEAREST) {
-        const sfi_near near = near_inside(&s);
+        const sfi_near near = count > SFI_RUN ? near_inside(&s) : sfi_always;
         sfi_near_sums(&near, follow_inside, &s, a, b, count, (int8_t*)call->y);
         return;
     }

@@ -17,6 +17,9 @@ typedef struct sfi_near {
     int32_t of_a, of_b, rest, bits, doubt, lo, hi;
 } sfi_near;
 
+/* Of short runs, such as those of an input that is repeated: to find out takes as long as to follow them. */
+static const sfi_near sfi_always = {0, 0, 0, 0, 0, 0, 0};
+
 /* All roundings of `count` outputs, in a way of the caller's. */
 typedef void (*sfi_following)(const void* how, const int8_t* a, const int8_t* b, size_t count, int8_t* y);
 
