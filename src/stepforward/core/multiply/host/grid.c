@@ -54,25 +54,6 @@ uint32_t sfi_grid_turn(sfi_cursor* c, sfi_eight* eight)
 
 void sfi_store_few(sfi_panel_outputs few, uint32_t count, int8_t* y, const size_t* at)
 {
-    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++) {
-        const int8_t* from = few[p];
-        int8_t* to = y + at[p];
-        if (count & 8) {
-            sfi_copy(to, from, 8);
-            from += 8;
-            to += 8;
-        }
-        if (count & 4) {
-            sfi_copy(to, from, 4);
-            from += 4;
-            to += 4;
-        }
-        if (count & 2) {
-            sfi_copy(to, from, 2);
-            from += 2;
-            to += 2;
-        }
-        if (count & 1)
-            *to = *from;
-    }
+    for (uint32_t p = 0; p < SFI_BLOCK_PATCHES; p++)
+        sfi_store_count(few[p], count, y + at[p]);
 }

@@ -55,8 +55,30 @@ SFI_INLINE uint32_t sfi_grid_next(sfi_cursor* c, sfi_eight* eight)
     return eight->count = SFI_BLOCK_PATCHES;
 }
 
-/* The first `count` < SFI_PANEL outputs of eight positions. Kernels leave the outputs of a panel that is not full in
- * such a table: stores under a mask are many times slower on some machines. */
+/* Up to fifteen bytes: stores under a mask are many times slower on some machines. */
+SFI_INLINE void sfi_store_count(const int8_t* from, uint32_t count, int8_t* to)
+{
+    if (count & 8) {
+        sfi_copy(to, from, 8);
+        from += 8;
+        to += 8;
+    }
+    if (count & 4) {
+        sfi_copy(to, from, 4);
+        from += 4;
+        to += 4;
+    }
+    if (count & 2) {
+        sfi_copy(to, from, 2);
+        from += 2;
+        to += 2;
+    }
+    if (count & 1)
+        *to = *from;
+}
+
+/* The first `count` < SFI_PANEL outputs of eight positions, which kernels leave in such a table where a panel is not
+ * full. */
 typedef int8_t sfi_panel_outputs[SFI_BLOCK_PATCHES][SFI_PANEL];
 void sfi_store_few(sfi_panel_outputs few, uint32_t count, int8_t* y, const size_t* at);
 

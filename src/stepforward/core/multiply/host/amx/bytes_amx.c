@@ -22,17 +22,23 @@
         LOAD_W(0, w); \
         SFI_TILE_PRODUCT(0, x, w); \
         if (panels == 1) { \
-            LOAD_X(1, x); \
-            SFI_TILE_PRODUCT(1, x, w); \
-            LOAD_X(2, x); \
-            SFI_TILE_PRODUCT(2, x, w); \
-            LOAD_X(3, x); \
-            SFI_TILE_PRODUCT(3, x, w); \
+            if (count > 1) { \
+                LOAD_X(1, x); \
+                SFI_TILE_PRODUCT(1, x, w); \
+            } \
+            if (count > 2) { \
+                LOAD_X(2, x); \
+                SFI_TILE_PRODUCT(2, x, w); \
+            } \
+            if (count > 3) { \
+                LOAD_X(3, x); \
+                SFI_TILE_PRODUCT(3, x, w); \
+            } \
         } else { \
             LOAD_W(1, w); \
             SFI_TILE_PRODUCT(1, x, w); \
         } \
-        if (panels == 2) { \
+        if (panels == 2 && count > 1) { \
             LOAD_X(1, x); \
             SFI_TILE_PRODUCT(3, x, w); \
             LOAD_W(0, w); \
@@ -44,8 +50,9 @@
         } \
     } while (0)
 
-/* sums[place * panels + panel] of all segments. */
-SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, const int panels, size_t stride, sfi_sums* sums)
+/* sums[place * panels + panel] of all segments and of `count` places. */
+SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, uint32_t count, const int panels, size_t stride,
+                              sfi_sums* sums)
 {
     uint8_t copy[SFI_SIDE][SFI_TILE_BYTES] __attribute__((aligned(SFI_TILE_BYTES)));
     const size_t panel = b->panel;
@@ -59,18 +66,14 @@ SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sf
     const uint32_t most = panels == 1 ? 4 : panels == 2 ? 2 : 1;
     sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
     sfi_places p[SFI_TILE_SUMS];
-    sfi_cursor cursor = sfi_grid_start(grid);
+    sfi_way way = sfi_way_start(grid);
     uint32_t count;
-    while ((count = sfi_places_some(&cursor, most, p)) > 0) {
-        multiply(b, p, panels, grid->across * sizeof(int16_t), sums);
+    while ((count = sfi_places_some(&way, most, p)) > 0) {
+        multiply(b, p, count, panels, grid->across * sizeof(int16_t), sums);
         for (uint32_t i = 0; i < count; i++)
-            for (uint32_t half = 0; half < 2 && p[i].eight[half].count > 0; half++)
-                for (uint32_t j = 0; j < (uint32_t)panels; j++) {
-                    __m512i acc[SFI_BLOCK_PATCHES];
-                    for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
-                        acc[q] = _mm512_load_si512(sums[i * (uint32_t)panels + j][8 * half + q]);
-                    sfi_sums_finish(lanes + j, acc, &p[i].eight[half], y + j * SFI_PANEL);
-                }
+            for (uint32_t j = 0; j < (uint32_t)panels; j++)
+                sfi_places_finish(lanes + j, sums + i * (uint32_t)panels + j, 1, p + i, grid->out_across,
+                                  y + j * SFI_PANEL);
     }
 }
 

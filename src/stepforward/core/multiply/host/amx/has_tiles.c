@@ -25,6 +25,17 @@ static int are_known(void)
 static int are_known(void) { return 1; }
 #endif
 
-int sfi_has_tiles(void) { return are_known() && SFI_TILES_ALLOWED(); }
+/* CPUID leaves a virtual machine, which takes longer than a small network: so it is asked once, and whoever asks at the
+ * same time finds the same. */
+int sfi_has_tiles(void)
+{
+    static int known; /* 0: not asked yet */
+    int k = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (k == 0) {
+        k = are_known() ? 1 : -1;
+        __atomic_store_n(&known, k, __ATOMIC_RELAXED);
+    }
+    return k > 0 && SFI_TILES_ALLOWED();
+}
 
 #endif

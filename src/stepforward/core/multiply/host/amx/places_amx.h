@@ -20,11 +20,27 @@
 /* Sums of a tile: of sixteen patches with sixteen rows. */
 typedef int32_t sfi_sums[SFI_SIDE][SFI_SIDE];
 
-/* Sixteen positions of a grid. */
+/* Positions that follow each other in a row of a grid: the rows of a tile that hold their sums, and their outputs. */
+typedef struct sfi_run {
+    uint32_t row, count;
+    size_t at; /* first output of the first one */
+} sfi_run;
+
+/* What the sixteen rows of a tile are patches of. */
 typedef struct sfi_places {
-    sfi_eight eight[2];
-    int apart; /* whether their patches do not follow each other at one distance */
+    const int16_t* patch; /* the first, which the others follow at the grid's distance, unless they lie apart */
+    int apart;
+    uint32_t runs;
+    sfi_run run[SFI_SIDE];
+    const int16_t* patches[SFI_SIDE]; /* where they lie apart */
 } sfi_places;
+
+/* Where in a grid the next sixteen begin: position x of row y. */
+typedef struct sfi_way {
+    const sfi_grid* grid;
+    uint32_t x, y;
+    uint32_t hop; /* patches from one row of the grid to the next, or 0: tiles do not go on over what lies between */
+} sfi_way;
 
 /* Which registers: sums are 0 .. 3. */
 #define SFI_WHOLE_X 4
@@ -50,29 +66,93 @@ SFI_VNNI_INLINE void sfi_tiles_shape(const sfi_block* b)
     SFI_TILE_SHAPES(&s);
 }
 
-/* Returns whether there is any. */
-SFI_INLINE int sfi_places_next(sfi_cursor* cursor, sfi_places* p)
+/* A tile that goes on over the end of a row also multiplies what lies between two rows, which takes less than copies of
+ * its patches as long as that is not much. */
+SFI_INLINE sfi_way sfi_way_start(const sfi_grid* g)
 {
-    const size_t across = cursor->grid->across;
-    if (sfi_grid_next(cursor, &p->eight[0]) == 0)
-        return 0;
-    if (sfi_grid_next(cursor, &p->eight[1]) == 0) {
-        p->eight[1] = p->eight[0];
-        p->eight[1].count = 0;
+    const size_t hop = g->rows == 1 ? g->width : g->down / g->across;
+    const int follow = g->rows == 1 || hop * g->across == g->down;
+    const int few = hop >= g->width && 2 * (hop - g->width) <= g->width;
+    const sfi_way w = {g, 0, 0, follow && few ? (uint32_t)hop : 0};
+    return w;
+}
+
+/* Patches that do not follow each other at one distance. */
+SFI_INLINE void sfi_places_apart(const sfi_grid* g, uint32_t x, uint32_t y, sfi_places* p)
+{
+    p->apart = 1;
+    for (uint32_t r = 0, row = 0; row < SFI_SIDE; row++) {
+        while (r + 1 < p->runs && row >= p->run[r + 1].row) {
+            r++;
+            x = 0;
+            y++;
+        }
+        const uint32_t i = row - p->run[r].row;
+        p->patches[row] = i < p->run[r].count ? g->patch + y * g->down + (x + i) * g->across : p->patch;
     }
-    p->apart = p->eight[1].count < SFI_BLOCK_PATCHES ||
-               p->eight[1].patches[7] != p->eight[0].patches[0] + (SFI_SIDE - 1) * across;
+}
+
+/* Where a row of the grid ends among the next sixteen. */
+SFI_INLINE void sfi_places_turn(sfi_way* w, sfi_places* p)
+{
+    const sfi_grid* g = w->grid;
+    const uint32_t x = w->x, y = w->y, between = w->hop > 0 ? w->hop - g->width : 0;
+    uint32_t row = 0, end = 0, back;
+    p->runs = 0;
+    while (row < SFI_SIDE && w->y < g->rows) {
+        sfi_run* run = p->run + p->runs++;
+        run->row = row;
+        run->count = sfi_min_u32(SFI_SIDE - row, g->width - w->x);
+        run->at = g->at + w->y * g->out_down + w->x * g->out_across;
+        end = row + run->count;
+        row = end + between;
+        w->x += run->count;
+        if (w->x == g->width) {
+            w->x = 0;
+            w->y++;
+        }
+    }
+    /* The last sixteen end with the last position, for nothing may be read beyond it. */
+    back = w->y == g->rows ? SFI_SIDE - end : 0;
+    if (w->hop == 0 || (size_t)y * w->hop + x < back) {
+        sfi_places_apart(g, x, y, p);
+        return;
+    }
+    p->patch -= back * g->across;
+    for (uint32_t r = 0; r < p->runs; r++)
+        p->run[r].row += back;
+}
+
+/* Returns whether there is any. */
+SFI_INLINE int sfi_places_next(sfi_way* w, sfi_places* p)
+{
+    const sfi_grid* g = w->grid;
+    if (w->y == g->rows)
+        return 0;
+    p->patch = g->patch + w->y * g->down + w->x * g->across;
+    p->apart = 0;
+    if (g->width - w->x < SFI_SIDE) {
+        sfi_places_turn(w, p);
+        return 1;
+    }
+    p->runs = 1;
+    p->run[0].row = 0;
+    p->run[0].count = SFI_SIDE;
+    p->run[0].at = g->at + w->y * g->out_down + w->x * g->out_across;
+    w->x += SFI_SIDE;
+    if (w->x == g->width) {
+        w->x = 0;
+        w->y++;
+    }
     return 1;
 }
 
-/* The next `most` sixteens or less, filled up with the first. Returns how many. */
-SFI_INLINE uint32_t sfi_places_some(sfi_cursor* cursor, uint32_t most, sfi_places* p)
+/* The next `most` sixteens or less. Returns how many. */
+SFI_INLINE uint32_t sfi_places_some(sfi_way* w, uint32_t most, sfi_places* p)
 {
     uint32_t count = 0;
-    while (count < most && sfi_places_next(cursor, p + count))
+    while (count < most && sfi_places_next(w, p + count))
         count++;
-    for (uint32_t i = count; i < most; i++)
-        p[i] = p[0];
     return count;
 }
 
@@ -82,29 +162,54 @@ SFI_VNNI_INLINE const void* sfi_patches_of(const sfi_places* p, size_t at, uint3
 {
     const __mmask64 used = bytes >= SFI_TILE_BYTES ? ~(uint64_t)0 : ((uint64_t)1 << bytes) - 1;
     if (!p->apart)
-        return p->eight[0].patches[0] + at;
+        return p->patch + at;
     for (uint32_t i = 0; i < SFI_SIDE; i++)
-        _mm512_store_si512(copy[i], _mm512_maskz_loadu_epi8(used, p->eight[i / 8].patches[i % 8] + at));
+        _mm512_store_si512(copy[i], _mm512_maskz_loadu_epi8(used, p->patches[i] + at));
     return copy;
 }
 
-/* The outputs of a panel at eight positions. What most panels need comes first, without a branch at every position. */
-SFI_VNNI_INLINE void sfi_sums_finish(const sfi_lanes* lanes, const __m512i sums[SFI_BLOCK_PATCHES],
-                                     const sfi_eight* eight, int8_t* y)
+/* The sums of sixteen rows at a position. planes: 1, or 2 where these are of upper bytes and those of lower ones lie
+ * two tiles further. */
+SFI_VNNI_INLINE __m512i sfi_sums_at(const sfi_lanes* l, const sfi_sums* sums, const int planes, uint32_t row)
+{
+    __m512i acc = _mm512_load_si512(sums[0][row]);
+    if (planes == 2)
+        acc = _mm512_add_epi32(_mm512_slli_epi32(acc, 8), _mm512_load_si512(sums[SFI_TILE_SUMS / 2][row]));
+    return _mm512_add_epi32(acc, l->bias);
+}
+
+/* The outputs of a panel at the positions of a run. What most panels need comes first, without a branch at every
+ * position. */
+SFI_VNNI_INLINE void sfi_run_finish(const sfi_lanes* lanes, const sfi_sums* sums, const int planes, const sfi_run* run,
+                                    size_t across, int8_t* y)
 {
     const sfi_lanes l = *lanes;
-    sfi_panel_outputs few;
+    const uint32_t end = run->row + run->count;
+    uint32_t row = run->row;
+    y += run->at;
     if (l.count == SFI_PANEL && !l.clamps && l.rounding == SFI_CONTRACT) {
-        _Pragma("GCC unroll 8") for (uint32_t i = 0; i < SFI_BLOCK_PATCHES; i++) _mm_storeu_si128(
-            (__m128i_u*)(void*)(y + eight->at[i]), sfi_lanes_saturated(&l, _mm512_add_epi32(sums[i], l.bias)));
+        for (; row + 4 <= end; row += 4, y += 4 * across)
+            _Pragma("GCC unroll 4") for (uint32_t i = 0; i < 4; i++) _mm_storeu_si128(
+                (__m128i_u*)(void*)(y + i * across), sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row + i)));
+        for (; row < end; row++, y += across)
+            _mm_storeu_si128((__m128i_u*)(void*)y, sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row)));
         return;
     }
-    for (uint32_t i = 0; i < SFI_BLOCK_PATCHES; i++) {
-        int8_t* out = l.count == SFI_PANEL ? y + eight->at[i] : few[i];
-        _mm_storeu_si128((__m128i_u*)(void*)out, sfi_lanes_bytes(&l, _mm512_add_epi32(sums[i], l.bias)));
+    for (; row < end; row++, y += across) {
+        int8_t few[SFI_PANEL];
+        int8_t* out = l.count == SFI_PANEL ? y : few;
+        _mm_storeu_si128((__m128i_u*)(void*)out, sfi_lanes_bytes(&l, sfi_sums_at(&l, sums, planes, row)));
+        if (l.count < SFI_PANEL)
+            sfi_store_count(few, l.count, y);
     }
-    if (l.count < SFI_PANEL)
-        sfi_store_few(few, l.count, y, eight->at);
+}
+
+/* The outputs of a panel at sixteen positions, whose sums are in one tile of every plane. */
+SFI_VNNI_INLINE void sfi_places_finish(const sfi_lanes* lanes, const sfi_sums* sums, const int planes,
+                                       const sfi_places* p, size_t across, int8_t* y)
+{
+    for (uint32_t r = 0; r < p->runs; r++)
+        sfi_run_finish(lanes, sums, planes, p->run + r, across, y);
 }
 
 /* Where some bytes of every patch and the words that they meet lie. */

@@ -27,18 +27,21 @@
             SFI_TILE_PRODUCT(1, x, w); \
             LOAD_W(0, w); \
             SFI_TILE_PRODUCT(0, x, w); \
-        } else { \
+        } else if (count > 1) { \
             LOAD_X(1, x); \
             SFI_TILE_PRODUCT_UNSIGNED(3, x, w); \
             LOAD_W(0, w); \
             SFI_TILE_PRODUCT(1, x, w); \
             LOAD_X(0, x); \
             SFI_TILE_PRODUCT(0, x, w); \
+        } else { \
+            LOAD_W(0, w); \
+            SFI_TILE_PRODUCT(0, x, w); \
         } \
     } while (0)
 
-SFI_VNNI_INLINE void multiply(const sfi_block* b, size_t plane, const sfi_places* p, const int panels, size_t stride,
-                              sfi_sums* sums)
+SFI_VNNI_INLINE void multiply(const sfi_block* b, size_t plane, const sfi_places* p, uint32_t count, const int panels,
+                              size_t stride, sfi_sums* sums)
 {
     uint8_t copy[SFI_SIDE][SFI_TILE_BYTES] __attribute__((aligned(SFI_TILE_BYTES)));
     const size_t panel = b->panel;
@@ -51,19 +54,13 @@ SFI_VNNI_INLINE void run_grid(const sfi_block* b, size_t plane, const sfi_grid* 
 {
     sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
     sfi_places p[2];
-    sfi_cursor cursor = sfi_grid_start(grid);
+    sfi_way way = sfi_way_start(grid);
     uint32_t count;
-    while ((count = sfi_places_some(&cursor, panels == 1 ? 2 : 1, p)) > 0) {
-        multiply(b, plane, p, panels, grid->across * sizeof(int16_t), sums);
+    while ((count = sfi_places_some(&way, panels == 1 ? 2 : 1, p)) > 0) {
+        multiply(b, plane, p, count, panels, grid->across * sizeof(int16_t), sums);
         for (uint32_t i = 0; i < count; i++)
-            for (uint32_t half = 0; half < 2 && p[i].eight[half].count > 0; half++)
-                for (uint32_t j = 0; j < (uint32_t)panels; j++) {
-                    __m512i acc[SFI_BLOCK_PATCHES];
-                    for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
-                        acc[q] = _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(sums[i + j][8 * half + q]), 8),
-                                                  _mm512_load_si512(sums[2 + i + j][8 * half + q]));
-                    sfi_sums_finish(lanes + j, acc, &p[i].eight[half], y + j * SFI_PANEL);
-                }
+            for (uint32_t j = 0; j < (uint32_t)panels; j++)
+                sfi_places_finish(lanes + j, sums + i + j, 2, p + i, grid->out_across, y + j * SFI_PANEL);
     }
 }
 
@@ -90,15 +87,14 @@ SFI_VNNI void sfi_block_split_amx(const sfi_block* block, size_t plane, const in
                                   int32_t* acc[2], size_t acc_stride)
 {
     sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
-    sfi_places p[2];
+    sfi_places p[1];
     sfi_block b = *block;
     p[0].apart = 1;
     for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
-        p[0].eight[0].patches[q] = p[0].eight[1].patches[q] = patches[q];
-    p[1] = p[0];
+        p[0].patches[q] = p[0].patches[SFI_BLOCK_PATCHES + q] = patches[q];
     sfi_tiles_shape(&b);
     for (uint32_t j = 0; j < panels; j++, b.words += b.panel) {
-        multiply(&b, plane, p, 1, 0, sums);
+        multiply(&b, plane, p, 1, 1, 0, sums);
         for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
             for (uint32_t i = 0; i < 2; i++)
                 sfi_copy(acc[i] + q * acc_stride + j * SFI_PANEL, sums[2 * i][q], sizeof sums[0][0]);
