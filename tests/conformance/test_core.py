@@ -184,20 +184,37 @@ SEVERAL_BANDS = [  # height, width, channels; rows; padding
 ]
 
 
-def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
-    """A program of one 3x3 convolution of stride one."""
+def tiled(
+    shape, rows, padding, weights, zero_point=-128, shift=34, dtype="s16", kernel=(3, 3), stride=(1, 1)
+):
+    """A program of one convolution, 3x3 of stride one unless told."""
     height, width, channels = shape
-    packed = np.asarray(weights, "<i2").tobytes()
-    out = (height + padding[0] + padding[2] - 2, width + padding[1] + padding[3] - 2, rows)
+    packed = np.asarray(weights, {"s16": "<i2", "s8": "i1"}[dtype]).tobytes()
+    packed += bytes(-len(packed) % 4)
+    out = (
+        (height + padding[0] + padding[2] - kernel[0]) // stride[0] + 1,
+        (width + padding[1] + padding[3] - kernel[1]) // stride[1] + 1,
+        rows,
+    )
     tensors = (
-        Tensor("w", (rows, 3, 3, channels), "s16", (1e-4,), 0, 0),
+        Tensor("w", (rows, *kernel, channels), dtype, (1e-4,), 0, 0),
         Tensor("b", (rows,), "s32", (1e-6,), 0, len(packed)),
         Tensor("x", shape, "s8", (0.02,), zero_point, offset=-1),
         Tensor("y", out, "s8", (0.02,)),
     )
-    conv = Conv(rescale=((40000, shift),), kernel=(3, 3), padding=padding)
+    conv = Conv(rescale=((40000, shift),), kernel=kernel, stride=stride, padding=padding)
     op = Op("op", conv, (2,), 3, weight=0, bias=1)
     return plan_arena(Program(tensors, (op,), 2, 3, 2, packed + bytes(4 * rows)))
+
+
+def untouched_beyond(program, x, memory):
+    """Compares with the reference; what lies beyond the working memory stays as it was."""
+    engine = CoreEngine(program, threads=1, block=2, memory=memory)
+    size = engine._scratch.size
+    engine._scratch = aligned_bytes(size + (1 << 16))
+    engine._scratch[:] = 77
+    assert np.array_equal(logits_of(engine, x), logits_of(ReferenceEngine(program), x))
+    assert (engine._scratch[size:] == 77).all()
 
 
 @pytest.mark.parametrize("shape, rows, padding", SEVERAL_BANDS)
@@ -205,13 +222,25 @@ def tiled(shape, rows, padding, weights, zero_point=-128, shift=34):
 def test_tiles_of_images_that_take_several_bands(shape, rows, padding, memory):
     rng = np.random.default_rng(rows)
     program = tiled(shape, rows, padding, rng.integers(-3640, 3641, (rows, 9 * shape[2])))
-    x, _ = inputs(program, 2, rng)
-    engine = CoreEngine(program, threads=1, block=2, memory=memory)
-    size = engine._scratch.size
-    engine._scratch = aligned_bytes(size + (1 << 16))
-    engine._scratch[:] = 77
-    assert np.array_equal(logits_of(engine, x), logits_of(ReferenceEngine(program), x))
-    assert (engine._scratch[size:] == 77).all()
+    untouched_beyond(program, inputs(program, 2, rng)[0], memory)
+
+
+FEW_CHANNELS = [  # height, width, channels; rows; kernel, stride, padding
+    ((75, 43, 3), 33, (3, 3), (1, 1), (1, 1, 1, 1)),
+    ((60, 84, 3), 40, (3, 3), (2, 2), (0, 1, 1, 0)),
+    ((31, 50, 1), 64, (10, 4), (2, 2), (4, 1, 5, 1)),
+    ((40, 33, 3), 16, (7, 7), (2, 3), (3, 3, 3, 3)),
+    ((9, 5, 5), 100, (2, 1), (1, 1), (2, 0, 0, 3)),
+]
+
+
+@pytest.mark.parametrize("shape, rows, kernel, stride, padding", FEW_CHANNELS)
+@pytest.mark.parametrize("memory", sorted(CHOICES))
+def test_patches_of_few_channels_in_several_bands(shape, rows, kernel, stride, padding, memory):
+    rng = np.random.default_rng(rows)
+    weights = rng.integers(-127, 128, (rows, *kernel, shape[2]))
+    program = tiled(shape, rows, padding, weights, 7, 31, "s8", kernel, stride)
+    untouched_beyond(program, inputs(program, 2, rng)[0], memory)
 
 
 @pytest.mark.parametrize("largest", [3640, 3641])

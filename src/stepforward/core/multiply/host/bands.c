@@ -5,6 +5,7 @@
 #include "base/pass.h"
 #include "multiply/host/bands.h"
 #include "multiply/host/block.h"
+#include "multiply/host/gathered.h"
 #include "multiply/host/grid.h"
 #include "multiply/host/host_tile.h"
 #include "multiply/host/kernels.h"
@@ -48,9 +49,10 @@ void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor*
     const uint64_t products = (uint64_t)g->kernel_h * g->kernel_w * g->group_in;
     const int wide = weight->dtype == SF_S16, often = positions > SFI_BLOCK_PATCHES;
     g->size = in->dtype == SF_S16 ? 2 : 1;
-    g->bytes = g->size == 1 && g->group_in % 2 == 0 &&
-               (wide ? often && kernels->split != NULL : kernels->bytes != NULL) &&
-               products <= (wide ? SFI_SPLIT_PRODUCTS : SFI_BYTE_PRODUCTS);
+    g->gathered = !wide && often && kernels->split != NULL && sfi_gathered_suits(g, rows) ? sfi_gathered_step(g) : 0;
+    g->bytes = g->gathered > 0 || (g->size == 1 && g->group_in % 2 == 0 &&
+                                   (wide ? often && kernels->split != NULL : kernels->bytes != NULL) &&
+                                   products <= (wide ? SFI_SPLIT_PRODUCTS : SFI_BYTE_PRODUCTS));
     g->split = g->bytes && wide;
     g->flip = g->bytes ? kernels->byte_flip : 0;
     g->winograd = g->bytes || g->size != 1 || !suits_winograd(g, rows)       ? 0
@@ -58,8 +60,15 @@ void sfi_bands_choose(sfi_bands* g, const sfi_kernels* kernels, const sf_tensor*
                                                                              : SFI_SMALL;
 }
 
-static uint32_t segments(const sfi_bands* g) { return g->joined ? g->kernel_h : g->kernel_h * g->kernel_w; }
-static uint32_t segment(const sfi_bands* g) { return g->joined ? g->kernel_w * g->group_in : g->group_in; }
+static uint32_t segments(const sfi_bands* g)
+{
+    return g->gathered ? 1 : g->joined ? g->kernel_h : g->kernel_h * g->kernel_w;
+}
+
+static uint32_t segment(const sfi_bands* g)
+{
+    return g->gathered ? sfi_gathered_length(g) : g->joined ? g->kernel_w * g->group_in : g->group_in;
+}
 
 static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 {
@@ -70,13 +79,22 @@ static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 /* Words of 16 bits that some elements of the band take. */
 static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
-static uint64_t line_words(const sfi_bands* g) { return words(g, (uint64_t)g->width * g->group_in); }
-
-/* Input rows under `rows` output rows. */
-static uint32_t in_rows(const sfi_bands* g, uint32_t rows)
+/* From one row of the band to the next, and from one position's patch to the next. */
+static uint64_t line_words(const sfi_bands* g)
 {
-    return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
+    return words(g, g->gathered ? (uint64_t)g->out_w * g->gathered : (uint64_t)g->width * g->group_in);
 }
+
+static size_t patch_words(const sfi_bands* g)
+{
+    return (size_t)words(g, g->gathered ? g->gathered : (uint64_t)g->stride_w * g->group_in);
+}
+
+/* Rows of the band from one row of outputs to the next. */
+static uint32_t stride_rows(const sfi_bands* g) { return g->gathered ? 1 : g->stride_h; }
+
+/* Rows of the band under `rows` output rows: of the input, or of patches. */
+static uint32_t in_rows(const sfi_bands* g, uint32_t rows) { return g->gathered ? rows : sfi_input_rows(g, rows); }
 
 /* Elements of the positions that would follow the last: the last tile of a row may read them. */
 static size_t beyond(const sfi_bands* g) { return g->winograd ? (size_t)(g->winograd - 1) * g->group_in : 0; }
@@ -91,7 +109,7 @@ static uint32_t whole_tiles(const sfi_bands* g, uint32_t rows)
 static uint32_t band_rows(const sfi_bands* g)
 {
     const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
-    const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / g->stride_h + 1);
+    const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / stride_rows(g) + 1);
     return whole_tiles(g, rows);
 }
 
@@ -103,7 +121,10 @@ static uint64_t one_band_bytes(const sfi_bands* g)
     return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + beyond(g) * sizeof(int16_t) + 64;
 }
 
-static uint64_t band_bytes(const sfi_bands* g) { return g->size * one_band_bytes(g); }
+static uint64_t band_bytes(const sfi_bands* g)
+{
+    return g->size * one_band_bytes(g) + (g->gathered ? sfi_gathered_bytes(g, band_rows(g)) : 0);
+}
 
 /* Words from a place in the band of high bytes to the same place in that of low bytes. */
 static size_t to_low(const sfi_bands* g) { return (size_t)one_band_bytes(g) / sizeof(int16_t); }
@@ -168,6 +189,10 @@ SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
 SFI_CLONES
 static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* band)
 {
+    if (g->gathered) {
+        sfi_gathered_put(g, x, oy, rows, (uint8_t*)band, (uint8_t*)band + one_band_bytes(g));
+        return;
+    }
     const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
     const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
@@ -192,14 +217,12 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
 static void run_band(const sfi_bands* g, const sfi_host_tile* tile, uint32_t rows, const int16_t* band, void* y,
                      size_t at, size_t step)
 {
-    sfi_grid grid = {g->out_w,
-                     rows,
-                     band,
-                     (size_t)words(g, (uint64_t)g->stride_w * g->group_in),
-                     (size_t)(g->stride_h * line_words(g)),
-                     at,
-                     step,
-                     step * g->out_w};
+    const size_t down = (size_t)(stride_rows(g) * line_words(g));
+    sfi_grid grid = {g->out_w, rows, band, patch_words(g), down, at, step, step * g->out_w};
+    if (grid.down == grid.width * grid.across) { /* rows that follow each other are one row */
+        grid.width *= rows;
+        grid.rows = 1;
+    }
     if (g->out_w == 1) { /* a column is as good as a row, and rows are cheaper to walk along */
         grid.width = rows;
         grid.rows = 1;

@@ -17,6 +17,7 @@ typedef struct sfi_bands {
     uint32_t split;    /* of bytes: weights of 16 bits, a byte at a time */
     uint32_t flip;     /* of bytes: the band holds x ^ flip */
     uint32_t winograd; /* outputs along a side of a tile that takes its products together (winograd.h), or 0 */
+    uint32_t gathered; /* bytes from one patch to the next where the band holds patches side by side, or 0 */
     uint32_t size;     /* bytes of an input: 1, or 2, whose high and low bytes fill two bands, one after the other */
     int32_t zero;
 } sfi_bands;

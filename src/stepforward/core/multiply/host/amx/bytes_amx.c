@@ -60,21 +60,26 @@ SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, uint32_t 
     SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums);
 }
 
+/* Sums become outputs when the next group is on its way: until they can be loaded, tiles take a while to be stored. */
 SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, const int panels,
                               int8_t* y)
 {
     const uint32_t most = panels == 1 ? 4 : panels == 2 ? 2 : 1;
-    sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
-    sfi_places p[SFI_TILE_SUMS];
+    sfi_sums sums[2][SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
+    sfi_places p[2][SFI_TILE_SUMS];
     sfi_way way = sfi_way_start(grid);
-    uint32_t count;
-    while ((count = sfi_places_some(&way, most, p)) > 0) {
-        multiply(b, p, count, panels, grid->across * sizeof(int16_t), sums);
-        for (uint32_t i = 0; i < count; i++)
+    uint32_t count, before = 0, turn = 0;
+    do {
+        count = sfi_places_some(&way, most, p[turn]);
+        if (count > 0)
+            multiply(b, p[turn], count, panels, grid->across * sizeof(int16_t), sums[turn]);
+        turn ^= 1;
+        for (uint32_t i = 0; i < before; i++)
             for (uint32_t j = 0; j < (uint32_t)panels; j++)
-                sfi_places_finish(lanes + j, sums + i * (uint32_t)panels + j, 1, p + i, grid->out_across,
+                sfi_places_finish(lanes + j, sums[turn] + i * (uint32_t)panels + j, 1, p[turn] + i, grid->out_across,
                                   y + j * SFI_PANEL);
-    }
+        before = count;
+    } while (count > 0);
 }
 
 SFI_VNNI void sfi_grid_bytes_amx(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
