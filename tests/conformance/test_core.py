@@ -33,6 +33,7 @@ from random_programs import (
     wide_sum_programs,
 )
 
+from stepforward.arithmetic.rounding import FLOAT
 from stepforward.engines.core import CoreEngine, aligned_bytes, device_inference_bytes, device_scratch_bytes
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.host_memory import CHOICES
@@ -144,34 +145,52 @@ LAYERS = {  # kind, input channels, rows, kernel, stride, largest weight
 }
 
 
-@pytest.mark.parametrize("dtype, lo, hi", [("s8", -128, 127), ("s8", -50, 33), ("s16", -32768, 32767)])
-@pytest.mark.parametrize("zero_point", [-128, 0, 127])
-@pytest.mark.parametrize("shift", [31, 38, 40])  # at 40 a zero point does not fit in front of the shift
-@pytest.mark.parametrize("layer", LAYERS)
-def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
-    kind, channels, rows, kernel, stride, largest = LAYERS[layer]
-    rng, pad = np.random.default_rng(shift), kernel // 2
+def layer_program(layer, rng, weight_dtype, largest, biases, y, **what):
+    """One of LAYERS on an image of 11x19; y: dtype and zero point of its outputs."""
+    kind, channels, rows, kernel, stride, _ = LAYERS[layer]
+    pad = kernel // 2
     shape = (kernel, kernel, channels) if kind == "depthwise" else (rows, kernel, kernel, channels)
-    weight = Tensor("w", shape, "s16", (1e-4,), 0, 0)
+    weight = Tensor("w", shape, weight_dtype, (1e-4,), 0, 0)
     packed = pack(weight, rng.integers(-largest, largest + 1, shape))
     packed += bytes(-len(packed) % 4)
     bias = Tensor("b", (rows,), "s32", (1e-6,), 0, len(packed))
     x = Tensor("x", (11, 19, channels), "s8", (0.02,), -128, offset=-1)
     out = [(size + 2 * pad - kernel) // stride + 1 for size in (11, 19)]
-    y = Tensor("y", (*out, rows), dtype, (0.02,), zero_point, offset=0)
-    what = BY_KIND[kind](
-        rescale=tuple((int(mult), shift) for mult in rng.choice([0, 20000, 32768, 65535], rows)),
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
-        padding=(pad, pad, pad, pad),
-        lo=lo,
-        hi=hi,
+    y = Tensor("y", (*out, rows), y[0], (0.02,), y[1], offset=0)
+    window = {"kernel": (kernel, kernel), "stride": (stride, stride), "padding": (pad, pad, pad, pad)}
+    op = Op("op", BY_KIND[kind](**window, **what), (2,), 3, weight=0, bias=1)
+    return plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, packed + pack(bias, biases)))
+
+
+@pytest.mark.parametrize("dtype, lo, hi", [("s8", -128, 127), ("s8", -50, 33), ("s16", -32768, 32767)])
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+@pytest.mark.parametrize("shift", [31, 38, 40])  # at 40 a zero point does not fit in front of the shift
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_way_to_requantize(layer, shift, zero_point, dtype, lo, hi):
+    rng, rows, largest = np.random.default_rng(shift), LAYERS[layer][2], LAYERS[layer][5]
+    rescale = tuple((int(mult), shift) for mult in rng.choice([0, 20000, 32768, 65535], rows))
+    biases = rng.integers(-(10**6), 10**6, rows)
+    program = layer_program(
+        layer, rng, "s16", largest, biases, (dtype, zero_point), rescale=rescale, lo=lo, hi=hi
     )
-    op = Op("op", what, (2,), 3, weight=0, bias=1)
-    blob = packed + pack(bias, rng.integers(-(10**6), 10**6, rows))
-    program = plan_arena(Program((weight, bias, x, y), (op,), 2, 3, 2, blob))
     samples, _ = inputs(program, 2, rng)
     expected = logits_of(ReferenceEngine(program), samples)
+    assert np.array_equal(logits_of(CoreEngine(program, threads=1), samples), expected)
+    assert np.array_equal(device_logits(program, samples), expected)
+
+
+@pytest.mark.parametrize("dtype", ["s16", "s8"])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_floats_beyond_what_an_integer_holds(layer, dtype):
+    """Sums of 2^29 times eight: a conversion to int32 alone would turn the largest into the smallest."""
+    rng, rows = np.random.default_rng(0), LAYERS[layer][2]
+    biases = rng.permutation(np.resize([-(1 << 29), 1 << 29, 0], rows))
+    program = layer_program(
+        layer, rng, dtype, 100, biases, ("s8", -3), rescale=((1 << 23, 20),), rounding=FLOAT
+    )
+    samples, _ = inputs(program, 2, rng)
+    expected = logits_of(ReferenceEngine(program), samples)
+    assert {-128, 127} <= set(expected.ravel().tolist())
     assert np.array_equal(logits_of(CoreEngine(program, threads=1), samples), expected)
     assert np.array_equal(device_logits(program, samples), expected)
 

@@ -50,13 +50,14 @@ static int fits(int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 
 #if __STDC_HOSTED__
 /* Whether a sum that was rounded once leaves room for the second rounding, and then for the zero point, of at most
- * `magnitude`: a channel that says nothing has a bias of 2^30 and a shift of 62. A float is clamped before it becomes
- * an integer. */
+ * `magnitude`: a channel that says nothing has a bias of 2^30 and a shift of 62. A scaled float has to be far from
+ * where an int32 ends. */
 static int leaves_room(int32_t rounding, int64_t reach, int32_t mult, int32_t shift, int32_t magnitude)
 {
-    return rounding == SFI_FLOAT ||
-           (rounding == SFI_TWICE && shift >= 31 &&
-            ((reach * mult) >> 31) + 1 + ((int64_t)1 << (shift - 31) >> 1) + magnitude <= INT32_MAX);
+    if (rounding == SFI_FLOAT)
+        return (reach * mult) >> shift < 1 << 30;
+    return rounding == SFI_TWICE && shift >= 31 &&
+           ((reach * mult) >> 31) + 1 + ((int64_t)1 << (shift - 31) >> 1) + magnitude <= INT32_MAX;
 }
 #endif
 

@@ -178,29 +178,41 @@ SFI_VNNI_INLINE __m512i sfi_sums_at(const sfi_lanes* l, const sfi_sums* sums, co
     return _mm512_add_epi32(acc, l->bias);
 }
 
-/* The outputs of a panel at the positions of a run. What most panels need comes first, without a branch at every
- * position. */
-SFI_VNNI_INLINE void sfi_run_finish(const sfi_lanes* lanes, const sfi_sums* sums, const int planes, const sfi_run* run,
+/* The outputs of a whole panel in which nothing is clamped, at rows `row` to before `end` of a tile. */
+SFI_VNNI_INLINE void sfi_run_whole(const sfi_lanes* lanes, const int rounding, const sfi_sums* sums, const int planes,
+                                   uint32_t row, uint32_t end, size_t across, int8_t* y)
+{
+    sfi_lanes l = *lanes;
+    l.rounding = rounding;
+    for (; row + 4 <= end; row += 4, y += 4 * across)
+        _Pragma("GCC unroll 4") for (uint32_t i = 0; i < 4; i++) _mm_storeu_si128(
+            (__m128i_u*)(void*)(y + i * across), sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row + i)));
+    for (; row < end; row++, y += across)
+        _mm_storeu_si128((__m128i_u*)(void*)y, sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row)));
+}
+
+/* The outputs of a panel at the positions of a run. What most panels need has loops of its own, without a branch at
+ * every position. */
+SFI_VNNI_INLINE void sfi_run_finish(const sfi_lanes* l, const sfi_sums* sums, const int planes, const sfi_run* run,
                                     size_t across, int8_t* y)
 {
-    const sfi_lanes l = *lanes;
     const uint32_t end = run->row + run->count;
-    uint32_t row = run->row;
     y += run->at;
-    if (l.count == SFI_PANEL && !l.clamps && l.rounding == SFI_CONTRACT) {
-        for (; row + 4 <= end; row += 4, y += 4 * across)
-            _Pragma("GCC unroll 4") for (uint32_t i = 0; i < 4; i++) _mm_storeu_si128(
-                (__m128i_u*)(void*)(y + i * across), sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row + i)));
-        for (; row < end; row++, y += across)
-            _mm_storeu_si128((__m128i_u*)(void*)y, sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row)));
+    if (l->count == SFI_PANEL && !l->clamps) {
+        if (l->rounding == SFI_CONTRACT)
+            sfi_run_whole(l, SFI_CONTRACT, sums, planes, run->row, end, across, y);
+        else if (l->rounding == SFI_TWICE)
+            sfi_run_whole(l, SFI_TWICE, sums, planes, run->row, end, across, y);
+        else
+            sfi_run_whole(l, SFI_FLOAT, sums, planes, run->row, end, across, y);
         return;
     }
-    for (; row < end; row++, y += across) {
+    for (uint32_t row = run->row; row < end; row++, y += across) {
         int8_t few[SFI_PANEL];
-        int8_t* out = l.count == SFI_PANEL ? y : few;
-        _mm_storeu_si128((__m128i_u*)(void*)out, sfi_lanes_bytes(&l, sfi_sums_at(&l, sums, planes, row)));
-        if (l.count < SFI_PANEL)
-            sfi_store_count(few, l.count, y);
+        int8_t* out = l->count == SFI_PANEL ? y : few;
+        _mm_storeu_si128((__m128i_u*)(void*)out, sfi_lanes_bytes(l, sfi_sums_at(l, sums, planes, row)));
+        if (l->count < SFI_PANEL)
+            sfi_store_count(few, l->count, y);
     }
 }
 

@@ -69,12 +69,10 @@ SFI_AVX2_INLINE __m256i sfi_lanes_twice(const sfi_lanes* l, const int i, __m256i
     return _mm256_srav_epi32(_mm256_add_epi32(down, l->half[i]), l->shift[i]);
 }
 
-/* Clamped so far that it is an int32 with its zero point. */
+/* Rows that are fused leave room for the zero point. */
 SFI_AVX2_INLINE __m256i sfi_lanes_float(const sfi_lanes* l, const int i, __m256i a)
 {
-    const __m256 far = _mm256_set1_ps(1 << 30),
-                 v = _mm256_mul_ps(_mm256_cvtepi32_ps(a), _mm256_castsi256_ps(l->mult[i]));
-    return _mm256_cvtps_epi32(_mm256_max_ps(_mm256_min_ps(v, far), _mm256_sub_ps(_mm256_setzero_ps(), far)));
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(a), _mm256_castsi256_ps(l->mult[i])));
 }
 
 /* The formula of sfi_rows_prepare(): mult < 2^16 lies in the low half of its lane, so the unsigned 16-bit

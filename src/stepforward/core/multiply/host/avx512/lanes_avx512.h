@@ -69,12 +69,10 @@ SFI_VNNI_INLINE __m512i sfi_lanes_twice(const sfi_lanes* l, __m512i a)
     return _mm512_srav_epi32(_mm512_add_epi32(down, l->half), l->shift);
 }
 
-/* Clamped so far that it is an int32 with its zero point. */
+/* Rows that are fused leave room for the zero point. */
 SFI_VNNI_INLINE __m512i sfi_lanes_float(const sfi_lanes* l, __m512i a)
 {
-    const __m512 far = _mm512_set1_ps(1 << 30), near = _mm512_set1_ps(-(1 << 30));
-    const __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(a), _mm512_castsi512_ps(l->low));
-    return _mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(v, far), near));
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(a), _mm512_castsi512_ps(l->low)));
 }
 
 /* The formula of sfi_rows_prepare() for a = h*2^16 + l, modulo 2^32; its result fits. Three instructions make h*mult +
