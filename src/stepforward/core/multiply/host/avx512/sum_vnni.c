@@ -1,5 +1,6 @@
-/* sfi_sum_s8 with AVX-512 VNNI: VPDPWSSD multiplies a pair (a, b) with both multipliers at once. They may exceed a
- * signed word, so each goes in as two halves; those of 65535 do not fit. */
+/* sfi_sum_s8 with AVX-512 VNNI. VPDPBUSD multiplies unsigned bytes with signed ones: the multipliers go in a byte at a
+ * time, upper ones first, and a one next to every pair of inputs brings the lower byte of the rest along. Modulo 2^32,
+ * within which the sum is. */
 #include "base/machine.h"
 #include "base/targets.h"
 #include "multiply/host/avx512/avx512.h"
@@ -9,30 +10,30 @@
 #if SFI_X86
 #include <immintrin.h>
 
-/* Two multipliers as one pair of words for every lane. */
-SFI_VNNI static inline __m512i pair(int32_t a, int32_t b)
+/* Bytes a, b and c in every lane. */
+SFI_VNNI static inline __m512i bytes(int32_t a, int32_t b, int32_t c)
 {
-    return _mm512_set1_epi32((int32_t)((uint32_t)b << 16 | (uint32_t)a));
+    return _mm512_set1_epi32((int32_t)(((uint32_t)c & 255) << 16 | ((uint32_t)b & 255) << 8 | ((uint32_t)a & 255)));
 }
 
 SFI_VNNI void sfi_sum_vnni(const sfi_sum* s, const int8_t* a, const int8_t* b, size_t count, int8_t* y)
 {
-    const __m512i first = pair(s->mult_a / 2, s->mult_b / 2), second = pair((s->mult_a + 1) / 2, (s->mult_b + 1) / 2);
-    const __m512i rest = _mm512_set1_epi32(s->rest), shift = _mm512_set1_epi32(s->shift);
-    const __m256i lo = _mm256_set1_epi8((char)s->lo), hi = _mm256_set1_epi8((char)s->hi);
-    const size_t most = s->mult_a < 65535 && s->mult_b < 65535 ? count : 0;
+    const __m512i upper = bytes(s->mult_a >> 8, s->mult_b >> 8, 0), lower = bytes(s->mult_a, s->mult_b, s->rest);
+    const __m512i rest = _mm512_set1_epi32(s->rest >> 8), shift = _mm512_set1_epi32(s->shift);
+    const __m512i one = _mm512_set1_epi16(1);
+    const __m512i lo = _mm512_set1_epi8((char)s->lo), hi = _mm512_set1_epi8((char)s->hi);
     size_t i = 0;
-    for (; i + 32 <= most; i += 32) {
-        const __m256i va = _mm256_loadu_si256((const __m256i_u*)(const void*)(a + i));
-        const __m256i vb = _mm256_loadu_si256((const __m256i_u*)(const void*)(b + i));
-        __m128i part[2];
-        for (int half = 0; half < 2; half++) { /* eights 0 and 2, then 1 and 3 */
-            const __m512i x = _mm512_cvtepi8_epi16(half ? _mm256_unpackhi_epi8(va, vb) : _mm256_unpacklo_epi8(va, vb));
-            const __m512i sum = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(rest, x, first), x, second);
-            part[half] = _mm512_cvtsepi32_epi8(_mm512_srav_epi32(sum, shift));
+    for (; i + 64 <= count; i += 64) {
+        const __m512i va = _mm512_loadu_si512(a + i), vb = _mm512_loadu_si512(b + i);
+        const __m512i first = _mm512_unpacklo_epi8(va, vb), second = _mm512_unpackhi_epi8(va, vb);
+        __m512i v[4] = {_mm512_unpacklo_epi16(first, one), _mm512_unpackhi_epi16(first, one),
+                        _mm512_unpacklo_epi16(second, one), _mm512_unpackhi_epi16(second, one)};
+        for (int k = 0; k < 4; k++) { /* packing undoes what unpacking did to the order */
+            const __m512i sum = _mm512_slli_epi32(_mm512_dpbusd_epi32(rest, upper, v[k]), 8);
+            v[k] = _mm512_srav_epi32(_mm512_dpbusd_epi32(sum, lower, v[k]), shift);
         }
-        const __m256i v = _mm256_set_m128i(_mm_unpackhi_epi64(part[0], part[1]), _mm_unpacklo_epi64(part[0], part[1]));
-        _mm256_storeu_si256((__m256i_u*)(void*)(y + i), _mm256_min_epi8(_mm256_max_epi8(v, lo), hi));
+        const __m512i out = _mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+        _mm512_storeu_si512(y + i, _mm512_min_epi8(_mm512_max_epi8(out, lo), hi));
     }
     sfi_sum_s8(s, a + i, b + i, count - i, y + i);
 }
