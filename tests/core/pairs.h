@@ -21,7 +21,7 @@ static void draw_pair(sfi_rows* rows, uint32_t r, int32_t most_mult, int32_t mos
         rows->half[r] = 0;
     } else if (rows->rounding == SFI_FLOAT) {
         rows->mult[r] = draw(1 << 23, (1 << 24) - 1);
-        rows->shift[r] = draw(20, 63);
+        rows->shift[r] = draw(25, 63); /* (2^30 + 2^20) * 2^24 / 2^25 < 2^30 */
         rows->half[r] = ((150 - rows->shift[r]) << 23) + (rows->mult[r] - (1 << 23));
     } else {
         rows->mult[r] = draw(0, most_mult);
