@@ -79,10 +79,13 @@ static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 /* Words of 16 bits that some elements of the band take. */
 static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
+/* A row of the input with its padding. */
+static size_t line_bytes(const sfi_bands* g) { return (size_t)g->width * g->group_in * (g->bytes ? 1 : 2); }
+
 /* From one row of the band to the next, and from one position's patch to the next. */
 static uint64_t line_words(const sfi_bands* g)
 {
-    return words(g, g->gathered ? (uint64_t)g->out_w * g->gathered : (uint64_t)g->width * g->group_in);
+    return (g->gathered ? (uint64_t)g->out_w * g->gathered : line_bytes(g)) / sizeof(int16_t);
 }
 
 static size_t patch_words(const sfi_bands* g)
@@ -93,8 +96,13 @@ static size_t patch_words(const sfi_bands* g)
 /* Rows of the band from one row of outputs to the next. */
 static uint32_t stride_rows(const sfi_bands* g) { return g->gathered ? 1 : g->stride_h; }
 
-/* Rows of the band under `rows` output rows: of the input, or of patches. */
-static uint32_t in_rows(const sfi_bands* g, uint32_t rows) { return g->gathered ? rows : sfi_input_rows(g, rows); }
+/* Input rows under `rows` output rows, and those of the band. */
+static uint32_t in_rows(const sfi_bands* g, uint32_t rows)
+{
+    return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
+}
+
+static uint32_t rows_of_band(const sfi_bands* g, uint32_t rows) { return g->gathered ? rows : in_rows(g, rows); }
 
 /* Elements of the positions that would follow the last: the last tile of a row may read them. */
 static size_t beyond(const sfi_bands* g) { return g->winograd ? (size_t)(g->winograd - 1) * g->group_in : 0; }
@@ -108,7 +116,7 @@ static uint32_t whole_tiles(const sfi_bands* g, uint32_t rows)
  * Winograd's tiles. */
 static uint32_t band_rows(const sfi_bands* g)
 {
-    const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = in_rows(g, 1);
+    const uint64_t lines = SFI_BAND_BYTES / (line_words(g) * sizeof(int16_t)), first = rows_of_band(g, 1);
     const uint32_t rows = lines <= first ? 1 : (uint32_t)((lines - first) / stride_rows(g) + 1);
     return whole_tiles(g, rows);
 }
@@ -117,13 +125,15 @@ static uint32_t band_rows(const sfi_bands* g)
  * and with Winograd's tiles the positions that would follow the last. */
 static uint64_t one_band_bytes(const sfi_bands* g)
 {
-    const uint64_t least = in_rows(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
+    const uint64_t least = rows_of_band(g, band_rows(g)) * line_words(g) * sizeof(int16_t);
     return (least > SFI_BAND_BYTES ? least : SFI_BAND_BYTES) + beyond(g) * sizeof(int16_t) + 64;
 }
 
+/* With the input rows that patches are gathered from. */
 static uint64_t band_bytes(const sfi_bands* g)
 {
-    return g->size * one_band_bytes(g) + (g->gathered ? sfi_gathered_bytes(g, band_rows(g)) : 0);
+    const uint64_t lines = g->gathered ? (uint64_t)in_rows(g, band_rows(g)) * line_bytes(g) + SFI_GATHERED_BEYOND : 0;
+    return g->size * one_band_bytes(g) + lines;
 }
 
 /* Words from a place in the band of high bytes to the same place in that of low bytes. */
@@ -145,37 +155,37 @@ SFI_INLINE void put_words(const sfi_bands* g, const int16_t* x, size_t count, in
     }
 }
 
-/* `count` elements of the input into the band from word `at` on. */
-SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, int16_t* band)
+/* `count` elements of the input. */
+SFI_INLINE void put(const sfi_bands* g, const int8_t* x, size_t count, uint8_t* band)
 {
     if (g->size == 2)
-        put_words(g, (const int16_t*)(const void*)x, count, band);
+        put_words(g, (const int16_t*)(const void*)x, count, (int16_t*)(void*)band);
     else if (!g->bytes)
-        sfi_widen(x, (int32_t)count, g->zero, band);
+        sfi_widen(x, (int32_t)count, g->zero, (int16_t*)(void*)band);
     else if (g->flip == 0)
         sfi_copy(band, x, count);
     else
         for (size_t i = 0; i < count; i++)
-            ((uint8_t*)band)[i] = (uint8_t)x[i] ^ 128u;
+            band[i] = (uint8_t)x[i] ^ 128u;
 }
 
 /* `count` elements of padding: x - zero is 0. */
-SFI_INLINE void put_padding(const sfi_bands* g, size_t count, int16_t* band)
+SFI_INLINE void put_padding(const sfi_bands* g, size_t count, uint8_t* band)
 {
     if (g->bytes)
         sfi_fill(band, (int32_t)((uint8_t)g->zero ^ g->flip), count);
     else
-        sfi_fill(band, 0, count * sizeof *band);
+        sfi_fill(band, 0, count * sizeof(int16_t));
     if (g->size == 2)
-        sfi_fill(band + to_low(g), 0, count * sizeof *band);
+        sfi_fill(band + to_low(g) * sizeof(int16_t), 0, count * sizeof(int16_t));
 }
 
 /* Columns of one input row, from -pad_left on. line: the first channel of the group. */
-SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
+SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, uint8_t* out)
 {
     const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width),
                    inside = sfi_min_u32(g->width - left, g->in_w);
-    const size_t column = (size_t)words(g, c);
+    const size_t column = line_bytes(g) / g->width;
     put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)
         put(g, line, (size_t)inside * c, out + left * column);
@@ -187,13 +197,9 @@ SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int16_t* out)
 
 /* The input rows under output rows oy .. oy+rows-1 of one sample. */
 SFI_CLONES
-static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* band)
+static void put_lines(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, uint8_t* band)
 {
-    if (g->gathered) {
-        sfi_gathered_put(g, x, oy, rows, (uint8_t*)band, (uint8_t*)band + one_band_bytes(g));
-        return;
-    }
-    const size_t line = (size_t)g->width * g->group_in, step = (size_t)line_words(g), from = (size_t)g->in_w * g->in_c;
+    const size_t line = (size_t)g->width * g->group_in, step = line_bytes(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
     const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
     const int64_t last =
@@ -210,7 +216,16 @@ static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t 
     }
     if (last < end)
         put_padding(g, (size_t)(end - last) * line, band);
-    sfi_fill(band + (size_t)(end - last) * step, 0, beyond(g) * sizeof *band);
+    sfi_fill(band + (size_t)(end - last) * step, 0, beyond(g) * sizeof(int16_t));
+}
+
+/* What patches are read from. */
+static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* band)
+{
+    uint8_t* lines = (uint8_t*)band + (g->gathered ? one_band_bytes(g) : 0);
+    put_lines(g, x, oy, rows, lines);
+    if (g->gathered)
+        sfi_gathered_put(g, lines, rows, (uint8_t*)band);
 }
 
 /* All positions of a band. at: the first position's first output. */

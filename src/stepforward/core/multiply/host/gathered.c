@@ -6,7 +6,7 @@
 #include "multiply/host/block.h"
 #include "stepforward_host.h"
 
-#define PIECE 16u /* bytes that are copied together */
+#define PIECE SFI_GATHERED_BEYOND /* bytes that are copied together */
 
 /* Of a position, and positions of a row: with less, copies were found to cost more than they save. */
 #define LEAST_PRODUCTS 800u
@@ -28,29 +28,6 @@ uint32_t sfi_gathered_step(const sfi_bands* g)
     return (length + line - 1) / line * line;
 }
 
-static size_t line_bytes(const sfi_bands* g) { return (size_t)g->width * g->group_in; }
-
-uint64_t sfi_gathered_bytes(const sfi_bands* g, uint32_t rows)
-{
-    return (uint64_t)sfi_input_rows(g, rows) * line_bytes(g) + PIECE;
-}
-
-/* Rows of the input with their padding, as a band has them. */
-SFI_CLONES
-static void put_lines(const sfi_bands* g, const int8_t* x, int64_t top, uint32_t count, uint8_t* to)
-{
-    const size_t c = g->group_in, line = line_bytes(g), from = (size_t)g->in_w * c;
-    const size_t left = c * sfi_min_u32((uint32_t)g->pad_left, g->width),
-                 inside = line - left < from ? line - left : from;
-    const int padding = (int)((uint8_t)g->zero ^ g->flip);
-    for (int64_t y = top; y < top + count; y++, to += line) {
-        sfi_fill(to, padding, line);
-        if (y >= 0 && y < g->in_h)
-            for (size_t k = 0; k < inside; k++)
-                to[left + k] = (uint8_t)x[(size_t)y * from + k] ^ (uint8_t)g->flip;
-    }
-}
-
 /* Whole pieces: what is too much is overwritten by what follows. */
 SFI_INLINE void put_patch(const uint8_t* from, size_t down, uint32_t runs, uint32_t run, uint8_t* to)
 {
@@ -60,18 +37,12 @@ SFI_INLINE void put_patch(const uint8_t* from, size_t down, uint32_t runs, uint3
 }
 
 SFI_CLONES
-static void put_patches(const sfi_bands* g, const uint8_t* work, uint32_t rows, uint8_t* patches)
+void sfi_gathered_put(const sfi_bands* g, const uint8_t* lines, uint32_t rows, uint8_t* patches)
 {
-    const size_t line = line_bytes(g), down = g->dilation_h * line, across = (size_t)g->stride_w * g->group_in;
-    for (uint32_t y = 0; y < rows; y++, work += g->stride_h * line) {
-        const uint8_t* from = work;
+    const size_t line = (size_t)g->width * g->group_in, across = (size_t)g->stride_w * g->group_in;
+    for (uint32_t y = 0; y < rows; y++, lines += g->stride_h * line) {
+        const uint8_t* from = lines;
         for (uint32_t i = 0; i < g->out_w; i++, from += across, patches += g->gathered)
-            put_patch(from, down, g->kernel_h, run_length(g), patches);
+            put_patch(from, g->dilation_h * line, g->kernel_h, run_length(g), patches);
     }
-}
-
-void sfi_gathered_put(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, uint8_t* patches, uint8_t* work)
-{
-    put_lines(g, x, (int64_t)oy * g->stride_h - g->pad_top, sfi_input_rows(g, rows), work);
-    put_patches(g, work, rows, patches);
 }

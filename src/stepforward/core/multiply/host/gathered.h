@@ -6,12 +6,6 @@
 #include "base/machine.h"
 #include "multiply/host/bands.h"
 
-/* Input rows under `rows` output rows. */
-SFI_INLINE uint32_t sfi_input_rows(const sfi_bands* g, uint32_t rows)
-{
-    return (rows - 1) * g->stride_h + (g->kernel_h - 1) * g->dilation_h + 1;
-}
-
 /* Bytes of a patch. */
 SFI_INLINE uint32_t sfi_gathered_length(const sfi_bands* g) { return g->kernel_h * g->kernel_w * g->group_in; }
 
@@ -21,10 +15,10 @@ int sfi_gathered_suits(const sfi_bands* g, uint32_t rows);
 /* From one patch to the next, so that they cross as few cache lines as may be. */
 uint32_t sfi_gathered_step(const sfi_bands* g);
 
-/* Working memory beyond the patches of `rows` output rows. */
-uint64_t sfi_gathered_bytes(const sfi_bands* g, uint32_t rows);
+/* What is read beyond the lines and does not count; as much is written beyond the patches. */
+#define SFI_GATHERED_BEYOND 16u
 
-/* The patches of output rows oy .. oy+rows-1 of a sample. Up to 15 bytes beyond the last one are written. */
-void sfi_gathered_put(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, uint8_t* patches, uint8_t* work);
+/* The patches of `rows` output rows, from the input's lines with their padding. */
+void sfi_gathered_put(const sfi_bands* g, const uint8_t* lines, uint32_t rows, uint8_t* patches);
 
 #endif

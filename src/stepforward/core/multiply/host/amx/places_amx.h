@@ -92,6 +92,20 @@ SFI_INLINE void sfi_places_apart(const sfi_grid* g, uint32_t x, uint32_t y, sfi_
     }
 }
 
+/* The next positions of a row, from `row` of a tile on. */
+SFI_INLINE sfi_run sfi_way_run(sfi_way* w, uint32_t row)
+{
+    const sfi_grid* g = w->grid;
+    const sfi_run run = {row, sfi_min_u32(SFI_SIDE - row, g->width - w->x),
+                         g->at + w->y * g->out_down + w->x * g->out_across};
+    w->x += run.count;
+    if (w->x == g->width) {
+        w->x = 0;
+        w->y++;
+    }
+    return run;
+}
+
 /* Where a row of the grid ends among the next sixteen. */
 SFI_INLINE void sfi_places_turn(sfi_way* w, sfi_places* p)
 {
@@ -100,17 +114,10 @@ SFI_INLINE void sfi_places_turn(sfi_way* w, sfi_places* p)
     uint32_t row = 0, end = 0, back;
     p->runs = 0;
     while (row < SFI_SIDE && w->y < g->rows) {
-        sfi_run* run = p->run + p->runs++;
-        run->row = row;
-        run->count = sfi_min_u32(SFI_SIDE - row, g->width - w->x);
-        run->at = g->at + w->y * g->out_down + w->x * g->out_across;
-        end = row + run->count;
+        const sfi_run run = sfi_way_run(w, row);
+        p->run[p->runs++] = run;
+        end = row + run.count;
         row = end + between;
-        w->x += run->count;
-        if (w->x == g->width) {
-            w->x = 0;
-            w->y++;
-        }
     }
     /* The last sixteen end with the last position, for nothing may be read beyond it. */
     back = w->y == g->rows ? SFI_SIDE - end : 0;
@@ -136,14 +143,7 @@ SFI_INLINE int sfi_places_next(sfi_way* w, sfi_places* p)
         return 1;
     }
     p->runs = 1;
-    p->run[0].row = 0;
-    p->run[0].count = SFI_SIDE;
-    p->run[0].at = g->at + w->y * g->out_down + w->x * g->out_across;
-    w->x += SFI_SIDE;
-    if (w->x == g->width) {
-        w->x = 0;
-        w->y++;
-    }
+    p->run[0] = sfi_way_run(w, 0);
     return 1;
 }
 
