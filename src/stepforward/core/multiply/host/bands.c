@@ -180,31 +180,34 @@ SFI_INLINE void put_padding(const sfi_bands* g, size_t count, uint8_t* band)
         sfi_fill(band + to_low(g) * sizeof(int16_t), 0, count * sizeof(int16_t));
 }
 
-/* Columns of one input row, from -pad_left on. line: the first channel of the group. */
-SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, uint8_t* out)
+/* Columns of one input row, from -pad_left on. line: the first channel of the group. fresh: with padding. */
+SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int fresh, uint8_t* out)
 {
     const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width),
                    inside = sfi_min_u32(g->width - left, g->in_w);
     const size_t column = line_bytes(g) / g->width;
-    put_padding(g, (size_t)left * c, out);
+    if (fresh)
+        put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)
         put(g, line, (size_t)inside * c, out + left * column);
     else
         for (uint32_t i = 0; i < inside; i++)
             put(g, line + (size_t)i * g->in_c * g->size, c, out + (left + i) * column);
-    put_padding(g, (size_t)(g->width - left - inside) * c, out + (left + inside) * column);
+    if (fresh)
+        put_padding(g, (size_t)(g->width - left - inside) * c, out + (left + inside) * column);
 }
 
-/* The input rows under output rows oy .. oy+rows-1 of one sample. */
+/* The input rows under output rows oy .. oy+rows-1 of one sample. fresh: with padding, which may be there from another
+ * sample. */
 SFI_CLONES
-static void put_lines(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, uint8_t* band)
+static void put_lines(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int fresh, uint8_t* band)
 {
     const size_t line = (size_t)g->width * g->group_in, step = line_bytes(g), from = (size_t)g->in_w * g->in_c;
     const int64_t top = (int64_t)oy * g->stride_h - g->pad_top, end = top + in_rows(g, rows);
     const int64_t first = top >= 0 ? top : end > 0 ? 0 : end, inside = end < g->in_h ? end : g->in_h;
     const int64_t last =
         inside > first ? inside : first; /* rows from first to before last lie inside the image; maybe none */
-    if (first > top)
+    if (fresh && first > top)
         put_padding(g, (size_t)(first - top) * line, band);
     band += (size_t)(first - top) * step;
     if (g->group_in == g->in_c && line == from && g->pad_left == 0 && first < last) {
@@ -212,18 +215,18 @@ static void put_lines(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t
         band += (size_t)(last - first) * step;
     } else {
         for (int64_t y = first; y < last; y++, band += step)
-            put_line(g, x + (size_t)y * from * g->size, band);
+            put_line(g, x + (size_t)y * from * g->size, fresh, band);
     }
-    if (last < end)
+    if (fresh && last < end)
         put_padding(g, (size_t)(end - last) * line, band);
     sfi_fill(band + (size_t)(end - last) * step, 0, beyond(g) * sizeof(int16_t));
 }
 
 /* What patches are read from. */
-static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int16_t* band)
+static void put_band(const sfi_bands* g, const int8_t* x, uint32_t oy, uint32_t rows, int fresh, int16_t* band)
 {
     uint8_t* lines = (uint8_t*)band + (g->gathered ? one_band_bytes(g) : 0);
-    put_lines(g, x, oy, rows, lines);
+    put_lines(g, x, oy, rows, fresh, lines);
     if (g->gathered)
         sfi_gathered_put(g, lines, rows, (uint8_t*)band);
 }
@@ -316,7 +319,7 @@ static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile*
         for (uint32_t oy = 0, some; oy < g->out_h; oy += some, at += (size_t)some * g->out_w * out_c) {
             uint8_t* packed = rows->packed;
             some = sfi_min_u32(most, g->out_h - oy);
-            put_band(g, x, oy, whole_tiles(g, some), band);
+            put_band(g, x, oy, whole_tiles(g, some), s == 0 || some < g->out_h, band);
             for (uint32_t row = rows->first; row < rows->end; row += tile->count, packed += rows->tile_bytes) {
                 sfi_host_tile_select(tile, packed);
                 run_band(g, tile, some, band, call->y, at + row, out_c);

@@ -12,90 +12,183 @@
 
 #if SFI_X86
 
-/* The products of a part: of four places with a panel, of two with two, or of one with three. x and w are registers. */
-#define LOAD_X(i, x) \
-    SFI_TILE_LOAD(x, sfi_patches_of(p + (i), k->at, k->bytes, copy), p[i].apart ? SFI_TILE_BYTES : stride)
-#define LOAD_W(j, w) SFI_TILE_LOAD(w, k->words + (j) * panel, SFI_TILE_BYTES)
-#define MULTIPLY(x, w) \
+/* A group of places whose sums are there: they become outputs between the products of the next group, some rows at a
+ * time, for a processor looks ahead only so far. */
+typedef struct pending {
+    const sfi_sums* sums;
+    const sfi_places* places;
+    uint32_t tiles, tile, row; /* panel j of place i is tile i * panels + j; which row comes next */
+} pending;
+
+#define SHARE 4u /* of its rows after every product: with fewer the calls cost, with more products wait */
+
+/* In place of a rounding (base/rounding.h): any, and panels that are not full or clamp. */
+#define ANY (-1)
+
+/* The next `count` rows, or what is left of a tile. */
+SFI_VNNI_INLINE void finish(pending* q, const sfi_lanes* lanes, const int rounding, uint32_t panels, uint32_t panel,
+                            uint32_t count, size_t across)
+{
+    const uint32_t end = sfi_min_u32(q->row + count, SFI_SIDE);
+    const sfi_places* p = q->places + q->tile / panels;
+    if (rounding == ANY)
+        sfi_tile_finish_any(lanes + panel, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
+    else
+        sfi_tile_finish(lanes + panel, rounding, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
+    q->row = end;
+    if (end == SFI_SIDE) {
+        q->row = 0;
+        q->tile++;
+    }
+}
+
+#define FINISH(count) \
     do { \
-        LOAD_X(0, x); \
-        LOAD_W(0, w); \
-        SFI_TILE_PRODUCT(0, x, w); \
+        if (panels == 1 || before->tile % panels == 0) \
+            finish(before, l, rounding, panels, 0, count, across); \
+        else if (panels == 2 || before->tile % panels == 1) \
+            finish(before, l, rounding, panels, 1, count, across); \
+        else \
+            finish(before, l, rounding, panels, 2, count, across); \
+    } while (0)
+
+/* The products of a part: of four places with a panel, of two with two, or of one with three. */
+#define LOAD_X(i) \
+    do { \
+        const void* from = woven ? p[i].patch + k->at : sfi_patches_of(p + (i), k->at, k->bytes, copy); \
+        const size_t to_next = !woven && p[i].apart ? SFI_TILE_BYTES : stride; \
+        SFI_PART_LOAD_X(k, from, to_next); \
+    } while (0)
+#define LOAD_W(j) SFI_PART_LOAD_W(k, k->words + (j) * panel)
+#define PRODUCT(t) \
+    do { \
+        SFI_PART_PRODUCT(k, SFI_TILE_PRODUCT, t); \
+        if (woven && before->tile < before->tiles) \
+            FINISH(SHARE); \
+    } while (0)
+#define MULTIPLY \
+    do { \
+        LOAD_X(0); \
+        LOAD_W(0); \
+        PRODUCT(0); \
         if (panels == 1) { \
             if (count > 1) { \
-                LOAD_X(1, x); \
-                SFI_TILE_PRODUCT(1, x, w); \
+                LOAD_X(1); \
+                PRODUCT(1); \
             } \
             if (count > 2) { \
-                LOAD_X(2, x); \
-                SFI_TILE_PRODUCT(2, x, w); \
+                LOAD_X(2); \
+                PRODUCT(2); \
             } \
             if (count > 3) { \
-                LOAD_X(3, x); \
-                SFI_TILE_PRODUCT(3, x, w); \
+                LOAD_X(3); \
+                PRODUCT(3); \
             } \
         } else { \
-            LOAD_W(1, w); \
-            SFI_TILE_PRODUCT(1, x, w); \
+            LOAD_W(1); \
+            PRODUCT(1); \
         } \
         if (panels == 2 && count > 1) { \
-            LOAD_X(1, x); \
-            SFI_TILE_PRODUCT(3, x, w); \
-            LOAD_W(0, w); \
-            SFI_TILE_PRODUCT(2, x, w); \
+            LOAD_X(1); \
+            PRODUCT(3); \
+            LOAD_W(0); \
+            PRODUCT(2); \
         } \
         if (panels == 3) { \
-            LOAD_W(2, w); \
-            SFI_TILE_PRODUCT(2, x, w); \
+            LOAD_W(2); \
+            PRODUCT(2); \
         } \
     } while (0)
 
-/* sums[place * panels + panel] of all segments and of `count` places. */
-SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, uint32_t count, const int panels, size_t stride,
-                              sfi_sums* sums)
+/* sums[place * panels + panel] of all segments and of `count` places. woven: with the outputs of those before; no place
+ * may lie apart then. */
+SFI_VNNI_INLINE void multiply(const sfi_block* b, const sfi_places* p, uint32_t count, const uint32_t panels,
+                              const int rounding, const int woven, const sfi_grid* grid, sfi_sums* sums,
+                              pending* before, const sfi_lanes* l)
 {
     uint8_t copy[SFI_SIDE][SFI_TILE_BYTES] __attribute__((aligned(SFI_TILE_BYTES)));
-    const size_t panel = b->panel;
+    const size_t panel = b->panel, stride = grid->across * sizeof(int16_t), across = grid->out_across;
     sfi_part part = sfi_part_first(b), *k = &part;
     SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums);
 }
 
-/* Sums become outputs when the next group is on its way: until they can be loaded, tiles take a while to be stored. */
-SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, const int panels,
-                              int8_t* y)
+SFI_INLINE int any_apart(const sfi_places* p, uint32_t count)
+{
+    int any = 0;
+    for (uint32_t i = 0; i < count; i++)
+        any |= p[i].apart;
+    return any;
+}
+
+SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, const uint32_t panels,
+                              const int rounding, int8_t* y)
 {
     const uint32_t most = panels == 1 ? 4 : panels == 2 ? 2 : 1;
+    const size_t across = grid->out_across;
+    const sfi_lanes l[SFI_BLOCK_PANELS] = {lanes[0], lanes[panels > 1], lanes[panels > 2 ? 2 : 0]};
     sfi_sums sums[2][SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
-    sfi_places p[2][SFI_TILE_SUMS];
-    sfi_way way = sfi_way_start(grid);
-    uint32_t count, before = 0, turn = 0;
+    sfi_places places[2][SFI_TILE_SUMS];
+    sfi_way way;
+    pending those = {sums[1], places[1], 0, 0, 0}, *before = &those;
+    uint32_t count, turn = 0;
+    sfi_way_start(&way, grid, y);
     do {
-        count = sfi_places_some(&way, most, p[turn]);
-        if (count > 0)
-            multiply(b, p[turn], count, panels, grid->across * sizeof(int16_t), sums[turn]);
+        sfi_places* p = places[turn];
+        count = sfi_places_some(&way, most, p);
+        if (any_apart(p, count))
+            multiply(b, p, count, panels, rounding, 0, grid, sums[turn], before, l);
+        else if (count > 0)
+            multiply(b, p, count, panels, rounding, 1, grid, sums[turn], before, l);
+        while (before->tile < before->tiles)
+            FINISH(SFI_SIDE);
+        before->tiles = count * panels;
+        before->tile = 0;
+        before->sums = sums[turn];
+        before->places = p;
         turn ^= 1;
-        for (uint32_t i = 0; i < before; i++)
-            for (uint32_t j = 0; j < (uint32_t)panels; j++)
-                sfi_places_finish(lanes + j, sums[turn] + i * (uint32_t)panels + j, 1, p[turn] + i, grid->out_across,
-                                  y + j * SFI_PANEL);
-        before = count;
     } while (count > 0);
 }
+
+#define VARIATION(name, panels, rounding) \
+    static SFI_VNNI __attribute__((noinline)) void name(const sfi_block* b, const sfi_grid* grid, \
+                                                        const sfi_lanes* lanes, int8_t* y) \
+    { \
+        run_grid(b, grid, lanes, panels, rounding, y); \
+    }
+VARIATION(one_any, 1, ANY)
+VARIATION(one_contract, 1, SFI_CONTRACT)
+VARIATION(one_twice, 1, SFI_TWICE)
+VARIATION(one_float, 1, SFI_FLOAT)
+VARIATION(two_any, 2, ANY)
+VARIATION(two_contract, 2, SFI_CONTRACT)
+VARIATION(two_twice, 2, SFI_TWICE)
+VARIATION(two_float, 2, SFI_FLOAT)
+VARIATION(three_any, 3, ANY)
+VARIATION(three_contract, 3, SFI_CONTRACT)
+VARIATION(three_twice, 3, SFI_TWICE)
+VARIATION(three_float, 3, SFI_FLOAT)
+
+typedef void (*variation)(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, int8_t* y);
+static const variation variations[SFI_BLOCK_PANELS][4] = {
+    {one_any, one_contract, one_twice, one_float},
+    {two_any, two_contract, two_twice, two_float},
+    {three_any, three_contract, three_twice, three_float},
+};
+
+SFI_INLINE uint32_t kind_of(int32_t rounding) { return rounding == SFI_CONTRACT ? 1 : rounding == SFI_TWICE ? 2 : 3; }
 
 SFI_VNNI void sfi_grid_bytes_amx(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
                                  int8_t* y)
 {
     sfi_lanes lanes[SFI_BLOCK_PANELS];
-    uint32_t panels = 0;
-    for (uint32_t r = 0; r < count; r += SFI_PANEL)
-        lanes[panels++] = sfi_lanes_load(rows, r, count - r);
+    uint32_t panels = 0, any = 0;
+    for (uint32_t r = 0; r < count; r += SFI_PANEL) {
+        lanes[panels] = sfi_lanes_load(rows, r, count - r);
+        any |= lanes[panels].clamps || lanes[panels].count < SFI_PANEL;
+        panels++;
+    }
     sfi_tiles_shape(b);
-    if (panels == 1)
-        run_grid(b, grid, lanes, 1, y);
-    else if (panels == 2)
-        run_grid(b, grid, lanes, 2, y);
-    else
-        run_grid(b, grid, lanes, 3, y);
+    variations[panels - 1][any ? 0 : kind_of(rows->rounding)](b, grid, lanes, y);
     SFI_TILE_RELEASE();
 }
 

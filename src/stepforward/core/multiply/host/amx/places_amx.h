@@ -20,19 +20,13 @@
 /* Sums of a tile: of sixteen patches with sixteen rows. */
 typedef int32_t sfi_sums[SFI_SIDE][SFI_SIDE];
 
-/* Positions that follow each other in a row of a grid: the rows of a tile that hold their sums, and their outputs. */
-typedef struct sfi_run {
-    uint32_t row, count;
-    size_t at; /* first output of the first one */
-} sfi_run;
-
-/* What the sixteen rows of a tile are patches of. */
+/* What the sixteen rows of a tile are patches of, and where their outputs go. */
 typedef struct sfi_places {
     const int16_t* patch; /* the first, which the others follow at the grid's distance, unless they lie apart */
     int apart;
-    uint32_t runs;
-    sfi_run run[SFI_SIDE];
     const int16_t* patches[SFI_SIDE]; /* where they lie apart */
+    int8_t* out[SFI_SIDE];            /* of the first panel; of rows that are no position, room that nobody reads */
+    int8_t* first;                    /* where outputs follow each other at the grid's distance, else NULL */
 } sfi_places;
 
 /* Where in a grid the next sixteen begin: position x of row y. */
@@ -40,11 +34,11 @@ typedef struct sfi_way {
     const sfi_grid* grid;
     uint32_t x, y;
     uint32_t hop; /* patches from one row of the grid to the next, or 0: tiles do not go on over what lies between */
+    int8_t* out;  /* what grid->at counts from */
+    int8_t unread[SFI_BLOCK_PANELS * SFI_PANEL];
 } sfi_way;
 
-/* Which registers: sums are 0 .. 3. */
-#define SFI_WHOLE_X 4
-#define SFI_WHOLE_W 5
+/* Registers 0 .. 3 hold sums, 4 and 5 inputs and weights of a whole part, 6 and 7 of the rest of a segment. */
 #define SFI_REST_X 6
 #define SFI_REST_W 7
 
@@ -68,66 +62,69 @@ SFI_VNNI_INLINE void sfi_tiles_shape(const sfi_block* b)
 
 /* A tile that goes on over the end of a row also multiplies what lies between two rows, which takes less than copies of
  * its patches as long as that is not much. */
-SFI_INLINE sfi_way sfi_way_start(const sfi_grid* g)
+SFI_INLINE void sfi_way_start(sfi_way* w, const sfi_grid* g, int8_t* out)
 {
     const size_t hop = g->rows == 1 ? g->width : g->down / g->across;
     const int follow = g->rows == 1 || hop * g->across == g->down;
     const int few = hop >= g->width && 2 * (hop - g->width) <= g->width;
-    const sfi_way w = {g, 0, 0, follow && few ? (uint32_t)hop : 0};
-    return w;
+    w->grid = g;
+    w->x = w->y = 0;
+    w->hop = follow && few ? (uint32_t)hop : 0;
+    w->out = out;
 }
 
-/* Patches that do not follow each other at one distance. */
-SFI_INLINE void sfi_places_apart(const sfi_grid* g, uint32_t x, uint32_t y, sfi_places* p)
-{
-    p->apart = 1;
-    for (uint32_t r = 0, row = 0; row < SFI_SIDE; row++) {
-        while (r + 1 < p->runs && row >= p->run[r + 1].row) {
-            r++;
-            x = 0;
-            y++;
-        }
-        const uint32_t i = row - p->run[r].row;
-        p->patches[row] = i < p->run[r].count ? g->patch + y * g->down + (x + i) * g->across : p->patch;
-    }
-}
-
-/* The next positions of a row, from `row` of a tile on. */
-SFI_INLINE sfi_run sfi_way_run(sfi_way* w, uint32_t row)
+/* Up to `most` positions of a row of the grid. Returns how many. */
+SFI_INLINE uint32_t sfi_way_run(sfi_way* w, uint32_t most, int8_t** out)
 {
     const sfi_grid* g = w->grid;
-    const sfi_run run = {row, sfi_min_u32(SFI_SIDE - row, g->width - w->x),
-                         g->at + w->y * g->out_down + w->x * g->out_across};
-    w->x += run.count;
+    const uint32_t count = sfi_min_u32(most, g->width - w->x);
+    int8_t* to = w->out + g->at + w->y * g->out_down + w->x * g->out_across;
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = to + i * g->out_across;
+    w->x += count;
     if (w->x == g->width) {
         w->x = 0;
         w->y++;
     }
-    return run;
+    return count;
+}
+
+/* Patches that do not follow each other at one distance. */
+SFI_INLINE void sfi_places_apart(sfi_way* w, sfi_places* p)
+{
+    const sfi_grid* g = w->grid;
+    uint32_t row = 0;
+    p->apart = 1;
+    while (row < SFI_SIDE && w->y < g->rows) {
+        const int16_t* patch = g->patch + w->y * g->down + w->x * g->across;
+        const uint32_t count = sfi_way_run(w, SFI_SIDE - row, p->out + row);
+        for (uint32_t i = 0; i < count; i++)
+            p->patches[row + i] = patch + i * g->across;
+        row += count;
+    }
+    for (; row < SFI_SIDE; row++) {
+        p->patches[row] = p->patch;
+        p->out[row] = w->unread;
+    }
 }
 
 /* Where a row of the grid ends among the next sixteen. */
 SFI_INLINE void sfi_places_turn(sfi_way* w, sfi_places* p)
 {
     const sfi_grid* g = w->grid;
-    const uint32_t x = w->x, y = w->y, between = w->hop > 0 ? w->hop - g->width : 0;
-    uint32_t row = 0, end = 0, back;
-    p->runs = 0;
-    while (row < SFI_SIDE && w->y < g->rows) {
-        const sfi_run run = sfi_way_run(w, row);
-        p->run[p->runs++] = run;
-        end = row + run.count;
-        row = end + between;
-    }
     /* The last sixteen end with the last position, for nothing may be read beyond it. */
-    back = w->y == g->rows ? SFI_SIDE - end : 0;
-    if (w->hop == 0 || (size_t)y * w->hop + x < back) {
-        sfi_places_apart(g, x, y, p);
+    const size_t at = (size_t)w->y * w->hop + w->x, all = (size_t)(g->rows - 1) * w->hop + g->width;
+    const uint32_t back = all - at < SFI_SIDE ? SFI_SIDE - (uint32_t)(all - at) : 0;
+    uint32_t row = back;
+    if (w->hop == 0 || at < back) {
+        sfi_places_apart(w, p);
         return;
     }
+    for (uint32_t i = 0; i < SFI_SIDE; i++)
+        p->out[i] = w->unread;
+    while (row < SFI_SIDE && w->y < g->rows)
+        row += sfi_way_run(w, SFI_SIDE - row, p->out + row) + (w->x == 0 ? w->hop - g->width : 0);
     p->patch -= back * g->across;
-    for (uint32_t r = 0; r < p->runs; r++)
-        p->run[r].row += back;
 }
 
 /* Returns whether there is any. */
@@ -138,12 +135,17 @@ SFI_INLINE int sfi_places_next(sfi_way* w, sfi_places* p)
         return 0;
     p->patch = g->patch + w->y * g->down + w->x * g->across;
     p->apart = 0;
+    p->first = NULL;
     if (g->width - w->x < SFI_SIDE) {
         sfi_places_turn(w, p);
-        return 1;
+    } else {
+        p->first = w->out + g->at + w->y * g->out_down + w->x * g->out_across;
+        w->x += SFI_SIDE;
+        if (w->x == g->width) {
+            w->x = 0;
+            w->y++;
+        }
     }
-    p->runs = 1;
-    p->run[0] = sfi_way_run(w, 0);
     return 1;
 }
 
@@ -178,50 +180,45 @@ SFI_VNNI_INLINE __m512i sfi_sums_at(const sfi_lanes* l, const sfi_sums* sums, co
     return _mm512_add_epi32(acc, l->bias);
 }
 
-/* The outputs of a whole panel in which nothing is clamped, at rows `row` to before `end` of a tile. */
-SFI_VNNI_INLINE void sfi_run_whole(const sfi_lanes* lanes, const int rounding, const sfi_sums* sums, const int planes,
-                                   uint32_t row, uint32_t end, size_t across, int8_t* y)
+SFI_VNNI_INLINE __m128i sfi_tile_outputs(const sfi_lanes* l, const int rounding, const sfi_sums* sums, const int planes,
+                                         uint32_t row)
 {
-    sfi_lanes l = *lanes;
-    l.rounding = rounding;
-    for (; row + 4 <= end; row += 4, y += 4 * across)
-        _Pragma("GCC unroll 4") for (uint32_t i = 0; i < 4; i++) _mm_storeu_si128(
-            (__m128i_u*)(void*)(y + i * across), sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row + i)));
-    for (; row < end; row++, y += across)
-        _mm_storeu_si128((__m128i_u*)(void*)y, sfi_lanes_saturated(&l, sfi_sums_at(&l, sums, planes, row)));
+    return _mm512_cvtsepi32_epi8(sfi_lanes_rounded(l, rounding, sfi_sums_at(l, sums, planes, row)));
 }
 
-/* The outputs of a panel at the positions of a run. What most panels need has loops of its own, without a branch at
- * every position. */
-SFI_VNNI_INLINE void sfi_run_finish(const sfi_lanes* l, const sfi_sums* sums, const int planes, const sfi_run* run,
-                                    size_t across, int8_t* y)
+SFI_VNNI_INLINE void sfi_put_panel(int8_t* to, __m128i outputs) { _mm_storeu_si128((__m128i_u*)(void*)to, outputs); }
+
+/* The outputs of a whole panel in which nothing is clamped, at rows `row` to before `end` of a tile, an even number.
+ * Addresses that are not read from memory first let the loads of the next tiles begin earlier. */
+SFI_VNNI_INLINE void sfi_tile_finish(const sfi_lanes* l, const int rounding, const sfi_sums* sums, const int planes,
+                                     uint32_t row, uint32_t end, const sfi_places* p, size_t across, size_t offset)
 {
-    const uint32_t end = run->row + run->count;
-    y += run->at;
-    if (l->count == SFI_PANEL && !l->clamps) {
-        if (l->rounding == SFI_CONTRACT)
-            sfi_run_whole(l, SFI_CONTRACT, sums, planes, run->row, end, across, y);
-        else if (l->rounding == SFI_TWICE)
-            sfi_run_whole(l, SFI_TWICE, sums, planes, run->row, end, across, y);
-        else
-            sfi_run_whole(l, SFI_FLOAT, sums, planes, run->row, end, across, y);
+    int8_t* to;
+    if (p->first == NULL) {
+        for (; row < end; row++)
+            sfi_put_panel(p->out[row] + offset, sfi_tile_outputs(l, rounding, sums, planes, row));
         return;
     }
-    for (uint32_t row = run->row; row < end; row++, y += across) {
-        int8_t few[SFI_PANEL];
-        int8_t* out = l->count == SFI_PANEL ? y : few;
-        _mm_storeu_si128((__m128i_u*)(void*)out, sfi_lanes_bytes(l, sfi_sums_at(l, sums, planes, row)));
-        if (l->count < SFI_PANEL)
-            sfi_store_count(few, l->count, y);
+    to = p->first + row * across + offset;
+    _Pragma("GCC unroll 1") for (; row < end; row += 2, to += 2 * across)
+    {
+        sfi_put_panel(to, sfi_tile_outputs(l, rounding, sums, planes, row));
+        sfi_put_panel(to + across, sfi_tile_outputs(l, rounding, sums, planes, row + 1));
     }
 }
 
-/* The outputs of a panel at sixteen positions, whose sums are in one tile of every plane. */
-SFI_VNNI_INLINE void sfi_places_finish(const sfi_lanes* lanes, const sfi_sums* sums, const int planes,
-                                       const sfi_places* p, size_t across, int8_t* y)
+/* The same of any panel. */
+SFI_VNNI_INLINE void sfi_tile_finish_any(const sfi_lanes* l, const sfi_sums* sums, const int planes, uint32_t row,
+                                         uint32_t end, const sfi_places* p, size_t across, size_t offset)
 {
-    for (uint32_t r = 0; r < p->runs; r++)
-        sfi_run_finish(lanes, sums, planes, p->run + r, across, y);
+    for (; row < end; row++) {
+        int8_t few[SFI_PANEL];
+        int8_t* out = (p->first != NULL ? p->first + row * across : p->out[row]) + offset;
+        int8_t* to = l->count == SFI_PANEL ? out : few;
+        sfi_put_panel(to, sfi_lanes_bytes(l, sfi_sums_at(l, sums, planes, row)));
+        if (l->count < SFI_PANEL)
+            sfi_store_count(few, l->count, out);
+    }
 }
 
 /* Where some bytes of every patch and the words that they meet lie. */
@@ -245,8 +242,8 @@ SFI_INLINE void sfi_part_next(sfi_part* p, const sfi_block* b, size_t s, uint32_
     p->bytes = sfi_min_u32(SFI_TILE_BYTES, (uint32_t)b->pairs * 4 - done);
 }
 
-/* Every part of every segment in turn is *k, and MULTIPLY(x, w) adds its products to registers 0 .. 3 through x and w.
- * A macro, for registers have no numbers at run time. */
+/* Every part of every segment in turn is *k, and MULTIPLY adds its products to registers 0 .. 3. A macro, for registers
+ * have no numbers at run time. */
 #define SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums) \
     do { \
         SFI_TILE_ZERO(0); \
@@ -256,15 +253,30 @@ SFI_INLINE void sfi_part_next(sfi_part* p, const sfi_block* b, size_t s, uint32_
         for (size_t s = 0; s < (b)->segments; s++) \
             for (uint32_t done = 0; done < (b)->pairs * 4; done += (k)->bytes) { \
                 sfi_part_next(k, b, s, done); \
-                if ((k)->bytes == SFI_TILE_BYTES) \
-                    MULTIPLY(SFI_WHOLE_X, SFI_WHOLE_W); \
-                else \
-                    MULTIPLY(SFI_REST_X, SFI_REST_W); \
+                MULTIPLY; \
             } \
         SFI_TILE_STORE(0, (sums)[0], SFI_TILE_BYTES); \
         SFI_TILE_STORE(1, (sums)[1], SFI_TILE_BYTES); \
         SFI_TILE_STORE(2, (sums)[2], SFI_TILE_BYTES); \
         SFI_TILE_STORE(3, (sums)[3], SFI_TILE_BYTES); \
+    } while (0)
+
+/* What a part is loaded into, and its products: WHOLE and REST are the registers of either shape. */
+#define SFI_PART_LOAD(k, WHOLE, REST, from, stride) \
+    do { \
+        if ((k)->bytes == SFI_TILE_BYTES) \
+            SFI_TILE_LOAD(WHOLE, from, stride); \
+        else \
+            SFI_TILE_LOAD(REST, from, stride); \
+    } while (0)
+#define SFI_PART_LOAD_X(k, from, stride) SFI_PART_LOAD(k, 4, 6, from, stride)
+#define SFI_PART_LOAD_W(k, from) SFI_PART_LOAD(k, 5, 7, from, SFI_TILE_BYTES)
+#define SFI_PART_PRODUCT(k, PRODUCT, sum) \
+    do { \
+        if ((k)->bytes == SFI_TILE_BYTES) \
+            PRODUCT(sum, 4, 5); \
+        else \
+            PRODUCT(sum, 6, 7); \
     } while (0)
 
 #endif

@@ -12,31 +12,37 @@
 
 #if SFI_X86
 
-#define LOAD_X(i, x) \
-    SFI_TILE_LOAD(x, sfi_patches_of(p + (i), k->at, k->bytes, copy), p[i].apart ? SFI_TILE_BYTES : stride)
-#define LOAD_W(offset, w) SFI_TILE_LOAD(w, k->words + (offset), SFI_TILE_BYTES)
-#define MULTIPLY(x, w) \
+#define LOAD_X(i) \
     do { \
-        LOAD_X(0, x); \
-        LOAD_W(plane, w); \
-        SFI_TILE_PRODUCT_UNSIGNED(2, x, w); \
+        const void* from = sfi_patches_of(p + (i), k->at, k->bytes, copy); \
+        const size_t to_next = p[i].apart ? SFI_TILE_BYTES : stride; \
+        SFI_PART_LOAD_X(k, from, to_next); \
+    } while (0)
+#define LOAD_W(offset) SFI_PART_LOAD_W(k, k->words + (offset))
+#define UPPER(sum) SFI_PART_PRODUCT(k, SFI_TILE_PRODUCT, sum)
+#define LOWER(sum) SFI_PART_PRODUCT(k, SFI_TILE_PRODUCT_UNSIGNED, sum)
+#define MULTIPLY \
+    do { \
+        LOAD_X(0); \
+        LOAD_W(plane); \
+        LOWER(2); \
         if (panels == 2) { \
-            LOAD_W(plane + panel, w); \
-            SFI_TILE_PRODUCT_UNSIGNED(3, x, w); \
-            LOAD_W(panel, w); \
-            SFI_TILE_PRODUCT(1, x, w); \
-            LOAD_W(0, w); \
-            SFI_TILE_PRODUCT(0, x, w); \
+            LOAD_W(plane + panel); \
+            LOWER(3); \
+            LOAD_W(panel); \
+            UPPER(1); \
+            LOAD_W(0); \
+            UPPER(0); \
         } else if (count > 1) { \
-            LOAD_X(1, x); \
-            SFI_TILE_PRODUCT_UNSIGNED(3, x, w); \
-            LOAD_W(0, w); \
-            SFI_TILE_PRODUCT(1, x, w); \
-            LOAD_X(0, x); \
-            SFI_TILE_PRODUCT(0, x, w); \
+            LOAD_X(1); \
+            LOWER(3); \
+            LOAD_W(0); \
+            UPPER(1); \
+            LOAD_X(0); \
+            UPPER(0); \
         } else { \
-            LOAD_W(0, w); \
-            SFI_TILE_PRODUCT(0, x, w); \
+            LOAD_W(0); \
+            UPPER(0); \
         } \
     } while (0)
 
@@ -49,18 +55,32 @@ SFI_VNNI_INLINE void multiply(const sfi_block* b, size_t plane, const sfi_places
     SFI_TILE_EVERY_PART(b, k, MULTIPLY, sums);
 }
 
+SFI_VNNI_INLINE void finish(const sfi_lanes* l, const sfi_sums* sums, const sfi_places* p, size_t across, size_t offset)
+{
+    const sfi_lanes kept = *l;
+    if (l->count < SFI_PANEL || l->clamps)
+        sfi_tile_finish_any(l, sums, 2, 0, SFI_SIDE, p, across, offset);
+    else if (l->rounding == SFI_CONTRACT)
+        sfi_tile_finish(&kept, SFI_CONTRACT, sums, 2, 0, SFI_SIDE, p, across, offset);
+    else if (l->rounding == SFI_TWICE)
+        sfi_tile_finish(&kept, SFI_TWICE, sums, 2, 0, SFI_SIDE, p, across, offset);
+    else
+        sfi_tile_finish(&kept, SFI_FLOAT, sums, 2, 0, SFI_SIDE, p, across, offset);
+}
+
 SFI_VNNI_INLINE void run_grid(const sfi_block* b, size_t plane, const sfi_grid* grid, const sfi_lanes* lanes,
                               const int panels, int8_t* y)
 {
     sfi_sums sums[SFI_TILE_SUMS] __attribute__((aligned(SFI_TILE_BYTES)));
     sfi_places p[2];
-    sfi_way way = sfi_way_start(grid);
+    sfi_way way;
     uint32_t count;
+    sfi_way_start(&way, grid, y);
     while ((count = sfi_places_some(&way, panels == 1 ? 2 : 1, p)) > 0) {
         multiply(b, plane, p, count, panels, grid->across * sizeof(int16_t), sums);
         for (uint32_t i = 0; i < count; i++)
             for (uint32_t j = 0; j < (uint32_t)panels; j++)
-                sfi_places_finish(lanes + j, sums + i + j, 2, p + i, grid->out_across, y + j * SFI_PANEL);
+                finish(lanes + j, sums + i + j, p + i, grid->out_across, j * SFI_PANEL);
     }
 }
 

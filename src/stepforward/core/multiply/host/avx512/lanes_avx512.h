@@ -79,13 +79,18 @@ SFI_VNNI_INLINE __m512i sfi_lanes_float(const sfi_lanes* l, __m512i a)
  * (l*mult >> 16) + half: VPDPWSSD multiplies h with mult as a signed word, which is mult - 2^16 from 2^15 on, and then
  * the h*2^16 that is missing is the upper word of `a` itself, which the masked VPMULHUW leaves where it is. Below 2^15
  * the mask lets it put a zero there (h times the zero of `low`). */
-SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
+SFI_VNNI_INLINE __m512i sfi_lanes_rounded(const sfi_lanes* l, const int rounding, __m512i a)
 {
-    if (l->rounding != SFI_CONTRACT)
-        return _mm512_add_epi32(l->rounding == SFI_TWICE ? sfi_lanes_twice(l, a) : sfi_lanes_float(l, a), l->zero);
+    if (rounding != SFI_CONTRACT)
+        return _mm512_add_epi32(rounding == SFI_TWICE ? sfi_lanes_twice(l, a) : sfi_lanes_float(l, a), l->zero);
     const __m512i high = _mm512_dpwssd_epi32(l->half, a, l->high),
                   low = _mm512_mask_mulhi_epu16(a, l->product, a, l->low);
     return _mm512_srav_epi32(_mm512_add_epi32(high, low), l->shift);
+}
+
+SFI_VNNI_INLINE __m512i sfi_lanes_rescaled(const sfi_lanes* l, __m512i a)
+{
+    return sfi_lanes_rounded(l, l->rounding, a);
 }
 
 SFI_VNNI_INLINE __m128i sfi_lanes_saturated(const sfi_lanes* l, __m512i a)
