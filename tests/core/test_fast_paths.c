@@ -531,6 +531,18 @@ static void pieces(void)
         }
 }
 
+static void begin(const sfi_kernels* fast, size_t pairs)
+{
+    if (fast->begin != NULL)
+        fast->begin((uint32_t)pairs);
+}
+
+static void end(const sfi_kernels* fast)
+{
+    if (fast->begin != NULL)
+        fast->end();
+}
+
 int main(void)
 {
     pieces();
@@ -545,10 +557,15 @@ int main(void)
             grids(sfi_block_dot, fast.grid_few, pairs, SFI_FEW_ROWS);
         for (size_t pairs = 1; fast.bytes != NULL && pairs <= PAIRS; pairs++) {
             byte_blocks(fast.bytes, fast.byte_flip, pairs);
+            begin(&fast, pairs);
             grids(fast.bytes, fast.grid_bytes, pairs, SFI_BLOCK_PANELS * SFI_PANEL);
+            end(&fast);
         }
-        for (size_t fours = 1; fast.split != NULL && fours <= PAIRS; fours += fours < 20 ? 1 : 7)
+        for (size_t fours = 1; fast.split != NULL && fours <= PAIRS; fours += fours < 20 ? 1 : 7) {
+            begin(&fast, fours);
             splits(&fast, fours);
+            end(&fast);
+        }
         for (int trial = 0; trial < 50; trial++)
             blocks(sfi_block_window, fast.window, 1);
         for (int trial = 0; trial < 20; trial++)

@@ -327,25 +327,37 @@ static void run_stretch(const sfi_bands* g, const sfi_call* call, sfi_host_tile*
         }
 }
 
-void sfi_bands_run(const sfi_bands* g, const sfi_call* call, uint32_t groups, uint32_t out_c)
+static void run_groups(const sfi_bands* g, const sfi_call* call, sfi_host_tile* tile, int16_t* band, uint32_t groups,
+                       uint32_t out_c)
 {
     const uint32_t rows = out_c / groups;
     const sfi_packing p = sfi_bands_packing(g, call->row_tile, groups, out_c);
-    sfi_host_tile tile;
-    int16_t* band = open_tile(&tile, g, call, rows);
     for (uint32_t group = 0; group < groups; group++) {
         stretch all = {group, group * rows, (group + 1) * rows, call->packed, p.tile_bytes};
         if (call->packed != NULL) {
             all.packed += group * (p.tiles / groups) * p.tile_bytes;
-            run_stretch(g, call, &tile, band, &all, out_c);
+            run_stretch(g, call, tile, band, &all, out_c);
             continue;
         }
         for (stretch one = all; one.first < all.end; one.first = one.end) {
-            one.end = sfi_min_u32(one.first + tile.capacity, all.end);
+            one.end = sfi_min_u32(one.first + tile->capacity, all.end);
             one.packed = (uint8_t*)call->work;
-            sfi_host_tile_pack(&tile, call, one.first, one.end - one.first, NULL);
-            sfi_packed_rows_prepare(tile.packed_rows, NULL, call, one.first);
-            run_stretch(g, call, &tile, band, &one, out_c);
+            sfi_host_tile_pack(tile, call, one.first, one.end - one.first, NULL);
+            sfi_packed_rows_prepare(tile->packed_rows, NULL, call, one.first);
+            run_stretch(g, call, tile, band, &one, out_c);
         }
     }
+}
+
+void sfi_bands_run(const sfi_bands* g, const sfi_call* call, uint32_t groups, uint32_t out_c)
+{
+    const sfi_kernels* kernels = call->pass->kernels;
+    const int shaped = g->bytes && kernels->begin != NULL;
+    sfi_host_tile tile;
+    int16_t* band = open_tile(&tile, g, call, out_c / groups);
+    if (shaped)
+        kernels->begin(tile.pairs);
+    run_groups(g, call, &tile, band, groups, out_c);
+    if (shaped)
+        kernels->end();
 }

@@ -83,6 +83,8 @@ sfi_kernels sfi_choose_up_to(int level)
         k.powers = sfi_powers_vbmi;
     }
     if (level >= SF_HOST_AMX && k.grid_bytes == sfi_grid_bytes_vnni && sfi_has_tiles()) {
+        k.begin = sfi_shapes_load_amx;
+        k.end = sfi_shapes_release_amx;
         k.grid_bytes = sfi_grid_bytes_amx;
         k.split = sfi_block_split_amx;
         k.grid_split = sfi_grid_split_amx;

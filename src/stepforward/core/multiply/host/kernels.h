@@ -78,6 +78,8 @@ typedef uint64_t (*sfi_powers_kernel)(const sfi_power_table* table, const int8_t
 typedef void (*sfi_quotients_kernel)(const sfi_divisor* divisor, uint32_t* power, uint32_t count, void* y);
 
 struct sfi_kernels {
+    void (*begin)(uint32_t pairs); /* before an operator of bytes with segments of so many pairs, or NULL */
+    void (*end)(void);
     sfi_block_kernel dot;
     sfi_block_kernel window;
     sfi_block_kernel bytes;   /* NULL where 8-bit weights are widened */

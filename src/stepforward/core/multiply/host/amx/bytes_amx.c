@@ -187,9 +187,7 @@ SFI_VNNI void sfi_grid_bytes_amx(const sfi_block* b, const sfi_grid* grid, const
         any |= lanes[panels].clamps || lanes[panels].count < SFI_PANEL;
         panels++;
     }
-    sfi_tiles_shape(b);
     variations[panels - 1][any ? 0 : kind_of(rows->rounding)](b, grid, lanes, y);
-    SFI_TILE_RELEASE();
 }
 
 #endif

@@ -38,28 +38,6 @@ typedef struct sfi_way {
     int8_t unread[SFI_BLOCK_PANELS * SFI_PANEL];
 } sfi_way;
 
-/* Registers 0 .. 3 hold sums, 4 and 5 inputs and weights of a whole part, 6 and 7 of the rest of a segment. */
-#define SFI_REST_X 6
-#define SFI_REST_W 7
-
-/* The rest of a segment, less than 64 bytes, has tiles of its own shape. */
-SFI_VNNI_INLINE void sfi_tiles_shape(const sfi_block* b)
-{
-    const uint32_t rest = (uint32_t)b->pairs * 4 % SFI_TILE_BYTES;
-    sfi_tile_shapes s;
-    sfi_fill(&s, 0, sizeof s);
-    s.palette = 1;
-    for (uint32_t t = 0; t < 8; t++) {
-        s.row_bytes[t] = SFI_TILE_BYTES;
-        s.rows[t] = SFI_SIDE;
-    }
-    if (rest > 0) {
-        s.row_bytes[SFI_REST_X] = (uint16_t)rest;
-        s.rows[SFI_REST_W] = (uint8_t)(rest / 4);
-    }
-    SFI_TILE_SHAPES(&s);
-}
-
 /* A tile that goes on over the end of a row also multiplies what lies between two rows, which takes less than copies of
  * its patches as long as that is not much. */
 SFI_INLINE void sfi_way_start(sfi_way* w, const sfi_grid* g, int8_t* out)
@@ -261,7 +239,8 @@ SFI_INLINE void sfi_part_next(sfi_part* p, const sfi_block* b, size_t s, uint32_
         SFI_TILE_STORE(3, (sums)[3], SFI_TILE_BYTES); \
     } while (0)
 
-/* What a part is loaded into, and its products: WHOLE and REST are the registers of either shape. */
+/* What a part is loaded into, and its products: registers 4 and 5 are of whole parts, 6 and 7 of the rest of a segment
+ * (shapes_amx.c). */
 #define SFI_PART_LOAD(k, WHOLE, REST, from, stride) \
     do { \
         if ((k)->bytes == SFI_TILE_BYTES) \

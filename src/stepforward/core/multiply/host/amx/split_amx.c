@@ -88,7 +88,6 @@ SFI_VNNI void sfi_grid_split_amx(const sfi_block* block, size_t plane, const sfi
                                  uint32_t count, int8_t* y)
 {
     sfi_block b = *block;
-    sfi_tiles_shape(&b);
     for (uint32_t r = 0; r < count; r += 2 * SFI_PANEL, b.words += 2 * b.panel) {
         const uint32_t left = count - r;
         const sfi_lanes lanes[2] = {sfi_lanes_load(rows, r, left),
@@ -99,7 +98,6 @@ SFI_VNNI void sfi_grid_split_amx(const sfi_block* block, size_t plane, const sfi
         else
             run_grid(&b, plane, grid, lanes, 1, y + r);
     }
-    SFI_TILE_RELEASE();
 }
 
 /* Half of the sixteen patches are there twice. */
@@ -112,14 +110,12 @@ SFI_VNNI void sfi_block_split_amx(const sfi_block* block, size_t plane, const in
     p[0].apart = 1;
     for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
         p[0].patches[q] = p[0].patches[SFI_BLOCK_PATCHES + q] = patches[q];
-    sfi_tiles_shape(&b);
     for (uint32_t j = 0; j < panels; j++, b.words += b.panel) {
         multiply(&b, plane, p, 1, 1, 0, sums);
         for (uint32_t q = 0; q < SFI_BLOCK_PATCHES; q++)
             for (uint32_t i = 0; i < 2; i++)
                 sfi_copy(acc[i] + q * acc_stride + j * SFI_PANEL, sums[2 * i][q], sizeof sums[0][0]);
     }
-    SFI_TILE_RELEASE();
 }
 
 #endif
