@@ -185,7 +185,8 @@ typedef struct emulated_tiles {
     uint8_t tile[8][16][64];
 } emulated_tiles;
 
-static __thread emulated_tiles emulated;
+/* One set for all files, as a processor has. */
+__attribute__((weak)) __thread emulated_tiles emulated;
 
 static inline void emulated_tile_shapes(const void* shapes)
 {
