@@ -79,8 +79,10 @@ static sfi_host_shape shape(const sfi_bands* g, uint32_t rows)
 /* Words of 16 bits that some elements of the band take. */
 static uint64_t words(const sfi_bands* g, uint64_t elements) { return g->bytes ? elements / 2 : elements; }
 
+static size_t element_bytes(const sfi_bands* g) { return g->bytes ? 1 : sizeof(int16_t); }
+
 /* A row of the input with its padding. */
-static size_t line_bytes(const sfi_bands* g) { return (size_t)g->width * g->group_in * (g->bytes ? 1 : 2); }
+static size_t line_bytes(const sfi_bands* g) { return (size_t)g->width * g->group_in * element_bytes(g); }
 
 /* From one row of the band to the next, and from one position's patch to the next. */
 static uint64_t line_words(const sfi_bands* g)
@@ -185,7 +187,7 @@ SFI_INLINE void put_line(const sfi_bands* g, const int8_t* line, int fresh, uint
 {
     const uint32_t c = g->group_in, left = sfi_min_u32((uint32_t)g->pad_left, g->width),
                    inside = sfi_min_u32(g->width - left, g->in_w);
-    const size_t column = line_bytes(g) / g->width;
+    const size_t column = c * element_bytes(g);
     if (fresh)
         put_padding(g, (size_t)left * c, out);
     if (c == g->in_c)

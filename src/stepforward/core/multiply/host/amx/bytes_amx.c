@@ -55,9 +55,10 @@ SFI_VNNI_INLINE void finish(pending* q, const sfi_lanes* lanes, const int roundi
 /* The products of a part: of four places with a panel, of two with two, or of one with three. */
 #define LOAD_X(i) \
     do { \
-        const void* from = woven ? p[i].patch + k->at : sfi_patches_of(p + (i), k->at, k->bytes, copy); \
-        const size_t to_next = !woven && p[i].apart ? SFI_TILE_BYTES : stride; \
-        SFI_PART_LOAD_X(k, from, to_next); \
+        if (woven) \
+            SFI_PART_LOAD_X(k, p[i].patch + k->at, stride); \
+        else \
+            SFI_PART_LOAD_PATCHES(k, p + (i), copy, stride); \
     } while (0)
 #define LOAD_W(j) SFI_PART_LOAD_W(k, k->words + (j) * panel)
 #define PRODUCT(t) \
@@ -155,25 +156,18 @@ SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sf
     { \
         run_grid(b, grid, lanes, panels, rounding, y); \
     }
-VARIATION(one_any, 1, ANY)
-VARIATION(one_contract, 1, SFI_CONTRACT)
-VARIATION(one_twice, 1, SFI_TWICE)
-VARIATION(one_float, 1, SFI_FLOAT)
-VARIATION(two_any, 2, ANY)
-VARIATION(two_contract, 2, SFI_CONTRACT)
-VARIATION(two_twice, 2, SFI_TWICE)
-VARIATION(two_float, 2, SFI_FLOAT)
-VARIATION(three_any, 3, ANY)
-VARIATION(three_contract, 3, SFI_CONTRACT)
-VARIATION(three_twice, 3, SFI_TWICE)
-VARIATION(three_float, 3, SFI_FLOAT)
+#define VARIATIONS(name, panels) \
+    VARIATION(name##_any, panels, ANY) \
+    VARIATION(name##_contract, panels, SFI_CONTRACT) \
+    VARIATION(name##_twice, panels, SFI_TWICE) \
+    VARIATION(name##_float, panels, SFI_FLOAT)
+VARIATIONS(one, 1)
+VARIATIONS(two, 2)
+VARIATIONS(three, 3)
 
 typedef void (*variation)(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, int8_t* y);
-static const variation variations[SFI_BLOCK_PANELS][4] = {
-    {one_any, one_contract, one_twice, one_float},
-    {two_any, two_contract, two_twice, two_float},
-    {three_any, three_contract, three_twice, three_float},
-};
+#define ROW(name) {name##_any, name##_contract, name##_twice, name##_float}
+static const variation variations[SFI_BLOCK_PANELS][4] = {ROW(one), ROW(two), ROW(three)};
 
 SFI_INLINE uint32_t kind_of(int32_t rounding) { return rounding == SFI_CONTRACT ? 1 : rounding == SFI_TWICE ? 2 : 3; }
 

@@ -13,9 +13,7 @@
 
 #if SFI_X86
 
-#define SFI_SIDE 16u       /* rows of a tile, and its words */
-#define SFI_TILE_BYTES 64u /* of a row */
-#define SFI_TILE_SUMS 4u   /* tiles of sums */
+#define SFI_TILE_SUMS 4u /* tiles of sums */
 
 /* Sums of a tile: of sixteen patches with sixteen rows. */
 typedef int32_t sfi_sums[SFI_SIDE][SFI_SIDE];
@@ -51,19 +49,27 @@ SFI_INLINE void sfi_way_start(sfi_way* w, const sfi_grid* g, int8_t* out)
     w->out = out;
 }
 
-/* Up to `most` positions of a row of the grid. Returns how many. */
-SFI_INLINE uint32_t sfi_way_run(sfi_way* w, uint32_t most, int8_t** out)
+/* Goes on by `count` positions of a row of the grid. Returns the first one's first output. */
+SFI_INLINE int8_t* sfi_way_on(sfi_way* w, uint32_t count)
 {
     const sfi_grid* g = w->grid;
-    const uint32_t count = sfi_min_u32(most, g->width - w->x);
-    int8_t* to = w->out + g->at + w->y * g->out_down + w->x * g->out_across;
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = to + i * g->out_across;
+    int8_t* out = w->out + g->at + w->y * g->out_down + w->x * g->out_across;
     w->x += count;
     if (w->x == g->width) {
         w->x = 0;
         w->y++;
     }
+    return out;
+}
+
+/* Up to `most` positions of a row of the grid. Returns how many. */
+SFI_INLINE uint32_t sfi_way_run(sfi_way* w, uint32_t most, int8_t** out)
+{
+    const sfi_grid* g = w->grid;
+    const uint32_t count = sfi_min_u32(most, g->width - w->x);
+    int8_t* to = sfi_way_on(w, count);
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = to + i * g->out_across;
     return count;
 }
 
@@ -114,16 +120,10 @@ SFI_INLINE int sfi_places_next(sfi_way* w, sfi_places* p)
     p->patch = g->patch + w->y * g->down + w->x * g->across;
     p->apart = 0;
     p->first = NULL;
-    if (g->width - w->x < SFI_SIDE) {
+    if (g->width - w->x < SFI_SIDE)
         sfi_places_turn(w, p);
-    } else {
-        p->first = w->out + g->at + w->y * g->out_down + w->x * g->out_across;
-        w->x += SFI_SIDE;
-        if (w->x == g->width) {
-            w->x = 0;
-            w->y++;
-        }
-    }
+    else
+        p->first = sfi_way_on(w, SFI_SIDE);
     return 1;
 }
 
@@ -249,6 +249,12 @@ SFI_INLINE void sfi_part_next(sfi_part* p, const sfi_block* b, size_t s, uint32_
             SFI_TILE_LOAD(REST, from, stride); \
     } while (0)
 #define SFI_PART_LOAD_X(k, from, stride) SFI_PART_LOAD(k, 4, 6, from, stride)
+#define SFI_PART_LOAD_PATCHES(k, place, copy, stride) \
+    do { \
+        const void* from = sfi_patches_of(place, (k)->at, (k)->bytes, copy); \
+        const size_t to_next = (place)->apart ? SFI_TILE_BYTES : (stride); \
+        SFI_PART_LOAD_X(k, from, to_next); \
+    } while (0)
 #define SFI_PART_LOAD_W(k, from) SFI_PART_LOAD(k, 5, 7, from, SFI_TILE_BYTES)
 #define SFI_PART_PRODUCT(k, PRODUCT, sum) \
     do { \

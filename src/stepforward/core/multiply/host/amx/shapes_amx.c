@@ -6,22 +6,19 @@
 
 #if SFI_X86
 
-#define ROWS 16u
-#define ROW_BYTES 64u
-
 /* Registers 0 .. 3 hold sums, 4 and 5 inputs and weights of a whole part of a segment, 6 and 7 of its rest. */
 #define REST_X 6
 #define REST_W 7
 
 void sfi_shapes_load_amx(uint32_t pairs)
 {
-    const uint32_t rest = pairs * 4 % ROW_BYTES;
+    const uint32_t rest = pairs * 4 % SFI_TILE_BYTES;
     sfi_tile_shapes s;
     sfi_fill(&s, 0, sizeof s);
     s.palette = 1;
     for (uint32_t t = 0; t < 8; t++) {
-        s.row_bytes[t] = ROW_BYTES;
-        s.rows[t] = ROWS;
+        s.row_bytes[t] = SFI_TILE_BYTES;
+        s.rows[t] = SFI_SIDE;
     }
     if (rest > 0) {
         s.row_bytes[REST_X] = (uint16_t)rest;

@@ -12,12 +12,7 @@
 
 #if SFI_X86
 
-#define LOAD_X(i) \
-    do { \
-        const void* from = sfi_patches_of(p + (i), k->at, k->bytes, copy); \
-        const size_t to_next = p[i].apart ? SFI_TILE_BYTES : stride; \
-        SFI_PART_LOAD_X(k, from, to_next); \
-    } while (0)
+#define LOAD_X(i) SFI_PART_LOAD_PATCHES(k, p + (i), copy, stride)
 #define LOAD_W(offset) SFI_PART_LOAD_W(k, k->words + (offset))
 #define UPPER(sum) SFI_PART_PRODUCT(k, SFI_TILE_PRODUCT, sum)
 #define LOWER(sum) SFI_PART_PRODUCT(k, SFI_TILE_PRODUCT_UNSIGNED, sum)
@@ -57,7 +52,7 @@ SFI_VNNI_INLINE void multiply(const sfi_block* b, size_t plane, const sfi_places
 
 SFI_VNNI_INLINE void finish(const sfi_lanes* l, const sfi_sums* sums, const sfi_places* p, size_t across, size_t offset)
 {
-    const sfi_lanes kept = *l;
+    const sfi_lanes kept = *l; /* bytes that are written might change *l, for all the compiler knows */
     if (l->count < SFI_PANEL || l->clamps)
         sfi_tile_finish_any(l, sums, 2, 0, SFI_SIDE, p, across, offset);
     else if (l->rounding == SFI_CONTRACT)

@@ -9,6 +9,9 @@
 #if SFI_X86
 #include <immintrin.h> /* or what tests have in its place */
 
+#define SFI_SIDE 16u       /* rows of a tile, and its words */
+#define SFI_TILE_BYTES 64u /* of a row */
+
 /* What LDTILECFG reads. */
 typedef struct sfi_tile_shapes {
     uint8_t palette, start, reserved[14];
