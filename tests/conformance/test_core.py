@@ -33,7 +33,7 @@ from random_programs import (
     wide_sum_programs,
 )
 
-from stepforward.arithmetic.rounding import FLOAT
+from stepforward.arithmetic.rounding import CONTRACT, FLOAT, TWICE
 from stepforward.engines.core import CoreEngine, aligned_bytes, device_inference_bytes, device_scratch_bytes
 from stepforward.engines.device_loop import DeviceLoop
 from stepforward.engines.host_memory import CHOICES
@@ -227,13 +227,15 @@ def tiled(
 
 
 def untouched_beyond(program, x, memory):
-    """Compares with the reference; what lies beyond the working memory stays as it was."""
+    """Compares with the reference, and returns what it gives; what lies beyond the working memory stays as it was."""
     engine = CoreEngine(program, threads=1, block=2, memory=memory)
     size = engine._scratch.size
     engine._scratch = aligned_bytes(size + (1 << 16))
     engine._scratch[:] = 77
-    assert np.array_equal(logits_of(engine, x), logits_of(ReferenceEngine(program), x))
+    expected = logits_of(ReferenceEngine(program), x)
+    assert np.array_equal(logits_of(engine, x), expected)
     assert (engine._scratch[size:] == 77).all()
+    return expected
 
 
 @pytest.mark.parametrize("shape, rows, padding", SEVERAL_BANDS)
@@ -260,6 +262,33 @@ def test_patches_of_few_channels_in_several_bands(shape, rows, kernel, stride, p
     weights = rng.integers(-127, 128, (rows, *kernel, shape[2]))
     program = tiled(shape, rows, padding, weights, 7, 31, "s8", kernel, stride)
     untouched_beyond(program, inputs(program, 2, rng)[0], memory)
+
+
+COLUMNS = [  # height, width, channels; rows; padding; stride
+    ((32, 32, 16), 16, (1, 1, 1, 1), (1, 1)),
+    ((70, 37, 16), 16, (1, 0, 0, 1), (1, 1)),
+    ((9, 35, 20), 7, (0, 1, 2, 1), (1, 1)),
+    ((40, 90, 4), 12, (0, 0, 0, 0), (1, 2)),
+    ((50, 61, 18), 16, (2, 1, 0, 1), (1, 1)),
+]
+ROUNDINGS = {  # multipliers for sums of some ten thousands
+    CONTRACT: ((40000, 24),),
+    TWICE: ((1342177280, 39),),
+    FLOAT: ((11863283, 32),),
+}
+
+
+@pytest.mark.parametrize("shape, rows, padding, stride", COLUMNS)
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+@pytest.mark.parametrize("lo, hi", [(-128, 127), (-90, 100)])
+def test_three_rows_of_weights_that_move_down_a_column(shape, rows, padding, stride, rounding, lo, hi):
+    rng = np.random.default_rng(shape[1])
+    weights = rng.integers(-127, 128, (rows, 3, 3, shape[2]))
+    program = tiled(shape, rows, padding, weights, 7, 31, "s8", stride=stride)
+    what = replace(program.ops[0].what, rescale=ROUNDINGS[rounding], rounding=rounding, lo=lo, hi=hi)
+    program = replace(program, ops=(replace(program.ops[0], what=what),))
+    outputs = untouched_beyond(program, inputs(program, 2, rng)[0], "fast")
+    assert (outputs == lo).any() and (outputs == hi).any() and len(np.unique(outputs)) > hi - lo
 
 
 @pytest.mark.parametrize("largest", [3640, 3641])

@@ -13,6 +13,8 @@ typedef struct border {
     int32_t value;
 } border;
 
+#define PIECE 16u /* bytes that are copied at once where all are */
+
 static const border* border_of(const sf_program* program, const sf_op* op)
 {
     return (const border*)(const void*)(program->constants + op->attributes_first);
@@ -25,6 +27,18 @@ static void fill(void* y, const sf_tensor* t, size_t count, int32_t value)
     else
         for (size_t i = 0; i < count; i++)
             ((int16_t*)y)[i] = (int16_t)value;
+}
+
+/* `count` runs of so many bytes, one after the other, to places `wide` apart. */
+static void spread(uint8_t* y, size_t wide, const uint8_t* x, size_t bytes, int32_t count)
+{
+    if (bytes % PIECE == 0)
+        for (int32_t i = 0; i < count; i++, y += wide)
+            for (size_t at = 0; at < bytes; at += PIECE, x += PIECE)
+                sfi_copy(y + at, x, PIECE);
+    else
+        for (int32_t i = 0; i < count; i++, y += wide, x += bytes)
+            sfi_copy(y, x, bytes);
 }
 
 /* Rows and columns around an image, and channels before and after each position. */
@@ -45,9 +59,8 @@ static void run(const sfi_call* call)
     uint8_t* y = (uint8_t*)call->y;
     fill(y, out, (size_t)call->n * (size_t)out->elements, b->value);
     for (uint32_t s = 0; s < call->n; s++, y += (size_t)out->elements * size)
-        for (int32_t row = 0; row < in->dims[0]; row++)
-            for (int32_t i = 0; i < runs; i++, x += bytes)
-                sfi_copy(y + first + (size_t)row * line + (size_t)i * wide, x, bytes);
+        for (int32_t row = 0; row < in->dims[0]; row++, x += (size_t)runs * bytes)
+            spread(y + first + (size_t)row * line, wide, x, bytes, runs);
 }
 
 static int fits(const border* b, const sf_tensor* in, const sf_tensor* out)

@@ -3,6 +3,7 @@
 #include "base/machine.h"
 #include "base/targets.h"
 #include "multiply/host/amx/amx.h"
+#include "multiply/host/amx/columns_amx.h"
 #include "multiply/host/amx/places_amx.h"
 #include "multiply/host/amx/tiles.h"
 #include "multiply/host/avx512/lanes_avx512.h"
@@ -22,16 +23,13 @@ typedef struct pending {
 
 #define SHARE 4u /* of its rows after every product: with fewer the calls cost, with more products wait */
 
-/* In place of a rounding (base/rounding.h): any, and panels that are not full or clamp. */
-#define ANY (-1)
-
 /* The next `count` rows, or what is left of a tile. */
 SFI_VNNI_INLINE void finish(pending* q, const sfi_lanes* lanes, const int rounding, uint32_t panels, uint32_t panel,
                             uint32_t count, size_t across)
 {
     const uint32_t end = sfi_min_u32(q->row + count, SFI_SIDE);
     const sfi_places* p = q->places + q->tile / panels;
-    if (rounding == ANY)
+    if (rounding == SFI_ANY_ROUNDING)
         sfi_tile_finish_any(lanes + panel, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
     else
         sfi_tile_finish(lanes + panel, rounding, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
@@ -157,7 +155,7 @@ SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sf
         run_grid(b, grid, lanes, panels, rounding, y); \
     }
 #define VARIATIONS(name, panels) \
-    VARIATION(name##_any, panels, ANY) \
+    VARIATION(name##_any, panels, SFI_ANY_ROUNDING) \
     VARIATION(name##_contract, panels, SFI_CONTRACT) \
     VARIATION(name##_twice, panels, SFI_TWICE) \
     VARIATION(name##_float, panels, SFI_FLOAT)
@@ -181,7 +179,10 @@ SFI_VNNI void sfi_grid_bytes_amx(const sfi_block* b, const sfi_grid* grid, const
         any |= lanes[panels].clamps || lanes[panels].count < SFI_PANEL;
         panels++;
     }
-    variations[panels - 1][any ? 0 : kind_of(rows->rounding)](b, grid, lanes, y);
+    if (panels == 1 && sfi_columns_suit(b, grid))
+        sfi_columns_bytes_amx(b, grid, lanes, any ? SFI_ANY_ROUNDING : rows->rounding, y);
+    else
+        variations[panels - 1][any ? 0 : kind_of(rows->rounding)](b, grid, lanes, y);
 }
 
 #endif

@@ -6,7 +6,10 @@
 
 #if SFI_X86
 
-/* Registers 0 .. 3 hold sums, 4 and 5 inputs and weights of a whole part of a segment, 6 and 7 of its rest. */
+/* Registers 0 .. 3 hold sums, 4 and 5 inputs and weights of a whole part of a segment, 6 and 7 of its rest. Where a
+ * segment is less than a whole part, 4 and 5 hold weights as 7 does (columns_amx.c). */
+#define WHOLE_X 4
+#define WHOLE_W 5
 #define REST_X 6
 #define REST_W 7
 
@@ -23,6 +26,8 @@ void sfi_shapes_load_amx(uint32_t pairs)
     if (rest > 0) {
         s.row_bytes[REST_X] = (uint16_t)rest;
         s.rows[REST_W] = (uint8_t)(rest / 4);
+        if (pairs * 4 < SFI_TILE_BYTES)
+            s.rows[WHOLE_X] = s.rows[WHOLE_W] = s.rows[REST_W];
     }
     SFI_TILE_SHAPES(&s);
 }

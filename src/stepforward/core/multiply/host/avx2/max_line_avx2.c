@@ -54,6 +54,8 @@ SFI_AVX2 void sfi_max_line_avx2(const sfi_max_line* v)
         sfi_max_line_any(v);
     else if (v->taps_y == 2 && v->taps_x == 2)
         positions(v, 2, 2);
+    else if (v->taps_y == 1 && v->taps_x == 1) /* every so many positions, as a shortcut takes them */
+        positions(v, 1, 1);
     else
         positions(v, v->taps_y, v->taps_x);
 }
