@@ -156,6 +156,47 @@ def test_layers_after_each_other_and_their_last_states():
     assert (kinds["gru"], kinds["conv"]) == (3, 3)  # nothing reads one of the second layer's directions
 
 
+CUTS = {"two": np.array([2]), "five": np.array([5]), "last": np.array([-1]), "most": np.array([2**31 - 1])}
+
+
+def test_directions_and_last_steps_as_converters_of_keras_cut_them():
+    body = f"""{TURN}
+    z1, h1, c1 = LSTM<hidden_size=5, direction="bidirectional">(t, w1, r1, b1)
+    back1 = Slice(z1, one, two, one)
+    q1 = Squeeze(back1, one)
+    ahead1 = Slice(z1, none, one, one)
+    p1 = Squeeze(ahead1, one)
+    x2 = Concat<axis=2>(p1, q1)
+    z2, h2, c2 = LSTM<hidden_size=5, direction="bidirectional">(x2, w2, r2, b2)
+    back2 = Slice(z2, one, two, one)
+    q2 = Squeeze(back2, one)
+    first2 = Slice(q2, none, one, none)
+    e2 = Squeeze(first2, none)
+    ahead2 = Slice(z2, none, one, one)
+    p2 = Squeeze(ahead2, one)
+    last2 = Slice(p2, last, most, none)
+    e1 = Squeeze(last2, none)
+    f = Concat<axis=1>(e1, e2)"""
+    more = weights("LSTM", 2, layer="1") | weights("LSTM", 2, features=10, layer="2")
+    canonical, kinds = held(network(body, 10, **CUTS, **more))
+    assert (kinds["lstm"], kinds["conv"], kinds["concat"]) == (4, 4, 2)
+    assert "Slice" not in {node.op_type for node in canonical.graph}
+
+
+def test_steps_that_follow_each_other_go_into_the_next_layer():
+    body = f"""{TURN}
+    z1, h1 = GRU<hidden_size=5>(t, w1, r1, b1)
+    s1 = Squeeze(z1, one)
+    some = Slice(s1, two, five, none)
+    z2, h2 = GRU<hidden_size=5>(some, w2, r2, b2)
+    s2 = Squeeze(z2, one)
+    twice = Concat<axis=2>(s2, s2)
+    f = ReduceMean<keepdims=0>(twice, none)"""
+    more = weights("GRU", layer="1") | weights("GRU", features=5, layer="2")
+    _, kinds = held(network(body, 10, **CUTS, **more))
+    assert kinds["gru"] == 2
+
+
 @pytest.mark.parametrize(("kind", "older"), [("GRU", True), ("LSTM", False), ("tanh", False), ("relu", True)])
 def test_as_torch_exports_it(kind, older):
     torch = pytest.importorskip("torch")
@@ -220,6 +261,16 @@ def test_as_torch_exports_it(kind, older):
             "time as the first axis",
         ),
         (
+            f"{TURN}\nz = GRU<hidden_size=5>(t, w, r)\ns = Squeeze(z, one)\nv = Slice(s, none, most, none, two)\n"
+            "f = ReduceMax<keepdims=0>(v, none)",
+            "Slice .* reads the states 's' with time as the first axis",
+        ),
+        (
+            f"{TURN}\nz = GRU<hidden_size=5>(t, w, r)\ns = Squeeze(z, one)\nboth = Concat<axis=2>(s, t)\n"
+            "v = Slice(both, none, five, two)\nf = ReduceMax<keepdims=0>(v, none)",
+            "Concat .* reads the states 's' with time as the first axis",
+        ),
+        (
             f'{TURN}\nz, h = RNN<hidden_size=5, activations=["Sigmoid"]>(t, w5, r5)\nf = Squeeze(h, none)',
             "functions other than tanh and ReLU",
         ),
@@ -230,6 +281,7 @@ def test_what_is_not_supported_is_refused_by_name(body, message):
         weights()
         | {"begin": np.ones((1, 97, 5), np.float32)}
         | {"b5": ramp(1, 5), "w5": ramp(1, 5, 4), "r5": ramp(1, 5, 5)}
+        | CUTS
     )
     with pytest.raises(StepforwardError, match=message):
         canonicalize(network(body, **more))

@@ -241,7 +241,8 @@ _DOMAINS = {
 REFUSED = {
     "train with BatchNorm, which is folded into the layer before it": ("LRN", "MeanVarianceNormalization"),
     "norm other axes than the batch, by magnitudes or squares": ("LpNormalization", "RMSNormalization"),
-    "read its states with the batch first, all or single ones of them, or the last: states[:, -1], h[-1]": (
+    "read its states with the batch first, all or single ones of them, or the last: states[:, -1], h[-1]; with time "
+    "first, one direction, one step or steps that follow each other, joined for the next layer": (
         "GRU",
         "LSTM",
         "RNN",

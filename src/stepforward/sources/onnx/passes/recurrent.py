@@ -1,6 +1,5 @@
 """GRU, LSTM and RNN with the batch first: a layer over all steps, then a node for each direction carries the state."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +17,10 @@ from stepforward.graph.nodes import (
     remove_unused,
 )
 from stepforward.graph.recurrent import DOMAIN, GATES
+from stepforward.sources.onnx.passes.states import RESHAPES, Readers, States, is_single
 from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
 
 _TIME_FIRST = (1, 0, 2)
-_RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
-_REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum")
 _USUAL = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"]}
 _FUNCTIONS = {"GRU": "sigmoid and tanh", "LSTM": "sigmoid and tanh", "RNN": "tanh and ReLU"}
 
@@ -34,11 +32,12 @@ def recurrent(graph: ir.Graph) -> None:
         StepforwardError: a state that does not begin at zero, lengths, peepholes, other functions than usual ones,
             computed weights, the cells read, or states that are used with time as the first axis.
     """
-    first: dict[ir.Value, ir.Value] = {}  # by value with time first, the same with the batch first
+    readers = Readers()
     ends: dict[ir.Value, list[ir.Value]] = {}
     for node in list(graph):
         if node.op_type in GATES and node.domain in ("", "ai.onnx"):
-            _rewrite(node, first, ends)
+            _rewrite(node, readers, ends)
+    readers.end()
     remove_unused(graph)
 
 
@@ -51,10 +50,10 @@ class _Given(NamedTuple):
     state_bias: np.ndarray
 
 
-def _rewrite(node, first, ends):
+def _rewrite(node, readers, ends):
     given, name = _directions(node), _name(node)
     batch, time, features = (dims(node.inputs[0], node)[axis] for axis in _axes(node))
-    x = _batch_first(node, first)
+    x = _batch_first(node, readers.batch_first)
     found = []
     for number, (direction, one) in enumerate(zip(_named(node), given, strict=True)):
         if one.weight.shape[1] != features:
@@ -71,7 +70,7 @@ def _rewrite(node, first, ends):
     batched = attribute(node, "layout", 0) == 1
     if node.outputs[0].uses() or node.outputs[0].is_graph_output():
         axes = ["N", "T", several, "H"] if batched else ["T", several, "N", "H"]
-        _follow(node.outputs[0], axes, _States(states, f"NT{several}H", sizes), first)
+        readers.follow(node.outputs[0], axes, States(states, f"NT{several}H", sizes, tuple(found)))
     if len(node.outputs) > 1 and node.outputs[1].uses():
         pairs = zip(found, _named(node), strict=True)
         ends[node.outputs[1]] = [_last(node, value, direction) for value, direction in pairs]
@@ -165,7 +164,7 @@ def _batch_first(node, first):
         return first[x]
     shape, source = dims(x, node), x
     producer = x.producer()
-    if producer is not None and producer.op_type in _RESHAPES and dims(producer.inputs[0])[:2] == shape[:2]:
+    if producer is not None and producer.op_type in RESHAPES and dims(producer.inputs[0])[:2] == shape[:2]:
         source = present(producer.inputs[0])
         producer = source.producer()
     if producer is not None and producer.op_type == "Transpose" and attribute(producer, "perm")[1] == 0:
@@ -199,7 +198,7 @@ def _is_identity(one):
 
 def _is_layer(value):
     producer = value.producer()
-    while producer is not None and producer.op_type in (*_RESHAPES, "Transpose"):
+    while producer is not None and producer.op_type in (*RESHAPES, "Transpose"):
         value = present(producer.inputs[0])
         producer = value.producer()
     return (
@@ -222,102 +221,6 @@ def _carrier(node, x, one, name, direction, number):
     return put_before(node, made, [*dims(x)[:2], hidden])
 
 
-class _States(NamedTuple):
-    """A value with the batch first, the atoms that its elements are counted by, and their sizes."""
-
-    value: ir.Value
-    atoms: str
-    sizes: dict[str, int]
-
-
-def _follow(value, axes, states, first):
-    """Compute all that reads `value` from the states, up to where the batch is the first axis.
-
-    Args:
-        axes: the atoms of each axis of `value`; "" where its size is 1.
-    """
-    if axes[0] == "N":
-        give_result(value, _laid_out(value, "".join(axes), states))
-        return
-    if value.is_graph_output():
-        raise _time_first(present(value.producer()), value)
-    if axes in (["T", "N", "H"], ["T", "N", "DH"]):
-        first[value] = states.value
-    for use in list(value.uses()):
-        node = use.node
-        if node.op_type in GATES and use.idx == 0 and value in first:
-            continue  # it looks there
-        following, found = _after(node, axes, states)
-        if following is None:
-            raise _time_first(node, value)
-        _follow(node.outputs[0], following, found, first)
-
-
-def _after(node, axes, states):
-    """The atoms of each axis of what a node gives, and the states that it gives; None for one that is not followed."""
-    if node.op_type == "Transpose":
-        return [axes[axis] for axis in attribute(node, "perm")], states
-    if node.op_type in _RESHAPES:
-        return _regrouped(axes, states.sizes, dims(node.outputs[0], node)), states
-    single = node.op_type == "Gather" and _is_single(node.inputs[1])
-    if (single and axes[attribute(node, "axis", 0)] == "T") or (
-        node.op_type in _REDUCES and _over_time(node, axes)
-    ):
-        return [axis for axis in axes if axis != "T"], _without_time(node, states)
-    return None, states
-
-
-def _laid_out(value, wanted, states):
-    """The states in an order of atoms, as a value has them."""
-    node, found = present(value.producer()), states.value
-    if wanted != states.atoms:
-        found = reshaped(node, found, [states.sizes[atom] for atom in states.atoms])
-        turned = ir.node("Transpose", [found], {"perm": [states.atoms.index(atom) for atom in wanted]})
-        found = put_before(node, turned, [states.sizes[atom] for atom in wanted])
-    return reshaped(node, found, list(dims(value, node)))
-
-
-def _regrouped(axes, sizes, shape):
-    """The atoms of each axis of another shape, or None where an axis would end inside an atom."""
-    left, found = [*"".join(axes)], []
-    for size in shape:
-        mine = left.pop(0) if size == 1 and left and sizes[left[0]] == 1 else ""
-        while left and math.prod(sizes[atom] for atom in mine) < size:
-            mine += left.pop(0)
-        if math.prod(sizes[atom] for atom in mine) != size:
-            return None
-        found.append(mine)
-    return None if left else found
-
-
-def _is_single(value):
-    array = constant(value)
-    return array is not None and array.ndim == 0
-
-
-def _over_time(node, axes):
-    over = attribute(node, "axes")
-    if over is None:
-        over = constant((*node.inputs, None)[1])
-    return (
-        over is not None
-        and [axes[int(axis)] for axis in over] == ["T"]
-        and not attribute(node, "keepdims", 1)
-    )
-
-
-def _without_time(node, states):
-    """The states of one step, or what a reduction makes of all of them."""
-    if node.op_type == "Gather":
-        array, own = present(constant(node.inputs[1])) % states.sizes["T"], {"axis": 1}
-    else:
-        array, own = np.array([1], np.int64), {"keepdims": 0}
-    second = add_initializer(node.graph, f"{node.outputs[0].name}.steps", array)
-    made = ir.node(node.op_type, [states.value, second], own, name=node.name)
-    batch, _, width = dims(states.value)
-    return _States(put_before(node, made, [batch, width]), states.atoms.replace("T", ""), states.sizes)
-
-
 def _last(node, states, direction):
     """The state (N, H) that a direction ends with."""
     batch, time, hidden = dims(states)
@@ -338,25 +241,18 @@ def _follow_ends(value, axis, ends):
     for use in list(value.uses()):
         node, result = use.node, use.node.outputs[0]
         along = attribute(node, "axis", 0) == axis
-        if node.op_type == "Gather" and along and _is_single(node.inputs[1]):
+        if node.op_type == "Gather" and along and is_single(node.inputs[1]):
             give_result(result, found[int(present(constant(node.inputs[1])))])
         elif node.op_type == "Concat" and along and all(one in ends for one in node.inputs):
             ends[result] = [one for part in node.inputs for one in ends[part]]
             _follow_ends(result, axis, ends)
-        elif node.op_type in _RESHAPES and len(found) == 1:
+        elif node.op_type in RESHAPES and len(found) == 1:
             give_result(result, reshaped(node, found[0], list(dims(result, node))))
         elif node.op_type == "Transpose" and tuple(attribute(node, "perm")) == _TIME_FIRST and axis == 0:
             batch, hidden = dims(found[0])
             joined = ir.node("Concat", found, {"axis": 1}, name=node.name)
             whole = put_before(node, joined, [batch, len(found) * hidden])
             give_result(result, reshaped(node, whole, list(dims(result, node))))
-
-
-def _time_first(node, value):
-    return StepforwardError(
-        f"{describe(node)} reads the states {value.name!r} with time as the first axis",
-        "bring the batch to the front right after the recurrent layer: batch_first=True",
-    )
 
 
 def _damaged(node):
