@@ -142,6 +142,22 @@ def test_a_pad_that_cuts(pads):
     same_bits("c = Pad(x, w)\ny = Flatten(c)", w=ints(*pads))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_a_pad_that_mirrors_or_repeats_the_border(mode):
+    body = f'c = Pad<mode="{mode}">(x, w)\ny = Flatten(c)'
+    same_bits(body, w=ints(0, 0, 1, 2, 0, 0, 2, 3))
+    same_bits(f'c = Pad<mode="{mode}">(x, w, , a)\ny = Flatten(c)', "N,12,5", w=ints(2, 1), a=ints(-1))
+
+
+@pytest.mark.parametrize(
+    ("pads", "message"),
+    [((0, 0, 6, 0, 0, 0, 0, 0), "mirrors or repeats 6 of 6"), ((1, 0, 0, 0) * 2, "of a batch")],
+)
+def test_a_pad_that_mirrors_more_than_there_is_or_samples(pads, message):
+    with pytest.raises(StepforwardError, match=message):
+        canonicalize(parse('c = Pad<mode="reflect">(x, w)\ny = Flatten(c)', "N,8,6,4", w=ints(*pads)))
+
+
 def test_a_shuffle_and_its_halves():
     body = """r = Reshape(x, five)
     t = Transpose<perm=[0,2,1,3,4]>(r)

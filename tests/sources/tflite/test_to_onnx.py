@@ -28,6 +28,7 @@ def theirs(content, x):
     (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
     found = []
     for sample in x:
+        interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], sample[None])
         interpreter.invoke()
         found.append(interpreter.get_tensor(result["index"])[0])
@@ -77,6 +78,109 @@ def test_convolutions(shape, kernel, stride, same, depthwise, activation, data):
         **({"DepthMultiplier": outputs // channels} if depthwise else {}),
     )
     check(draft)
+
+
+@few
+@given(images, st.booleans(), st.data())
+def test_mirrored_borders(shape, symmetric, data):
+    _, *inner = shape
+    pads = [(0, 0)] + [
+        tuple(data.draw(st.integers(0, min(3, size - (not symmetric)))) for _ in range(2)) for size in inner
+    ]
+    draft = Floats(shape)
+    places = draft.constant("pads", np.array(pads, np.int32))
+    size = [n + before + after for n, (before, after) in zip(shape, pads, strict=True)]
+    check(draft.then("MIRROR_PAD", size, places, Mode=int(symmetric)))
+
+
+def lstm(draft, hidden, **options):
+    """An LSTM over what came last, (N, T, features) or with time first; states of its own."""
+    *_, features = draft.shape
+    rows = [(hidden, features)] * 4 + [(hidden, hidden)] * 4
+    places = [draft.weights(*shape) for shape in rows] + [-1] * 3 + [draft.weights(hidden) for _ in range(4)]
+    batch = draft.shape[1 if options.get("TimeMajor") else 0]
+    state = [
+        draft.activation(f"state{len(draft.tensors)}", (batch, hidden), dtype="float32", variable=True)
+        for _ in range(2)
+    ]
+    shape = (*draft.shape[:2], hidden)
+    return draft.then(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        shape,
+        *places,
+        *[-1] * 2,
+        *state,
+        FusedActivationFunction=4,
+        **options,
+    )
+
+
+def last_step(draft):
+    n, time, width = draft.shape
+    draft.then("SLICE", (n, 1, width), draft.integers(0, time - 1, 0), draft.integers(n, 1, width))
+    return draft.then("RESHAPE", (n, width), draft.integers(n, width))
+
+
+@few
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(2, 7), st.booleans())
+def test_lstm(time, features, hidden, again):
+    draft = lstm(Floats((1, time, features)), hidden)
+    check(last_step(lstm(draft, hidden + 1) if again else draft))
+
+
+@few
+@given(st.integers(2, 9), st.integers(1, 6), st.integers(2, 7))
+def test_lstm_with_time_first(time, features, hidden):
+    draft = Floats((1, time, features))
+    draft.then("TRANSPOSE", (time, 1, features), draft.integers(1, 0, 2))
+    lstm(draft, hidden, TimeMajor=True)
+    draft.then("SLICE", (1, 1, hidden), draft.integers(time - 1, 0, 0), draft.integers(1, 1, hidden))
+    check(draft.then("RESHAPE", (1, hidden), draft.integers(1, hidden)))
+
+
+@few
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(2, 7), st.booleans())
+def test_lstm_backwards_next_to_one_forwards(time, features, hidden, all_steps):
+    draft = Floats((1, time, features))
+    lstm(draft, hidden)
+    forward, draft.last = draft.last, draft.first
+    draft.then("REVERSE_V2", (1, time, features), draft.integers(1))
+    lstm(draft, hidden)
+    draft.then("REVERSE_V2", (1, time, hidden), draft.integers(1))
+    draft.then("CONCATENATION", (1, time, 2 * hidden), before=[forward], Axis=2, FusedActivationFunction=0)
+    check(draft if all_steps else last_step(draft))
+
+
+@few
+@given(st.integers(1, 9), st.integers(1, 6), st.integers(2, 7), st.sampled_from([1, 4]))
+def test_rnn(time, features, hidden, activation):
+    draft = Floats((1, time, features))
+    places = [draft.weights(hidden, features), draft.weights(hidden, hidden), draft.weights(hidden)]
+    state = draft.activation("state", (1, hidden), dtype="float32", variable=True)
+    draft.then(
+        "UNIDIRECTIONAL_SEQUENCE_RNN",
+        (1, time, hidden),
+        *places,
+        state,
+        FusedActivationFunction=activation,
+        TimeMajor=False,
+    )
+    check(last_step(draft))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"CellClip": 3.0}, "it clips its cells"),
+        ({"FusedActivationFunction": 1}, "another activation than TANH"),
+    ],
+)
+def test_an_lstm_that_is_not_plain_is_refused_by_name(options, message):
+    draft = last_step(lstm(Floats((1, 5, 4)), 3))
+    code, inputs, outputs, given = draft.operators[0]
+    draft.operators[0] = code, inputs, outputs, given | options
+    with pytest.raises(StepforwardError, match=f"UNIDIRECTIONAL_SEQUENCE_LSTM 0 .*{message}"):
+        to_onnx(parse(draft.done(), "m.tflite"), "m.tflite")
 
 
 @few

@@ -20,7 +20,7 @@ def merge_pad(graph: ir.Graph) -> None:
     """Merge zero pads of H and W into their readers; write the other pads with 2 * rank initialiser entries.
 
     Raises:
-        StepforwardError: a pad that mirrors, cuts, pads the batch or has computed amounts.
+        StepforwardError: a pad that cuts, pads the batch or has computed amounts.
     """
     for node in list(graph):
         if node.op_type != "Pad":
@@ -48,8 +48,8 @@ def _read(node):
     axes = list(range(rank)) if axes is None else constant(axes)
     if amounts is None or value is None or axes is None or attribute(node, "mode", "constant") != "constant":
         raise StepforwardError(
-            f"{describe(node)} mirrors or repeats the border, or pads by a computed amount",
-            "pad with a constant (F.pad(..., mode='constant'))",
+            f"{describe(node)} pads by a computed amount, or cuts and repeats the border at once",
+            "pad by amounts that are the same for every sample, with a constant or by what lies inside",
         )
     if amounts.shape != (2 * len(axes),) or np.size(value) != 1:
         raise StepforwardError(

@@ -17,6 +17,9 @@ from stepforward.graph.nodes import (
     set_constant,
 )
 
+_REPEATING = ("reflect", "edge", "wrap")
+"""Modes of a Pad that reads positions again, as numpy calls them too."""
+
 _MOST_POSITIONS = 2**24
 """Along one axis of one sample: more is a mistake or an attack."""
 
@@ -24,15 +27,16 @@ _MOST_POSITIONS = 2**24
 def selections(graph: ir.Graph) -> None:
     """Write all selections as Gathers that read a list of positions (k,) along an axis other than the batch.
 
-    Selections are Split, Slice, Gather, GatherND along one axis, Expand and Tile (which repeat positions) and negative
-    amounts of a Pad. A selection of everything in its order is dropped. The axes are positive and shapes are inferred.
+    Selections are Split, Slice, Gather, GatherND along one axis, Expand and Tile (which repeat positions), a Pad that
+    mirrors or repeats the border, and negative amounts of any. A selection of everything in its order is dropped.
+    The axes are positive and shapes are inferred.
 
     Raises:
         StepforwardError: computed positions, positions that the tensor does not have, none at all, or a selection of
             samples.
     """
     for node in list(graph):
-        if node.op_type == "Pad":
+        if node.op_type == "Pad" and not _repeat_border(node):
             _cut_border(node)
         read = _READERS.get(node.op_type)
         if read is not None:
@@ -188,19 +192,53 @@ def _repeated(node, wheres):
     return value
 
 
-def _cut_border(node):
-    """Cut off what a Pad takes away, so that it only adds."""
+def _amounts(node):
+    """The axes that a Pad changes, and how much it adds at the beginning and end of each; () if that is computed."""
     amounts = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     axes = constant(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else None
-    axes = np.arange(len(dims(node.inputs[0], node))) if axes is None else axes
-    if amounts is None or amounts.shape != (2 * len(axes),) or amounts.min(initial=0) >= 0:
+    rank = len(dims(node.inputs[0], node))
+    axes = np.arange(rank) if axes is None else axes % rank
+    if amounts is None or amounts.shape != (2 * len(axes),):
+        return ()
+    found = zip(axes.tolist(), *np.split(amounts, 2), strict=True)
+    return tuple((axis, int(begin), int(end)) for axis, begin, end in found)
+
+
+def _repeat_border(node):
+    """A Pad that mirrors what lies inside the border, or repeats it, reads these positions again. Returns whether the
+    node is one, and is gone."""
+    mode, changes = attribute(node, "mode", "constant"), _amounts(node)
+    if mode not in _REPEATING or any(min(begin, end) < 0 for _, begin, end in changes) or not changes:
+        return False
+    value = node.inputs[0]
+    for axis, begin, end in changes:
+        if not (begin or end):
+            continue
+        length = _length(node, axis)
+        if mode != "edge" and max(begin, end) > length - (mode == "reflect"):
+            raise StepforwardError(
+                f"{describe(node)} mirrors or repeats {max(begin, end)} of {length} positions",
+                "pad by less than there is to repeat",
+            )
+        _some(node, begin + length + end)
+        value = select(node, value, axis, np.pad(np.arange(length), (begin, end), mode))
+    bypass(node, value)
+    return True
+
+
+def _cut_border(node):
+    """Cut off what a Pad takes away, so that it only adds."""
+    changes = _amounts(node)
+    if not any(min(begin, end) < 0 for _, begin, end in changes):
         return
     value = node.inputs[0]
-    for axis, begin, end in zip(axes.tolist(), *np.split(np.minimum(amounts, 0), 2), strict=True):
+    for axis, begin, end in changes:
+        begin, end = min(begin, 0), min(end, 0)
         if begin or end:
             length = _length(node, axis)
-            _some(node, max(0, length + int(begin) + int(end)))
+            _some(node, max(0, length + begin + end))
             value = select(node, value, axis, np.arange(-begin, length + end))
+    amounts = present(constant(node.inputs[1]))
     if amounts.max() <= 0:
         bypass(node, value)
         return

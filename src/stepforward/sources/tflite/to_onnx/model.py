@@ -9,6 +9,7 @@ from stepforward.sources.tflite.file import Operator, TfliteFile, describe, lead
 from stepforward.sources.tflite.tensors import why_not
 from stepforward.sources.tflite.to_onnx.graph import Translation
 from stepforward.sources.tflite.to_onnx.layers import layer_name
+from stepforward.sources.tflite.to_onnx.sequences import SEQUENCES
 from stepforward.sources.tflite.to_onnx.table import TABLE
 
 OPSET, IR_VERSION = 21, 10
@@ -62,6 +63,12 @@ def to_onnx(file: TfliteFile, name: str) -> ir.Model:
     )
     model = ir.Model(graph, ir_version=IR_VERSION)
     add_note(model, "a float TensorFlow Lite file has no integers to keep: what comes back is an ONNX file")
+    if any(o.code in SEQUENCES for o in _needed(file)):
+        add_note(
+            model,
+            "states of recurrent layers begin at zero with every sample: set those of the file to zero before each "
+            "(reset_all_variables)",
+        )
     if hybrid := [o for o in _needed(file) if o.code in _WEIGHTED and _is_hybrid(file, o)]:
         add_note(
             model,
@@ -91,7 +98,7 @@ def _translate(t: Translation) -> list[str]:
     ]
 
 
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "DEQUANTIZE")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "DEQUANTIZE", *SEQUENCES)
 
 
 def _is_hybrid(file: TfliteFile, operator: Operator) -> bool:
@@ -110,7 +117,7 @@ def _needed(file: TfliteFile) -> list[Operator]:
 
 def _take(t: Translation, operator: Operator) -> None:
     for number in (*operator.inputs, *operator.outputs):
-        if number >= 0 and t.file.tensors[number].variable:
+        if number >= 0 and t.file.tensors[number].variable and operator.code not in SEQUENCES:
             raise UnreadableError(f"{t.file.tensors[number].name} is a state that is kept between calls")
     if operator.code not in TABLE:
         raise UnreadableError(why_not(operator.code))

@@ -1,5 +1,7 @@
 """What moves numbers, picks some of them, joins tensors, or reduces them along axes."""
 
+from typing import Literal
+
 import numpy as np
 
 from stepforward.sources.problems import UnreadableError
@@ -45,6 +47,22 @@ def pad(t: Translation, o: Operator) -> None:
     if o.code == "PADV2":
         inputs.append(t.constant(t.array(o, 2).astype(np.float32).reshape(()), "fill"))
     t.give(o, t.put("Pad", inputs), first)
+
+
+def mirror_pad(t: Translation, o: Operator) -> None:
+    """MIRROR_PAD: with the border's own numbers twice (SYMMETRIC), or without."""
+    shape = t.tensor(o, 0).shape
+    mode: Literal["reflect", "symmetric"] = "symmetric" if o.options.get("Mode", 0) else "reflect"
+    pads, first = t.array(o, 1), t.first(o)
+    inner = np.array(shape) - (mode == "reflect")
+    if pads.shape != (len(shape), 2) or pads.min() < 0 or (pads > inner[:, None]).any():
+        raise UnreadableError(f"it mirrors {pads.tolist()} of {shape}")
+    value = t.read(o, first=first)
+    for axis, (size, amounts) in enumerate(zip(shape, pads.tolist(), strict=True)):
+        if any(amounts):
+            places = t.integers(np.pad(np.arange(size), amounts, mode).tolist())
+            value = t.put("Gather", [value, places], axis=axis_of(axis, len(shape), first))
+    t.give(o, value, first)
 
 
 def concat(t: Translation, o: Operator) -> None:
