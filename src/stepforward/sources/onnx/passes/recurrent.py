@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.functions import scalar
 from stepforward.graph.nodes import (
     add_initializer,
     attribute,
@@ -17,7 +18,7 @@ from stepforward.graph.nodes import (
     remove_unused,
 )
 from stepforward.graph.recurrent import DOMAIN, GATES
-from stepforward.sources.onnx.passes.states import RESHAPES, Readers, States, is_single
+from stepforward.sources.onnx.passes.states import RESHAPES, Readers, States
 from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
 
 _TIME_FIRST = (1, 0, 2)
@@ -241,7 +242,7 @@ def _follow_ends(value, axis, ends):
     for use in list(value.uses()):
         node, result = use.node, use.node.outputs[0]
         along = attribute(node, "axis", 0) == axis
-        if node.op_type == "Gather" and along and is_single(node.inputs[1]):
+        if node.op_type == "Gather" and along and scalar(node.inputs[1]):
             give_result(result, found[int(present(constant(node.inputs[1])))])
         elif node.op_type == "Concat" and along and all(one in ends for one in node.inputs):
             ends[result] = [one for part in node.inputs for one in ends[part]]

@@ -89,15 +89,23 @@ def _split(node):
     ]
 
 
-def _slice(node):
+def slice_operands(node: ir.Node) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """The starts, ends, axes and steps of a Slice, also those that it leaves out; None where one is computed."""
     arrays = [constant(value) if value is not None else None for value in node.inputs[1:]]
     if any(array is None for array, value in zip(arrays, node.inputs[1:], strict=True) if value is not None):
-        raise _computed(node)
+        return None
     starts, ends, axes, steps = (*arrays, None, None, None, None)[:4]
     if starts is None or ends is None:
-        raise _computed(node)
+        return None
     axes = np.arange(starts.size) if axes is None else axes
-    steps = np.ones(starts.size, np.int64) if steps is None else steps
+    return starts, ends, axes, np.ones(starts.size, np.int64) if steps is None else steps
+
+
+def _slice(node):
+    operands = slice_operands(node)
+    if operands is None:
+        raise _computed(node)
+    starts, ends, axes, steps = operands
     if len({array.size for array in (starts, ends, axes, steps)}) > 1 or not steps.all():
         raise StepforwardError(
             f"{describe(node)} has starts, ends, axes and steps that do not fit each other",
@@ -196,8 +204,7 @@ def _amounts(node):
     """The axes that a Pad changes, and how much it adds at the beginning and end of each; () if that is computed."""
     amounts = constant(node.inputs[1]) if len(node.inputs) > 1 else None
     axes = constant(node.inputs[3]) if len(node.inputs) > 3 and node.inputs[3] is not None else None
-    rank = len(dims(node.inputs[0], node))
-    axes = np.arange(rank) if axes is None else axes % rank
+    axes = np.arange(len(dims(node.inputs[0], node))) if axes is None else axes
     if amounts is None or amounts.shape != (2 * len(axes),):
         return ()
     found = zip(axes.tolist(), *np.split(amounts, 2), strict=True)

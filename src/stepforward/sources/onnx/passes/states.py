@@ -12,9 +12,11 @@ import numpy as np
 import onnx_ir as ir
 
 from stepforward.errors import StepforwardError
+from stepforward.graph.functions import scalar
 from stepforward.graph.nodes import add_initializer, attribute, constant, describe, dims, give_result, present
 from stepforward.graph.recurrent import GATES
-from stepforward.sources.onnx.passes.token_layers import put_before, reshaped
+from stepforward.sources.onnx.passes.selections import slice_operands
+from stepforward.sources.onnx.passes.token_layers import bounds, put_before, put_node, reshaped
 
 RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _REDUCES = ("ReduceMean", "ReduceMax", "ReduceSum")
@@ -54,7 +56,6 @@ class Readers:
         self.batch_first: dict[ir.Value, ir.Value] = {}
         self._known: dict[ir.Value, _Known] = {}
         self._waiting: dict[ir.Node, ir.Value] = {}  # nodes that join, and an input that is known
-        self._done: set[ir.Node] = set()
 
     def follow(self, value: ir.Value, axes: list[str], states: States) -> None:
         """Compute all that reads `value` from the states, up to where the batch is the first axis.
@@ -67,6 +68,7 @@ class Readers:
         Raises:
             StepforwardError: they are used with time first.
         """
+        self._known[value] = _Known(axes, states)
         if axes[0] == "N":
             give_result(value, _laid_out(value, "".join(axes), states))
             return
@@ -74,10 +76,9 @@ class Readers:
             raise _time_first(present(value.producer()), value)
         if axes in (["T", "N", "H"], ["T", "N", "DH"]):
             self.batch_first[value] = states.value
-        self._known[value] = _Known(axes, states)
         for use in list(value.uses()):
             node = use.node
-            if node in self._done:
+            if node.outputs[0] in self._known:
                 continue
             if node.op_type in GATES and use.idx == 0 and value in self.batch_first:
                 continue  # it looks there
@@ -85,7 +86,6 @@ class Readers:
                 self._waiting[node] = value
                 continue
             self._waiting.pop(node, None)
-            self._done.add(node)
             following, found = self._after(node, axes, states)
             if following is None:
                 raise _time_first(node, value)
@@ -97,8 +97,8 @@ class Readers:
         Raises:
             StepforwardError: states are joined with what are none, with time first.
         """
-        for node, value in self._waiting.items():
-            raise _time_first(node, value)
+        if self._waiting:
+            raise _time_first(*next(iter(self._waiting.items())))
 
     def _after(self, node, axes, states):
         """The atoms of each axis of what a node gives, and the states that it gives; None for one that is not
@@ -111,7 +111,7 @@ class Readers:
             return _joined(node, [self._known[value] for value in node.inputs])
         if node.op_type == "Slice":
             return _sliced(node, axes, states)
-        single = node.op_type == "Gather" and is_single(node.inputs[1])
+        single = node.op_type == "Gather" and scalar(node.inputs[1])
         if single and axes[attribute(node, "axis", 0)] == "T":
             step = int(present(constant(node.inputs[1]))) % states.sizes["T"]
             return [axis for axis in axes if axis != "T"], _one_step(node, states, step)
@@ -146,9 +146,8 @@ def _regrouped(axes, sizes, shape):
 def _joined(node, parts):
     """States side by side: numbers of the same steps."""
     axes, states = parts[0]
-    axis = attribute(node, "axis") % len(axes)
     alike = all(part.axes == axes and part.states.atoms == states.atoms for part in parts)
-    if not alike or axes[axis] != "H" or states.atoms[-1] != "H":
+    if not alike or axes[attribute(node, "axis")] != "H" or states.atoms[-1] != "H":
         return None, states
     sizes = states.sizes | {"H": sum(part.states.sizes["H"] for part in parts)}
     last = len(dims(states.value)) - 1
@@ -159,18 +158,14 @@ def _joined(node, parts):
 
 def _sliced(node, axes, states):
     """One direction, one step, or steps that follow each other."""
-    starts, ends, along, steps = (constant(value) for value in (*node.inputs[1:], None, None)[:4])
-    if (
-        starts is None
-        or ends is None
-        or starts.size != 1
-        or (steps is not None and steps.reshape(-1)[0] != 1)
-    ):
+    operands = slice_operands(node)
+    if operands is None or any(array.size != 1 for array in operands):
         return None, states
-    axis = 0 if along is None else int(along.reshape(-1)[0]) % len(axes)
+    start, end, axis, step = (int(array.reshape(-1)[0]) for array in operands)
+    if step != 1:
+        return None, states
     atom = axes[axis]
-    size = states.sizes.get(atom, 0)
-    begin, end, _ = slice(int(starts.reshape(-1)[0]), int(ends.reshape(-1)[0])).indices(size)
+    begin, end, _ = slice(start, end).indices(states.sizes.get(atom, 0))
     without = [*axes[:axis], "", *axes[axis + 1 :]]
     if atom == "D" and end - begin == 1 and states.directions:
         return without, States(states.directions[begin], states.atoms.replace("D", ""), states.sizes)
@@ -179,12 +174,6 @@ def _sliced(node, axes, states):
     if atom == "T" and end > begin and states.atoms.startswith("NT"):
         return axes, _some_steps(node, states, begin, end)
     return None, states
-
-
-def is_single(value: ir.Value | None) -> bool:
-    """Whether it is one constant number, of no axis."""
-    array = constant(value)
-    return array is not None and array.ndim == 0
 
 
 def _over_time(node, axes):
@@ -215,15 +204,10 @@ def _without_time(node, states, kind, array, own):
 
 
 def _some_steps(node, states, begin, end):
-    name = node.outputs[0].name
-    ends = [
-        add_initializer(node.graph, f"{name}.{what}", np.array([number], np.int64))
-        for what, number in (("first", begin), ("end", end), ("axis", 1))
-    ]
-    made = ir.node("Slice", [states.value, *ends], name=node.name)
     batch, _, width = dims(states.value)
-    value = put_before(node, made, [batch, end - begin, width])
-    return States(value, states.atoms, states.sizes | {"T": end - begin})
+    steps = end - begin
+    value = put_node(node, "Slice", [states.value, *bounds(node, 1, begin, end)], [batch, steps, width])
+    return States(value, states.atoms, states.sizes | {"T": steps})
 
 
 def _time_first(node, value):

@@ -63,13 +63,14 @@ def to_onnx(file: TfliteFile, name: str) -> ir.Model:
     )
     model = ir.Model(graph, ir_version=IR_VERSION)
     add_note(model, "a float TensorFlow Lite file has no integers to keep: what comes back is an ONNX file")
-    if any(o.code in SEQUENCES for o in _needed(file)):
+    needed = _needed(file)
+    if any(o.code in SEQUENCES for o in needed):
         add_note(
             model,
             "states of recurrent layers begin at zero with every sample: set those of the file to zero before each "
             "(reset_all_variables)",
         )
-    if hybrid := [o for o in _needed(file) if o.code in _WEIGHTED and _is_hybrid(file, o)]:
+    if hybrid := [o for o in needed if o.code in _WEIGHTED and _is_hybrid(file, o)]:
         add_note(
             model,
             f"weights of {len(hybrid)} layers, first {layer_name(file, hybrid[0])}, are integers in the file and read "

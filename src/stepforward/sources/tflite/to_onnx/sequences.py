@@ -8,6 +8,7 @@ import onnx_ir as ir
 from stepforward.sources.problems import UnreadableError
 from stepforward.sources.tflite.file import Operator
 from stepforward.sources.tflite.to_onnx.graph import Translation, axis_of
+from stepforward.sources.tflite.to_onnx.layers import layer_name
 
 SEQUENCES = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN")
 """Operators that hold states in variables, which a runtime sets to zero before each sample."""
@@ -83,7 +84,7 @@ def _give(
         raise UnreadableError(f"it reads {shape} with weights {weight.shape} and {recurrence.shape}")
     by_time = bool(o.options.get("TimeMajor", 0))
     x = x if by_time else _turned(t, x)
-    layer = t.name.split("/")[-1]
+    layer = layer_name(t.file, o)
     operands = [
         t.constant(values[None], f"{layer}.{name}")
         for name, values in (

@@ -6,6 +6,7 @@
 #include "multiply/host/amx/columns_amx.h"
 #include "multiply/host/amx/places_amx.h"
 #include "multiply/host/amx/tiles.h"
+#include "multiply/host/amx/variations_amx.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
@@ -29,10 +30,7 @@ SFI_VNNI_INLINE void finish(pending* q, const sfi_lanes* lanes, const int roundi
 {
     const uint32_t end = sfi_min_u32(q->row + count, SFI_SIDE);
     const sfi_places* p = q->places + q->tile / panels;
-    if (rounding == SFI_ANY_ROUNDING)
-        sfi_tile_finish_any(lanes + panel, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
-    else
-        sfi_tile_finish(lanes + panel, rounding, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
+    sfi_tile_finish(lanes + panel, rounding, q->sums + q->tile, 1, q->row, end, p, across, panel * SFI_PANEL);
     q->row = end;
     if (end == SFI_SIDE) {
         q->row = 0;
@@ -148,41 +146,33 @@ SFI_VNNI_INLINE void run_grid(const sfi_block* b, const sfi_grid* grid, const sf
     } while (count > 0);
 }
 
-#define VARIATION(name, panels, rounding) \
-    static SFI_VNNI __attribute__((noinline)) void name(const sfi_block* b, const sfi_grid* grid, \
-                                                        const sfi_lanes* lanes, int8_t* y) \
+#define PANELS(name, panels) \
+    SFI_VNNI_INLINE void run_##name(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, \
+                                    const int rounding, int8_t* y) \
     { \
         run_grid(b, grid, lanes, panels, rounding, y); \
-    }
-#define VARIATIONS(name, panels) \
-    VARIATION(name##_any, panels, SFI_ANY_ROUNDING) \
-    VARIATION(name##_contract, panels, SFI_CONTRACT) \
-    VARIATION(name##_twice, panels, SFI_TWICE) \
-    VARIATION(name##_float, panels, SFI_FLOAT)
-VARIATIONS(one, 1)
-VARIATIONS(two, 2)
-VARIATIONS(three, 3)
+    } \
+    SFI_VARIATIONS(name, run_##name)
+PANELS(one, 1)
+PANELS(two, 2)
+PANELS(three, 3)
 
-typedef void (*variation)(const sfi_block* b, const sfi_grid* grid, const sfi_lanes* lanes, int8_t* y);
-#define ROW(name) {name##_any, name##_contract, name##_twice, name##_float}
-static const variation variations[SFI_BLOCK_PANELS][4] = {ROW(one), ROW(two), ROW(three)};
-
-SFI_INLINE uint32_t kind_of(int32_t rounding) { return rounding == SFI_CONTRACT ? 1 : rounding == SFI_TWICE ? 2 : 3; }
+static const sfi_variation variations[SFI_BLOCK_PANELS][SFI_VARIATION_COUNT] = {
+    SFI_VARIATION_TABLE(one), SFI_VARIATION_TABLE(two), SFI_VARIATION_TABLE(three)};
 
 SFI_VNNI void sfi_grid_bytes_amx(const sfi_block* b, const sfi_grid* grid, const sfi_rows* rows, uint32_t count,
                                  int8_t* y)
 {
     sfi_lanes lanes[SFI_BLOCK_PANELS];
-    uint32_t panels = 0, any = 0;
+    uint32_t panels = 0;
+    int any = 0;
     for (uint32_t r = 0; r < count; r += SFI_PANEL) {
         lanes[panels] = sfi_lanes_load(rows, r, count - r);
         any |= lanes[panels].clamps || lanes[panels].count < SFI_PANEL;
         panels++;
     }
-    if (panels == 1 && sfi_columns_suit(b, grid))
-        sfi_columns_bytes_amx(b, grid, lanes, any ? SFI_ANY_ROUNDING : rows->rounding, y);
-    else
-        variations[panels - 1][any ? 0 : kind_of(rows->rounding)](b, grid, lanes, y);
+    const sfi_variation* way = panels == 1 && sfi_columns_suit(b, grid) ? sfi_columns_amx : variations[panels - 1];
+    way[sfi_variation_of(any, rows->rounding)](b, grid, lanes, y);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "multiply/host/amx/columns_amx.h"
 #include "multiply/host/amx/places_amx.h"
 #include "multiply/host/amx/tiles.h"
+#include "multiply/host/amx/variations_amx.h"
 #include "multiply/host/avx512/lanes_avx512.h"
 #include "multiply/host/block.h"
 #include "multiply/host/grid.h"
@@ -35,10 +36,7 @@ SFI_VNNI_INLINE void finish(ready* q, const sfi_lanes* l, const int rounding, ui
     if (q->sums == NULL)
         return;
     q->row += count;
-    if (rounding == SFI_ANY_ROUNDING)
-        sfi_tile_finish_any(l, q->sums, 1, row, q->row, &q->place, across, 0);
-    else
-        sfi_tile_finish(l, rounding, q->sums, 1, row, q->row, &q->place, across, 0);
+    sfi_tile_finish(l, rounding, q->sums, 1, row, q->row, &q->place, across, 0);
     if (q->row == SFI_SIDE)
         q->sums = NULL;
 }
@@ -100,27 +98,8 @@ SFI_VNNI_INLINE void run_columns(const sfi_block* b, const sfi_grid* g, const sf
     finish(&before, &l, rounding, SFI_SIDE, across);
 }
 
-#define VARIATION(name, rounding) \
-    static SFI_VNNI __attribute__((noinline)) void name(const sfi_block* b, const sfi_grid* g, const sfi_lanes* lanes, \
-                                                        int8_t* y) \
-    { \
-        run_columns(b, g, lanes, rounding, y); \
-    }
-VARIATION(any, SFI_ANY_ROUNDING)
-VARIATION(contract, SFI_CONTRACT)
-VARIATION(twice, SFI_TWICE)
-VARIATION(floats, SFI_FLOAT)
+SFI_VARIATIONS(columns, run_columns)
 
-void sfi_columns_bytes_amx(const sfi_block* b, const sfi_grid* g, const sfi_lanes* lanes, int rounding, int8_t* y)
-{
-    if (rounding == SFI_ANY_ROUNDING)
-        any(b, g, lanes, y);
-    else if (rounding == SFI_CONTRACT)
-        contract(b, g, lanes, y);
-    else if (rounding == SFI_TWICE)
-        twice(b, g, lanes, y);
-    else
-        floats(b, g, lanes, y);
-}
+const sfi_variation sfi_columns_amx[SFI_VARIATION_COUNT] = SFI_VARIATION_TABLE(columns);
 
 #endif

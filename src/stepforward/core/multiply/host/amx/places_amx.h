@@ -166,26 +166,10 @@ SFI_VNNI_INLINE __m128i sfi_tile_outputs(const sfi_lanes* l, const int rounding,
 
 SFI_VNNI_INLINE void sfi_put_panel(int8_t* to, __m128i outputs) { _mm_storeu_si128((__m128i_u*)(void*)to, outputs); }
 
-/* The outputs of a whole panel in which nothing is clamped, at rows `row` to before `end` of a tile, an even number.
- * Addresses that are not read from memory first let the loads of the next tiles begin earlier. */
-SFI_VNNI_INLINE void sfi_tile_finish(const sfi_lanes* l, const int rounding, const sfi_sums* sums, const int planes,
-                                     uint32_t row, uint32_t end, const sfi_places* p, size_t across, size_t offset)
-{
-    int8_t* to;
-    if (p->first == NULL) {
-        for (; row < end; row++)
-            sfi_put_panel(p->out[row] + offset, sfi_tile_outputs(l, rounding, sums, planes, row));
-        return;
-    }
-    to = p->first + row * across + offset;
-    _Pragma("GCC unroll 1") for (; row < end; row += 2, to += 2 * across)
-    {
-        sfi_put_panel(to, sfi_tile_outputs(l, rounding, sums, planes, row));
-        sfi_put_panel(to + across, sfi_tile_outputs(l, rounding, sums, planes, row + 1));
-    }
-}
+/* In place of a rounding (base/rounding.h): any, and panels that are not full or clamp. */
+#define SFI_ANY_ROUNDING (-1)
 
-/* The same of any panel. */
+/* The outputs of any panel, at rows `row` to before `end` of a tile. */
 SFI_VNNI_INLINE void sfi_tile_finish_any(const sfi_lanes* l, const sfi_sums* sums, const int planes, uint32_t row,
                                          uint32_t end, const sfi_places* p, size_t across, size_t offset)
 {
@@ -196,6 +180,29 @@ SFI_VNNI_INLINE void sfi_tile_finish_any(const sfi_lanes* l, const sfi_sums* sum
         sfi_put_panel(to, sfi_lanes_bytes(l, sfi_sums_at(l, sums, planes, row)));
         if (l->count < SFI_PANEL)
             sfi_store_count(few, l->count, out);
+    }
+}
+
+/* The same of a whole panel in which nothing is clamped, of an even number of rows; or, by SFI_ANY_ROUNDING, of any.
+ * Addresses that are not read from memory first let the loads of the next tiles begin earlier. */
+SFI_VNNI_INLINE void sfi_tile_finish(const sfi_lanes* l, const int rounding, const sfi_sums* sums, const int planes,
+                                     uint32_t row, uint32_t end, const sfi_places* p, size_t across, size_t offset)
+{
+    int8_t* to;
+    if (rounding == SFI_ANY_ROUNDING) {
+        sfi_tile_finish_any(l, sums, planes, row, end, p, across, offset);
+        return;
+    }
+    if (p->first == NULL) {
+        for (; row < end; row++)
+            sfi_put_panel(p->out[row] + offset, sfi_tile_outputs(l, rounding, sums, planes, row));
+        return;
+    }
+    to = p->first + row * across + offset;
+    _Pragma("GCC unroll 1") for (; row < end; row += 2, to += 2 * across)
+    {
+        sfi_put_panel(to, sfi_tile_outputs(l, rounding, sums, planes, row));
+        sfi_put_panel(to + across, sfi_tile_outputs(l, rounding, sums, planes, row + 1));
     }
 }
 
